@@ -1,0 +1,213 @@
+"""Every configuration key, spelled once, with its type, its default (the paper's setting) and a sentence.
+
+A default is what the SoCo release uses for SoCo-FPN at 100 epochs, unless the sentence says otherwise.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Architecture = Literal["fpn", "c4"]
+
+
+class Section(BaseModel):
+    """A group of keys; refuses keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DemoConfig(Section):
+    """How the embedded demo's data are made; absent, no demo data are made."""
+
+    path: str = Field("data/demo", description="Folder that receives the demo's pictures and annotations.")
+    pictures: Count = Field(480, description="Unlabelled pictures cut from the photographs for pretraining.")
+    picture_side: Count = Field(256, description="Longest side of an unlabelled picture, in pixels.")
+    train: Count = Field(600, description="Composed training pictures of the detection sets.")
+    val: Count = Field(120, description="Composed validation pictures of the detection sets.")
+    side: Count = Field(128, description="Width and height of a composed picture, in pixels.")
+    objects: tuple[Count, Count] = Field((1, 4), description="Fewest and most objects painted on a composed picture.")
+
+
+class PicturesConfig(Section):
+    """The unlabelled pictures that are searched for proposals and pretrained on."""
+
+    path: str = Field(description="Folder tree of pictures (jpg, png, webp, bmp, tiff); sub-folders are read too.")
+    shards: Count = Field(1, description="Parts the pictures are cut into; one part is one job of the proposal stages.")
+    max_skipped: Share = Field(0.01, description="Largest share of unreadable pictures with which a run goes on.")
+
+
+class ProposalsConfig(Section):
+    """Selective search: which engine, and how fine its first segments are."""
+
+    engine: Literal["soco", "opencv"] = Field(
+        "soco", description="`soco` finds the authors' boxes; `opencv` is opencv-contrib's selective search."
+    )
+    scale: Positive = Field(300.0, description="soco: Felzenszwalb's scale; larger means larger first segments.")
+    sigma: Annotated[float, Field(ge=0.0)] = Field(0.9, description="soco: blur before segmentation, in pixels.")
+    min_size: Count = Field(100, description="soco: smallest first segment, in pixels.")
+    opencv_mode: Literal["fast", "quality", "single"] = Field(
+        "fast", description="opencv: which of its strategies are combined."
+    )
+
+
+class FilterConfig(Section):
+    """Which regions are kept as proposals, and what a picture left with none takes instead."""
+
+    strategy: str = Field(
+        "ratio3size0308",
+        description="`none`, `ratioR`, `sizeMMNN` or `ratioRsizeMMNN`: 1/R <= w/h <= R; "
+        "MM/10 <= sqrt(w h) / sqrt(picture) <= NN/10.",
+    )
+    min_side: Annotated[int, Field(ge=0)] = Field(
+        32, description="Narrowest width and height kept by every strategy, in pixels."
+    )
+    fallbacks: tuple[str, ...] = Field(
+        ("ratio3", "none"), description="Strategies tried in turn for a picture that the first left with no proposal."
+    )
+
+
+class DetectorConfig(Section):
+    """The parts that pretraining and fine-tuning share: their sizes must agree, so they stand here once."""
+
+    backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101"] = Field("resnet50", description="The ResNet.")
+    fpn_channels: Count = Field(256, description="Channels of every FPN level.")
+    head_channels: Count = Field(256, description="Channels of the box head's convolutions.")
+    head_convs: Count = Field(4, description="3x3 convolutions in the box head.")
+    head_fc: Count = Field(1024, description="Outputs of the box head's one fully connected layer.")
+
+
+class ViewConfig(Section):
+    """One view of a picture; the first view is always the whole picture."""
+
+    size: Count = Field(description="Width and height that the view is resized to, in pixels.")
+    crop: Name | None = Field(
+        None, description="Name of the random crop it shows (views of one name share it); null: the whole picture."
+    )
+
+
+class PretrainConfig(Section):
+    """One self-supervised pretraining: its views, its model, its optimisation."""
+
+    architecture: Architecture = Field("fpn", description="`fpn`: backbone, FPN and box head; `c4`: backbone to res5.")
+    views: tuple[ViewConfig, ...] = Field(
+        (ViewConfig(size=224), ViewConfig(size=224, crop="a"), ViewConfig(size=112, crop="b")),
+        description="The views; the first is contrasted with each of the others.",
+    )
+    crop_scale: Share = Field(0.5, description="Smallest share of the picture that a random crop shows.")
+    boxes: Count = Field(4, description="Proposals drawn for each pair of views.")
+    level_bounds: tuple[int, int, int, int] = Field(
+        (48, 96, 192, 224), description="Largest sqrt(w h), in pixels of the view, on P2, P3, P4 and P5."
+    )
+    jitter: Annotated[float, Field(ge=0.0, lt=0.5)] = Field(
+        0.1, description="Largest shift and stretch of view 1's boxes, as a share of their size; the release's C4 has 0."
+    )
+    jitter_probability: Share = Field(0.5, description="Probability that a box of view 1 is jittered.")
+    cutout_probability: Share = Field(0.5, description="Probability that a box of a cropped view loses a square.")
+    projector_hidden: Count = Field(4096, description="Hidden width of projector and predictor.")
+    projector_out: Count = Field(256, description="Width of the vectors that the loss compares.")
+    pooling: Literal["assigned", "release"] = Field(
+        "assigned",
+        description="`assigned` pools a box on its own level, all boxes in one head call; `release` pools every box "
+        "on all levels with a head call for each level and view pair, as the authors' program does.",
+    )
+    epochs: Count = Field(100, description="Passes over the pictures.")
+    batch_size: Count = Field(2048, description="Pictures in a step, over all processes.")
+    base_lr: Positive = Field(1.0, description="Learning rate at 256 pictures a step; scaled with the batch size.")
+    final_lr: Annotated[float, Field(ge=0.0)] = Field(1e-6, description="Learning rate that the cosine ends at.")
+    warmup_epochs: Annotated[float, Field(ge=0.0)] = Field(10, description="Epochs of linear warm-up.")
+    warmup_divisor: Positive = Field(100.0, description="Warm-up begins at the learning rate divided by this.")
+    momentum: Share = Field(0.9, description="Momentum of SGD.")
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(1e-5, description="Weight decay of weights, not of norms.")
+    trust: Positive = Field(0.001, description="LARS trust coefficient.")
+    ema_base: Share = Field(0.99, description="Momentum of the target branch at the first step; rises to 1.")
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
+        "auto", description="Arithmetic of the model; `auto`: bf16 where the hardware has it, else fp32."
+    )
+    workers: Annotated[int, Field(ge=0)] = Field(4, description="Processes that make views, for each training process.")
+    checkpoint_minutes: Positive = Field(10.0, description="Minutes between checkpoints; one is also kept an epoch.")
+    keep_checkpoints: Count = Field(2, description="Checkpoints kept.")
+    log_every: Count = Field(10, description="Steps between two lines of the JSONL log.")
+
+    @model_validator(mode="after")
+    def _views_pair(self) -> "PretrainConfig":
+        if len(self.views) < 2:
+            raise ValueError("views needs at least two entries: the whole picture and one crop")
+        if self.views[0].crop is not None:
+            raise ValueError("the first of views shows the whole picture: leave its crop out")
+        return self
+
+
+class SplitConfig(Section):
+    """One half of a detection set."""
+
+    images: str = Field(description="Folder that the annotation file's `file_name` entries are below.")
+    annotations: str = Field(description="JSON file in COCO or LVIS format.")
+
+
+class DatasetConfig(Section):
+    """A detection set to fine-tune and evaluate on."""
+
+    format: Literal["coco", "lvis"] = Field("coco", description="Format of its annotation files, and its evaluator.")
+    train: SplitConfig = Field(description="The training half.")
+    val: SplitConfig = Field(description="The validation half.")
+
+
+class FinetuneConfig(Section):
+    """One fine-tuning protocol on one detection set, run from each of its initialisations."""
+
+    dataset: Name = Field(description="A key of `datasets`.")
+    initialisations: tuple[Name, ...] = Field(description="`scratch`, or a key of `pretrain`; each gives a row of AP.")
+    batch_size: Count = Field(16, description="Pictures in a step, over all processes.")
+    base_lr: Positive = Field(0.02, description="Learning rate after warm-up.")
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(2.5e-5, description="Weight decay.")
+    iterations: Count = Field(90_000, description="Training steps.")
+    steps: tuple[int, ...] = Field((60_000, 80_000), description="Steps at which the learning rate falls tenfold.")
+    warmup_iterations: Annotated[int, Field(ge=0)] = Field(1000, description="Steps of linear warm-up.")
+    short_sides: tuple[Count, ...] = Field(
+        (640, 672, 704, 736, 768, 800), description="Shorter sides that training pictures are resized to, by chance."
+    )
+    test_short_side: Count = Field(800, description="Shorter side that validation pictures are resized to.")
+    max_long_side: Count = Field(1333, description="Longest side allowed after resizing.")
+    anchor_sizes: tuple[int, ...] = Field((32, 64, 128, 256, 512), description="Anchor side on P2 to P6, in pixels.")
+    rois_per_image: Count = Field(512, description="Boxes an image on which the box head is trained.")
+    score_threshold: Share = Field(0.05, description="Detections scored lower are dropped; LVIS uses 0.0001.")
+    detections_per_image: Count = Field(100, description="Most detections an image; LVIS uses 300.")
+    repeat_threshold: Share = Field(
+        0.0, description="LVIS repeat-factor sampling: rarer categories are shown more; 0 turns it off, LVIS uses 0.001."
+    )
+    precise_bn_batches: Annotated[int, Field(ge=0)] = Field(
+        200, description="Batches that PreciseBN averages norm statistics over before evaluation; 0 turns it off."
+    )
+    workers: Annotated[int, Field(ge=0)] = Field(4, description="Processes that load pictures.")
+    checkpoint_iterations: Count = Field(5000, description="Steps between checkpoints.")
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    seed: Annotated[int, Field(ge=0)] = Field(1, description="Every random draw of every stage follows from it.")
+    results: str = Field("results", description="Folder that receives all that the workflow makes.")
+    demo: DemoConfig | None = Field(None, description="The embedded demo's data; null for data of your own.")
+    pictures: PicturesConfig = Field(description="The unlabelled pictures.")
+    proposals: ProposalsConfig = Field(ProposalsConfig(), description="Selective search.")
+    filter: FilterConfig = Field(FilterConfig(), description="Which regions become proposals.")
+    detector: DetectorConfig = Field(DetectorConfig(), description="Sizes shared by pretraining and fine-tuning.")
+    pretrain: dict[Name, PretrainConfig] = Field(default_factory=dict, description="Pretrainings by name.")
+    datasets: dict[Name, DatasetConfig] = Field(default_factory=dict, description="Detection sets by name.")
+    finetune: dict[Name, FinetuneConfig] = Field(default_factory=dict, description="Fine-tunings by name.")
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "Config":
+        for task, settings in self.finetune.items():
+            if settings.dataset not in self.datasets:
+                raise ValueError(f"finetune.{task}.dataset names '{settings.dataset}', which datasets does not define")
+            for name in settings.initialisations:
+                if name != "scratch" and name not in self.pretrain:
+                    raise ValueError(
+                        f"finetune.{task}.initialisations names '{name}', which is neither scratch nor a key of pretrain"
+                    )
+        return self
