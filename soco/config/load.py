@@ -28,7 +28,7 @@ def load_config(*paths: str | Path) -> Config:
         try:
             loaded = yaml.safe_load(Path(path).read_text())
         except FileNotFoundError:
-            raise UserError(f"No configuration file at {path}; give the path of a YAML file such as config.yaml.") from None
+            raise UserError(f"There is no configuration file {path}; give a YAML file such as config.yaml.") from None
         except yaml.YAMLError as error:
             raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
         if not isinstance(loaded, dict):

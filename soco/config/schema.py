@@ -103,7 +103,8 @@ class PretrainConfig(Section):
         (48, 96, 192, 224), description="Largest sqrt(w h), in pixels of the view, on P2, P3, P4 and P5."
     )
     jitter: Annotated[float, Field(ge=0.0, lt=0.5)] = Field(
-        0.1, description="Largest shift and stretch of view 1's boxes, as a share of their size; the release's C4 has 0."
+        0.1,
+        description="Largest shift and stretch of view 1's boxes, as a share of their size; the release's C4 has 0.",
     )
     jitter_probability: Share = Field(0.5, description="Probability that a box of view 1 is jittered.")
     cutout_probability: Share = Field(0.5, description="Probability that a box of a cropped view loses a square.")
@@ -177,7 +178,8 @@ class FinetuneConfig(Section):
     score_threshold: Share = Field(0.05, description="Detections scored lower are dropped; LVIS uses 0.0001.")
     detections_per_image: Count = Field(100, description="Most detections an image; LVIS uses 300.")
     repeat_threshold: Share = Field(
-        0.0, description="LVIS repeat-factor sampling: rarer categories are shown more; 0 turns it off, LVIS uses 0.001."
+        0.0,
+        description="LVIS repeat-factor sampling: rarer categories are shown more; 0 turns it off, LVIS uses 0.001.",
     )
     precise_bn_batches: Annotated[int, Field(ge=0)] = Field(
         200, description="Batches that PreciseBN averages norm statistics over before evaluation; 0 turns it off."
@@ -208,6 +210,6 @@ class Config(Section):
             for name in settings.initialisations:
                 if name != "scratch" and name not in self.pretrain:
                     raise ValueError(
-                        f"finetune.{task}.initialisations names '{name}', which is neither scratch nor a key of pretrain"
+                        f"finetune.{task}.initialisations names '{name}', neither scratch nor a key of pretrain"
                     )
         return self

@@ -1,0 +1,90 @@
+import pytest
+import yaml
+
+from soco.config import Config, check_config, load_config
+from soco.config.schema import Section
+from soco.errors import UserError
+
+
+@pytest.fixture
+def demo(repository):
+    return yaml.safe_load((repository / "config.yaml").read_text())
+
+
+def test_the_demo_is_accepted(repository):
+    config = load_config(repository / "config.yaml")
+    assert config.finetune["lvis"].repeat_threshold > 0
+    assert [view.size for view in config.pretrain["soco"].views] == [128, 128, 64]
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "known"),
+    [
+        ((), "sead", "seed"),
+        (("filter",), "stratgy", "strategy"),
+        (("demo",), "picture", "pictures"),
+        (("pretrain", "soco"), "epoch", "epochs"),
+        (("pretrain", "soco", "views", 1), "sise", "size"),
+        (("datasets", "shapes_coco", "val"), "annotation", "annotations"),
+        (("finetune", "coco"), "iteration", "iterations"),
+    ],
+)
+def test_an_unknown_key_is_refused_and_the_nearest_named(demo, place, key, known):
+    section = demo
+    for part in place:
+        section = section[part]
+    section[key] = 1
+    with pytest.raises(UserError, match=rf"no key '{'.'.join(map(str, (*place, key)))}'; did you mean '{known}'\?"):
+        check_config(demo)
+
+
+def test_a_value_of_the_wrong_kind_is_refused_by_name(demo):
+    demo["proposals"]["scale"] = "coarse"
+    with pytest.raises(UserError, match=r"'proposals\.scale' is 'coarse'"):
+        check_config(demo)
+
+
+def test_an_initialisation_that_nothing_makes_is_refused(demo):
+    demo["finetune"]["coco"]["initialisations"] = ["scratch", "other"]
+    with pytest.raises(UserError, match=r"finetune\.coco\.initialisations names 'other'"):
+        check_config(demo)
+
+
+def test_an_entry_of_null_is_removed(demo):
+    demo["finetune"]["lvis"] = None
+    assert list(check_config(demo).finetune) == ["coco"]
+
+
+def test_an_overlay_changes_only_its_keys(repository, tmp_path):
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("pretrain: {soco: {epochs: 3}}\n")
+    plain, changed = load_config(repository / "config.yaml"), load_config(repository / "config.yaml", overlay)
+    assert changed.pretrain["soco"].epochs == 3
+    assert changed.pretrain["soco"].model_copy(update={"epochs": 10}) == plain.pretrain["soco"]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"no configuration file .*absent\.yaml"):
+        load_config(tmp_path / "absent.yaml")
+
+
+def sections(model):
+    yield model
+    for part in Section.__subclasses__():
+        if part is not model:
+            yield part
+
+
+def test_every_key_has_a_sentence():
+    keys = [(section, name, field) for section in sections(Config) for name, field in section.model_fields.items()]
+    assert len(keys) > 60
+    assert not [(section, name) for section, name, field in keys if not (field.description or "").endswith(".")]
+
+
+def test_the_demo_spells_every_key_of_the_schema(demo):
+    config = check_config(demo).model_dump(mode="json")
+    assert set(demo) == set(config)
+    for name in ("demo", "pictures", "proposals", "filter", "detector"):
+        assert set(demo[name]) == set(config[name]), name
+    assert set(demo["pretrain"]["soco"]) == set(config["pretrain"]["soco"])
+    assert set(demo["finetune"]["coco"]) == set(config["finetune"]["coco"])

@@ -1,0 +1,84 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from soco.config import PretrainConfig, ViewConfig
+from soco.stores.merged import write_arrow
+from soco.stores.schema import PROPOSAL_SCHEMA, rect_columns
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository():
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Read a file of golden numbers, from $SOCO_GOLDEN if set."""
+    folder = Path(os.environ.get("SOCO_GOLDEN", REPOSITORY / "tests" / "golden"))
+    return lambda name: json.loads((folder / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def golden_picture():
+    """Read one of the golden photographs as (H, W, 3) uint8."""
+    folder = Path(os.environ.get("SOCO_GOLDEN", REPOSITORY / "tests" / "golden")) / "images"
+    return lambda name: np.array(Image.open(folder / f"{name}.png").convert("RGB"))
+
+
+@pytest.fixture
+def folder_of_pictures(tmp_path, golden_picture):
+    """Five readable pictures in two folders, of one base name, and two that cannot be read."""
+    root = tmp_path / "pictures"
+    photograph = Image.fromarray(golden_picture("coffee_half"))
+    for number, key in enumerate(["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]):
+        path = root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        photograph.crop((number * 5, 0, 200 + number * 5, 150)).save(path)
+    (root / "e_empty.jpg").write_bytes(b"")
+    (root / "f_cut.jpg").write_bytes((root / "a/one.jpg").read_bytes()[:2000])
+    (root / ".hidden.jpg").write_bytes(b"not to be listed")
+    (root / "notes.txt").write_text("not a picture")
+    return root
+
+
+@pytest.fixture
+def tiny_recipe():
+    """A recipe small enough for a step in a blink."""
+    return PretrainConfig(
+        views=(ViewConfig(size=64), ViewConfig(size=64, crop="a"), ViewConfig(size=32, crop="b")),
+        level_bounds=(14, 28, 56, 64),
+        projector_hidden=16,
+        projector_out=8,
+        epochs=2,
+        batch_size=2,
+        warmup_epochs=1,
+        workers=0,
+        precision="fp32",
+        log_every=1,
+    )
+
+
+@pytest.fixture
+def small_store(folder_of_pictures, tmp_path):
+    """The Arrow store of the five readable pictures with a few boxes each, and their folder."""
+    keys = ["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]
+    rng = np.random.default_rng(0)
+    rects = [np.column_stack([rng.integers(0, 80, (n, 2)), rng.integers(33, 69, (n, 2))]) for n in (9, 3, 2, 1, 0)]
+    columns = {
+        "key": keys,
+        "width": [200] * 5,
+        "height": [150] * 5,
+        "regions": [20] * 5,
+        "strategy": ["ratio3"] * 4 + [""],
+        **rect_columns(rects),
+    }
+    write_arrow(tmp_path / "small.arrow", pa.table(columns, schema=PROPOSAL_SCHEMA))
+    return tmp_path / "small.arrow", folder_of_pictures
