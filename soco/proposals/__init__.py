@@ -1,0 +1,6 @@
+"""Proposals: selective search (ours or OpenCV's), filters, the fix-up, and the merge into one store."""
+
+from soco.proposals.filters import Strategy, keep
+from soco.proposals.selective_search import selective_search
+
+__all__ = ["Strategy", "keep", "selective_search"]

@@ -1,0 +1,70 @@
+"""The filter stage and the fix-up stage: raw regions to proposals, and a fallback for pictures left with none."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from soco.config import FilterConfig
+from soco.proposals.filters import Strategy, keep
+from soco.stores.parquet import read_table, write_table
+from soco.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, rect_columns, rects_of
+
+Rects = npt.NDArray[np.integer]
+
+
+def filter_shard(raw: str | Path, settings: FilterConfig, output: str | Path) -> None:
+    """Keep the regions that the configured strategy accepts; a picture may be left with none."""
+    table = read_table(raw, RAW_SCHEMA)
+    strategy = Strategy.parse(settings.strategy)
+    kept = [
+        rects[keep(rects, picture, strategy, settings.min_side)]
+        for rects, picture in zip(rects_of(table), _picture_sizes(table), strict=True)
+    ]
+    strategies = [settings.strategy if len(rects) else "" for rects in kept]
+    write_table(output, _proposal_table(table, rects_of(table), kept, strategies))
+
+
+def fix_up_shard(raw: str | Path, filtered: str | Path, settings: FilterConfig, output: str | Path) -> None:
+    """Give each picture that the filter left with none the regions of the first fallback that keeps any.
+
+    A picture that every fallback leaves with none stays empty; training then takes the whole picture as its one box.
+    """
+    raw_table, table = read_table(raw, RAW_SCHEMA), read_table(filtered, PROPOSAL_SCHEMA)
+    fallbacks = [(name, Strategy.parse(name)) for name in settings.fallbacks]
+    proposals: list[Rects] = [*rects_of(table)]
+    strategies = table["strategy"].to_pylist()
+    all_regions = rects_of(raw_table)
+    for number, picture in enumerate(_picture_sizes(table)):
+        if not len(proposals[number]):
+            regions = all_regions[number]
+            strategies[number], proposals[number] = _first_that_keeps(fallbacks, regions, picture, settings.min_side)
+    write_table(output, _proposal_table(table, all_regions, proposals, strategies))
+
+
+def _first_that_keeps(
+    fallbacks: Sequence[tuple[str, Strategy]], rects: Rects, picture: tuple[int, int], min_side: int
+) -> tuple[str, Rects]:
+    for name, strategy in fallbacks:
+        kept = rects[keep(rects, picture, strategy, min_side)]
+        if len(kept):
+            return name, kept
+    return "", rects[:0]
+
+
+def _picture_sizes(table: pa.Table) -> list[tuple[int, int]]:
+    return list(zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True))
+
+
+def _proposal_table(
+    pictures: pa.Table, regions: Sequence[Rects], proposals: Sequence[Rects], strategies: list[str]
+) -> pa.Table:
+    columns = {
+        **{name: pictures[name].combine_chunks() for name in ("key", "width", "height")},
+        "regions": [len(of_picture) for of_picture in regions],
+        "strategy": strategies,
+        **rect_columns(proposals),
+    }
+    return pa.table(columns, schema=PROPOSAL_SCHEMA)

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from soco.proposals import selective_search
+from soco.proposals.grouping import group
+from soco.proposals.opencv_search import opencv_selective_search
+from soco.proposals.regions import Regions, neighbours
+
+
+def test_the_last_region_of_a_connected_picture_is_all_of_it(golden_picture):
+    rgb = golden_picture("chelsea_half")
+    regions = selective_search(rgb)
+    assert regions.dtype == np.int32
+    assert regions[:, 4].max() == rgb.shape[0] * rgb.shape[1]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (2, 2), (33, 7)])
+def test_small_pictures_give_one_region(shape):
+    regions = selective_search(np.full((*shape, 3), 90, np.uint8))
+    assert regions.tolist() == [[0, 0, shape[1] - 1, shape[0] - 1, shape[0] * shape[1]]]
+
+
+@pytest.mark.parametrize(
+    "bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 4), np.uint8)]
+)
+def test_other_arrays_are_refused(bad):
+    with pytest.raises(ValueError, match="uint8"):
+        selective_search(bad)
+
+
+def test_neighbours_need_a_corner_strictly_inside_an_earlier_box():
+    bounds = np.array([[0, 0, 10, 10], [10, 0, 20, 10], [5, 5, 15, 15], [6, 6, 8, 8]])
+    assert neighbours(bounds).tolist() == [[0, 2], [0, 3], [1, 2], [2, 3]]
+
+
+def test_neighbours_are_not_symmetric():
+    outer, inner = [0, 0, 10, 10], [4, 4, 6, 6]
+    assert neighbours(np.array([outer, inner])).tolist() == [[0, 1]]
+    assert neighbours(np.array([inner, outer])).tolist() == []
+
+
+def test_of_equal_similarities_the_last_found_goes_first():
+    same = np.zeros((105, 3))
+    same[0] = same[75] = 1
+    bounds = np.array([[0, 0, 4, 4], [2, 2, 6, 6], [2, 2, 6, 6]])
+    regions = group(Regions(bounds, np.array([9, 9, 9]), same), pixels=100)
+    # pairs (0, 1), (0, 2); (1, 2) is none, since no corner lies strictly inside an equal box
+    assert regions.sizes.tolist() == [9, 9, 9, 18, 27]
+    assert regions.bounds[3].tolist() == [0, 0, 6, 6]
+
+
+@pytest.mark.parametrize("mode", ["fast", "single"])
+def test_opencv_finds_boxes_within_the_picture(golden_picture, mode):
+    rgb = golden_picture("chelsea_half")
+    regions = opencv_selective_search(rgb, mode)
+    assert len(regions) > 20
+    assert (regions[:, :2] >= 0).all()
+    assert (regions[:, 0] + regions[:, 2]).max() == rgb.shape[1] - 1
+    assert np.array_equal(regions, opencv_selective_search(rgb, mode))
