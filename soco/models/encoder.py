@@ -1,0 +1,37 @@
+"""The backbone: torchvision's ResNet without its classifier, read at the levels that a detector uses."""
+
+import torchvision
+from torch import Tensor, nn
+
+
+def build_encoder(name: str) -> nn.Module:
+    """Make torchvision's ResNet of a name such as `resnet50`, randomly initialised, without its last layer."""
+    encoder = torchvision.models.get_model(name, weights=None)
+    del encoder.fc
+    return encoder
+
+
+def channels_of(encoder: nn.Module) -> tuple[int, int, int, int]:
+    """Channels of C2, C3, C4 and C5."""
+    last = [list(stage.children())[-1] for stage in (encoder.layer1, encoder.layer2, encoder.layer3, encoder.layer4)]
+    widths = [[m for m in block.modules() if isinstance(m, nn.Conv2d)][-1].out_channels for block in last]
+    return widths[0], widths[1], widths[2], widths[3]
+
+
+def c4_map(encoder: nn.Module, pictures: Tensor) -> Tensor:
+    """(B, 3, H, W) to C4, (B, C, H/16, W/16)."""
+    return _stages(encoder, pictures, 3)[-1]
+
+
+def c2_to_c5(encoder: nn.Module, pictures: Tensor) -> list[Tensor]:
+    """(B, 3, H, W) to C2, C3, C4 and C5, at strides 4, 8, 16 and 32."""
+    return _stages(encoder, pictures, 4)
+
+
+def _stages(encoder: nn.Module, pictures: Tensor, count: int) -> list[Tensor]:
+    features = encoder.maxpool(encoder.relu(encoder.bn1(encoder.conv1(pictures))))
+    maps = []
+    for stage in (encoder.layer1, encoder.layer2, encoder.layer3, encoder.layer4)[:count]:
+        features = stage(features)
+        maps.append(features)
+    return maps

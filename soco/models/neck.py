@@ -1,0 +1,37 @@
+"""The neck: an FPN with norms, under the release's parameter names (torchvision's class has others)."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias, then batch norm."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False)
+        self.bn = nn.BatchNorm2d(channels_out)
+        nn.init.kaiming_uniform_(self.conv.weight, a=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C_in, H, W) to (B, C_out, H, W)."""
+        return self.bn(self.conv(features))
+
+
+class FPN(nn.Module):
+    """Feature pyramid (Lin et al., CVPR 2017): lateral 1x1, nearest upsampling, output 3x3, all with norms."""
+
+    def __init__(self, channels_in: Sequence[int], channels: int) -> None:
+        super().__init__()
+        self.lateral_convs = nn.ModuleList(ConvNorm(width, channels, 1) for width in channels_in)
+        self.fpn_convs = nn.ModuleList(ConvNorm(channels, channels, 3) for _ in channels_in)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """C2..C5 to P2..P5, each (B, channels, H, W) of its own size."""
+        merged = [lateral(features) for lateral, features in zip(self.lateral_convs, maps, strict=True)]
+        for level in range(len(merged) - 1, 0, -1):
+            size = merged[level - 1].shape[-2:]
+            merged[level - 1] = merged[level - 1] + F.interpolate(merged[level], size=size, mode="nearest")
+        return [output(features) for output, features in zip(self.fpn_convs, merged, strict=True)]

@@ -1,0 +1,26 @@
+"""What the machine can do: which device trains, and in which arithmetic."""
+
+import torch
+
+
+def training_device() -> torch.device:
+    """The first GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
+    """The reduced type that the model computes in, None for float32.
+
+    Args:
+        precision: `fp32`, `bf16`, `fp16` or `auto`: bf16 where the hardware multiplies it.
+        device: Where training runs.
+    """
+    if precision == "auto":
+        return torch.bfloat16 if _multiplies_bf16(device) else None
+    return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_avx512_bf16_supported()

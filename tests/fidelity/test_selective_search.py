@@ -1,0 +1,36 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from soco.proposals import Strategy, keep, selective_search
+
+
+@pytest.fixture(scope="session")
+def found(golden, golden_picture):
+    """Our regions of every golden picture."""
+    content = golden("selective_search")
+    parameters = content["parameters"]
+    return {name: selective_search(golden_picture(name), **parameters) for name in content["images"]}
+
+
+def agreeing(ours, theirs):
+    return (Counter(map(tuple, ours)) & Counter(map(tuple, theirs))).total()
+
+
+def test_regions_are_the_authors(golden, found):
+    images = golden("selective_search")["images"]
+    exact = 0
+    for name, image in images.items():
+        ours, theirs = found[name].tolist(), image["regions"]
+        assert agreeing(ours, theirs) >= 0.98 * max(len(ours), len(theirs)), name
+        exact += agreeing(ours, theirs) == len(ours) == len(theirs)
+    assert exact >= 0.9 * len(images)
+
+
+def test_filters_keep_what_the_authors_keep(golden):
+    for name, image in golden("selective_search")["images"].items():
+        rects = np.array(image["regions"])[:, :4]
+        for strategy, kept in image["filter"].items():
+            ours = rects[keep(rects, (image["width"], image["height"]), Strategy.parse(strategy))]
+            assert Counter(map(tuple, ours.tolist())) == Counter(map(tuple, kept)), (name, strategy)
