@@ -1,0 +1,5 @@
+"""The embedded demo: unlabelled pictures and two small detection sets, made from photographs that pip installs."""
+
+from soco.demo.make import make_demo
+
+__all__ = ["make_demo"]

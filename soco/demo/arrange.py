@@ -1,0 +1,89 @@
+"""Where the objects of a picture stand: sizes, rotations and places at which every object stays visible enough."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from soco.demo.forms import loops_of
+from soco.demo.plan import PlannedObject
+
+REFERENCE_SIDE = 128
+SIDES = (28.0, 72.0)  # of an object, in a picture of REFERENCE_SIDE
+LARGEST_TURN = 18.0
+LARGEST_STRETCH = 1.2
+LEAST_VISIBLE = 0.4
+TRIES = 30
+_SUBPIXELS = 8
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An object in its place.
+
+    Attributes:
+        planned: What it is.
+        coverage: float32 (side, side), the share of each pixel that its form covers.
+        mask: bool (side, side), pixels covered by half or more.
+    """
+
+    planned: PlannedObject
+    coverage: np.ndarray
+    mask: np.ndarray
+
+
+def arrange(objects: tuple[PlannedObject, ...], side: int, rng: np.random.Generator) -> list[Placed]:
+    """Places objects, each over the ones before it, so that none loses more than 60 % of its mask.
+
+    An object for which no place is found in `TRIES` draws is left out.
+
+    Args:
+        objects: From the hindmost to the foremost.
+        side: Width and height of the picture in pixels.
+        rng: Draws size, form and place.
+    """
+    placed: list[Placed] = []
+    for planned in objects:
+        for attempt in range(TRIES):
+            candidate = _draw(planned, side, 1.0 - 0.5 * attempt / TRIES, rng)
+            if _all_visible([*placed, candidate]):
+                placed.append(candidate)
+                break
+    return placed
+
+
+def ownership(placed: list[Placed], side: int) -> np.ndarray:
+    """Returns int32 (side, side): 0 where the background shows, else 1 + the index of the object that does."""
+    owner = np.zeros((side, side), np.int32)
+    for index, item in enumerate(placed, start=1):
+        owner[item.mask] = index
+    return owner
+
+
+def _all_visible(placed: list[Placed]) -> bool:
+    owner = ownership(placed, placed[0].mask.shape[0])
+    seen = np.bincount(owner.ravel(), minlength=len(placed) + 1)[1:]
+    whole = np.array([item.mask.sum() for item in placed])
+    return bool(np.all(whole > 0) and np.all(seen >= LEAST_VISIBLE * whole))
+
+
+def _draw(planned: PlannedObject, side: int, shrink: float, rng: np.random.Generator) -> Placed:
+    """Draws one object somewhere wholly inside the picture; `shrink` below 1 makes large sizes less likely."""
+    low, high = (limit * side / REFERENCE_SIDE for limit in SIDES)
+    length = low * (max(low, high * shrink) / low) ** rng.random()
+    stretch = LARGEST_STRETCH ** rng.uniform(-1, 1)
+    turn = rng.uniform(-LARGEST_TURN, LARGEST_TURN)
+    loops = loops_of(planned.category, length, turn, stretch, bool(rng.random() < 0.5))
+    reach = np.abs(np.concatenate(loops)).max(axis=0) + 1.0
+    centre = reach + rng.random(2) * np.maximum(0.0, side - 2 * reach)
+    coverage = _coverage([loop + centre for loop in loops], side)
+    return Placed(planned, coverage, coverage >= 0.5)
+
+
+def _coverage(loops: list[np.ndarray], side: int) -> np.ndarray:
+    """float32 (side, side): the share of a pixel's 8 x 8 points inside the loops, even-odd."""
+    points = [np.round(loop * _SUBPIXELS - 0.5).astype(np.int32) for loop in loops]
+    canvas = np.zeros((side * _SUBPIXELS, side * _SUBPIXELS), np.uint8)
+    cv2.fillPoly(canvas, points, 255)
+    blocks = canvas.reshape(side, _SUBPIXELS, side, _SUBPIXELS)
+    return blocks.mean(axis=(1, 3), dtype=np.float32) / 255.0

@@ -1,0 +1,71 @@
+"""Makes all of the demo's data in one call."""
+
+import csv
+import shutil
+from pathlib import Path
+
+from soco.config.schema import DemoConfig
+from soco.demo.annotations import write_coco, write_lvis
+from soco.demo.compose import compose_split
+from soco.demo.photographs import PHOTOGRAPHS, SPLITS, path_of
+from soco.demo.pictures import write_pictures
+from soco.demo.plan import plan_split
+from soco.errors import UserError
+from soco.stores.files import whole_file
+
+
+def make_demo(settings: DemoConfig, seed: int) -> None:
+    """Writes the demo's pictures and annotations below `settings.path`; the same bytes for the same seed.
+
+    `pictures/SCENE/*.jpg` are unlabelled; `shapes/train` and `shapes/val` hold the composed pictures, which
+    `shapes/coco_SPLIT.json` annotates with six categories and `shapes/lvis_v1_SPLIT.json` with sixteen. `sources.csv`
+    lists the photographs.
+
+    Args:
+        settings: Where, how many and how large.
+        seed: Decides every draw.
+
+    Raises:
+        UserError: A photograph's package is missing, the fewest objects exceed the most, or the folder holds
+            pictures that are not the demo's.
+    """
+    if settings.objects[0] > settings.objects[1]:
+        raise UserError(f"demo.objects asks for at least {settings.objects[0]} and at most {settings.objects[1]}.")
+    for photograph in PHOTOGRAPHS:
+        path_of(photograph)
+    root = Path(settings.path)
+    _clear(root)
+    write_sources(root / "sources.csv")
+    write_pictures(root / "pictures", settings.pictures, settings.picture_side, seed)
+    _write_shapes(root / "shapes", settings, seed)
+
+
+def write_sources(path: Path) -> None:
+    """Writes one CSV row a photograph: file, package, scene, split, and its origin as the package states it."""
+    with whole_file(path) as temporary, temporary.open("w", newline="") as stream:
+        rows = csv.writer(stream, lineterminator="\n")
+        rows.writerow(["file", "package", "scene", "split", "note"])
+        rows.writerows([p.file, p.package, p.scene, p.split, p.note] for p in PHOTOGRAPHS)
+
+
+def _write_shapes(folder: Path, settings: DemoConfig, seed: int) -> None:
+    counts = {"train": settings.train, "val": settings.val}
+    composed = {}
+    for split in SPLITS:
+        plans = plan_split(split, counts[split], settings.objects, seed)
+        composed[split] = compose_split(folder / split, split, plans, settings.side, seed)
+    for split in SPLITS:
+        write_coco(folder / f"coco_{split}.json", composed[split], settings.side)
+        write_lvis(folder / f"lvis_v1_{split}.json", split, composed[split], settings.side, composed["train"])
+
+
+def _clear(root: Path) -> None:
+    """Removes an earlier demo's pictures, so that none are left over when fewer are made."""
+    folders = [root / "pictures", *(root / "shapes" / split for split in SPLITS)]
+    for folder in folders:
+        if not folder.is_dir():
+            continue
+        # sources.csv is the first file written: without it, the folder is somebody else's.
+        if any(folder.iterdir()) and not (root / "sources.csv").is_file():
+            raise UserError(f"{folder} holds files that the demo did not make: set demo.path to another folder.")
+        shutil.rmtree(folder)

@@ -1,0 +1,149 @@
+"""The photographs that the demo is cut from: which package holds each, what scene it shows, which split may use it.
+
+Photographs of one place or thing (stereo pairs, several views of one garden) bear one scene name, and a scene lies
+wholly in one split: what is validated on was seen neither in pretraining nor in training.
+"""
+
+import functools
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from soco.errors import UserError
+
+Split = Literal["train", "val"]
+SPLITS: tuple[Split, ...] = ("train", "val")
+
+# Longest side that a photograph is kept in memory at: the smallest crop (40 %) still has 410 pixels.
+WORKING_SIDE = 1024
+
+_FOLDERS = {"mvtb-data": "mvtbdata/images", "scikit-image": "skimage/data", "scikit-learn": "sklearn/datasets/images"}
+
+_MVTB = "package licence MIT; states no origin for single pictures"
+_CC0_TEXTURE = "from CC0Textures, CC0"
+_CAMPUS = (
+    *(f"campus/P10704{i}.png" for i in (91, 93, 94, 95, 96, 97, 98, 99)),
+    *(f"campus/P10705{i:02}.png" for i in (0, 1, 3, 4, 5, 6, 7, 9, 10, 12, 14, 15)),
+    "campus/holdout/P1070492.png",
+    *(f"campus/holdout/P10705{i:02}.png" for i in (2, 8, 11, 13)),
+)
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One photograph.
+
+    Attributes:
+        package: The distribution that installs it.
+        file: Its path below the package's picture folder.
+        scene: What it shows; photographs with one scene name share a split.
+        split: `train` or `val`.
+        note: Origin and licence, as far as the package states them.
+        plain: A surface that fills the frame: serves as texture, never as a scene of its own.
+    """
+
+    package: str
+    file: str
+    scene: str
+    split: Split
+    note: str
+    plain: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name that annotations give as provenance, such as `mvtb-data/road.png`."""
+        return f"{self.package}/{self.file}"
+
+
+def _mvtb(scene: str, split: Split, *files: str) -> tuple[Photograph, ...]:
+    return tuple(Photograph("mvtb-data", file, scene, split, _MVTB) for file in files)
+
+
+def _skimage(scene: str, split: Split, note: str, *files: str, plain: bool = False) -> tuple[Photograph, ...]:
+    return tuple(Photograph("scikit-image", file, scene, split, note, plain) for file in files)
+
+
+def _sklearn(scene: str, split: Split, note: str, file: str) -> tuple[Photograph, ...]:
+    return (Photograph("scikit-learn", file, scene, split, note),)
+
+
+PHOTOGRAPHS: tuple[Photograph, ...] = (
+    *_mvtb("campus", "train", *_CAMPUS),
+    *_mvtb("garden", "train", *(f"flowers{i}.png" for i in range(1, 10))),
+    *_mvtb("apartments", "train", "building2-1.png", "building2-2.png", "building2-3.png"),
+    *_mvtb("church", "train", "church.jpg", "church.png"),
+    *_mvtb("eiffel", "train", "eiffel-1.png", "eiffel-2.png"),
+    *_mvtb("rocks", "train", "rocks2-l.png", "rocks2-r.png"),
+    *_mvtb("cottage", "train", "walls-l.png", "walls-r.png"),
+    *_mvtb("butterfly", "train", "butterfly.jpg"),
+    *_mvtb("cart", "train", "image3.jpg"),
+    *_mvtb("laboratory", "train", "lab-scene.png"),
+    *_mvtb("park", "train", "parks.png"),
+    *_mvtb("road", "train", "road.png"),
+    *_mvtb("street", "train", "street.png"),
+    *_skimage("astronaut", "train", "NASA, public domain", "astronaut.png"),
+    *_skimage("cameraman", "train", "CC0 by the photographer, Lav Varshney", "camera.png"),
+    *_skimage("motorcycle", "train", "Middlebury 2014 stereo benchmark", "motorcycle_left.png", "motorcycle_right.png"),
+    *_skimage("rocket", "train", "SpaceX, public domain", "rocket.jpg"),
+    *_skimage("brick", "train", _CC0_TEXTURE, "brick.png", plain=True),
+    *_skimage("gravel", "train", _CC0_TEXTURE, "gravel.png", plain=True),
+    *_mvtb("greenscreen", "val", "greenscreen.png"),
+    *_mvtb("cathedral", "val", "notre-dame.png"),
+    *_mvtb("roof", "val", "roof.png"),
+    *_mvtb("tomatoes", "val", "tomato_14.png", "tomato_35.png", "tomato_54.png", "tomato_124.png"),
+    *_skimage("cat", "val", "CC0 by the photographer, Stefan van der Walt", "chelsea.png"),
+    *_skimage("coffee", "val", "CC0 by the photographer, Rachel Michetti", "coffee.png"),
+    *_skimage("grass", "val", _CC0_TEXTURE, "grass.png", plain=True),
+    *_sklearn("pagoda", "val", "CC BY 2.0, danielbuechele on Flickr (6061409035)", "china.jpg"),
+    *_sklearn("dahlia", "val", "CC BY 2.0, vultilion on Flickr (6056698931)", "flower.jpg"),
+)
+
+
+def of_split(split: Split, *, scenes_only: bool = False) -> tuple[Photograph, ...]:
+    """Returns the photographs that a split may use.
+
+    Args:
+        split: `train` or `val`.
+        scenes_only: Leave the plain surfaces out.
+    """
+    return tuple(p for p in PHOTOGRAPHS if p.split == split and not (scenes_only and p.plain))
+
+
+def path_of(photograph: Photograph) -> Path:
+    """Returns where a photograph lies on this machine.
+
+    Raises:
+        UserError: Its package is not installed, or came without the file.
+    """
+    module, folder = _FOLDERS[photograph.package].split("/", 1)
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(f"The demo needs photographs of the package {photograph.package}: run `make install`.")
+    path = Path(spec.submodule_search_locations[0]) / folder / photograph.file
+    if not path.is_file():
+        raise UserError(f"The package {photograph.package} came without {path}: reinstall it with `make install`.")
+    return path
+
+
+@functools.cache
+def pixels_of(photograph: Photograph) -> np.ndarray:
+    """Returns a photograph as read-only uint8 (height, width, 3) in BGR, longest side at most `WORKING_SIDE`.
+
+    Raises:
+        UserError: The file is missing or is no readable picture.
+    """
+    path = path_of(photograph)
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise UserError(f"{path} is no readable picture: reinstall {photograph.package} with `make install`.")
+    height, width = image.shape[:2]
+    scale = WORKING_SIDE / max(height, width)
+    if scale < 1:
+        size = (round(width * scale), round(height * scale))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    image.flags.writeable = False
+    return image

@@ -1,0 +1,92 @@
+"""The whole of make_demo: its files, their sizes, that they repeat, and how it refuses."""
+
+import csv
+import hashlib
+from pathlib import Path
+
+import cv2
+import pytest
+
+from soco.config.schema import DemoConfig
+from soco.demo import make_demo, photographs
+from soco.demo.photographs import PHOTOGRAPHS
+from soco.errors import UserError
+
+
+def digests(root: Path) -> dict[str, str]:
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_one_seed_gives_the_same_bytes(demo: Path, settings: DemoConfig) -> None:
+    photographs.pixels_of.cache_clear()
+    make_demo(settings, seed=1)
+    assert digests(Path(settings.path)) == digests(demo)
+
+
+def test_another_seed_gives_other_pictures(demo: Path, settings: DemoConfig) -> None:
+    make_demo(settings, seed=2)
+    first, second = digests(demo), digests(Path(settings.path))
+    same = {name for name in first.keys() & second.keys() if first[name] == second[name]}
+    assert same == {"sources.csv"}
+
+
+def test_more_pictures_leave_the_first_ones_as_they_are(demo: Path, settings: DemoConfig) -> None:
+    make_demo(settings.model_copy(update={"pictures": 14}), seed=1)
+    first, second = (
+        {name: digest for name, digest in digests(root).items() if name.startswith("pictures/")}
+        for root in (demo, Path(settings.path))
+    )
+    assert len(second) == 14
+    assert first.items() < second.items()
+
+
+def test_pictures_are_readable_and_of_the_right_size(demo: Path) -> None:
+    unlabelled = sorted((demo / "pictures").rglob("*.jpg"))
+    assert len(unlabelled) == 12
+    assert all(max(cv2.imread(str(path)).shape[:2]) == 96 for path in unlabelled)
+    for split, count in (("train", 24), ("val", 12)):
+        composed = sorted((demo / "shapes" / split).iterdir())
+        assert len(composed) == count
+        assert all(cv2.imread(str(path)).shape == (96, 96, 3) for path in composed)
+
+
+def test_unlabelled_pictures_show_training_scenes_only(demo: Path) -> None:
+    shown = {path.name for path in (demo / "pictures").iterdir()}
+    assert shown <= {photograph.scene for photograph in PHOTOGRAPHS if photograph.split == "train"}
+    assert len(shown) > 3
+
+
+def test_sources_list_every_photograph(demo: Path) -> None:
+    with (demo / "sources.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["package"], row["file"]) for row in rows] == [(p.package, p.file) for p in PHOTOGRAPHS]
+    assert all(row["scene"] and row["note"] and row["split"] in ("train", "val") for row in rows)
+
+
+def test_fewer_pictures_leave_no_old_ones_behind(settings: DemoConfig) -> None:
+    fewer = settings.model_copy(update={"pictures": 2, "train": 3, "val": 2})
+    make_demo(settings.model_copy(update={"pictures": 4, "train": 5, "val": 2}), seed=1)
+    make_demo(fewer, seed=1)
+    assert len(list(Path(settings.path, "pictures").rglob("*.jpg"))) == 2
+    assert len(list(Path(settings.path, "shapes", "train").iterdir())) == 3
+
+
+def test_a_folder_of_other_pictures_is_left_alone(settings: DemoConfig) -> None:
+    mine = Path(settings.path, "pictures", "mine.jpg")
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"demo\.path"):
+        make_demo(settings, seed=1)
+    assert mine.read_bytes() == b"mine"
+
+
+def test_a_missing_package_is_named(settings: DemoConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(photographs._FOLDERS, "mvtb-data", "no_such_package_here/images")
+    with pytest.raises(UserError, match="mvtb-data: run `make install`"):
+        make_demo(settings, seed=1)
+
+
+def test_more_objects_at_least_than_at_most_is_refused(settings: DemoConfig) -> None:
+    with pytest.raises(UserError, match=r"demo\.objects"):
+        make_demo(settings.model_copy(update={"objects": (3, 2)}), seed=1)
