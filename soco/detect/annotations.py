@@ -1,0 +1,132 @@
+"""Read one half of a detection set, and refuse in words what would otherwise stop training or spoil its figures."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soco.config.schema import DatasetConfig, SplitConfig
+from soco.errors import UserError
+
+
+@dataclass(frozen=True)
+class Split:
+    """One half of a detection set as its annotation file has it.
+
+    Attributes:
+        images: Folder of the pictures.
+        annotations: The annotation file.
+        content: What the file holds: `images`, `annotations`, `categories`.
+        categories: Category ids in ascending order; their places are the detector's classes.
+        classes: The categories' names in that order.
+        rle: Whether any mask is run-length coded rather than a polygon.
+    """
+
+    images: Path
+    annotations: Path
+    content: dict[str, Any]
+    categories: list[int]
+    classes: list[str]
+    rle: bool
+
+    @property
+    def instances(self) -> int:
+        """Annotated objects, crowd regions aside."""
+        return sum(not entry.get("iscrowd", 0) for entry in self.content["annotations"])
+
+
+def picture_path(folder: Path, image: dict[str, Any]) -> Path:
+    """Where the picture of an entry of `images` lies.
+
+    LVIS names no file but a `coco_url`, whose last two parts (`train2017/000000000009.jpg`) lie below the folder.
+    """
+    name = image.get("file_name") or "/".join(str(image.get("coco_url", "")).split("/")[-2:])
+    return folder / name
+
+
+def read_split(split: SplitConfig) -> Split:
+    """Read and check one half of a detection set.
+
+    Raises:
+        UserError: The folder or file is missing, the file is not in COCO's or LVIS's format, an object has no mask,
+            or the first picture is not where the file says.
+    """
+    folder, path = Path(split.images), Path(split.annotations)
+    if not path.is_file():
+        raise UserError(f"There is no annotation file at {path}; put it there or correct `annotations` in `datasets`.")
+    if not folder.is_dir():
+        raise UserError(f"There is no picture folder at {folder}; put it there or correct `images` in `datasets`.")
+    content = _read_json(path)
+    _check_content(content, path, folder)
+    categories = sorted(content["categories"], key=lambda category: category["id"])
+    return Split(
+        images=folder,
+        annotations=path,
+        content=content,
+        categories=[category["id"] for category in categories],
+        classes=[category["name"] for category in categories],
+        rle=any(isinstance(entry["segmentation"], dict) for entry in content["annotations"]),
+    )
+
+
+def check_lvis(split: Split) -> None:
+    """Refuse a file that LVIS's evaluation cannot score.
+
+    Raises:
+        UserError: A category has no `frequency`, or a picture none of the lists of a federated set.
+    """
+    wanted = {"images": ("neg_category_ids", "not_exhaustive_category_ids"), "categories": ("frequency",)}
+    for table, keys in wanted.items():
+        for key in keys:
+            if any(key not in entry for entry in split.content[table]):
+                raise UserError(
+                    f"{split.annotations} has entries of `{table}` without `{key}`, which LVIS's evaluation needs; "
+                    "add it, or set `format: coco` for this set in `datasets`."
+                )
+
+
+def read_dataset(dataset: DatasetConfig) -> tuple[Split, Split]:
+    """Read and check both halves before anything is trained.
+
+    Raises:
+        UserError: A half is refused (see `read_split`, `check_lvis`), or their categories differ.
+    """
+    train, val = read_split(dataset.train), read_split(dataset.val)
+    if train.categories != val.categories:
+        raise UserError(
+            f"{train.annotations} and {val.annotations} list different category ids; give both the same `categories`."
+        )
+    if not train.content["annotations"]:
+        raise UserError(f"{train.annotations} annotates no object; give a file with `annotations` to train on.")
+    if dataset.format == "lvis":
+        check_lvis(val)
+    return train, val
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as JSON ({error}); write the annotation file anew.") from None
+    if not isinstance(content, dict) or not {"images", "annotations", "categories"} <= content.keys():
+        raise UserError(
+            f"{path} is not in COCO's or LVIS's format: it needs `images`, `annotations` and `categories`; "
+            "correct `annotations` in `datasets`."
+        )
+    return content
+
+
+def _check_content(content: dict[str, Any], path: Path, folder: Path) -> None:
+    if not content["images"] or not content["categories"]:
+        raise UserError(f"{path} lists no pictures or no categories; give a file that does.")
+    bare = [entry["id"] for entry in content["annotations"] if not entry.get("segmentation")]
+    if bare:
+        raise UserError(
+            f"{path} has {len(bare)} object(s) without `segmentation` (the first has id {bare[0]}), and the detector "
+            "trains on masks; add polygons or run-length masks."
+        )
+    first = picture_path(folder, content["images"][0])
+    if not first.is_file():
+        raise UserError(
+            f"{path} lists {first.name}, and there is no {first}; correct `images` of this set in `datasets`."
+        )

@@ -1,0 +1,88 @@
+"""Which of a detector's tensors took their value from a converted file, found by comparing values.
+
+detectron2 warns of what did not match and trains on; its "Total num" counts rows of a printed table. Here each tensor
+of the model is held against the file after loading.
+"""
+
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from soco.errors import UserError
+
+
+def loading_report(model: torch.nn.Module, weights: Path | None) -> dict[str, Any]:
+    """Count the parameters and norm buffers of a loaded model that hold the value that the file has for them.
+
+    Args:
+        model: The detector, after its checkpointer loaded `weights`.
+        weights: A file that `soco.convert` wrote; None when the detector starts from scratch.
+
+    Returns:
+        `taken`, `fresh` (each `tensors`, `numbers`), the names of both, and the file's names that the model has no
+        place for.
+
+    Raises:
+        UserError: There is a file, and not one tensor took a value from it.
+    """
+    held = {name: value.detach().cpu() for name, value in model.state_dict().items()}
+    file = read_converted(weights) if weights else {}
+    sources = {name: _source(name, file) for name in held}
+    taken = [name for name, source in sources.items() if source is not None and _equal(held[name], file[source])]
+    fresh = [name for name in held if name not in set(taken)]
+    if weights and not taken:
+        raise UserError(
+            f"Not one tensor of the detector took a value from {weights}; convert weights of the same backbone and "
+            "sizes as the `detector` section of the configuration has."
+        )
+    return {
+        "weights": str(weights) if weights else None,
+        "taken": _count(held, taken),
+        "fresh": _count(held, fresh),
+        "fresh_names": fresh,
+        "taken_names": taken,
+        "unused_names": sorted(set(file) - {sources[name] for name in taken}),
+    }
+
+
+def describe(report: Mapping[str, Any]) -> str:
+    """The report in one paragraph."""
+    if report["weights"] is None:
+        return f"The detector starts from scratch: all its {report['fresh']['tensors']} tensors are fresh."
+    groups = sorted({_group(name) for name in report["fresh_names"]})
+    return (
+        f"{report['taken']['tensors']} of the detector's {report['taken']['tensors'] + report['fresh']['tensors']} "
+        f"tensors ({report['taken']['numbers']:,} numbers) took their value from {report['weights']}; "
+        f"{report['fresh']['tensors']} ({report['fresh']['numbers']:,} numbers) are fresh, in {', '.join(groups)}; "
+        f"{len(report['unused_names'])} of the file's tensors found no place."
+    )
+
+
+def read_converted(weights: Path) -> dict[str, np.ndarray]:
+    """The arrays of a converted file by name; a pickle, so only files of the user's own making are to be given."""
+    with Path(weights).open("rb") as file:
+        content = pickle.load(file)
+    return dict(content["model"])
+
+
+def _source(name: str, file: Iterable[str]) -> str | None:
+    """The file's name that detectron2 matches: the longest that the model's name ends in."""
+    matching = [theirs for theirs in file if name == theirs or name.endswith("." + theirs)]
+    return max(matching, key=len, default=None)
+
+
+def _equal(held: torch.Tensor, array: np.ndarray) -> bool:
+    return tuple(held.shape) == np.shape(array) and bool(np.array_equal(held.numpy(), array))
+
+
+def _count(held: Mapping[str, torch.Tensor], names: list[str]) -> dict[str, int]:
+    return {"tensors": len(names), "numbers": sum(held[name].numel() for name in names)}
+
+
+def _group(name: str) -> str:
+    """The first two components of a name: `roi_heads.mask_head`."""
+    return ".".join(name.split(".")[:2])

@@ -1,0 +1,82 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from detectron2.data import DatasetCatalog
+from detectron2.structures import BitMasks, Boxes, Instances
+
+from soco.detect import evaluate, finetune
+from soco.detect.annotations import read_split
+from soco.detect.datasets import register
+from soco.errors import UserError
+
+
+@pytest.mark.parametrize("form", ["coco", "lvis"])
+def test_a_detector_is_trained_and_scored(form, settings, detector, datasets, tmp_path):
+    tuned = settings.model_copy(update={"repeat_threshold": 0.1 if form == "lvis" else 0.0})
+    weights, metrics, detections = (tmp_path / name for name in ("weights.pth", "metrics.json", "detections.json"))
+    dataset = datasets[form]
+    finetune(form, tuned, detector, dataset, None, weights, tmp_path / "l.json", tmp_path / "checkpoints", seed=1)
+    result = evaluate(form, "scratch", tuned, detector, dataset, weights, metrics, detections, seed=1)
+
+    assert json.loads(metrics.read_text()) == result
+    assert (result["task"], result["dataset"], result["format"]) == (form, "tiny", form)
+    assert (result["initialisation"], result["norm"], result["seed"]) == ("scratch", "SyncBN", 1)
+    assert (result["images"], result["instances"]) == (6, 18)
+    for kind in ("box", "mask"):
+        assert set(result[kind]) >= {"AP", "AP50", "AP75"} | ({"APr", "APc", "APf"} if form == "lvis" else set())
+        assert 0 <= result[kind]["AP"] <= 100
+        assert result[kind]["APl"] is None  # no object is that large
+    assert set(result["per_category"]) == ({"disc", "square", "triangle"} if form == "coco" else set())
+
+    found = json.loads(detections.read_text())
+    assert found
+    assert {entry["category_id"] for entry in found} <= {2, 5, 9}
+    assert set(found[0]) == {"image_id", "category_id", "bbox", "score", "segmentation"}
+
+
+class Oracle(torch.nn.Module):
+    """Answers with the annotated objects themselves."""
+
+    def __init__(self, records):
+        super().__init__()
+        self.records = {record["image_id"]: record for record in records}
+
+    def forward(self, batch):
+        return [{"instances": self.answer(self.records[entry["image_id"]])} for entry in batch]
+
+    def answer(self, record):
+        entries, size = record["annotations"], (record["height"], record["width"])
+        x, y, w, h = torch.tensor([entry["bbox"] for entry in entries]).unbind(1)
+        polygons = [[np.array(part) for part in entry["segmentation"]] for entry in entries]
+        return Instances(
+            size,
+            pred_boxes=Boxes(torch.stack([x, y, x + w, y + h], 1)),
+            scores=torch.ones(len(entries)),
+            pred_classes=torch.tensor([entry["category_id"] for entry in entries]),
+            pred_masks=BitMasks.from_polygon_masks(polygons, *size).tensor,
+        )
+
+
+@pytest.mark.parametrize("form", ["coco", "lvis"])
+def test_perfect_detections_score_a_hundred(form, settings, detector, datasets, tmp_path, monkeypatch):
+    """Scores are in percent, ids with gaps are mapped back, and LVIS is scored on the file's own categories."""
+    records = DatasetCatalog.get(register(read_split(datasets[form].val), form))
+    monkeypatch.setattr(sys.modules["soco.detect.evaluate"], "_load", lambda cfg, weights: Oracle(records).eval())
+    places = (tmp_path / "metrics.json", tmp_path / "detections.json")
+    result = evaluate(form, "scratch", settings, detector, datasets[form], tmp_path, *places, seed=1)
+    assert result["box"]["AP"] == pytest.approx(100)
+    assert result["mask"]["AP"] > 90
+    if form == "lvis":
+        assert [result["box"][name] for name in ("APr", "APc", "APf")] == pytest.approx([100] * 3)
+
+
+def test_weights_of_another_detector_are_refused(settings, detector, datasets, tmp_path):
+    torch.save({"model": {"odd": torch.ones(1)}}, tmp_path / "weights.pth")
+    places = (tmp_path / "metrics.json", tmp_path / "detections.json")
+    with pytest.raises(UserError, match=r"weights\.pth does not fit the configured detector"):
+        evaluate("t", "scratch", settings, detector, datasets["coco"], tmp_path / "weights.pth", *places, seed=1)
+    with pytest.raises(UserError, match=r"no weights at .*absent\.pth"):
+        evaluate("t", "scratch", settings, detector, datasets["coco"], tmp_path / "absent.pth", *places, seed=1)
