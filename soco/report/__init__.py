@@ -1,0 +1,6 @@
+"""The report: what a run did, one JSON file for programs and one self-contained HTML page for readers."""
+
+from soco.report.build import build_report
+from soco.report.inputs import ConversionFiles, EvaluationFiles, PretrainFiles, ReportInputs
+
+__all__ = ["ConversionFiles", "EvaluationFiles", "PretrainFiles", "ReportInputs", "build_report"]

@@ -1,0 +1,41 @@
+"""Build the report from the files of a finished run."""
+
+from pathlib import Path
+
+from soco.report.collect import collect
+from soco.report.detections import task_detections
+from soco.report.figures import loss_figure, resources_figure, spread_figure
+from soco.report.gallery import proposal_gallery
+from soco.report.html import Pictures, render
+from soco.report.inputs import ReportInputs
+from soco.report.spread import counts_per_picture
+from soco.stores.files import whole_file, write_json
+from soco.stores.parquet import read_table
+from soco.stores.schema import PROPOSAL_SCHEMA
+
+
+def build_report(inputs: ReportInputs, html: Path, json: Path) -> None:
+    """Write the report.
+
+    Args:
+        inputs: The files that it is made of.
+        html: Receives one self-contained page: pictures are within it, and it loads nothing.
+        json: Receives the same as data; `soco.report.collect.collect` documents its keys.
+
+    Raises:
+        UserError: A file is missing or holds something else than its stage writes.
+    """
+    store = read_table(inputs.store, PROPOSAL_SCHEMA)
+    content = collect(inputs, store)
+    pictures = Pictures(
+        curves={run["run"]: loss_figure(run) for run in content["pretraining"]},
+        gallery=proposal_gallery(store, Path(inputs.config["pictures"]["path"])),
+        spread=spread_figure(*counts_per_picture(store)),
+        detections=task_detections(inputs.evaluations),
+        resources=resources_figure(content["resources"]) if content["resources"] else None,
+    )
+    page = render(content, pictures)
+    write_json(json, content)
+    with whole_file(html) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    print(f"Wrote {html} ({len(page) / 1e6:.1f} MB) and {json}.")

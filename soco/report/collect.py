@@ -1,0 +1,107 @@
+"""Everything the report says, as one nested mapping of plain values: this is `report.json`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from soco.report.benchmarks import read_benchmarks
+from soco.report.inputs import ConversionFiles, EvaluationFiles, PretrainFiles, ReportInputs
+from soco.report.paper import PROTOCOL, paper_rows
+from soco.report.provenance import provenance, redo_commands
+from soco.report.reading import plain, read_json, read_lines, read_object
+from soco.report.spread import counts_per_picture, evenly, spread
+from soco.stores.parquet import read_table
+from soco.stores.schema import SKIPPED_SCHEMA
+
+SKIPPED_SHOWN = 50
+CURVE_POINTS = 400
+
+
+def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
+    """Gather the report's content.
+
+    Args:
+        inputs: The files.
+        store: The merged proposals, already read.
+
+    Returns:
+        By key:
+
+        * `made`: date and time, UTC; `seed`; `config`: the whole configuration; `demo`: whether it is the demo's.
+        * `pretraining`: one entry a run, its metrics.json with `pairs` of views, `loss_floor`, and `curve` (step,
+          loss and lr of at most 400 logged steps).
+        * `proposals`: `counts` (the merge stage's), `regions_per_picture` and `proposals_per_picture` (smallest,
+          median, mean, largest), `skipped` (how many) and `skipped_first` (key and reason of the first 50).
+        * `results`: one entry a task: `task`, `dataset`, `format`, `rows` (each initialisation's metrics.json).
+        * `paper`: for each data set format `protocol` and `rows`, as the paper prints them.
+        * `conversion`, `loading`: one entry a converted file, and one a task and initialisation.
+        * `resources`: one entry a rule, see `read_benchmarks`.
+        * `provenance`: see `provenance`, and `redo`, the commands.
+
+    Raises:
+        UserError: A file is missing or holds something else.
+    """
+    origin = provenance(inputs.artefacts())
+    content = {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": inputs.config["seed"],
+        "config": dict(inputs.config),
+        "demo": bool(inputs.config.get("demo")),
+        "pretraining": [_pretraining(files, inputs.config["pretrain"][files.run]) for files in inputs.pretrain],
+        "proposals": _proposals(inputs, store),
+        "results": _results(inputs.evaluations),
+        "paper": {form: {"protocol": PROTOCOL[form], "rows": paper_rows(form)} for form in PROTOCOL},
+        "conversion": [_conversion(files) for files in inputs.conversions],
+        "loading": [_loading(files) for files in inputs.evaluations if files.loading],
+        "resources": read_benchmarks(inputs.benchmarks),
+        "provenance": origin | {"redo": redo_commands(origin["git"])},
+    }
+    held: dict[str, Any] = plain(content)
+    return held
+
+
+def _pretraining(files: PretrainFiles, settings: dict[str, Any]) -> dict[str, Any]:
+    # A run that was stopped and resumed may have logged a step twice; the later line is the one that counted.
+    lines = {line["step"]: line for line in read_lines(files.log)}
+    steps = [lines[step] for step in sorted(lines)]
+    pairs = len(settings["views"]) - 1
+    return read_object(files.metrics, "architecture") | {
+        "run": files.run,
+        "pairs": pairs,
+        "loss_floor": -4 * pairs,
+        "curve": [{key: line.get(key) for key in ("step", "loss", "lr")} for line in evenly(steps, CURVE_POINTS)],
+    }
+
+
+def _proposals(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
+    skipped = read_table(inputs.skipped, SKIPPED_SCHEMA)
+    regions, proposals = counts_per_picture(store)
+    return {
+        "counts": read_json(inputs.summary),
+        "regions_per_picture": spread(regions),
+        "proposals_per_picture": spread(proposals),
+        "skipped": len(skipped),
+        "skipped_first": skipped.slice(0, SKIPPED_SHOWN).to_pylist(),
+    }
+
+
+def _results(evaluations: tuple[EvaluationFiles, ...]) -> list[dict[str, Any]]:
+    tasks: dict[str, dict[str, Any]] = {}
+    for files in evaluations:
+        row = read_object(files.metrics, "dataset", "format", "box", "mask")
+        entry = {"task": files.task, "dataset": row["dataset"], "format": row["format"], "rows": []}
+        tasks.setdefault(files.task, entry)["rows"].append(row | {"initialisation": files.initialisation})
+    return list(tasks.values())
+
+
+def _conversion(files: ConversionFiles) -> dict[str, Any]:
+    return read_object(files.summary) | {"run": files.run, "kind": files.kind, "file": str(files.weights)}
+
+
+def _loading(files: EvaluationFiles) -> dict[str, Any]:
+    assert files.loading is not None
+    return read_object(files.loading, "taken", "fresh", "fresh_names", "unused_names") | {
+        "task": files.task,
+        "initialisation": files.initialisation,
+    }

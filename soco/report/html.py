@@ -1,0 +1,104 @@
+"""Render the report's content and pictures as one page that loads nothing."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+from markupsafe import Markup
+
+from soco.report.detections import TaskDetections
+from soco.report.drawing import Picture
+
+_FOLDER = Path(__file__).parent
+_DASH = "–"
+_FIGURES = {"coco": ("AP", "AP50", "AP75"), "lvis": ("AP", "AP50", "AP75", "APr", "APc", "APf")}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """All that the page shows beside words and numbers.
+
+    Attributes:
+        curves: The loss of each pretraining, by run.
+        gallery: Pictures with proposals.
+        spread: Histograms of regions and proposals.
+        detections: Pictures with detections, one entry a task.
+        resources: Bars of time and memory; None where no rule was measured.
+    """
+
+    curves: dict[str, Picture]
+    gallery: list[Picture]
+    spread: Picture
+    detections: list[TaskDetections]
+    resources: Picture | None
+
+
+def render(content: dict[str, Any], pictures: Pictures) -> str:
+    """Render the page.
+
+    Args:
+        content: What `soco.report.collect.collect` gathered.
+        pictures: What goes with it.
+    """
+    config = yaml.safe_dump(content["config"], sort_keys=False, allow_unicode=True, width=100)
+    style = Markup((_FOLDER / "style.css").read_text())
+    tables = [_ap_table(task, content) for task in content["results"]]
+    page = _environment().get_template("template.html")
+    return page.render(content | {"pictures": pictures, "config_yaml": config, "style": style, "tables": tables})
+
+
+def number(value: float | int | None, digits: int = 0) -> str:
+    """A number with thin thousands; a dash for None.
+
+    Args:
+        value: The number.
+        digits: Decimals.
+    """
+    return _DASH if value is None else f"{value:,.{digits}f}".replace(",", "\u202f").replace("-", "\u2212")
+
+
+def duration(seconds: float | None) -> str:
+    """A time that one reads at a glance: `4.1 s`, `2 min 05 s`, `3 h 07 min`."""
+    if seconds is None:
+        return _DASH
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: int) -> str:
+    """A file's size: `812 B`, `3.4 kB`, `1.2 GB`."""
+    value, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while value >= 999.5 and unit != "TB":
+        value, unit = value / 1000, next(units)
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def _ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    """A task's table: its own rows, and the paper's rows of the same data set format and detectors."""
+    runs = {run["run"]: run["architecture"] for run in content["pretraining"]}
+    kinds = {runs.get(row["initialisation"], "fpn") for row in task["rows"]}
+    detectors = {"R50-C4" if kind == "c4" else "R50-FPN" for kind in kinds}
+    paper = content["paper"][task["format"]]
+    rows = [row for row in paper["rows"] if row["detector"] in detectors] or paper["rows"]
+    return task | {"figures": _FIGURES[task["format"]], "paper_rows": rows, "paper_protocol": paper["protocol"]}
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "duration": duration, "size": size}
+    return environment

@@ -1,0 +1,101 @@
+"""The files that a report is made of, by name; none is found by guessing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PretrainFiles:
+    """What one pretraining left.
+
+    Attributes:
+        run: Its name in the configuration.
+        log: JSONL, one object a logged step.
+        metrics: JSON with its size, speed and final loss.
+        weights: The safetensors file; only hashed.
+    """
+
+    run: str
+    log: Path
+    metrics: Path
+    weights: Path
+
+
+@dataclass(frozen=True)
+class ConversionFiles:
+    """What the conversion of one pretraining left.
+
+    Attributes:
+        run: The pretraining's name.
+        kind: What the file carries, such as `fpn_head`.
+        summary: JSON that counts and names what was carried over.
+        weights: The converted file; only hashed.
+    """
+
+    run: str
+    kind: str
+    summary: Path
+    weights: Path
+
+
+@dataclass(frozen=True)
+class EvaluationFiles:
+    """What one fine-tuning and its evaluation left.
+
+    Attributes:
+        task: The fine-tuning's name in the configuration.
+        initialisation: What it started from: `scratch` or a pretraining's name.
+        metrics: JSON with box and mask AP and the protocol.
+        annotations: The validation half's annotation file.
+        images: Folder of the validation half's pictures.
+        detections: COCO results file; None leaves this row out of the detections shown.
+        loading: JSON that says which of the detector's tensors took a pretrained value; None where there is none.
+        weights: The fine-tuned detector; only hashed.
+    """
+
+    task: str
+    initialisation: str
+    metrics: Path
+    annotations: Path
+    images: Path
+    detections: Path | None = None
+    loading: Path | None = None
+    weights: Path | None = None
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """All that a report is made of.
+
+    Attributes:
+        config: The whole configuration, plain and validated.
+        summary: The merge stage's counts, JSON.
+        store: The merged proposals, Parquet.
+        skipped: The unreadable pictures, Parquet.
+        pretrain: One entry a pretraining.
+        conversions: One entry a converted file.
+        evaluations: One entry a task and initialisation; a task's entries follow one another.
+        benchmarks: Folder of Snakemake's benchmark files.
+    """
+
+    config: Mapping[str, Any]
+    summary: Path
+    store: Path
+    skipped: Path
+    pretrain: tuple[PretrainFiles, ...]
+    conversions: tuple[ConversionFiles, ...]
+    evaluations: tuple[EvaluationFiles, ...]
+    benchmarks: Path
+
+    def artefacts(self) -> list[Path]:
+        """Every result file that the report was given, in the order of the stages; annotations are no result."""
+        files: list[Path | None] = [self.summary, self.store, self.skipped]
+        for run in self.pretrain:
+            files += [run.weights, run.metrics, run.log]
+        for conversion in self.conversions:
+            files += [conversion.weights, conversion.summary]
+        for evaluation in self.evaluations:
+            files += [evaluation.weights, evaluation.loading, evaluation.metrics, evaluation.detections]
+        return list(dict.fromkeys(file for file in files if file is not None))

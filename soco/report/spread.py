@@ -1,0 +1,37 @@
+"""How a quantity is spread over the pictures, and an even choice among many."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soco.stores.schema import RECT_COLUMNS
+
+Item = TypeVar("Item")
+Counts = npt.NDArray[np.int64]
+
+
+def counts_per_picture(store: pa.Table) -> tuple[Counts, Counts]:
+    """Regions and proposals of each picture of a proposal store: two (N,) arrays."""
+    regions = store["regions"].to_numpy().astype(np.int64)
+    return regions, pc.list_value_length(store[RECT_COLUMNS[0]]).to_numpy().astype(np.int64)
+
+
+def spread(counts: Counts) -> dict[str, float]:
+    """Smallest, median, mean and largest of at least one count."""
+    return {
+        "smallest": int(counts.min()),
+        "median": float(np.median(counts)),
+        "mean": float(counts.mean()),
+        "largest": int(counts.max()),
+    }
+
+
+def evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """At most `most` of the items in their order, the first and the last among them, the others evenly between."""
+    if len(items) <= most:
+        return list(items)
+    return [items[place] for place in np.linspace(0, len(items) - 1, most).round().astype(int)]

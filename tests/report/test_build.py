@@ -1,0 +1,160 @@
+"""The report as a whole: its JSON against the inputs, its page against what a reader needs."""
+
+import dataclasses
+import html.parser
+import json
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from soco.errors import UserError
+from soco.report import build_report
+from soco.stores.parquet import read_table, write_table
+from soco.stores.schema import SKIPPED_SCHEMA
+
+
+class Page(html.parser.HTMLParser):
+    """The tags of a page, with their attributes, and its visible text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+def build(inputs, folder: Path) -> tuple[dict, str]:
+    build_report(inputs, folder / "report.html", folder / "report.json")
+    strict = json.loads((folder / "report.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+    return strict, (folder / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def built(inputs, tmp_path_factory):
+    return build(inputs, tmp_path_factory.mktemp("report"))
+
+
+def test_json_has_the_stages_own_values(built, inputs):
+    content, _ = built
+    rows = {(row["task"], row["initialisation"]): row for task in content["results"] for row in task["rows"]}
+    for files in inputs.evaluations:
+        assert rows[files.task, files.initialisation] == json.loads(files.metrics.read_text())
+    assert content["proposals"]["counts"] == json.loads(inputs.summary.read_text())
+    assert content["config"] == json.loads(json.dumps(inputs.config))
+    assert (content["seed"], content["demo"]) == (1, True)
+
+
+def test_json_has_the_pretraining_with_nan_as_null(built, inputs):
+    run = built[0]["pretraining"][0]
+    metrics = json.loads(inputs.pretrain[0].metrics.read_text())
+    assert {key: run[key] for key in metrics if key != "more"} == {k: v for k, v in metrics.items() if k != "more"}
+    assert (run["more"], run["pairs"], run["loss_floor"]) == (None, 2, -8)
+    assert [point["step"] for point in run["curve"]] == list(range(5, 151, 5))
+
+
+def test_json_has_conversion_and_loading(built):
+    content, _ = built
+    assert [(entry["run"], entry["kind"], entry["converted"]) for entry in content["conversion"]] == [
+        ("soco", "fpn_head", 199),
+        ("soco", "c4", 199),
+    ]
+    assert {(entry["task"], entry["initialisation"]): entry["taken"]["tensors"] for entry in content["loading"]} == {
+        ("coco", "scratch"): 0,
+        ("coco", "soco"): 199,
+        ("lvis", "scratch"): 0,
+        ("lvis", "soco"): 199,
+    }
+
+
+def test_page_loads_nothing(built):
+    page = Page(built[1])
+    for _, attrs in page.tags:
+        assert not {"srcset", "poster", "data", "background"} & attrs.keys()
+        assert (attrs.get("src") or "data:").startswith("data:")
+    assert not page.all("script") and not page.all("link") and not page.all("iframe")
+    assert all(re.match("#|https://", attrs["href"]) for attrs in page.all("a"))
+    assert not re.search(r"url\(|@import", built[1])
+    assert len(built[1]) < 3_000_000
+
+
+def test_every_picture_is_within_the_page_and_described(built):
+    pictures = Page(built[1]).all("img")
+    # Loss, spread and resources; the gallery; four pictures of three columns for each of two tasks.
+    assert len(pictures) == 3 + 8 + 2 * 4 * 3
+    assert all(attrs["src"].startswith("data:image/") and attrs["alt"].strip() for attrs in pictures)
+
+
+def test_links_within_the_page_lead_somewhere(built):
+    page = Page(built[1])
+    names = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+    assert {attrs["href"][1:] for attrs in page.all("a") if attrs["href"].startswith("#")} <= names
+
+
+def test_paper_rows_are_called_the_papers(built):
+    text = Page(built[1]).text
+    assert text.count("Paper: SoCo*") == 2
+    assert text.count("The paper’s figures, not comparable with the rows above") == 2
+    assert "43.2" in text and "R50-FPN" in text and "R50-C4" not in text
+
+
+def test_ap_and_protocol_are_shown(built, inputs):
+    text = Page(built[1]).text
+    for files in inputs.evaluations:
+        row = json.loads(files.metrics.read_text())
+        assert all(f"{row[part][name]:.1f}" in text for part in ("box", "mask") for name in ("AP", "AP50", "AP75"))
+    assert text.count("300 iterations of 8, lr 0.02, SyncBN, detectron2 0.6, seed 1") == 4
+
+
+def test_the_demos_notice_is_the_demos_alone(built, changed, inputs, tmp_path):
+    notice = "it shows that every stage works, not that pretraining helps"
+    assert notice in built[1]
+    content, page = build(changed(config=inputs.config | {"demo": None}), tmp_path)
+    assert not content["demo"] and notice not in page and "comparable only under the same protocol" in page
+
+
+def test_skipped_pictures_are_listed(built, inputs):
+    content, page = built
+    rows = read_table(inputs.skipped, SKIPPED_SCHEMA).to_pylist()
+    assert content["proposals"]["skipped"] == 2
+    assert content["proposals"]["skipped_first"] == rows
+    assert all(row["key"] in Page(page).text and row["reason"] in Page(page).text for row in rows)
+
+
+def test_of_many_skipped_pictures_the_first_are_listed(changed, tmp_path):
+    rows = [{"key": f"{number:03d}.png", "reason": "empty"} for number in range(60)]
+    write_table(tmp_path / "skipped.parquet", pa.Table.from_pylist(rows, schema=SKIPPED_SCHEMA))
+    content, page = build(changed(skipped=tmp_path / "skipped.parquet"), tmp_path)
+    assert (content["proposals"]["skipped"], len(content["proposals"]["skipped_first"])) == (60, 50)
+    assert "60 skipped pictures, the first 50" in page and "049.png" in page and "050.png" not in page
+
+
+def test_special_characters_are_escaped(built, changed, inputs, tmp_path):
+    assert "<b>one" not in built[1]
+    hostile = '"><script>alert("$x$")</script>'
+    evaluations = tuple(dataclasses.replace(files, initialisation=hostile) for files in inputs.evaluations[:1])
+    _, page = build(changed(evaluations=evaluations), tmp_path)
+    assert "<script" not in page
+    assert hostile in Page(page).text
+
+
+def test_a_run_of_nothing_but_proposals_is_reported(changed, tmp_path):
+    empty = changed(pretrain=(), conversions=(), evaluations=(), benchmarks=tmp_path / "none")
+    content, page = build(empty, tmp_path)
+    assert content["results"] == content["pretraining"] == content["resources"] == []
+    assert "asks for no pretraining" in page and "no benchmark files" in page
+
+
+def test_a_missing_file_is_named(changed, tmp_path):
+    with pytest.raises(UserError, match=r"gone\.json"):
+        build(changed(summary=tmp_path / "gone.json"), tmp_path)

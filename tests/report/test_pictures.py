@@ -1,0 +1,93 @@
+"""What the report draws: boxes, plots and the choice of pictures."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from soco.report.detections import task_detections
+from soco.report.drawing import Mark, draw_boxes
+from soco.report.figures import loss_figure, spread_figure
+from soco.report.gallery import proposal_gallery
+from soco.report.html import duration, number, size
+from soco.report.spread import evenly, spread
+from soco.stores.parquet import read_table
+from soco.stores.schema import PROPOSAL_SCHEMA
+
+
+def decoded(picture):
+    data = base64.b64decode(picture.uri.split(",", 1)[1])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def svg_of(picture):
+    return base64.b64decode(picture.uri.split(",", 1)[1]).decode()
+
+
+def test_a_box_is_drawn_where_it_lies():
+    grey = np.full((50, 100, 3), 128, np.uint8)
+    drawn = decoded(draw_boxes(grey, [Mark((20, 10, 60, 40), "#00ff00")], 200, "alt"))
+    assert drawn.shape == (100, 200, 3)
+    for y, x in ((20, 80), (79, 80), (50, 41), (50, 119)):
+        assert drawn[y, x, 1] > drawn[y, x, 0] + 40
+    assert abs(drawn[50, 80] - 128).max() < 6 and abs(drawn[5, 5] - 128).max() < 6
+
+
+def test_boxes_beyond_the_picture_are_cut():
+    grey = np.full((40, 40, 3), 128, np.uint8)
+    marks = [Mark((-10, -10, 400, 400), "#ff0000", "a long label"), Mark((5, 5, 5, 5), "#ffffff", "x")]
+    assert draw_boxes(grey, marks, 40, "alt").height == 40
+
+
+def test_the_gallery_is_the_same_each_time_and_has_no_empty_picture(inputs):
+    store = read_table(inputs.store, PROPOSAL_SCHEMA)
+    root = inputs.summary.parents[2] / "pictures"
+    gallery = proposal_gallery(store, root)
+    assert gallery == proposal_gallery(store, root)
+    assert len(gallery) == 8 and all(" 0 of " not in picture.alt for picture in gallery)
+    assert len({picture.caption for picture in gallery}) == 8
+
+
+def test_pictures_that_are_gone_are_left_out(inputs, tmp_path):
+    assert proposal_gallery(read_table(inputs.store, PROPOSAL_SCHEMA), tmp_path) == []
+
+
+def test_detections_stand_beside_the_labels(inputs):
+    tasks = task_detections(inputs.evaluations)
+    assert [task.task for task in tasks] == ["coco", "lvis"]
+    assert tasks[0].columns == ["labelled", "scratch", "soco"]
+    assert [[picture.caption for picture in row] for row in tasks[0].rows] == [tasks[0].columns] * 4
+    assert "labelled: disc, ring" in tasks[0].rows[0][0].alt
+
+
+def test_plots_take_the_readers_colours_and_read_names_literally():
+    points = [{"step": step, "loss": None if step == 2 else -step / 2, "lr": 0.1} for step in range(4)]
+    svg = svg_of(loss_figure({"run": "a$b$", "curve": points, "loss_floor": -8}))
+    assert "currentColor" in svg and "prefers-color-scheme" in svg and "#010203" not in svg
+    assert svg == svg_of(loss_figure({"run": "a$b$", "curve": points, "loss_floor": -8}))
+
+
+def test_a_plot_of_equal_counts_is_drawn():
+    assert svg_of(spread_figure(np.array([3, 3]), np.array([0, 0]))).startswith("<svg")
+
+
+@pytest.mark.parametrize(("most", "expected"), [(9, [0, 1, 2, 3, 4, 5]), (3, [0, 2, 5]), (2, [0, 5])])
+def test_evenly_keeps_both_ends(most, expected):
+    assert evenly(range(6), most) == expected
+
+
+def test_spread_is_told():
+    assert spread(np.array([1, 2, 9])) == {"smallest": 1, "median": 2.0, "mean": 4.0, "largest": 9}
+
+
+def test_numbers_are_written_for_readers():
+    assert [number(1234567), number(-5.914, 2), number(None)] == ["1\u202f234\u202f567", "\u22125.91", "–"]
+    assert [duration(4.06), duration(59.97), duration(11220), duration(None)] == [
+        "4.1 s",
+        "1 min 00 s",
+        "3 h 07 min",
+        "–",
+    ]
+    assert [size(812), size(3400), size(999_700), size(1_200_000_000)] == ["812 B", "3.4 kB", "1.0 MB", "1.2 GB"]
