@@ -1,0 +1,42 @@
+# What a newcomer types. Each verb sets up .venv by itself; `make` alone lists them.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help install demo test check bench clean lock
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: $(INSTALLED) ## set up .venv with every pinned package and detectron2
+
+$(INSTALLED): envs/requirements.lock envs/install.sh pyproject.toml
+	envs/install.sh $(VENV)
+	@touch $@
+
+demo: install ## photographs to an AP and a report, on real parts at a small scale
+	snakemake all
+	@echo "The report: results/report/report.html"
+
+test: install ## the test suite
+	python -m pytest
+
+check: install ## style, types and the workflow's lint
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+bench: install ## the benchmarks: each prints ratios against a peer in the same run
+	@for script in benchmarks/*.py; do echo "== $$script"; python $$script || exit 1; done
+
+lock: ## pin again what envs/requirements.in asks for (run on a machine with room for a second environment)
+	rm -rf .lock && python3.11 -m venv .lock && .lock/bin/pip install --quiet -r envs/requirements.in
+	(head -n 1 envs/requirements.lock; .lock/bin/pip freeze --all | grep -v '^pip==') > envs/requirements.new
+	mv envs/requirements.new envs/requirements.lock && rm -rf .lock
+
+clean: ## remove results, demo data and caches; the environment stays
+	rm -rf results data .snakemake .pytest_cache .mypy_cache .ruff_cache

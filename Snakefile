@@ -1,0 +1,66 @@
+# SoCo, from photographs to an AP and a report. Stages in the order that data travel:
+# (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name.
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from soco.config import check_config
+from soco.errors import UserError
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+
+
+if config["demo"]:
+
+    include: "rules/demo.smk"
+
+
+include: "rules/shards.smk"
+include: "rules/proposals.smk"
+include: "rules/pretrain.smk"
+include: "rules/convert.smk"
+include: "rules/finetune.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    """Everything: the report needs every other stage."""
+    default_target: True
+    input:
+        rules.report.output,
+
+
+rule shards:
+    """The pictures, listed and dealt into shards."""
+    input:
+        rules.shard_pictures.output,
+
+
+rule proposals:
+    """The store of proposals that pretraining reads."""
+    input:
+        rules.merge_proposals.output,
+
+
+rule pretrain:
+    """The weights of every pretraining in the configuration."""
+    input:
+        expand(rules.pretrain_model.output.weights, run=config["pretrain"]),
+
+
+rule convert:
+    """Those weights under detectron2's names."""
+    input:
+        of_conversions(rules.convert_weights.output.weights),
+
+
+rule finetune:
+    """The AP of every detection set and initialisation."""
+    input:
+        of_evaluations(rules.evaluate_detector.output.metrics),

@@ -1,0 +1,37 @@
+# The embedded demo's data. Included only when `demo` is set in the config.
+#
+# in:  photographs that the packages mvtb-data, scikit-image and scikit-learn install
+# out: {demo.path}/pictures             unlabelled pictures, which proposals and pretraining read
+#      {demo.path}/shapes/{train,val}   composed pictures, which fine-tuning and evaluation read
+#      {demo.path}/shapes/*.json        their annotations: six categories in COCO format, sixteen in LVIS v1 format
+#      {demo.path}/sources.csv          the photographs, with origin and split
+
+DEMO = config["demo"]["path"]
+
+
+rule demo_data:
+    """Cut unlabelled pictures from photographs and compose two small detection sets on them."""
+    output:
+        pictures=directory(f"{DEMO}/pictures"),
+        train=directory(f"{DEMO}/shapes/train"),
+        val=directory(f"{DEMO}/shapes/val"),
+        coco_train=f"{DEMO}/shapes/coco_train.json",
+        coco_val=f"{DEMO}/shapes/coco_val.json",
+        lvis_train=f"{DEMO}/shapes/lvis_v1_train.json",
+        lvis_val=f"{DEMO}/shapes/lvis_v1_val.json",
+        sources=f"{DEMO}/sources.csv",
+    log:
+        f"{RESULTS}/logs/demo_data.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/demo_data.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=10,
+    params:
+        settings=config["demo"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/demo_data.py"

@@ -1,0 +1,35 @@
+# Pretraining without labels; minutes for the demo, days of GPUs for the paper's recipes.
+#
+# In:  {results}/proposals/store.arrow, and the pictures.
+# Out: {results}/pretrain/{run}/weights.safetensors, under the release's parameter names; log.jsonl, a line every few
+#      steps; metrics.json, a summary.
+# Checkpoints lie in {results}/checkpoints/pretrain/, no output: Snakemake removes the outputs of a job that failed,
+# and a run that was stopped goes on from the last checkpoint.
+
+
+rule pretrain_model:
+    """Pretrain backbone, FPN and box head of one run in the configuration."""
+    input:
+        store=rules.merge_proposals.output.arrow,
+        pictures=ancient(lambda wildcards: given(config["pictures"]["path"], "pictures.path")),
+    output:
+        weights=f"{RESULTS}/pretrain/{{run}}/weights.safetensors",
+        log=f"{RESULTS}/pretrain/{{run}}/log.jsonl",
+        metrics=f"{RESULTS}/pretrain/{{run}}/metrics.json",
+    log:
+        f"{RESULTS}/logs/pretrain_model/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pretrain_model/{{run}}.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 8
+    resources:
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        settings=lambda wildcards: config["pretrain"][wildcards.run],
+        detector=config["detector"],
+        seed=config["seed"],
+        checkpoints=f"{RESULTS}/checkpoints/pretrain/{{run}}",
+    script:
+        "../workflow_scripts/pretrain_model.py"

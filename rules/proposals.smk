@@ -1,0 +1,106 @@
+# Proposals: from pictures to boxes that may hold an object. The search takes about half a second of a core a picture,
+# the other rules seconds; raw regions are kept, so that another filter repeats no search.
+#
+# In:  {results}/shards/{shard}.parquet, and the pictures.
+# Out: {results}/proposals/raw/{shard}.parquet        every region of every picture that could be read
+#      {results}/proposals/skipped/{shard}.parquet    pictures that could not, with the reason
+#      {results}/proposals/filtered/{shard}.parquet   the regions that filter.strategy keeps
+#      {results}/proposals/fixed/{shard}.parquet      the same, with a fallback for pictures left with none
+#      {results}/proposals/store.{parquet,arrow}      all shards together; training maps the .arrow file
+#      {results}/proposals/{skipped.parquet,summary.json}
+
+
+rule search_regions:
+    """Run selective search on the pictures of one shard, over the job's cores."""
+    input:
+        shard=f"{RESULTS}/shards/{{shard}}.parquet",
+        pictures=ancient(lambda wildcards: given(config["pictures"]["path"], "pictures.path")),
+    output:
+        raw=f"{RESULTS}/proposals/raw/{{shard}}.parquet",
+        skipped=f"{RESULTS}/proposals/skipped/{{shard}}.parquet",
+    log:
+        f"{RESULTS}/logs/search_regions/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/search_regions/{{shard}}.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=config["proposals"],
+    script:
+        "../workflow_scripts/search_regions.py"
+
+
+rule filter_regions:
+    """Keep the regions of one shard that the strategy accepts."""
+    input:
+        raw=rules.search_regions.output.raw,
+    output:
+        filtered=f"{RESULTS}/proposals/filtered/{{shard}}.parquet",
+    log:
+        f"{RESULTS}/logs/filter_regions/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/filter_regions/{{shard}}.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings={key: config["filter"][key] for key in ("strategy", "min_side")},
+    script:
+        "../workflow_scripts/filter_regions.py"
+
+
+rule fix_up_proposals:
+    """Give the pictures of one shard that were left with no proposal those of the first fallback that has any."""
+    input:
+        raw=rules.search_regions.output.raw,
+        filtered=rules.filter_regions.output.filtered,
+    output:
+        fixed=f"{RESULTS}/proposals/fixed/{{shard}}.parquet",
+    log:
+        f"{RESULTS}/logs/fix_up_proposals/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fix_up_proposals/{{shard}}.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=config["filter"],
+    script:
+        "../workflow_scripts/fix_up_proposals.py"
+
+
+rule merge_proposals:
+    """Merge the shards into the store that training reads, and count."""
+    input:
+        filtered=expand(rules.filter_regions.output.filtered, shard=SHARDS),
+        fixed=expand(rules.fix_up_proposals.output.fixed, shard=SHARDS),
+        skipped=expand(rules.search_regions.output.skipped, shard=SHARDS),
+    output:
+        store=f"{RESULTS}/proposals/store.parquet",
+        arrow=f"{RESULTS}/proposals/store.arrow",
+        skipped=f"{RESULTS}/proposals/skipped.parquet",
+        summary=f"{RESULTS}/proposals/summary.json",
+    log:
+        f"{RESULTS}/logs/merge_proposals.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/merge_proposals.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        max_skipped=config["pictures"]["max_skipped"],
+    script:
+        "../workflow_scripts/merge_proposals.py"

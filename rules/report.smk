@@ -1,0 +1,47 @@
+# The report, the last stage; it takes seconds.
+#
+# In:  the merged proposals with their counts; of each pretraining log, metrics and weights; every converted file and
+#      its summary; of each task and initialisation the detector, what it loaded, its AP and its detections; the
+#      validation halves of the detection sets. Read where they are there, and no inputs: the benchmark files of all
+#      rules, and eight of the pictures that were pretrained on.
+# Out: {results}/report/report.html, one page that opens without a network, and report.json, the same as data.
+
+
+rule report:
+    """Tell what the run did, in one HTML page and one JSON file."""
+    input:
+        summary=rules.merge_proposals.output.summary,
+        store=rules.merge_proposals.output.store,
+        skipped=rules.merge_proposals.output.skipped,
+        logs=of_runs(rules.pretrain_model.output.log),
+        run_metrics=of_runs(rules.pretrain_model.output.metrics),
+        weights=of_runs(rules.pretrain_model.output.weights),
+        conversions=of_conversions(rules.convert_weights.output.summary),
+        converted=of_conversions(rules.convert_weights.output.weights),
+        detectors=of_evaluations(rules.finetune_detector.output.weights),
+        loading=of_evaluations(rules.finetune_detector.output.loading),
+        metrics=of_evaluations(rules.evaluate_detector.output.metrics),
+        detections=of_evaluations(rules.evaluate_detector.output.detections),
+        annotations=validation_halves("annotations"),
+        images=ancient(validation_halves("images")),
+    output:
+        html=f"{RESULTS}/report/report.html",
+        json=f"{RESULTS}/report/report.json",
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        config=config,
+        runs=[(run,) for run in config["pretrain"]],
+        conversions=CONVERSIONS,
+        evaluations=EVALUATIONS,
+        benchmarks=f"{RESULTS}/benchmarks",
+    script:
+        "../workflow_scripts/report.py"

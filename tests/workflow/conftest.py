@@ -1,0 +1,48 @@
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+
+class Workflow:
+    """The repository's workflow, run by Snakemake in a folder of its own at the scale of recipes/test.yaml."""
+
+    def __init__(self, repository, folder):
+        self.folder, self.repository = folder, repository
+        shutil.copy(repository / "config.yaml", folder)
+        self.overlay = yaml.safe_load((repository / "recipes" / "test.yaml").read_text())
+
+    def __call__(self, *targets, succeeds=True, options=()):
+        """Run targets; returns all that Snakemake printed."""
+        (self.folder / "overlay.yaml").write_text(yaml.safe_dump(self.overlay))
+        command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", self.repository / "Snakefile"]
+        command += ["--directory", self.folder, "--configfile", self.folder / "overlay.yaml", "--cores", "2", *options]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=environment)
+        printed = done.stdout + done.stderr
+        assert (done.returncode == 0) == succeeds, printed
+        return printed
+
+    def would_run(self, *targets):
+        """The rules that a dry run finds work for."""
+        printed = self(*targets, options=("--dry-run",))
+        return {line.split()[1].rstrip(":") for line in printed.splitlines() if line.startswith(("rule ", "localrule "))}
+
+    def path(self, *parts):
+        return self.folder.joinpath("results", *parts)
+
+
+@pytest.fixture(scope="session")
+def finished(repository, tmp_path_factory):
+    """A run of `snakemake all` to its end, with what it printed."""
+    workflow = Workflow(repository, tmp_path_factory.mktemp("workflow"))
+    workflow.printed = workflow("all")
+    return workflow
+
+
+@pytest.fixture
+def workflow(repository, tmp_path):
+    return Workflow(repository, tmp_path)

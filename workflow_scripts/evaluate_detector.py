@@ -1,0 +1,21 @@
+"""Score a fine-tuned detector; run by rule `evaluate_detector`."""
+
+from pathlib import Path
+
+from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.logs import stage_log
+
+with stage_log(snakemake.log[0]):
+    from soco.detect import evaluate  # in here: where detectron2 is absent, this says so in a sentence
+
+    evaluate(
+        task=snakemake.wildcards.task,
+        initialisation=snakemake.wildcards.initialisation,
+        settings=FinetuneConfig.model_validate(snakemake.params.settings),
+        detector=DetectorConfig.model_validate(snakemake.params.detector),
+        dataset=DatasetConfig.model_validate(snakemake.params.dataset),
+        weights=Path(snakemake.input.weights),
+        metrics=Path(snakemake.output.metrics),
+        detections=Path(snakemake.output.detections),
+        seed=snakemake.params.seed,
+    )

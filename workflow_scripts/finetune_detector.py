@@ -1,0 +1,24 @@
+"""Train a detector on a detection set; run by rule `finetune_detector`."""
+
+from pathlib import Path
+
+from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.logs import stage_log
+
+# detectron2 starts a process for each GPU, and each of them imports this file.
+if __name__ == "__main__":
+    with stage_log(snakemake.log[0]):
+        from soco.detect import finetune  # in here: where detectron2 is absent, this says so in a sentence
+
+        finetune(
+            task=snakemake.wildcards.task,
+            settings=FinetuneConfig.model_validate(snakemake.params.settings),
+            detector=DetectorConfig.model_validate(snakemake.params.detector),
+            dataset=DatasetConfig.model_validate(snakemake.params.dataset),
+            weights=Path(snakemake.input.weights) if snakemake.input.weights else None,
+            output=Path(snakemake.output.weights),
+            loading_report=Path(snakemake.output.loading),
+            history=Path(snakemake.output.history),
+            checkpoint_dir=Path(snakemake.params.checkpoints),
+            seed=snakemake.params.seed,
+        )

@@ -1,0 +1,18 @@
+"""Merge the shards into the store that training reads; run by rule `merge_proposals`."""
+
+from soco.logs import stage_log
+from soco.proposals.merge_stage import merge_shards
+
+with stage_log(snakemake.log[0]):
+    counts = merge_shards(
+        filtered=snakemake.input.filtered,
+        fixed=snakemake.input.fixed,
+        skipped=snakemake.input.skipped,
+        max_skipped=snakemake.params.max_skipped,
+        store=snakemake.output.store,
+        arrow=snakemake.output.arrow,
+        skipped_store=snakemake.output.skipped,
+        summary=snakemake.output.summary,
+    )
+    for name, count in counts.items():
+        print(f"{name}: {count}")

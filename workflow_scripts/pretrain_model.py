@@ -1,0 +1,23 @@
+"""Pretrain one run of the configuration; run by rule `pretrain_model`."""
+
+from soco.config import DetectorConfig, PretrainConfig
+from soco.logs import stage_log
+
+with stage_log(snakemake.log[0]):
+    import torch
+
+    from soco.pretrain import pretrain
+
+    torch.set_num_threads(snakemake.threads)
+    pretrain(
+        run=snakemake.wildcards.run,
+        settings=PretrainConfig.model_validate(snakemake.params.settings),
+        detector=DetectorConfig.model_validate(snakemake.params.detector),
+        store=snakemake.input.store,
+        pictures=snakemake.input.pictures,
+        checkpoints=snakemake.params.checkpoints,
+        weights=snakemake.output.weights,
+        journal=snakemake.output.log,
+        metrics=snakemake.output.metrics,
+        seed=snakemake.params.seed,
+    )

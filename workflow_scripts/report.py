@@ -1,0 +1,27 @@
+"""Tell what a run did, in one page and one JSON file; run by rule `report`."""
+
+from pathlib import Path
+
+from soco.logs import stage_log
+from soco.report import ConversionFiles, EvaluationFiles, PretrainFiles, ReportInputs, build_report
+
+
+def entries(kind, names, *columns):
+    """One entry for each of `names`, with the file that stands at its place in each of the rule's lists."""
+    return tuple(kind(*name, *map(Path, files)) for name, *files in zip(names, *columns, strict=True))
+
+
+with stage_log(snakemake.log[0]):
+    given, params = snakemake.input, snakemake.params
+    evaluated = (given.metrics, given.annotations, given.images, given.detections, given.loading, given.detectors)
+    inputs = ReportInputs(
+        config=params.config,
+        summary=Path(given.summary),
+        store=Path(given.store),
+        skipped=Path(given.skipped),
+        pretrain=entries(PretrainFiles, params.runs, given.logs, given.run_metrics, given.weights),
+        conversions=entries(ConversionFiles, params.conversions, given.conversions, given.converted),
+        evaluations=entries(EvaluationFiles, params.evaluations, *evaluated),
+        benchmarks=Path(params.benchmarks),
+    )
+    build_report(inputs, html=Path(snakemake.output.html), json=Path(snakemake.output.json))
