@@ -85,12 +85,12 @@ def _known_keys(parents: Iterable[str | int]) -> list[str]:
     annotation: Any = Config
     for part in parents:
         annotation = _held(annotation, part)
-    return list(annotation.model_fields) if _is_section(annotation) else []
+    return list(annotation.model_fields) if is_section(annotation) else []
 
 
 def _held(annotation: Any, part: str | int) -> Any:
     """The annotation of what stands under `part` in a value annotated so."""
-    if _is_section(annotation):
+    if is_section(annotation):
         annotation = annotation.model_fields[str(part)].annotation
     elif typing.get_origin(annotation) is dict:
         annotation = typing.get_args(annotation)[1]
@@ -101,5 +101,6 @@ def _held(annotation: Any, part: str | int) -> Any:
     return annotation
 
 
-def _is_section(annotation: Any) -> bool:
+def is_section(annotation: Any) -> bool:
+    """Whether an annotation is one of the schema's sections."""
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)

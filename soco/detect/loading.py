@@ -50,15 +50,16 @@ def loading_report(model: torch.nn.Module, weights: Path | None) -> dict[str, An
 
 
 def describe(report: Mapping[str, Any]) -> str:
-    """The report in one paragraph."""
+    """The report in words, with the name of every tensor that took no value or found no place."""
     if report["weights"] is None:
         return f"The detector starts from scratch: all its {report['fresh']['tensors']} tensors are fresh."
-    groups = sorted({_group(name) for name in report["fresh_names"]})
     return (
         f"{report['taken']['tensors']} of the detector's {report['taken']['tensors'] + report['fresh']['tensors']} "
         f"tensors ({report['taken']['numbers']:,} numbers) took their value from {report['weights']}; "
-        f"{report['fresh']['tensors']} ({report['fresh']['numbers']:,} numbers) are fresh, in {', '.join(groups)}; "
-        f"{len(report['unused_names'])} of the file's tensors found no place."
+        f"{report['fresh']['tensors']} ({report['fresh']['numbers']:,} numbers) are fresh; "
+        f"{len(report['unused_names'])} of the file's tensors found no place.\n"
+        f"Fresh: {', '.join(report['fresh_names']) or 'none'}.\n"
+        f"Without a place: {', '.join(report['unused_names']) or 'none'}."
     )
 
 
@@ -81,8 +82,3 @@ def _equal(held: torch.Tensor, array: np.ndarray) -> bool:
 
 def _count(held: Mapping[str, torch.Tensor], names: list[str]) -> dict[str, int]:
     return {"tensors": len(names), "numbers": sum(held[name].numel() for name in names)}
-
-
-def _group(name: str) -> str:
-    """The first two components of a name: `roi_heads.mask_head`."""
-    return ".".join(name.split(".")[:2])

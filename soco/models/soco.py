@@ -75,7 +75,8 @@ class SoCo(nn.Module):
         online = self._vectors(batch, self.online, lambda features: self.predictor(self.projector(features)))
         with torch.no_grad():
             target = self._vectors(batch, self.target, self.projector_k)
-        return total_loss(online, target)
+        with torch.autocast(batch.numbers.device.type, enabled=False):  # a cosine in bf16 has two digits
+            return total_loss(online, target)
 
     @property
     def online(self) -> Branch:

@@ -35,7 +35,9 @@ def test_backbone_fpn_and_head_take_their_values_and_nothing_else_does(model, co
         "tensors": len(pretrained),
         "numbers": sum(value.numel() for value in pretrained.values()),
     }
-    assert f"{len(pretrained)} of the detector's {len(names)} tensors" in describe(report)
+    printed = describe(report)
+    assert f"{len(pretrained)} of the detector's {len(names)} tensors" in printed
+    assert all(name in printed for name in report["fresh_names"])
 
 
 def test_a_c4_file_fills_the_backbone_alone(model, pretrained, tmp_path):

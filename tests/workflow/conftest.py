@@ -29,7 +29,9 @@ class Workflow:
     def would_run(self, *targets):
         """The rules that a dry run finds work for."""
         printed = self(*targets, options=("--dry-run",))
-        return {line.split()[1].rstrip(":") for line in printed.splitlines() if line.startswith(("rule ", "localrule "))}
+        return {
+            line.split()[1].rstrip(":") for line in printed.splitlines() if line.startswith(("rule ", "localrule "))
+        }
 
     def path(self, *parts):
         return self.folder.joinpath("results", *parts)

@@ -1,0 +1,31 @@
+import pytest
+
+from soco.cli import main
+
+
+def test_keys_lists_every_level(capsys):
+    assert main(["keys"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("pretrain.NAME.views.NUMBER.crop [None]: ") for line in lines)
+    assert any(line.startswith("filter.strategy ['ratio3size0308']: ") for line in lines)
+    assert any(line.startswith("demo.pictures [480]: ") for line in lines)
+
+
+def test_check_accepts_the_demo_with_every_recipe(repository, capsys):
+    recipes = sorted((repository / "recipes").glob("*.yaml"))
+    assert len(recipes) >= 7
+    for recipe in recipes:
+        assert main(["check", str(repository / "config.yaml"), str(recipe)]) == 0, recipe
+
+
+def test_check_refuses_in_one_sentence(tmp_path, capsys):
+    (tmp_path / "bad.yaml").write_text("pictures: {path: x}\nsede: 3\n")
+    assert main(["check", str(tmp_path / "bad.yaml")]) == 1
+    assert capsys.readouterr().err.strip().endswith("there is no key 'sede'; did you mean 'seed'?")
+
+
+@pytest.mark.parametrize("text", ["- a list", "a: [1", ""])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, capsys, text):
+    (tmp_path / "bad.yaml").write_text(text)
+    assert main(["check", str(tmp_path / "bad.yaml")]) == 1
+    assert "bad.yaml" in capsys.readouterr().err
