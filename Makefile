@@ -38,5 +38,5 @@ lock: ## pin again what envs/requirements.in asks for (run on a machine with roo
 	(head -n 1 envs/requirements.lock; .lock/bin/pip freeze --all | grep -v '^pip==') > envs/requirements.new
 	mv envs/requirements.new envs/requirements.lock && rm -rf .lock
 
-clean: ## remove results, demo data and caches; the environment stays
-	rm -rf results data .snakemake .pytest_cache .mypy_cache .ruff_cache
+clean: ## remove the demo's results, its data and caches; the environment and your data stay
+	rm -rf results data/demo .snakemake .pytest_cache .mypy_cache .ruff_cache

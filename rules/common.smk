@@ -23,6 +23,22 @@ wildcard_constraints:
     initialisation="|".join(["scratch", *config["pretrain"]]),
 
 
+# Keys that change how a training runs and not what comes out. They are no params, so that a change reruns nothing; the
+# scripts take them from the configuration.
+HOW_IT_RUNS = ("workers", "checkpoint_minutes", "keep_checkpoints", "log_every", "checkpoint_iterations")
+
+
+def search_settings():
+    """The section `proposals` with the keys of the chosen engine alone."""
+    keys = {"soco": ("scale", "sigma", "min_size"), "opencv": ("opencv_mode",)}[config["proposals"]["engine"]]
+    return {key: config["proposals"][key] for key in ("engine", *keys)}
+
+
+def pretrain_settings(wildcards):
+    """The run's section, but for how it runs."""
+    return {key: value for key, value in config["pretrain"][wildcards.run].items() if key not in HOW_IT_RUNS}
+
+
 def given(path, key):
     """The path, if it is there or the demo makes it; else one sentence that names the configuration's key."""
     demo = config["demo"]
@@ -61,7 +77,8 @@ def converted_weights(wildcards):
 
 def finetune_settings(wildcards, leave_out=()):
     """The task's section for this one initialisation, so that adding another to the list reruns nothing."""
-    settings = {key: value for key, value in config["finetune"][wildcards.task].items() if key not in leave_out}
+    section = config["finetune"][wildcards.task]
+    settings = {key: value for key, value in section.items() if key not in (*leave_out, *HOW_IT_RUNS)}
     return settings | {"initialisations": [wildcards.initialisation]}
 
 

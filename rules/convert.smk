@@ -14,9 +14,9 @@ rule convert_weights:
         weights=f"{RESULTS}/convert/{{run}}/detectron2_{{kind}}.pkl",
         summary=f"{RESULTS}/convert/{{run}}/detectron2_{{kind}}.json",
     log:
-        f"{RESULTS}/logs/convert_weights/{{run}}_{{kind}}.log",
+        f"{RESULTS}/logs/convert_weights/{{run}}/{{kind}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/convert_weights/{{run}}_{{kind}}.tsv"
+        f"{RESULTS}/benchmarks/convert_weights/{{run}}/{{kind}}.tsv"
     wildcard_constraints:
         kind="fpn_head|c4",
     conda:

@@ -22,9 +22,9 @@ rule finetune_detector:
         loading=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/loading.json",
         history=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/history.jsonl",
     log:
-        f"{RESULTS}/logs/finetune_detector/{{task}}_{{initialisation}}.log",
+        f"{RESULTS}/logs/finetune_detector/{{task}}/{{initialisation}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/finetune_detector/{{task}}_{{initialisation}}.tsv"
+        f"{RESULTS}/benchmarks/finetune_detector/{{task}}/{{initialisation}}.tsv"
     conda:
         "../envs/soco.yaml"
     threads: 8
@@ -51,9 +51,9 @@ rule evaluate_detector:
         metrics=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/metrics.json",
         detections=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/detections.json",
     log:
-        f"{RESULTS}/logs/evaluate_detector/{{task}}_{{initialisation}}.log",
+        f"{RESULTS}/logs/evaluate_detector/{{task}}/{{initialisation}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/evaluate_detector/{{task}}_{{initialisation}}.tsv"
+        f"{RESULTS}/benchmarks/evaluate_detector/{{task}}/{{initialisation}}.tsv"
     conda:
         "../envs/soco.yaml"
     threads: 4

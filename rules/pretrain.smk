@@ -27,7 +27,7 @@ rule pretrain_model:
         mem_mb=16000,
         runtime=1440,
     params:
-        settings=lambda wildcards: config["pretrain"][wildcards.run],
+        settings=pretrain_settings,
         detector=config["detector"],
         seed=config["seed"],
         checkpoints=f"{RESULTS}/checkpoints/pretrain/{{run}}",

@@ -29,7 +29,7 @@ rule search_regions:
         mem_mb=8000,
         runtime=240,
     params:
-        settings=config["proposals"],
+        settings=search_settings(),
     script:
         "../workflow_scripts/search_regions.py"
 

@@ -1,4 +1,4 @@
-"""The one place where the release's integer rects become the package's float boxes, and back."""
+"""The one place where the release's integer rects become the package's float boxes."""
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,3 @@ def rects_to_boxes(rects: Rects) -> Boxes:
     boxes = rects.astype(np.float32)
     boxes[:, 2:] += boxes[:, :2] - 1
     return boxes
-
-
-def boxes_to_rects(boxes: Boxes) -> npt.NDArray[np.int16]:
-    """The inverse of `rects_to_boxes`, rounded to whole pixels; (N, 4) to (N, 4)."""
-    rects = np.array(boxes, dtype=np.float64)
-    rects[:, 2:] -= rects[:, :2] - 1
-    return np.rint(rects).astype(np.int16)

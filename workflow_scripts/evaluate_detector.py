@@ -6,12 +6,16 @@ from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.logs import stage_log
 
 with stage_log(snakemake.log[0]):
+    import torch
+
     from soco.detect import evaluate  # in here: where detectron2 is absent, this says so in a sentence
 
+    torch.set_num_threads(snakemake.threads)
+    task = snakemake.wildcards.task
     evaluate(
-        task=snakemake.wildcards.task,
+        task=task,
         initialisation=snakemake.wildcards.initialisation,
-        settings=FinetuneConfig.model_validate(snakemake.params.settings),
+        settings=FinetuneConfig.model_validate({**snakemake.config["finetune"][task], **snakemake.params.settings}),
         detector=DetectorConfig.model_validate(snakemake.params.detector),
         dataset=DatasetConfig.model_validate(snakemake.params.dataset),
         weights=Path(snakemake.input.weights),

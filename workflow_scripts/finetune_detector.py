@@ -8,11 +8,15 @@ from soco.logs import stage_log
 # detectron2 starts a process for each GPU, and each of them imports this file.
 if __name__ == "__main__":
     with stage_log(snakemake.log[0]):
+        import torch
+
         from soco.detect import finetune  # in here: where detectron2 is absent, this says so in a sentence
 
+        torch.set_num_threads(snakemake.threads)
+        task = snakemake.wildcards.task
         finetune(
-            task=snakemake.wildcards.task,
-            settings=FinetuneConfig.model_validate(snakemake.params.settings),
+            task=task,
+            settings=FinetuneConfig.model_validate({**snakemake.config["finetune"][task], **snakemake.params.settings}),
             detector=DetectorConfig.model_validate(snakemake.params.detector),
             dataset=DatasetConfig.model_validate(snakemake.params.dataset),
             weights=Path(snakemake.input.weights) if snakemake.input.weights else None,

@@ -9,9 +9,10 @@ with stage_log(snakemake.log[0]):
     from soco.pretrain import pretrain
 
     torch.set_num_threads(snakemake.threads)
+    run = snakemake.wildcards.run
     pretrain(
-        run=snakemake.wildcards.run,
-        settings=PretrainConfig.model_validate(snakemake.params.settings),
+        run=run,
+        settings=PretrainConfig.model_validate({**snakemake.config["pretrain"][run], **snakemake.params.settings}),
         detector=DetectorConfig.model_validate(snakemake.params.detector),
         store=snakemake.input.store,
         pictures=snakemake.input.pictures,

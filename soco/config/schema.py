@@ -3,6 +3,7 @@
 A default is what the SoCo release uses for SoCo-FPN at 100 epochs, unless the sentence says otherwise.
 """
 
+import itertools
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,6 +13,10 @@ Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Architecture = Literal["fpn", "c4"]
+
+# `none`, `ratioR`, `sizeMM`, `sizeMMNN`, or ratio and size together; soco.proposals.filters reads the groups.
+STRATEGY_NAME = r"^(?:none|(?:ratio(?P<ratio>[1-9]\d*(?:\.\d+)?))?(?:size(?P<low>0\d|10)(?P<high>0\d|10)?)?)$"
+StrategyName = Annotated[str, Field(min_length=1, pattern=STRATEGY_NAME)]
 
 
 class Section(BaseModel):
@@ -30,6 +35,12 @@ class DemoConfig(Section):
     val: Count = Field(120, description="Composed validation pictures of the detection sets.")
     side: Count = Field(128, description="Width and height of a composed picture, in pixels.")
     objects: tuple[Count, Count] = Field((1, 4), description="Fewest and most objects painted on a composed picture.")
+
+    @model_validator(mode="after")
+    def _fewest_come_first(self) -> "DemoConfig":
+        if self.objects[0] > self.objects[1]:
+            raise ValueError(f"demo.objects asks for at least {self.objects[0]} and at most {self.objects[1]}")
+        return self
 
 
 class PicturesConfig(Section):
@@ -57,7 +68,7 @@ class ProposalsConfig(Section):
 class FilterConfig(Section):
     """Which regions are kept as proposals, and what a picture left with none takes instead."""
 
-    strategy: str = Field(
+    strategy: StrategyName = Field(
         "ratio3size0308",
         description="`none`, `ratioR`, `sizeMMNN` or `ratioRsizeMMNN`: 1/R <= w/h <= R; "
         "MM/10 <= sqrt(w h) / sqrt(picture) <= NN/10.",
@@ -65,7 +76,7 @@ class FilterConfig(Section):
     min_side: Annotated[int, Field(ge=0)] = Field(
         32, description="Narrowest width and height kept by every strategy, in pixels."
     )
-    fallbacks: tuple[str, ...] = Field(
+    fallbacks: tuple[StrategyName, ...] = Field(
         ("ratio3", "none"), description="Strategies tried in turn for a picture that the first left with no proposal."
     )
 
@@ -141,6 +152,14 @@ class PretrainConfig(Section):
             raise ValueError("the first of views shows the whole picture: leave its crop out")
         return self
 
+    @model_validator(mode="after")
+    def _numbers_rise(self) -> "PretrainConfig":
+        if any(low >= high for low, high in itertools.pairwise(self.level_bounds)):
+            raise ValueError(f"level_bounds must rise from P2 to P5, and {list(self.level_bounds)} does not")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs is {self.warmup_epochs:g} of {self.epochs} epochs: leave some to train in")
+        return self
+
 
 class SplitConfig(Section):
     """One half of a detection set."""
@@ -173,7 +192,9 @@ class FinetuneConfig(Section):
     )
     test_short_side: Count = Field(800, description="Shorter side that validation pictures are resized to.")
     max_long_side: Count = Field(1333, description="Longest side allowed after resizing.")
-    anchor_sizes: tuple[int, ...] = Field((32, 64, 128, 256, 512), description="Anchor side on P2 to P6, in pixels.")
+    anchor_sizes: tuple[Count, Count, Count, Count, Count] = Field(
+        (32, 64, 128, 256, 512), description="Anchor side on P2 to P6, in pixels."
+    )
     rois_per_image: Count = Field(512, description="Boxes an image on which the box head is trained.")
     score_threshold: Share = Field(0.05, description="Detections scored lower are dropped; LVIS uses 0.0001.")
     detections_per_image: Count = Field(100, description="Most detections an image; LVIS uses 300.")
@@ -204,6 +225,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Config":
+        if "scratch" in self.pretrain:
+            raise ValueError("a pretraining may not be named 'scratch', which means none")
         for task, settings in self.finetune.items():
             if settings.dataset not in self.datasets:
                 raise ValueError(f"finetune.{task}.dataset names '{settings.dataset}', which datasets does not define")

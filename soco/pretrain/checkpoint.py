@@ -1,12 +1,14 @@
 """Checkpoints: written whole, the last few kept, read without running code."""
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+import soco
 from soco.errors import UserError
 from soco.stores.files import whole_file
 
@@ -29,21 +31,23 @@ class Checkpoints:
         """
         self.folder, self.settings, self.keep = Path(folder), settings, keep
 
-    def save(self, step: int, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    def save(self, step: int, model: nn.Module, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
         """Write the state before step `step`, then drop the oldest beyond `keep`."""
         state = {
             "step": step,
             "model": model.state_dict(),
             "optimiser": optimiser.state_dict(),
+            "scaler": scaler.state_dict(),
             "settings": self.settings,
+            "version": soco.__version__,
         }
         with whole_file(self.folder / f"step-{step:08d}.pt") as temporary:
             torch.save(state, temporary)
         for old in self._paths()[: -self.keep]:
             old.unlink()
 
-    def resume(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> int:
-        """Load the newest readable checkpoint into model and optimiser.
+    def resume(self, model: nn.Module, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> int:
+        """Load the newest readable checkpoint into model, optimiser and loss scaler.
 
         Returns:
             The step to go on with; 0 where there is none.
@@ -51,6 +55,8 @@ class Checkpoints:
         Raises:
             UserError: The newest checkpoint is of other settings.
         """
+        for part in self.folder.glob(".step-*.part"):  # what a kill left half-written
+            part.unlink()
         for path in reversed(self._paths()):
             try:
                 state = torch.load(path, weights_only=True, map_location="cpu")
@@ -60,9 +66,14 @@ class Checkpoints:
             self._check_settings(path, state["settings"])
             model.load_state_dict(state["model"])
             optimiser.load_state_dict(state["optimiser"])
+            scaler.load_state_dict(state["scaler"])
             log.info("goes on from %s", path)
             return int(state["step"])
         return 0
+
+    def remove(self) -> None:
+        """Remove the folder: the run's final weights are written."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _paths(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.pt"))
@@ -73,6 +84,6 @@ class Checkpoints:
         )
         if differing:
             raise UserError(
-                f"The checkpoint {path} is of a run with other settings ({', '.join(differing)}); "
-                f"restore them, or remove {self.folder} to start anew."
+                f"The checkpoint {path} is of a run that was not finished and had other settings "
+                f"({', '.join(differing)}); restore them, or remove {self.folder} to start anew."
             )

@@ -8,15 +8,17 @@ from typing import Any
 
 from tqdm import tqdm
 
+from soco.stores.files import whole_file
+
 
 class Journal:
     """Keeps `log.jsonl` of a run; a resumed run drops the lines past its checkpoint and goes on behind the rest."""
 
     def __init__(self, path: str | Path, first_step: int, steps: int, batch_size: int, every: int) -> None:
         self._path, self._every, self._batch_size = Path(path), every, batch_size
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         kept = [line for line in self._lines() if line["step"] < first_step]
-        self._path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        with whole_file(self._path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
         self.seconds_before = kept[-1]["seconds"] if kept else 0.0
         self._started = self._last = time.monotonic()
         self._last_step = first_step

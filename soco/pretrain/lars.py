@@ -35,7 +35,10 @@ class LARS(torch.optim.Optimizer):
                 continue
             if group["adapt"]:
                 gradients = self._adapted(parameters, gradients, group)
-            buffers = [self.state[p].setdefault("momentum_buffer", torch.zeros_like(p)) for p in parameters]
+            for p in parameters:
+                if not self.state[p]:
+                    self.state[p]["momentum_buffer"] = torch.zeros_like(p)
+            buffers = [self.state[p]["momentum_buffer"] for p in parameters]
             torch._foreach_mul_(buffers, group["momentum"])
             torch._foreach_add_(buffers, gradients)
             torch._foreach_add_(parameters, buffers, alpha=-group["lr"])

@@ -1,5 +1,6 @@
 """The pretraining loop."""
 
+import hashlib
 import json
 import logging
 import shutil
@@ -51,7 +52,7 @@ def pretrain(
         detector: Sizes of the parts that detectors fine-tune.
         store: Arrow file of the merged proposals.
         pictures: Folder that the store's keys are below.
-        checkpoints: Folder for the run's checkpoints and live log.
+        checkpoints: Folder for the run's checkpoints and live log; removed at the end.
         weights: Receives the trained weights (safetensors, the release's names), the target's among them.
         journal: Receives the log, a line of JSON every few steps.
         metrics: Receives a JSON summary of the run.
@@ -68,6 +69,7 @@ def pretrain(
     with whole_file(journal) as temporary:
         shutil.copyfile(training.journal_path, temporary)
     write_json(metrics, {"run": run, **training.summary()})
+    training.checkpoints.remove()
 
 
 class Training:
@@ -87,9 +89,8 @@ class Training:
         # bf16 has float32's range and needs no loss scaling; fp16 does.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.autocast_type is torch.float16)
         self.checkpoints = Checkpoints(folder, self._identity(detector), settings.keep_checkpoints)
-        self.order.first_step = self.checkpoints.resume(self.model, self.optimiser)
+        self.order.first_step = self.checkpoints.resume(self.model, self.optimiser, self.scaler)
         self.journal_path = folder / "log.jsonl"
-        self._seconds, self._loss = 0.0, float("nan")
 
     def say_plan(self, run: str) -> None:
         """Log in words what is about to be trained."""
@@ -120,10 +121,9 @@ class Training:
             journal.note(step, loss=loss, **self._rates(step), epoch=step // self.order.steps_per_epoch)
             done, epoch_ends = step + 1, (step + 1) % self.order.steps_per_epoch == 0
             if epoch_ends or done == self.steps or time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
-                self.checkpoints.save(done, self.model, self.optimiser)
+                self.checkpoints.save(done, self.model, self.optimiser, self.scaler)
                 saved = time.monotonic()
         journal.close()
-        self._seconds = journal.seconds
 
     def summary(self) -> dict[str, Any]:
         """What the report says about the run."""
@@ -185,12 +185,15 @@ class Training:
             keys = ", ".join(self.dataset.store.key(int(number)) for number in batch.numbers[:8])
             raise UserError(
                 f"The loss is {float(loss)} at step {step}, lr {self._rates(step)['lr']:g}, pictures {keys}; "
-                "lower base_lr or lengthen warmup_epochs: the last checkpoint before it is kept."
+                f"lower base_lr or lengthen warmup_epochs, and remove {self.checkpoints.folder} to start anew."
             )
 
     def _identity(self, detector: DetectorConfig) -> dict[str, Any]:
         settings = self.settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
-        return {**settings, "detector": detector.model_dump(), "pictures": len(self.dataset), "seed": self.seed}
+        with self.dataset.store.path.open("rb") as store:
+            proposals = hashlib.file_digest(store, "sha256").hexdigest()
+        given = {"proposals": proposals, "pictures": str(self.dataset.root), "seed": self.seed}
+        return {**settings, "precision": self.precision, "detector": detector.model_dump(), **given}
 
 
 def _one_thread(worker: int) -> None:

@@ -7,9 +7,8 @@ import re
 import numpy as np
 import numpy.typing as npt
 
+from soco.config.schema import STRATEGY_NAME
 from soco.errors import UserError
-
-_NAME = re.compile(r"(?:ratio(?P<ratio>\d+(?:\.\d+)?))?(?:size(?P<low>\d\d)(?P<high>\d\d)?)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +32,7 @@ class Strategy:
         Raises:
             UserError: The name is none of these.
         """
-        if name == "none":
-            return cls()
-        match = _NAME.fullmatch(name)
+        match = re.match(STRATEGY_NAME, name)
         if not name or match is None:
             raise UserError(f"There is no filter strategy '{name}'; give none, ratio3, size0308 or ratio3size0308.")
         numbers = {key: float(value) for key, value in match.groupdict().items() if value is not None}

@@ -16,7 +16,7 @@ from soco.progress import progress
 from soco.proposals.opencv_search import opencv_selective_search
 from soco.proposals.selective_search import selective_search
 from soco.stores.parquet import read_table, write_table
-from soco.stores.schema import RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns
+from soco.stores.schema import LONGEST_SIDE, RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,8 @@ def search_picture(path: Path, settings: ProposalsConfig) -> Found:
         rgb = read_rgb(path)
     except UnreadablePictureError as error:
         return str(error)
+    if max(rgb.shape) > LONGEST_SIDE:
+        return f"longer than {LONGEST_SIDE} pixels"
     if settings.engine == "opencv":
         regions = opencv_selective_search(rgb, settings.opencv_mode)
     else:

@@ -19,7 +19,6 @@ PACKAGES = (
     "joblib",
     "pyarrow",
     "numpy",
-    "numba",
     "scikit-image",
     "sal-detectron2",
     "detectron2",

@@ -42,8 +42,6 @@ class ProposalStore:
         if not batch.schema.equals(PROPOSAL_SCHEMA):
             raise UserError(f"{path} is no proposal store of this version; make it again with `snakemake proposals`.")
         self._keys = batch["key"]
-        self._widths = batch["width"].to_numpy()
-        self._heights = batch["height"].to_numpy()
         self._offsets = batch[RECT_COLUMNS[0]].offsets.to_numpy()
         self._rects = [batch[name].values.to_numpy() for name in RECT_COLUMNS]
 
@@ -56,10 +54,6 @@ class ProposalStore:
     def key(self, number: int) -> str:
         """Path of picture `number` below the picture folder."""
         return self._keys[number].as_py()
-
-    def size(self, number: int) -> tuple[int, int]:
-        """Width and height of picture `number`, in pixels."""
-        return int(self._widths[number]), int(self._heights[number])
 
     def rects(self, number: int) -> npt.NDArray[np.int16]:
         """Proposals of picture `number`: (N, 4) left, top, width, height, in its pixels."""

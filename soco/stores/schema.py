@@ -6,8 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from soco.errors import UserError
-
 # A rect is left, top, width, height, in pixels of the picture; int16 holds pictures up to 32767 pixels a side.
 RECT_COLUMNS = ("left", "top", "box_width", "box_height")
 LONGEST_SIDE = int(np.iinfo(np.int16).max)
@@ -25,15 +23,9 @@ SKIPPED_SCHEMA = pa.schema([("key", pa.string()), ("reason", pa.string())])
 
 
 def rect_columns(rects: Sequence[npt.NDArray[np.integer]]) -> dict[str, pa.Array]:
-    """Turn one (N, 4) array a picture into the four list columns.
-
-    Raises:
-        UserError: A picture is larger than the columns can hold.
-    """
+    """Turn one (N, 4) array a picture, of sides up to `LONGEST_SIDE`, into the four list columns."""
     counts = [len(of_picture) for of_picture in rects]
     together = np.concatenate([np.empty((0, 4), np.int64), *rects])
-    if together.size and together.max() > LONGEST_SIDE:
-        raise UserError(f"A picture is more than {LONGEST_SIDE} pixels long; reduce it before searching it.")
     offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
     return {
         name: pa.ListArray.from_arrays(offsets, pa.array(together[:, column].astype(np.int16)))

@@ -63,7 +63,7 @@ def jitter(rng: np.random.Generator, boxes: Boxes, picture: tuple[int, int], mos
         rng: Source of chance.
         boxes: (N, 4) x1, y1, x2, y2, in pixels of the picture.
         picture: Its width and height.
-        most: Largest shift of the centre and change of the size, as a share of width and height.
+        most: Largest shift of the corner and change of the size, as a share of width and height.
         probability: Chance that a box is changed at all.
 
     Returns:

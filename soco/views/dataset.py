@@ -87,7 +87,7 @@ def make_views(
     flips = rng.random(len(crops)) < 0.5
     pairs, seen_by_view = [], [np.empty((0, 4), np.float32)]
     for number, (crop, of_pair) in enumerate(zip(crops[1:], chosen, strict=True), start=1):
-        moved = jitter(rng, boxes[of_pair], (width, height), settings.jitter, settings.jitter_probability)
+        moved = _jitter_once(rng, boxes, of_pair, (width, height), settings)
         seen_1, seen_v = seen_in(moved, crops[0]), seen_in(boxes[of_pair], crop)
         seen_1, seen_v = (flip(seen) if flips[view] else seen for view, seen in ((0, seen_1), (number, seen_v)))
         seen_by_view.append(seen_v)
@@ -124,6 +124,18 @@ def _candidates(boxes: Boxes, crop: Crop) -> npt.NDArray[np.integer]:
     """The boxes that overlap a crop; all of them where none does (boxes of no area, in a picture of a few pixels)."""
     seen = np.flatnonzero(overlapping(boxes, crop))
     return seen if len(seen) else np.arange(len(boxes))
+
+
+def _jitter_once(
+    rng: np.random.Generator,
+    boxes: Boxes,
+    chosen: npt.NDArray[np.integer],
+    picture: tuple[int, int],
+    settings: PretrainConfig,
+) -> Boxes:
+    """Jitter the chosen boxes, a box that was chosen twice once: padding repeats what it repeats."""
+    distinct, places = np.unique(chosen, return_inverse=True)
+    return jitter(rng, boxes[distinct], picture, settings.jitter, settings.jitter_probability)[places]
 
 
 def _pair(seen_1: Boxes, seen_v: Boxes, of_pair: npt.NDArray[np.integer]) -> Pair:

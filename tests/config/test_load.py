@@ -44,6 +44,34 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(demo):
         check_config(demo)
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (("filter", "strategy"), "ratio3size38", r"'filter\.strategy' is 'ratio3size38'"),
+        (("filter", "fallbacks"), ["ratio3", "nothing"], r"'filter\.fallbacks\.1' is 'nothing'"),
+        (("demo", "objects"), [3, 2], "at least 3 and at most 2"),
+        (("pretrain", "soco", "level_bounds"), [1, 5, 3, 9], "level_bounds must rise"),
+        (("pretrain", "soco", "warmup_epochs"), 6, "leave some to train in"),
+        (("pretrain", "soco", "views"), [{"size": 64}], "at least two entries"),
+        (("finetune", "coco", "anchor_sizes"), [8, 16], r"finetune\.coco\.anchor_sizes"),
+    ],
+)
+def test_a_value_without_sense_is_refused_before_anything_runs(demo, place, value, sentence):
+    *parents, key = place
+    section = demo
+    for part in parents:
+        section = section[part]
+    section[key] = value
+    with pytest.raises(UserError, match=sentence):
+        check_config(demo)
+
+
+def test_a_pretraining_may_not_be_named_scratch(demo):
+    demo["pretrain"]["scratch"] = demo["pretrain"]["soco"]
+    with pytest.raises(UserError, match="may not be named 'scratch'"):
+        check_config(demo)
+
+
 def test_an_initialisation_that_nothing_makes_is_refused(demo):
     demo["finetune"]["coco"]["initialisations"] = ["scratch", "other"]
     with pytest.raises(UserError, match=r"finetune\.coco\.initialisations names 'other'"):

@@ -81,17 +81,19 @@ def trained():
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     model(torch.ones(1, 2)).sum().backward()
     optimiser.step()
-    return model, optimiser
+    return model, optimiser, torch.amp.GradScaler("cpu", enabled=False)
 
 
 def test_checkpoints_keep_the_newest_and_resume_from_it(tmp_path, trained):
-    model, optimiser = trained
+    model, optimiser, scaler = trained
     checkpoints = Checkpoints(tmp_path, {"a": 1}, keep=2)
     for step in (1, 2, 3):
-        checkpoints.save(step, model, optimiser)
+        checkpoints.save(step, model, optimiser, scaler)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000002.pt", "step-00000003.pt"]
     other = nn.Linear(2, 2)
-    assert checkpoints.resume(other, torch.optim.SGD(other.parameters(), lr=0.1, momentum=0.9)) == 3
+    (tmp_path / ".step-00000004.pt.7.part").write_bytes(b"half")
+    assert checkpoints.resume(other, torch.optim.SGD(other.parameters(), lr=0.1, momentum=0.9), scaler) == 3
+    assert len(list(tmp_path.iterdir())) == 2
     assert torch.equal(other.weight, model.weight)
 
 

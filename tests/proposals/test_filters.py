@@ -22,7 +22,7 @@ def test_names_are_read(name, strategy):
     assert Strategy.parse(name) == strategy
 
 
-@pytest.mark.parametrize("name", ["", "ratio", "size3", "0308", "ratio3size030", "Ratio3"])
+@pytest.mark.parametrize("name", ["", "ratio", "size3", "0308", "ratio3size030", "Ratio3", "ratio0"])
 def test_other_names_are_refused(name):
     with pytest.raises(UserError, match="no filter strategy"):
         Strategy.parse(name)

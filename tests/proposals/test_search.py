@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
+from PIL import Image
 
+from soco.config import ProposalsConfig
 from soco.proposals import selective_search
 from soco.proposals.grouping import group
 from soco.proposals.opencv_search import opencv_selective_search
 from soco.proposals.regions import Regions, neighbours
+from soco.proposals.search_stage import search_picture
 
 
 def test_the_last_region_of_a_connected_picture_is_all_of_it(golden_picture):
@@ -47,6 +50,11 @@ def test_of_equal_similarities_the_last_found_goes_first():
     # pairs (0, 1), (0, 2); (1, 2) is none, since no corner lies strictly inside an equal box
     assert regions.sizes.tolist() == [9, 9, 9, 18, 27]
     assert regions.bounds[3].tolist() == [0, 0, 6, 6]
+
+
+def test_a_picture_too_long_for_the_store_is_skipped_with_its_reason(tmp_path):
+    Image.new("RGB", (32768, 1)).save(tmp_path / "long.png")
+    assert search_picture(tmp_path / "long.png", ProposalsConfig()) == "longer than 32767 pixels"
 
 
 @pytest.mark.parametrize("mode", ["fast", "single"])

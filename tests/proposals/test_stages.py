@@ -72,7 +72,6 @@ def test_the_merged_stores_hold_every_picture_in_order(searched):
     assert [mapped.key(n) for n in range(len(mapped))] == table["key"].to_pylist()
     for n, rects in enumerate(rects_of(table)):
         assert np.array_equal(mapped.rects(n), rects)
-        assert mapped.size(n) == (200, 150)
     assert summary == json.loads((searched / "sum.json").read_text())
     assert summary["pictures"] == 5
     assert summary["proposals_after_fix_up"] == sum(len(mapped.rects(n)) for n in range(5))

@@ -30,6 +30,13 @@ def test_machine_is_told():
     assert told["cores"] >= 1 and told["memory_gb"] > 0 and told["platform"]
 
 
+@pytest.fixture(autouse=True)
+def plain_git(monkeypatch, tmp_path):
+    """git says what it says in English, and looks for a repository no higher than the test's folder."""
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+
 def test_git_tells_commit_and_changes(tmp_path):
     def git(*arguments):
         identity = ["-c", "user.name=a", "-c", "user.email=a@b"]

@@ -3,6 +3,7 @@ import pytest
 
 from soco.views.boxes import draw, flip, jitter, overlapping, seen_in
 from soco.views.crops import Crop, random_crop
+from soco.views.dataset import _jitter_once
 
 
 def test_drawing_takes_each_candidate_once_while_there_are_enough():
@@ -31,6 +32,15 @@ def test_jitter_leaves_boxes_alone_by_its_probability():
     moved = jitter(np.random.default_rng(0), boxes, (100, 80), 0.1, 0.3)
     assert 0.25 < (moved != boxes).any(axis=1).mean() < 0.35
     assert np.array_equal(jitter(np.random.default_rng(0), boxes, (100, 80), 0.0, 1.0), boxes)
+
+
+def test_a_box_drawn_twice_is_jittered_once(tiny_recipe):
+    boxes = np.array([[50, 20, 90, 60], [10, 10, 50, 50]], np.float32)
+    recipe = tiny_recipe.model_copy(update={"jitter_probability": 1.0})
+    moved = _jitter_once(np.random.default_rng(0), boxes, np.array([1, 0, 1, 1]), (100, 80), recipe)
+    assert np.array_equal(moved[0], moved[2])
+    assert np.array_equal(moved[0], moved[3])
+    assert not np.array_equal(moved[0], boxes[1])
 
 
 def test_flipping_twice_changes_nothing():

@@ -17,14 +17,26 @@ class Workflow:
 
     def __call__(self, *targets, succeeds=True, options=()):
         """Run targets; returns all that Snakemake printed."""
+        running = self.start(*targets, options=options)
+        printed, _ = running.communicate()
+        assert (running.returncode == 0) == succeeds, printed
+        return printed
+
+    def start(self, *targets, options=()):
+        """Start Snakemake in a process group of its own."""
         (self.folder / "overlay.yaml").write_text(yaml.safe_dump(self.overlay))
         command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", self.repository / "Snakefile"]
         command += ["--directory", self.folder, "--configfile", self.folder / "overlay.yaml", "--cores", "2", *options]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=environment)
-        printed = done.stdout + done.stderr
-        assert (done.returncode == 0) == succeeds, printed
-        return printed
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+            env=environment,
+            start_new_session=True,
+        )
 
     def would_run(self, *targets):
         """The rules that a dry run finds work for."""
