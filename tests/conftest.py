@@ -20,28 +20,32 @@ def repository():
 
 
 @pytest.fixture(scope="session")
-def golden():
-    """Read a file of golden numbers, from $SOCO_GOLDEN if set."""
-    folder = Path(os.environ.get("SOCO_GOLDEN", REPOSITORY / "tests" / "golden"))
-    return lambda name: json.loads((folder / f"{name}.json").read_text())
+def golden_folder():
+    """The golden numbers: $SOCO_GOLDEN if set, or the repository's."""
+    return Path(os.environ.get("SOCO_GOLDEN", REPOSITORY / "tests" / "golden"))
 
 
 @pytest.fixture(scope="session")
-def golden_picture():
-    """Read one of the golden photographs as (H, W, 3) uint8."""
-    folder = Path(os.environ.get("SOCO_GOLDEN", REPOSITORY / "tests" / "golden")) / "images"
-    return lambda name: np.array(Image.open(folder / f"{name}.png").convert("RGB"))
+def golden(golden_folder):
+    """Read a file of golden numbers."""
+    return lambda name: json.loads((golden_folder / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def photograph():
+    """Read one of the repository's own photographs as (H, W, 3) uint8."""
+    return lambda name: np.array(Image.open(REPOSITORY / f"tests/golden/images/{name}.png").convert("RGB"))
 
 
 @pytest.fixture
-def folder_of_pictures(tmp_path, golden_picture):
+def folder_of_pictures(tmp_path, photograph):
     """Five readable pictures in two folders, of one base name, and two that cannot be read."""
     root = tmp_path / "pictures"
-    photograph = Image.fromarray(golden_picture("coffee_half"))
+    coffee = Image.fromarray(photograph("coffee_half"))
     for number, key in enumerate(["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]):
         path = root / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        photograph.crop((number * 5, 0, 200 + number * 5, 150)).save(path)
+        coffee.crop((number * 5, 0, 200 + number * 5, 150)).save(path)
     (root / "e_empty.jpg").write_bytes(b"")
     (root / "f_cut.jpg").write_bytes((root / "a/one.jpg").read_bytes()[:2000])
     (root / ".hidden.jpg").write_bytes(b"not to be listed")

@@ -2,16 +2,24 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from soco.proposals import Strategy, keep, selective_search
 
 
+def read(path):
+    return np.array(Image.open(path).convert("RGB"))
+
+
 @pytest.fixture(scope="session")
-def found(golden, golden_picture):
+def found(golden, golden_folder):
     """Our regions of every golden picture."""
     content = golden("selective_search")
     parameters = content["parameters"]
-    return {name: selective_search(golden_picture(name), **parameters) for name in content["images"]}
+    return {
+        name: selective_search(read(golden_folder / "images" / f"{name}.png"), **parameters)
+        for name in content["images"]
+    }
 
 
 def agreeing(ours, theirs):

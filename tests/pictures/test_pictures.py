@@ -34,16 +34,16 @@ def test_a_folder_without_pictures_is_refused(tmp_path, make):
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
-def test_every_mode_is_read_as_rgb(tmp_path, golden_picture, mode):
+def test_every_mode_is_read_as_rgb(tmp_path, photograph, mode):
     path = tmp_path / "picture.tiff"
-    Image.fromarray(golden_picture("coffee_half")).convert(mode).save(path)
+    Image.fromarray(photograph("coffee_half")).convert(mode).save(path)
     rgb = read_rgb(path)
     assert rgb.shape == (200, 300, 3)
     assert rgb.dtype == np.uint8
 
 
-def test_exif_rotation_is_undone(tmp_path, golden_picture):
-    upright = golden_picture("coffee_half")
+def test_exif_rotation_is_undone(tmp_path, photograph):
+    upright = photograph("coffee_half")
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter clockwise
     Image.fromarray(np.rot90(upright)).save(tmp_path / "turned.png", exif=exif)

@@ -10,8 +10,8 @@ from soco.proposals.regions import Regions, neighbours
 from soco.proposals.search_stage import search_picture
 
 
-def test_the_last_region_of_a_connected_picture_is_all_of_it(golden_picture):
-    rgb = golden_picture("chelsea_half")
+def test_the_last_region_of_a_connected_picture_is_all_of_it(photograph):
+    rgb = photograph("chelsea_half")
     regions = selective_search(rgb)
     assert regions.dtype == np.int32
     assert regions[:, 4].max() == rgb.shape[0] * rgb.shape[1]
@@ -58,8 +58,8 @@ def test_a_picture_too_long_for_the_store_is_skipped_with_its_reason(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["fast", "single"])
-def test_opencv_finds_boxes_within_the_picture(golden_picture, mode):
-    rgb = golden_picture("chelsea_half")
+def test_opencv_finds_boxes_within_the_picture(photograph, mode):
+    rgb = photograph("chelsea_half")
     regions = opencv_selective_search(rgb, mode)
     assert len(regions) > 20
     assert (regions[:, :2] >= 0).all()
