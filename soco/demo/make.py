@@ -26,11 +26,8 @@ def make_demo(settings: DemoConfig, seed: int) -> None:
         seed: Decides every draw.
 
     Raises:
-        UserError: A photograph's package is missing, the fewest objects exceed the most, or the folder holds
-            pictures that are not the demo's.
+        UserError: A photograph's package is missing, or the folder holds pictures that are not the demo's.
     """
-    if settings.objects[0] > settings.objects[1]:
-        raise UserError(f"demo.objects asks for at least {settings.objects[0]} and at most {settings.objects[1]}.")
     for photograph in PHOTOGRAPHS:
         path_of(photograph)
     root = Path(settings.path)

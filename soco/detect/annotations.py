@@ -7,6 +7,7 @@ from typing import Any
 
 from soco.config.schema import DatasetConfig, SplitConfig
 from soco.errors import UserError
+from soco.pictures import annotated_picture
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,6 @@ class Split:
     def instances(self) -> int:
         """Annotated objects, crowd regions aside."""
         return sum(not entry.get("iscrowd", 0) for entry in self.content["annotations"])
-
-
-def picture_path(folder: Path, image: dict[str, Any]) -> Path:
-    """Where the picture of an entry of `images` lies.
-
-    LVIS names no file but a `coco_url`, whose last two parts (`train2017/000000000009.jpg`) lie below the folder.
-    """
-    name = image.get("file_name") or "/".join(str(image.get("coco_url", "")).split("/")[-2:])
-    return folder / name
 
 
 def read_split(split: SplitConfig) -> Split:
@@ -125,7 +117,7 @@ def _check_content(content: dict[str, Any], path: Path, folder: Path) -> None:
             f"{path} has {len(bare)} object(s) without `segmentation` (the first has id {bare[0]}), and the detector "
             "trains on masks; add polygons or run-length masks."
         )
-    first = picture_path(folder, content["images"][0])
+    first = annotated_picture(folder, content["images"][0])
     if not first.is_file():
         raise UserError(
             f"{path} lists {first.name}, and there is no {first}; correct `images` of this set in `datasets`."

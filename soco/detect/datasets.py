@@ -8,7 +8,8 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 from detectron2.data.datasets import register_coco_instances
 from detectron2.structures import BoxMode
 
-from soco.detect.annotations import Split, picture_path
+from soco.detect.annotations import Split
+from soco.pictures import annotated_picture
 
 Form = Literal["coco", "lvis"]
 
@@ -66,7 +67,7 @@ def _lvis_records(split: Split, contiguous: dict[int, int]) -> list[dict[str, An
 
 def _record(folder: Path, image: dict[str, Any]) -> dict[str, Any]:
     return {
-        "file_name": str(picture_path(folder, image)),
+        "file_name": str(annotated_picture(folder, image)),
         "height": image["height"],
         "width": image["width"],
         "image_id": image["id"],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soco.pictures import UnreadablePictureError, read_rgb
+from soco.pictures import UnreadablePictureError, annotated_picture, read_rgb
 from soco.report.drawing import COLOURS, Mark, Picture, draw_boxes
 from soco.report.inputs import EvaluationFiles
 from soco.report.reading import iterate_list, read_object
@@ -69,7 +69,7 @@ def _task(task: str, evaluations: list[EvaluationFiles]) -> TaskDetections:
 
 
 def _row(image: dict[str, Any], folder: Path, columns: dict[str, Entries], names: dict[int, str]) -> list[Picture]:
-    path = _picture_path(folder, image)
+    path = annotated_picture(folder, image)
     try:
         rgb = read_rgb(path)
     except UnreadablePictureError as error:
@@ -107,8 +107,3 @@ def _by_picture(entries: list[dict[str, Any]]) -> Entries:
     for entry in entries:
         grouped[entry["image_id"]].append(entry)
     return dict(grouped)
-
-
-def _picture_path(folder: Path, image: dict[str, Any]) -> Path:
-    """LVIS names no file but a `coco_url`, whose last two parts lie below the folder."""
-    return folder / (image.get("file_name") or "/".join(str(image.get("coco_url", "")).split("/")[-2:]))

@@ -104,7 +104,7 @@ def machine() -> dict[str, Any]:
 def redo_commands(git: dict[str, Any]) -> list[str]:
     """Shell commands that repeat the run from a clone whose config.yaml is the configuration that the report shows."""
     checkout = [f"git checkout {git['commit']}"] if git["commit"] else []
-    return [*checkout, "make install", "snakemake report"]
+    return [*checkout, "make install", ".venv/bin/snakemake report"]
 
 
 def _git(folder: Path, *arguments: str) -> str:

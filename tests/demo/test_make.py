@@ -88,5 +88,5 @@ def test_a_missing_package_is_named(settings: DemoConfig, monkeypatch: pytest.Mo
 
 
 def test_more_objects_at_least_than_at_most_is_refused(settings: DemoConfig) -> None:
-    with pytest.raises(UserError, match=r"demo\.objects"):
-        make_demo(settings.model_copy(update={"objects": (3, 2)}), seed=1)
+    with pytest.raises(ValueError, match=r"demo\.objects"):
+        DemoConfig.model_validate(settings.model_dump() | {"objects": (3, 2)})

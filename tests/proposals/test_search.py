@@ -57,7 +57,7 @@ def test_a_picture_too_long_for_the_store_is_skipped_with_its_reason(tmp_path):
     assert search_picture(tmp_path / "long.png", ProposalsConfig()) == "longer than 32767 pixels"
 
 
-@pytest.mark.parametrize("mode", ["fast", "single"])
+@pytest.mark.parametrize("mode", ["fast", "quality", "single"])
 def test_opencv_finds_boxes_within_the_picture(photograph, mode):
     rgb = photograph("chelsea_half")
     regions = opencv_selective_search(rgb, mode)

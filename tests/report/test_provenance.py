@@ -56,7 +56,7 @@ def test_git_tells_commit_and_changes(tmp_path):
 def test_a_folder_without_git_has_no_commit(tmp_path):
     state = git_state(tmp_path)
     assert state["commit"] is None and state["dirty"] is None and "not a git repository" in state["note"]
-    assert redo_commands(state) == ["make install", "snakemake report"]
+    assert redo_commands(state) == ["make install", ".venv/bin/snakemake report"]
 
 
 def test_git_may_be_missing(monkeypatch, tmp_path):
