@@ -1,0 +1,48 @@
+"""What a source of pictures is: a list of entries, and the bytes of each, read in place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One picture of a source.
+
+    Attributes:
+        key: Its name, unique in the source: folders and file name with forward slashes. The same pictures have the
+            same keys in a folder tree, in a zip and in a tar of tars.
+        container: The file that holds it, as a path below the source's; "" where the picture is a file of its own,
+            or the source is one file.
+        offset: Where it begins in its container: a byte for zip and tar, a row for Parquet, 0 for a file of its own.
+        bytes: Its length, in bytes as stored.
+    """
+
+    key: str
+    container: str
+    offset: int
+    bytes: int
+
+
+class PictureSource(Protocol):
+    """Pictures in one layout. Instances pickle; each process opens files of its own when it first reads."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every picture, in the order in which reading them is sequential.
+
+        Raises:
+            UserError: The source is missing, broken, or holds no picture.
+        """
+        ...
+
+    def read(self, entry: Entry) -> bytes:
+        """The encoded picture, as bytes that a decoder takes.
+
+        Raises:
+            UnreadablePictureError: It is no longer there, or its bytes cannot be had.
+        """
+        ...
+
+    def state(self) -> str:
+        """A short digest that changes when a picture is added, removed, renamed or written again; reads no picture."""
+        ...
