@@ -1,52 +1,158 @@
-"""Selective search of a 500 x 375 photograph: ours beside scikit-image's Felzenszwalb alone and OpenCV's modes.
+"""Whole selective search beside scikit-image's Felzenszwalb alone and OpenCV's modes, on one core, in the same run.
 
-Prints the median seconds of one core of each, and the ratio to the Felzenszwalb of the same run.
+Prints the best seconds of each on photographs of 500 x 375 and of 2000 x 1500, the ratio to Felzenszwalb, where the
+time goes, how much two threads or processes give, and the memory that a picture takes.
 """
 
-import statistics
+import argparse
+import io
+import multiprocessing
+import os
+import re
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+
+# One core: numerical libraries must not spread over others while they are timed.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import cv2
+import joblib
 import numpy as np
+from PIL import Image
 from skimage import data
 from skimage.segmentation import felzenszwalb
 from skimage.util import img_as_float
 
 from soco.proposals import selective_search
+from soco.proposals.blur import blur
+from soco.proposals.edges import make_edges, order_ties, sort_edges
+from soco.proposals.grouping import group
 from soco.proposals.opencv_search import opencv_selective_search
+from soco.proposals.regions import describe_segments
+from soco.proposals.segmentation import join_pixels
 
-REPEATS = 5
+NAMES = ("coffee", "chelsea", "astronaut")
+SMALL, LARGE = (500, 375), (2000, 1500)
+SCALE, SIGMA, MIN_SIZE = 300.0, 0.9, 100
 
 
-def median_seconds(task: Callable[[], object]) -> float:
-    """Median of a few runs, after one that warms caches."""
+def best_seconds(task: Callable[[], object], repeats: int) -> float:
+    """Least seconds of a few runs, after one that compiles and warms caches."""
     task()
     seconds = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         start = time.perf_counter()
         task()
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
+    return min(seconds)
+
+
+def photograph(name: str, size: tuple[int, int]) -> np.ndarray:
+    """One of scikit-image's photographs at the given width and height."""
+    shrinks = size == SMALL
+    return cv2.resize(getattr(data, name)(), size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def compare_engines(size: tuple[int, int], repeats: int, opencv: bool) -> None:
+    """Print a line an engine and photograph."""
+    print(f"\n{size[0]} x {size[1]}: {'engine':<22}{'seconds':>9}{'of Felzenszwalb':>17}{'regions':>9}")
+    for name in NAMES:
+        rgb = photograph(name, size)
+        base = best_seconds(
+            partial(felzenszwalb, img_as_float(rgb), scale=SCALE, sigma=SIGMA, min_size=MIN_SIZE), repeats
+        )
+        print(f"{name:<12}{'Felzenszwalb alone':<22}{base:9.4f}{1.0:17.2f}")
+        engines: dict[str, Callable[[], np.ndarray]] = {"soco": partial(selective_search, rgb)}
+        if opencv:
+            engines |= {f"opencv {mode}": partial(opencv_selective_search, rgb, mode) for mode in ("single", "fast")}
+        for engine, search in engines.items():
+            seconds = best_seconds(search, repeats)
+            print(f"{name:<12}{engine:<22}{seconds:9.4f}{seconds / base:17.2f}{len(search()):9d}")
+
+
+def steps(rgb: np.ndarray, repeats: int) -> dict[str, float]:
+    """Seconds of each step of the search of one picture."""
+    encoded = io.BytesIO()
+    Image.fromarray(rgb).save(encoded, "jpeg", quality=90)
+    blurred = blur(rgb, SIGMA)
+    colours, width = blurred.ravel(), rgb.shape[1]
+    made = make_edges(blurred)
+    by_key = sort_edges(made.copy())
+    edges = by_key.copy()
+    order_ties(edges, colours, width)
+    labels, count = join_pixels(edges.copy(), colours, width, SCALE / 255.0, MIN_SIZE)
+    regions = describe_segments(rgb, labels, count)
+    copying = best_seconds(made.copy, repeats)
+    return {
+        "decode": best_seconds(lambda: np.array(Image.open(io.BytesIO(encoded.getvalue())).convert("RGB")), repeats),
+        "blur": best_seconds(partial(blur, rgb, SIGMA), repeats),
+        "edges": best_seconds(partial(make_edges, blurred), repeats),
+        "sort": best_seconds(lambda: sort_edges(made.copy()), repeats)
+        + best_seconds(lambda: order_ties(by_key.copy(), colours, width), repeats)
+        - 2 * copying,
+        "union": best_seconds(lambda: join_pixels(edges.copy(), colours, width, SCALE / 255.0, MIN_SIZE), repeats)
+        - copying,
+        "features": best_seconds(partial(describe_segments, rgb, labels, count), repeats),
+        "merging": best_seconds(partial(group, regions, labels.size), repeats),
+    }
+
+
+def print_steps(size: tuple[int, int], repeats: int) -> None:
+    """Print where the time of one photograph goes."""
+    of_step = steps(photograph("coffee", size), repeats)
+    print(f"\ncoffee, {size[0]} x {size[1]}: milliseconds of each step")
+    print("  ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in of_step.items()))
+
+
+def search_all(queue: list[np.ndarray], jobs: int, backend: str) -> None:
+    """Search every picture of a queue."""
+    joblib.Parallel(n_jobs=jobs, backend=backend)(joblib.delayed(selective_search)(rgb) for rgb in queue)
+
+
+def print_spread(pictures: int) -> None:
+    """Print how much two threads, and two processes, give over one."""
+    queue = [photograph(NAMES[number % len(NAMES)], SMALL) for number in range(pictures)]
+    seconds = {}
+    for jobs, backend in ((1, "threading"), (2, "threading"), (2, "loky")):
+        seconds[jobs, backend] = best_seconds(partial(search_all, queue, jobs, backend), 3)
+    one = seconds[1, "threading"]
+    print(f"\n{pictures} pictures of 500 x 375: one thread {one:.2f} s", end="")
+    print(f", two threads {one / seconds[2, 'threading']:.2f} times", end="")
+    print(f", two processes {one / seconds[2, 'loky']:.2f} times")
+
+
+def peak_kilobytes() -> int:
+    """The most memory that this process has held."""
+    return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]
+
+
+def added_bytes(size: tuple[int, int]) -> float:
+    """Bytes a pixel that one search adds to this process at its peak."""
+    rgb = photograph("coffee", size)
+    selective_search(rgb[:48, :64])
+    before = peak_kilobytes()
+    selective_search(rgb)
+    return 1024 * (peak_kilobytes() - before) / (size[0] * size[1])
 
 
 def main() -> None:
-    """Time each engine on three photographs."""
+    """Print all tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7, help="runs of which the best counts")
+    repeats = parser.parse_args().repeats
     cv2.setNumThreads(1)
-    print(f"{'photograph':<12}{'engine':<26}{'seconds':>8}{'of Felzenszwalb':>17}{'regions':>9}")
-    for name in ("coffee", "chelsea", "astronaut"):
-        rgb: np.ndarray = cv2.resize(getattr(data, name)(), (500, 375), interpolation=cv2.INTER_AREA)
-        base = median_seconds(partial(felzenszwalb, img_as_float(rgb), scale=300, sigma=0.9, min_size=100))
-        print(f"{name:<12}{'Felzenszwalb alone':<26}{base:8.3f}{1.0:17.2f}{'':>9}")
-        engines: dict[str, Callable[[], np.ndarray]] = {
-            "soco": partial(selective_search, rgb),
-            "opencv single": partial(opencv_selective_search, rgb, "single"),
-            "opencv fast": partial(opencv_selective_search, rgb, "fast"),
-        }
-        for engine, search in engines.items():
-            seconds = median_seconds(search)
-            print(f"{name:<12}{engine:<26}{seconds:8.3f}{seconds / base:17.2f}{len(search()):9d}")
+    compare_engines(SMALL, repeats, opencv=True)
+    compare_engines(LARGE, max(1, repeats // 3), opencv=False)
+    print_steps(SMALL, repeats)
+    print_steps(LARGE, max(1, repeats // 3))
+    print_spread(24)
+    print("\nmemory of a search, bytes a pixel:", end="")
+    for size in (LARGE, (4000, 3000)):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            print(f"  {size[0]} x {size[1]}: {pool.apply(added_bytes, (size,)):.0f}", end="")
+    print()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
-"""Hierarchical grouping: merge the most similar neighbours until no pair is left."""
+"""Hierarchical grouping: merge the most similar neighbours until no pair is left.
 
-import heapq
-import itertools
+Pairs are numbered as they are found, and each region has a chain of its pairs, the newest first. A pair ends when one
+of its regions is merged; it then stays in heap and chains until met, so that every step costs its own pairs alone.
+"""
 
 import numpy as np
-import numpy.typing as npt
 
-from soco.proposals.regions import COLOUR_BINS, Regions, neighbours
+from soco.proposals.compiled import Flags, Real, Whole, compiled
+from soco.proposals.heap import pop, push
+from soco.proposals.regions import BINS, VALUE_BINS, Regions, neighbours
 
-_COLOUR = 3 * COLOUR_BINS
+# Hue and saturation: two histograms whose common part is always 1.
+_HUE_AND_SATURATION = 2.0
+_NONE = -1
 
 
 def group(regions: Regions, pixels: int) -> Regions:
@@ -24,80 +28,112 @@ def group(regions: Regions, pixels: int) -> Regions:
     Returns:
         The N first regions, then every merged one in the order it was made.
     """
-    tree = _Tree(regions, pixels)
-    while tree.merge_most_similar():
-        pass
-    return tree.regions()
+    return Regions(*_group(regions.bounds, regions.sizes, regions.histograms, neighbours(regions.bounds), pixels))
 
 
-class _Tree:
-    def __init__(self, regions: Regions, pixels: int) -> None:
-        first = len(regions.sizes)
-        room = max(1, 2 * first)  # each merge makes one region and ends two
-        self._bounds = np.empty((room, 4), np.int64)
-        self._sizes = np.empty(room, np.int64)
-        self._histograms = np.empty((len(regions.histograms), room))
-        self._bounds[:first], self._sizes[:first] = regions.bounds, regions.sizes
-        self._histograms[:, :first] = regions.histograms
-        self._count, self._pixels = first, pixels
-        # Pairs by age: `_age[a][b]` tells how long ago a pair was found, and which of the heap's entries still hold.
-        self._age: list[dict[int, int]] = [{} for _ in range(first)]
-        self._found = itertools.count()
-        self._heap: list[tuple[float, int, int, int]] = []
-        pairs = neighbours(regions.bounds)
-        for (a, b), similarity in zip(pairs.tolist(), self._similarity(pairs[:, 0], pairs[:, 1]), strict=True):
-            self._add_pair(a, b, similarity)
+@compiled
+def _group(
+    first_bounds: Whole, first_sizes: Whole, first_histograms: Real, first_pairs: Whole, pixels: int
+) -> tuple[Whole, Whole, Real]:
+    first = len(first_sizes)
+    room = 2 * first  # each merge makes one region and ends two
+    bounds, sizes, histograms = np.empty((room, 4), np.int64), np.empty(room, np.int64), np.empty((room, BINS))
+    bounds[:first], sizes[:first], histograms[:first] = first_bounds, first_sizes, first_histograms
+    merged, newest, met = np.zeros(room, np.bool_), np.full(room, _NONE), np.full(room, _NONE)
+    made = first
 
-    def regions(self) -> Regions:
-        made = self._count
-        return Regions(self._bounds[:made], self._sizes[:made], self._histograms[:, :made])
+    # A pair: its two regions, and the next older pair in the chain of either.
+    pairs = np.empty((max(16, 2 * len(first_pairs)), 4), np.int64)
+    similarities, heap = np.empty(len(pairs)), np.empty(len(pairs), np.int64)
+    found = waiting = 0
+    for number in range(len(first_pairs)):
+        a, b = first_pairs[number]
+        similarities[found] = _similarity(bounds, sizes, histograms, a, b, pixels)
+        _link(pairs, newest, found, a, b)
+        waiting = push(heap, waiting, similarities, found)
+        found += 1
 
-    def merge_most_similar(self) -> bool:
-        while self._heap:
-            _, age, a, b = heapq.heappop(self._heap)
-            if self._age[a].get(b) == -age:
-                self._merge(a, b)
-                return True
-        return False
+    others = np.empty(room, np.int64)
+    while waiting:
+        best = heap[0]
+        waiting = pop(heap, waiting, similarities)
+        a, b = pairs[best, 0], pairs[best, 1]
+        if merged[a] or merged[b]:
+            continue
+        merged[a] = merged[b] = True
+        _merge(bounds, sizes, histograms, a, b, made)
+        inherited = _inherit(pairs, newest, merged, met, a, b, made, others)
+        if found + inherited > len(pairs):
+            pairs, similarities, heap = _grown(pairs, similarities, heap, found + inherited)
+        for place in range(inherited):
+            other = others[place]
+            similarities[found] = _similarity(bounds, sizes, histograms, made, other, pixels)
+            _link(pairs, newest, found, made, other)
+            waiting = push(heap, waiting, similarities, found)
+            found += 1
+        made += 1
+    return bounds[:made], sizes[:made], histograms[:made]
 
-    def _merge(self, a: int, b: int) -> None:
-        new = self._count
-        size = self._sizes[a] + self._sizes[b]
-        self._bounds[new, :2] = np.minimum(self._bounds[a, :2], self._bounds[b, :2])
-        self._bounds[new, 2:] = np.maximum(self._bounds[a, 2:], self._bounds[b, 2:])
-        parts = self._histograms[:, a] * self._sizes[a] + self._histograms[:, b] * self._sizes[b]
-        self._histograms[:, new] = parts / size
-        self._sizes[new] = size
-        self._count += 1
-        self._age.append({})
-        inherited = self._drop_pairs(a, b)
-        if inherited:
-            others = np.array(inherited)
-            for other, similarity in zip(inherited, self._similarity(np.full_like(others, new), others), strict=True):
-                self._add_pair(new, other, similarity)
 
-    def _drop_pairs(self, a: int, b: int) -> list[int]:
-        """Forget all pairs of a and b; return their other members, each once, by the age of the pair."""
-        del self._age[a][b], self._age[b][a]
-        by_age = sorted([(age, other) for part in (a, b) for other, age in self._age[part].items()])
-        for part in (a, b):
-            for other in self._age[part]:
-                del self._age[other][part]
-            self._age[part] = {}
-        return list(dict.fromkeys(other for _, other in by_age))
+@compiled
+def _similarity(bounds: Whole, sizes: Whole, histograms: Real, a: int, b: int, pixels: int) -> float:
+    # Sums add bin by bin, as the authors' do, so that ties fall the same way.
+    colour, texture = _HUE_AND_SATURATION, 0.0
+    for value in range(VALUE_BINS):
+        colour += min(histograms[a, value], histograms[b, value])
+    for value in range(VALUE_BINS, BINS):
+        texture += min(histograms[a, value], histograms[b, value])
+    together = sizes[a] + sizes[b]
+    across = max(bounds[a, 2], bounds[b, 2]) - min(bounds[a, 0], bounds[b, 0])
+    down = max(bounds[a, 3], bounds[b, 3]) - min(bounds[a, 1], bounds[b, 1])
+    size, fill = 1.0 - together / pixels, 1.0 - (across * down - together) / pixels
+    return colour + texture + size + fill
 
-    def _add_pair(self, a: int, b: int, similarity: float) -> None:
-        age = next(self._found)
-        self._age[a][b] = self._age[b][a] = age
-        heapq.heappush(self._heap, (-similarity, -age, a, b))
 
-    def _similarity(self, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        common = np.minimum(self._histograms[:, a], self._histograms[:, b])
-        # Sums over the first axis add bin by bin, as the authors' do, so that ties fall the same way.
-        colour, texture = common[:_COLOUR].sum(axis=0), common[_COLOUR:].sum(axis=0)
-        together = self._sizes[a] + self._sizes[b]
-        low = np.minimum(self._bounds[a, :2], self._bounds[b, :2])
-        high = np.maximum(self._bounds[a, 2:], self._bounds[b, 2:])
-        hull = (high - low).prod(axis=1)
-        size, fill = 1.0 - together / self._pixels, 1.0 - (hull - together) / self._pixels
-        return colour + texture + size + fill
+@compiled
+def _merge(bounds: Whole, sizes: Whole, histograms: Real, a: int, b: int, new: int) -> None:
+    size = sizes[a] + sizes[b]
+    bounds[new, :2] = np.minimum(bounds[a, :2], bounds[b, :2])
+    bounds[new, 2:] = np.maximum(bounds[a, 2:], bounds[b, 2:])
+    histograms[new] = (histograms[a] * sizes[a] + histograms[b] * sizes[b]) / size
+    sizes[new] = size
+
+
+@compiled
+def _link(pairs: Whole, newest: Whole, pair: int, a: int, b: int) -> None:
+    pairs[pair] = a, b, newest[a], newest[b]
+    newest[a] = newest[b] = pair
+
+
+@compiled
+def _inherit(
+    pairs: Whole, newest: Whole, merged: Flags, met: Whole, a: int, b: int, new: int, neighbours_of_new: Whole
+) -> int:
+    """List the unmerged neighbours of a and b, each once, by the age of its oldest pair; returns how many."""
+    by_age, count = np.empty(2 * len(neighbours_of_new), np.int64), 0
+    of_a, of_b = newest[a], newest[b]
+    while of_a != _NONE or of_b != _NONE:  # down both chains, the newer pair first
+        pair, of = (of_a, a) if of_a > of_b else (of_b, b)
+        side = 0 if pairs[pair, 0] == of else 1
+        if of == a:
+            of_a = pairs[pair, 2 + side]
+        else:
+            of_b = pairs[pair, 2 + side]
+        if not merged[pairs[pair, 1 - side]]:
+            by_age[count] = pairs[pair, 1 - side]
+            count += 1
+    kept = 0
+    for other in by_age[:count][::-1]:
+        if met[other] != new:
+            met[other] = new
+            neighbours_of_new[kept] = other
+            kept += 1
+    return kept
+
+
+@compiled
+def _grown(pairs: Whole, similarities: Real, heap: Whole, needed: int) -> tuple[Whole, Real, Whole]:
+    room = max(2 * len(pairs), needed)
+    more_pairs, more_similarities, more_heap = np.empty((room, 4), np.int64), np.empty(room), np.empty(room, np.int64)
+    more_pairs[: len(pairs)], more_similarities[: len(pairs)], more_heap[: len(pairs)] = pairs, similarities, heap
+    return more_pairs, more_similarities, more_heap

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -6,7 +8,7 @@ from soco.config import ProposalsConfig
 from soco.proposals import selective_search
 from soco.proposals.grouping import group
 from soco.proposals.opencv_search import opencv_selective_search
-from soco.proposals.regions import Regions, neighbours
+from soco.proposals.regions import BINS, Regions, neighbours
 from soco.proposals.search_stage import search_picture
 
 
@@ -24,11 +26,11 @@ def test_small_pictures_give_one_region(shape):
 
 
 @pytest.mark.parametrize(
-    "bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 4), np.uint8)]
+    ("shape", "dtype"), [((4, 4), np.uint8), ((4, 4, 3), np.float32), ((4, 4, 4), np.uint8), ((0, 4, 3), np.uint8)]
 )
-def test_other_arrays_are_refused(bad):
+def test_other_arrays_are_refused(shape, dtype):
     with pytest.raises(ValueError, match="uint8"):
-        selective_search(bad)
+        selective_search(np.zeros(shape, dtype))
 
 
 def test_neighbours_need_a_corner_strictly_inside_an_earlier_box():
@@ -43,13 +45,26 @@ def test_neighbours_are_not_symmetric():
 
 
 def test_of_equal_similarities_the_last_found_goes_first():
-    same = np.zeros((105, 3))
-    same[0] = same[75] = 1
+    same = np.zeros((3, BINS))
+    same[:, [0, 25]] = 1
     bounds = np.array([[0, 0, 4, 4], [2, 2, 6, 6], [2, 2, 6, 6]])
     regions = group(Regions(bounds, np.array([9, 9, 9]), same), pixels=100)
     # pairs (0, 1), (0, 2); (1, 2) is none, since no corner lies strictly inside an equal box
     assert regions.sizes.tolist() == [9, 9, 9, 18, 27]
     assert regions.bounds[3].tolist() == [0, 0, 6, 6]
+
+
+def test_threads_find_what_one_finds(photograph):
+    pictures = [photograph("chelsea_half"), photograph("coffee_half")] * 4
+    alone = [selective_search(rgb) for rgb in pictures]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(selective_search, pictures))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_a_picture_that_is_not_contiguous_is_searched_as_its_copy(photograph):
+    rgb = photograph("chelsea_half")[::-1, ::2]
+    assert np.array_equal(selective_search(rgb), selective_search(rgb.copy()))
 
 
 def test_a_picture_too_long_for_the_store_is_skipped_with_its_reason(tmp_path):

@@ -1,0 +1,85 @@
+"""Texture: local binary patterns of each channel, bit for bit as scikit-image's `local_binary_pattern(c, 8, 1.0)`.
+
+Bit k of a pixel's pattern tells whether the sample at angle k x 45 degrees, one pixel away, is at least the pixel
+itself. The four diagonal samples lie between pixels and are interpolated in double precision; outside is 0. In flat
+areas rounding decides, so the weights are made from the coordinates just as scikit-image makes them.
+"""
+
+import math
+
+import numpy as np
+
+from soco.proposals.compiled import Bytes, Real, compiled
+
+_DIAGONAL = 0.70711  # scikit-image rounds cos 45 degrees to five decimals
+_CHANNELS = 3
+
+
+@compiled
+def texture_patterns(rgb: Bytes) -> Bytes:
+    """The pattern of every pixel and channel.
+
+    Args:
+        rgb: (H, W, 3) uint8, contiguous.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    height, width, _ = rgb.shape
+    across = _CHANNELS * width
+    rows, patterns = rgb.reshape(height, across), np.empty((height, across), np.uint8)
+    # Of the row above, this one and the one below, by y modulo 3: its pixels between two zero pixels, and its samples
+    # a diagonal step to the left and to the right.
+    pixels = np.zeros((3, across + 2 * _CHANNELS))
+    left, right = np.zeros((3, across)), np.zeros((3, across))
+    to_left, to_right = _shares(width, -_DIAGONAL), _shares(width, _DIAGONAL)
+    to_above, to_below = _shares(height, -_DIAGONAL), _shares(height, _DIAGONAL)
+    for y in range(-1, height):
+        below = (y + 1) % 3
+        if y + 1 < height:
+            pixels[below, _CHANNELS:-_CHANNELS] = rows[y + 1]
+        else:
+            pixels[below] = 0.0
+        _sample_row(pixels[below], to_left, to_right, left[below], right[below])
+        if y >= 0:
+            order = ((y + 2) % 3, y % 3, below)
+            _compare(pixels, left, right, order, to_above[y], to_below[y], patterns[y])
+    return patterns.reshape(height, width, _CHANNELS)
+
+
+@compiled
+def _shares(count: int, step: float) -> Real:
+    """How much of a sample at place + step is the later of the two pixels around it, for each place."""
+    shares = np.empty(count)
+    for place in range(count):
+        moved = place + step
+        shares[place] = moved - math.floor(moved)
+    return shares
+
+
+@compiled
+def _sample_row(row: Real, to_left: Real, to_right: Real, left: Real, right: Real) -> None:
+    for x in range(len(to_left)):
+        share_left, share_right = to_left[x], to_right[x]
+        for place in range(_CHANNELS * x, _CHANNELS * x + _CHANNELS):
+            before, here, after = row[place], row[place + _CHANNELS], row[place + 2 * _CHANNELS]
+            left[place] = (1 - share_left) * before + share_left * here
+            right[place] = (1 - share_right) * here + share_right * after
+
+
+@compiled
+def _compare(
+    pixels: Real, left: Real, right: Real, order: tuple[int, int, int], up: float, down: float, patterns: Bytes
+) -> None:
+    above, middle, below = order
+    for x in range(len(patterns)):
+        centre = pixels[middle, x + _CHANNELS]
+        pattern = np.uint8(pixels[middle, x + 2 * _CHANNELS] >= centre)
+        pattern |= np.uint8((1 - up) * right[above, x] + up * right[middle, x] >= centre) << 1
+        pattern |= np.uint8(pixels[above, x + _CHANNELS] >= centre) << 2
+        pattern |= np.uint8((1 - up) * left[above, x] + up * left[middle, x] >= centre) << 3
+        pattern |= np.uint8(pixels[middle, x] >= centre) << 4
+        pattern |= np.uint8((1 - down) * left[middle, x] + down * left[below, x] >= centre) << 5
+        pattern |= np.uint8(pixels[below, x + _CHANNELS] >= centre) << 6
+        pattern |= np.uint8((1 - down) * right[middle, x] + down * right[below, x] >= centre) << 7
+        patterns[x] = pattern
