@@ -5,12 +5,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from soco.choice import evenly
 from soco.report.benchmarks import read_benchmarks
 from soco.report.inputs import ConversionFiles, EvaluationFiles, PretrainFiles, ReportInputs
 from soco.report.paper import PROTOCOL, paper_rows
 from soco.report.provenance import provenance, redo_commands
 from soco.report.reading import plain, read_json, read_lines, read_object
-from soco.report.spread import counts_per_picture, evenly, spread
+from soco.report.spread import counts_per_picture, spread
 from soco.stores.parquet import read_table
 from soco.stores.schema import SKIPPED_SCHEMA
 

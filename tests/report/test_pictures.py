@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from soco.choice import evenly
 from soco.report.detections import task_detections
 from soco.report.drawing import Mark, draw_boxes
 from soco.report.figures import loss_figure, spread_figure
 from soco.report.gallery import proposal_gallery
 from soco.report.html import duration, number, size
-from soco.report.spread import evenly, spread
+from soco.report.spread import spread
 from soco.stores.parquet import read_table
 from soco.stores.schema import PROPOSAL_SCHEMA
 
