@@ -63,7 +63,7 @@ def without_figure(statistics: dict[str, Any]) -> Picture:
         figure = Figure(figsize=(WIDTH, 0.7 + 0.3 * len(steps)), layout="constrained")
         axes = figure.subplots()
         bars = axes.barh(names, [100 * step["share"] for step in steps], color=BLUE)
-        words = [f"{100 * step['share']:.3g} % ({step['pictures']:,})".replace(",", "\u202f") for step in steps]
+        words = [f"{100 * step['share']:.1f} % ({step['pictures']:,})".replace(",", "\u202f") for step in steps]
         axes.bar_label(bars, words, padding=3)
         axes.set(title="% of pictures without a proposal after", xmargin=0.3)
         axes.set_xlim(0, max(1.0, axes.get_xlim()[1]))
@@ -92,7 +92,7 @@ def recall_figure(measured: dict[str, Any]) -> Picture:
             axes.set(title=title, ylim=(0, 1), xscale="log")
             axes.set_xticks([1, 10, 100, 1000], labels=["1", "10", "100", "1000"])
             axes.minorticks_off()
-        figure.supxlabel("proposals drawn", fontsize=10)
+        panels[1].set_xlabel("proposals drawn")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         told = "; ".join(
             f"{entry['engine']} {entry['proposals']['recall_50']['drawn'][0]:.2f} to "

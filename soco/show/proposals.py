@@ -16,9 +16,10 @@ from soco.stores.files import whole_file
 
 _MARGIN, _LINE = 12, 24
 _GROUND, _INK = "#ffffff", "#1f2328"
-_COLOURS = colormaps["plasma"]
-# The dark end of the colours is hard to see on photographs.
-_DARKEST = 0.15
+_COLOURS = colormaps["turbo"]
+# Both ends of these colours are dark; the photograph is made greyer and darker, so that none is lost on it.
+_ENDS = (0.12, 0.88)
+_GREY, _LIGHT = 0.7, 0.75
 _KEY = "colour: size"
 
 
@@ -81,15 +82,20 @@ def compose(rgb: npt.NDArray[np.uint8], regions: Rects, proposals: Rects, title:
     draw = ImageDraw.Draw(canvas)
     for number, line in enumerate(lines):
         draw.text((_MARGIN, _MARGIN + number * _LINE), line, fill=_INK, font=_font(15))
-    resized = Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)
+    ground = _subdued(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
     for number, (name, rects, thickness) in enumerate((("all regions", regions, 1), ("proposals", proposals, 2))):
         left = _MARGIN + number * (size[0] + _MARGIN)
         draw.text((left, top - _LINE), name, fill=_INK, font=_font(12))
-        panel = resized.copy()
+        panel = ground.copy()
         _draw_rects(ImageDraw.Draw(panel), rects, rgb.shape[:2], scale, thickness)
         canvas.paste(panel, (left, top))
     _draw_key(draw, (_MARGIN, top + size[1] + _MARGIN), size[0])
     return canvas
+
+
+def _subdued(picture: Image.Image) -> Image.Image:
+    greyer = Image.blend(picture, picture.convert("L").convert("RGB"), _GREY)
+    return Image.blend(Image.new("RGB", picture.size), greyer, _LIGHT)
 
 
 def _draw_rects(draw: ImageDraw.ImageDraw, rects: Rects, shape: tuple[int, ...], scale: float, thickness: int) -> None:
@@ -115,7 +121,7 @@ def _draw_key(draw: ImageDraw.ImageDraw, corner: tuple[int, int], width: int) ->
 
 
 def _colour(share: float) -> tuple[int, int, int]:
-    red, green, blue, _ = _COLOURS(_DARKEST + (1 - _DARKEST) * share, bytes=True)
+    red, green, blue, _ = _COLOURS(_ENDS[0] + (_ENDS[1] - _ENDS[0]) * share, bytes=True)
     return int(red), int(green), int(blue)
 
 

@@ -28,7 +28,7 @@ def empty():
 
 def test_a_run_without_boxes_is_drawn(empty):
     assert svg_of(shape_figure(empty)).startswith("<svg")
-    assert "100 % (1) after ratio3" in without_figure(empty).alt
+    assert "100.0 % (1) after ratio3" in without_figure(empty).alt
 
 
 def test_every_engine_has_a_line_of_its_own():
