@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,8 @@ from soco.pictures import UnreadablePictureError, read_rgb
 from soco.quality.annotated import AnnotatedPicture
 from soco.quality.draws import overlap, worth_of_draw
 from soco.quality.engines import Rects, proposals_of, search
+
+Sums = npt.NDArray[np.float64]
 
 DRAWN = (1, 4, 10, 30, 100, 300, 1000)
 THRESHOLDS = (0.5, 0.7)
@@ -32,8 +33,8 @@ class Search:
 
     seconds: float
     boxes: tuple[int, int]
-    found: npt.NDArray[np.float64]
-    best: npt.NDArray[np.float64]
+    found: Sums
+    best: Sums
 
 
 def search_annotated(
@@ -74,7 +75,7 @@ def _search_one(
     return Search(seconds, (len(kept), len(regions)), found, best)
 
 
-def _worth(picture: AnnotatedPicture, rects: Rects, size: tuple[int, int]) -> tuple[Any, Any]:
+def _worth(picture: AnnotatedPicture, rects: Rects, size: tuple[int, int]) -> tuple[Sums, Sums]:
     """Sums over a picture's objects: (K + 1, T) found, (K + 1,) best overlap."""
     boxes = rects_to_boxes(rects if len(rects) else np.array([[0, 0, *size]]))
     worth = worth_of_draw(overlap(picture.objects, boxes), (*DRAWN, len(boxes)), THRESHOLDS)

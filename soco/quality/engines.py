@@ -4,7 +4,6 @@ import numpy as np
 import numpy.typing as npt
 
 from soco.config import FilterConfig, ProposalsConfig
-from soco.config.schema import Engine
 from soco.proposals import Strategy, keep, selective_search
 from soco.proposals.opencv_search import opencv_selective_search
 
@@ -16,12 +15,12 @@ def engine_of(settings: ProposalsConfig) -> str:
     return "soco" if settings.engine == "soco" else f"opencv_{settings.opencv_mode}"
 
 
-def search(rgb: npt.NDArray[np.uint8], engine: Engine | str, settings: ProposalsConfig) -> Rects:
+def search(rgb: npt.NDArray[np.uint8], engine: str, settings: ProposalsConfig) -> Rects:
     """All regions that an engine finds.
 
     Args:
         rgb: (H, W, 3) uint8.
-        engine: Its name.
+        engine: Its name, one of `soco.config.schema.Engine`.
         settings: Gives the parameters of `soco`; its own choice of engine is not looked at.
 
     Returns:
