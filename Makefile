@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo test check bench clean lock
+.PHONY: help install demo test check bench figures clean lock
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,6 +32,9 @@ check: install ## style, types and the workflow's lint
 
 bench: install ## the benchmarks: each prints ratios against a peer in the same run
 	@for script in benchmarks/*.py; do echo "== $$script"; python $$script || exit 1; done
+
+figures: install ## draw the figures of docs/ again
+	soco show proposals tests/golden/images/coffee_half.png --side 320 --out docs/figures/proposals.png
 
 lock: ## pin again what envs/requirements.in asks for (run on a machine with room for a second environment)
 	rm -rf .lock && python3.11 -m venv .lock && .lock/bin/pip install --quiet -r envs/requirements.in

@@ -1,5 +1,6 @@
 # SoCo, from photographs to an AP and a report. Stages in the order that data travel:
-# (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name.
+# (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name, and so is
+# quality, which measures the proposals for the report.
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
@@ -23,6 +24,7 @@ if config["demo"]:
 
 include: "rules/shards.smk"
 include: "rules/proposals.smk"
+include: "rules/quality.smk"
 include: "rules/pretrain.smk"
 include: "rules/convert.smk"
 include: "rules/finetune.smk"
@@ -46,6 +48,13 @@ rule proposals:
     """The store of proposals that pretraining reads."""
     input:
         rules.merge_proposals.output,
+
+
+rule quality:
+    """How good those proposals are, and the recall of each engine's."""
+    input:
+        rules.describe_proposals.output.statistics,
+        expand(rules.measure_recall.output.recall, dataset=config["quality"]["recall"]),
 
 
 rule pretrain:

@@ -21,6 +21,7 @@ wildcard_constraints:
     run="|".join(config["pretrain"]) or "none",
     task="|".join(config["finetune"]) or "none",
     initialisation="|".join(["scratch", *config["pretrain"]]),
+    dataset="|".join(config["datasets"]) or "none",
 
 
 # Keys that change how a training runs and not what comes out. They are no params, so that a change reruns nothing; the
@@ -63,6 +64,16 @@ def split_of(half, part):
     def path(wildcards):
         name = config["finetune"][wildcards.task]["dataset"]
         return given(config["datasets"][name][half][part], f"datasets.{name}.{half}.{part}")
+
+    return path
+
+
+def validation_half(part):
+    """An input function: the `images` or `annotations` of the validation half of the set {dataset}."""
+
+    def path(wildcards):
+        name = wildcards.dataset
+        return given(config["datasets"][name]["val"][part], f"datasets.{name}.val.{part}")
 
     return path
 

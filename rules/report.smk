@@ -1,9 +1,9 @@
 # The report, the last stage; it takes seconds.
 #
-# In:  the merged proposals with their counts; of each pretraining log, metrics and weights; every converted file and
-#      its summary; of each task and initialisation the detector, what it loaded, its AP and its detections; the
-#      validation halves of the detection sets. Read where they are there, and no inputs: the benchmark files of all
-#      rules, and eight of the pictures that were pretrained on.
+# In:  the merged proposals with their counts, their statistics and each measurement of recall; of each pretraining log,
+#      metrics and weights; every converted file and its summary; of each task and initialisation the detector, what it
+#      loaded, its AP and its detections; the validation halves of the detection sets. Read where they are there, and no
+#      inputs: the benchmark files of all rules, and eight of the pictures that were pretrained on.
 # Out: {results}/report/report.html, one page that opens without a network, and report.json, the same as data.
 
 
@@ -13,6 +13,8 @@ rule report:
         summary=rules.merge_proposals.output.summary,
         store=rules.merge_proposals.output.store,
         skipped=rules.merge_proposals.output.skipped,
+        statistics=rules.describe_proposals.output.statistics,
+        recall=expand(rules.measure_recall.output.recall, dataset=config["quality"]["recall"]),
         logs=of_runs(rules.pretrain_model.output.log),
         run_metrics=of_runs(rules.pretrain_model.output.metrics),
         weights=of_runs(rules.pretrain_model.output.weights),
@@ -42,6 +44,7 @@ rule report:
         runs=[(run,) for run in config["pretrain"]],
         conversions=CONVERSIONS,
         evaluations=EVALUATIONS,
+        recall=[(dataset,) for dataset in config["quality"]["recall"]],
         benchmarks=f"{RESULTS}/benchmarks",
     script:
         "../workflow_scripts/report.py"

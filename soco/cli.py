@@ -9,6 +9,7 @@ from typing import Any
 from soco.config import Config, load_config
 from soco.config.load import is_section
 from soco.errors import UserError
+from soco.show.command import add_show, run_show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,10 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("keys", help="list every configuration key with its default and its sentence")
     check = commands.add_parser("check", help="check a configuration file and its overlays")
     check.add_argument("config", nargs="+", help="YAML files; a later one's keys replace an earlier one's")
+    add_show(commands)
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "keys":
             print("\n".join(describe_keys()))
+        elif chosen.command == "show":
+            run_show(chosen)
         else:
             load_config(*chosen.config)
             print("The configuration is accepted.")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from soco.logs import stage_log
-from soco.report import ConversionFiles, EvaluationFiles, PretrainFiles, ReportInputs, build_report
+from soco.report import ConversionFiles, EvaluationFiles, PretrainFiles, RecallFiles, ReportInputs, build_report
 
 
 def entries(kind, names, *columns):
@@ -19,6 +19,8 @@ with stage_log(snakemake.log[0]):
         summary=Path(given.summary),
         store=Path(given.store),
         skipped=Path(given.skipped),
+        statistics=Path(given.statistics),
+        recall=entries(RecallFiles, params.recall, given.recall),
         pretrain=entries(PretrainFiles, params.runs, given.logs, given.run_metrics, given.weights),
         conversions=entries(ConversionFiles, params.conversions, given.conversions, given.converted),
         evaluations=entries(EvaluationFiles, params.evaluations, *evaluated),

@@ -11,6 +11,7 @@ from soco.config.schema import (
     PicturesConfig,
     PretrainConfig,
     ProposalsConfig,
+    QualityConfig,
     SplitConfig,
     ViewConfig,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "PicturesConfig",
     "PretrainConfig",
     "ProposalsConfig",
+    "QualityConfig",
     "SplitConfig",
     "ViewConfig",
     "check_config",

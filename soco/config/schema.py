@@ -13,6 +13,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Architecture = Literal["fpn", "c4"]
+Engine = Literal["soco", "opencv_fast", "opencv_quality", "opencv_single"]
 
 # `none`, `ratioR`, `sizeMM`, `sizeMMNN`, or ratio and size together; soco.proposals.filters reads the groups.
 STRATEGY_NAME = r"^(?:none|(?:ratio(?P<ratio>[1-9]\d*(?:\.\d+)?))?(?:size(?P<low>0\d|10)(?P<high>0\d|10)?)?)$"
@@ -209,6 +210,18 @@ class FinetuneConfig(Section):
     checkpoint_iterations: Count = Field(5000, description="Steps between checkpoints.")
 
 
+class QualityConfig(Section):
+    """How good the proposals are: on which annotated pictures recall is measured, and with which engines."""
+
+    recall: tuple[Name, ...] = Field(
+        (), description="Keys of `datasets` on whose validation half recall is measured; empty: on none."
+    )
+    pictures: Count = Field(100, description="Most annotated pictures searched in each set, evenly chosen.")
+    engines: Annotated[tuple[Engine, ...], Field(min_length=1)] = Field(
+        ("soco", "opencv_fast", "opencv_single"), description="Engines compared, each on the same pictures."
+    )
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -218,6 +231,7 @@ class Config(Section):
     pictures: PicturesConfig = Field(description="The unlabelled pictures.")
     proposals: ProposalsConfig = Field(ProposalsConfig(), description="Selective search.")
     filter: FilterConfig = Field(FilterConfig(), description="Which regions become proposals.")
+    quality: QualityConfig = Field(QualityConfig(), description="How the quality of proposals is measured.")
     detector: DetectorConfig = Field(DetectorConfig(), description="Sizes shared by pretraining and fine-tuning.")
     pretrain: dict[Name, PretrainConfig] = Field(default_factory=dict, description="Pretrainings by name.")
     datasets: dict[Name, DatasetConfig] = Field(default_factory=dict, description="Detection sets by name.")
@@ -227,6 +241,9 @@ class Config(Section):
     def _names_are_known(self) -> "Config":
         if "scratch" in self.pretrain:
             raise ValueError("a pretraining may not be named 'scratch', which means none")
+        for name in self.quality.recall:
+            if name not in self.datasets:
+                raise ValueError(f"quality.recall names '{name}', which datasets does not define")
         for task, settings in self.finetune.items():
             if settings.dataset not in self.datasets:
                 raise ValueError(f"finetune.{task}.dataset names '{settings.dataset}', which datasets does not define")

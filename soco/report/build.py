@@ -4,11 +4,11 @@ from pathlib import Path
 
 from soco.report.collect import collect
 from soco.report.detections import task_detections
-from soco.report.figures import loss_figure, resources_figure, spread_figure
+from soco.report.figures import loss_figure, resources_figure
 from soco.report.gallery import proposal_gallery
 from soco.report.html import Pictures, render
 from soco.report.inputs import ReportInputs
-from soco.report.spread import counts_per_picture
+from soco.report.quality_figures import recall_figure, shape_figure, without_figure
 from soco.stores.files import whole_file, write_json
 from soco.stores.parquet import read_table
 from soco.stores.schema import PROPOSAL_SCHEMA
@@ -30,7 +30,9 @@ def build_report(inputs: ReportInputs, html: Path, json: Path) -> None:
     pictures = Pictures(
         curves={run["run"]: loss_figure(run) for run in content["pretraining"]},
         gallery=proposal_gallery(store, Path(inputs.config["pictures"]["path"])),
-        spread=spread_figure(*counts_per_picture(store)),
+        shapes=shape_figure(content["quality"]["statistics"]),
+        without=without_figure(content["quality"]["statistics"]),
+        recall={entry["dataset"]: recall_figure(entry) for entry in content["quality"]["recall"]},
         detections=task_detections(inputs.evaluations),
         resources=resources_figure(content["resources"]) if content["resources"] else None,
     )

@@ -5,12 +5,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from soco.choice import evenly
 from soco.report.benchmarks import read_benchmarks
 from soco.report.inputs import ConversionFiles, EvaluationFiles, PretrainFiles, ReportInputs
 from soco.report.paper import PROTOCOL, paper_rows
 from soco.report.provenance import provenance, redo_commands
 from soco.report.reading import plain, read_json, read_lines, read_object
-from soco.report.spread import counts_per_picture, evenly, spread
+from soco.report.spread import counts_per_picture, spread
 from soco.stores.parquet import read_table
 from soco.stores.schema import SKIPPED_SCHEMA
 
@@ -33,6 +34,8 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
           loss and lr of at most 400 logged steps).
         * `proposals`: `counts` (the merge stage's), `regions_per_picture` and `proposals_per_picture` (smallest,
           median, mean, largest), `skipped` (how many) and `skipped_first` (key and reason of the first 50).
+        * `quality`: `statistics`, as `soco.quality.describe_proposals` documents them, and `recall`, one entry a
+          detection set: `dataset`, and what `soco.quality.measure_recall` documents.
         * `results`: one entry a task: `task`, `dataset`, `format`, `rows` (each initialisation's metrics.json).
         * `paper`: for each data set format `protocol` and `rows`, as the paper prints them.
         * `conversion`, `loading`: one entry a converted file, and one a task and initialisation.
@@ -50,6 +53,7 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
         "demo": bool(inputs.config.get("demo")),
         "pretraining": [_pretraining(files, inputs.config["pretrain"][files.run]) for files in inputs.pretrain],
         "proposals": _proposals(inputs, store),
+        "quality": _quality(inputs),
         "results": _results(inputs.evaluations),
         "paper": {form: {"protocol": PROTOCOL[form], "rows": paper_rows(form)} for form in PROTOCOL},
         "conversion": [_conversion(files) for files in inputs.conversions],
@@ -84,6 +88,14 @@ def _proposals(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
         "skipped": len(skipped),
         "skipped_first": skipped.slice(0, SKIPPED_SHOWN).to_pylist(),
     }
+
+
+def _quality(inputs: ReportInputs) -> dict[str, Any]:
+    recall = [
+        read_object(files.recall, "engines", "drawn", "objects", "pictures") | {"dataset": files.dataset}
+        for files in inputs.recall
+    ]
+    return {"statistics": read_object(inputs.statistics, "regions", "proposals", "without_proposals"), "recall": recall}
 
 
 def _results(evaluations: tuple[EvaluationFiles, ...]) -> list[dict[str, Any]]:

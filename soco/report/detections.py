@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from soco.choice import evenly
 from soco.pictures import UnreadablePictureError, annotated_picture, read_rgb
 from soco.report.drawing import COLOURS, Mark, Picture, draw_boxes
 from soco.report.inputs import EvaluationFiles
 from soco.report.reading import iterate_list, read_object
-from soco.report.spread import evenly
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from soco.choice import evenly
 from soco.pictures import UnreadablePictureError, read_rgb
 from soco.report.drawing import COLOURS, Mark, Picture, draw_boxes
-from soco.report.spread import counts_per_picture, evenly
+from soco.report.spread import counts_per_picture
 from soco.stores.schema import rects_of
 
 log = logging.getLogger(__name__)

@@ -24,14 +24,18 @@ class Pictures:
     Attributes:
         curves: The loss of each pretraining, by run.
         gallery: Pictures with proposals.
-        spread: Histograms of regions and proposals.
+        shapes: Histograms of number, size and shape of regions and proposals.
+        without: Bars of pictures without a proposal.
+        recall: Recall against the number of boxes, by detection set.
         detections: Pictures with detections, one entry a task.
         resources: Bars of time and memory; None where no rule was measured.
     """
 
     curves: dict[str, Picture]
     gallery: list[Picture]
-    spread: Picture
+    shapes: Picture
+    without: Picture
+    recall: dict[str, Picture]
     detections: list[TaskDetections]
     resources: Picture | None
 

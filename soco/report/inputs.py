@@ -66,6 +66,19 @@ class EvaluationFiles:
 
 
 @dataclass(frozen=True)
+class RecallFiles:
+    """What one measurement of recall left.
+
+    Attributes:
+        dataset: The detection set's name in the configuration.
+        recall: JSON with each engine's recall.
+    """
+
+    dataset: str
+    recall: Path
+
+
+@dataclass(frozen=True)
 class ReportInputs:
     """All that a report is made of.
 
@@ -74,6 +87,8 @@ class ReportInputs:
         summary: The merge stage's counts, JSON.
         store: The merged proposals, Parquet.
         skipped: The unreadable pictures, Parquet.
+        statistics: What regions and proposals are like, JSON.
+        recall: One entry a detection set on which recall was measured.
         pretrain: One entry a pretraining.
         conversions: One entry a converted file.
         evaluations: One entry a task and initialisation; a task's entries follow one another.
@@ -84,6 +99,8 @@ class ReportInputs:
     summary: Path
     store: Path
     skipped: Path
+    statistics: Path
+    recall: tuple[RecallFiles, ...]
     pretrain: tuple[PretrainFiles, ...]
     conversions: tuple[ConversionFiles, ...]
     evaluations: tuple[EvaluationFiles, ...]
@@ -91,7 +108,8 @@ class ReportInputs:
 
     def artefacts(self) -> list[Path]:
         """Every result file that the report was given, in the order of the stages; annotations are no result."""
-        files: list[Path | None] = [self.summary, self.store, self.skipped]
+        files: list[Path | None] = [self.summary, self.store, self.skipped, self.statistics]
+        files += [measured.recall for measured in self.recall]
         for run in self.pretrain:
             files += [run.weights, run.metrics, run.log]
         for conversion in self.conversions:

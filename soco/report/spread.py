@@ -1,7 +1,4 @@
-"""How a quantity is spread over the pictures, and an even choice among many."""
-
-from collections.abc import Sequence
-from typing import TypeVar
+"""How a quantity is spread over the pictures."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +7,6 @@ import pyarrow.compute as pc
 
 from soco.stores.schema import RECT_COLUMNS
 
-Item = TypeVar("Item")
 Counts = npt.NDArray[np.int64]
 
 
@@ -28,10 +24,3 @@ def spread(counts: Counts) -> dict[str, float]:
         "mean": float(counts.mean()),
         "largest": int(counts.max()),
     }
-
-
-def evenly(items: Sequence[Item], most: int) -> list[Item]:
-    """At most `most` of the items in their order, the first and the last among them, the others evenly between."""
-    if len(items) <= most:
-        return list(items)
-    return [items[place] for place in np.linspace(0, len(items) - 1, most).round().astype(int)]

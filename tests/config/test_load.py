@@ -78,6 +78,21 @@ def test_an_initialisation_that_nothing_makes_is_refused(demo):
         check_config(demo)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("recall", ["shapes_coco", "other"], "quality.recall names 'other', which datasets does not define"),
+        ("engines", ["soco", "opencv"], r"'quality\.engines\.1' is 'opencv'"),
+        ("engines", [], r"'quality\.engines' is \[\]"),
+        ("pictures", 0, r"'quality\.pictures' is 0"),
+    ],
+)
+def test_a_measurement_that_cannot_be_made_is_refused(demo, key, value, sentence):
+    demo["quality"][key] = value
+    with pytest.raises(UserError, match=sentence):
+        check_config(demo)
+
+
 def test_an_entry_of_null_is_removed(demo):
     demo["finetune"]["lvis"] = None
     assert list(check_config(demo).finetune) == ["coco"]
@@ -113,7 +128,7 @@ def test_every_key_has_a_sentence():
 def test_the_demo_spells_every_key_of_the_schema(demo):
     config = check_config(demo).model_dump(mode="json")
     assert set(demo) == set(config)
-    for name in ("demo", "pictures", "proposals", "filter", "detector"):
+    for name in ("demo", "pictures", "proposals", "filter", "quality", "detector"):
         assert set(demo[name]) == set(config[name]), name
     assert set(demo["pretrain"]["soco"]) == set(config["pretrain"]["soco"])
     assert set(demo["finetune"]["coco"]) == set(config["finetune"]["coco"])

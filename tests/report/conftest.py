@@ -11,11 +11,12 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from soco.config import load_config
+from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig, load_config
 from soco.proposals.merge_stage import merge_shards
-from soco.report import ConversionFiles, EvaluationFiles, PretrainFiles, ReportInputs
-from soco.stores.parquet import write_table
-from soco.stores.schema import PROPOSAL_SCHEMA, SKIPPED_SCHEMA, rect_columns
+from soco.quality import describe_proposals, measure_recall
+from soco.report import ConversionFiles, EvaluationFiles, PretrainFiles, RecallFiles, ReportInputs
+from soco.stores.parquet import read_table, write_table
+from soco.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns, rects_of
 
 ROOT = Path(__file__).parents[2]
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "retina", "hubble_deep_field")
@@ -40,7 +41,8 @@ def write_run(root: Path) -> ReportInputs:
     )
     conversions = tuple(_conversion(root, kind) for kind in ("fpn_head", "c4"))
     benchmarks = _benchmarks(root)
-    return ReportInputs(config, summary, store, skipped, (run,), conversions, evaluations, benchmarks)
+    quality = _quality(root, store)
+    return ReportInputs(config, summary, store, skipped, *quality, (run,), conversions, evaluations, benchmarks)
 
 
 def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Path]:
@@ -68,6 +70,23 @@ def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Pat
     shard, shard_skipped = [root / "shard.parquet"], [root / "shard_skipped.parquet"]
     merge_shards(shard, shard, shard_skipped, 0.5, paths[1], folder / "store.arrow", paths[2], paths[0])
     return paths
+
+
+def _quality(root: Path, store: Path) -> tuple[Path, tuple[RecallFiles, ...]]:
+    """The statistics of the store, its proposals standing for the regions too, and recall of soco and opencv_fast."""
+    folder = root / "results" / "quality"
+    fixed = read_table(store, PROPOSAL_SCHEMA)
+    rects = rects_of(fixed)
+    sizes = pa.array([of_picture.prod(axis=1) for of_picture in rects], pa.list_(pa.int32()))
+    columns = {name: fixed[name] for name in RAW_SCHEMA.names if name != "size"}
+    write_table(root / "raw.parquet", pa.table({**columns, "size": sizes}, schema=RAW_SCHEMA))
+    describe_proposals([root / "raw.parquet"], [store], FilterConfig(), folder / "statistics.json")
+    measured = folder / "recall" / "shapes_coco.json"
+    annotations, images = _validation_half(root)
+    split = SplitConfig(images=str(images), annotations=str(annotations))
+    engines = QualityConfig(engines=("soco", "opencv_fast"), pictures=4)
+    measure_recall(split, engines, ProposalsConfig(), FilterConfig(), 1, measured)
+    return folder / "statistics.json", (RecallFiles("shapes_coco", measured),)
 
 
 def _pretraining(root: Path, random: np.random.Generator) -> PretrainFiles:

@@ -90,8 +90,9 @@ def test_page_loads_nothing(built):
 
 def test_every_picture_is_within_the_page_and_described(built):
     pictures = Page(built[1]).all("img")
-    # Loss, spread and resources; the gallery; four pictures of three columns for each of two tasks.
-    assert len(pictures) == 3 + 8 + 2 * 4 * 3
+    # Loss, resources, shapes, pictures without proposals and recall; the gallery; four pictures of three columns for
+    # each of two tasks.
+    assert len(pictures) == 5 + 8 + 2 * 4 * 3
     assert all(attrs["src"].startswith("data:image/") and attrs["alt"].strip() for attrs in pictures)
 
 
@@ -121,6 +122,34 @@ def test_the_demos_notice_is_the_demos_alone(built, changed, inputs, tmp_path):
     assert notice in built[1]
     content, page = build(changed(config=inputs.config | {"demo": None}), tmp_path)
     assert not content["demo"] and notice not in page and "comparable only under the same protocol" in page
+
+
+def test_recall_is_told_with_its_plot(built, inputs):
+    content, page = built
+    measured = json.loads(inputs.recall[0].recall.read_text())
+    assert content["quality"]["recall"] == [measured | {"dataset": "shapes_coco"}]
+    parsed = Page(page)
+    assert "Recall of proposals" in parsed.text and "8 objects on 4 pictures" in parsed.text
+    for entry in measured["engines"]:
+        for kind in ("proposals", "regions"):
+            for name in ("recall_50", "recall_70", "abo"):
+                assert f"{entry[kind][name]['drawn'][1]:.3f}" in parsed.text
+                assert f"{entry[kind][name]['all']:.3f}" in parsed.text
+    assert [attrs for attrs in parsed.all("img") if (attrs["alt"] or "").startswith("Lines on shapes_coco: recall")]
+
+
+def test_statistics_are_shown(built, inputs):
+    content, page = built
+    assert content["quality"]["statistics"] == json.loads(inputs.statistics.read_text())
+    told = [attrs["alt"] for attrs in Page(page).all("img")]
+    assert any(alt.startswith("Four histograms. Medians of regions") for alt in told)
+    assert any("after ratio3size0308" in alt and "after none" in alt for alt in told)
+
+
+def test_a_run_without_recall_has_no_such_section(changed, tmp_path):
+    content, page = build(changed(recall=()), tmp_path)
+    assert content["quality"]["recall"] == []
+    assert 'id="recall"' not in page and 'href="#recall"' not in page and "Four histograms" in page
 
 
 def test_skipped_pictures_are_listed(built, inputs):

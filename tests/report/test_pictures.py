@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from soco.choice import evenly
 from soco.report.detections import task_detections
 from soco.report.drawing import Mark, draw_boxes
-from soco.report.figures import loss_figure, spread_figure
+from soco.report.figures import loss_figure
 from soco.report.gallery import proposal_gallery
 from soco.report.html import duration, number, size
-from soco.report.spread import evenly, spread
+from soco.report.spread import spread
 from soco.stores.parquet import read_table
 from soco.stores.schema import PROPOSAL_SCHEMA
 
@@ -67,10 +68,6 @@ def test_plots_take_the_readers_colours_and_read_names_literally():
     svg = svg_of(loss_figure({"run": "a$b$", "curve": points, "loss_floor": -8}))
     assert "currentColor" in svg and "prefers-color-scheme" in svg and "#010203" not in svg
     assert svg == svg_of(loss_figure({"run": "a$b$", "curve": points, "loss_floor": -8}))
-
-
-def test_a_plot_of_equal_counts_is_drawn():
-    assert svg_of(spread_figure(np.array([3, 3]), np.array([0, 0]))).startswith("<svg")
 
 
 @pytest.mark.parametrize(("most", "expected"), [(9, [0, 1, 2, 3, 4, 5]), (3, [0, 2, 5]), (2, [0, 5])])

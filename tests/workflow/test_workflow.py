@@ -14,6 +14,7 @@ import safetensors.numpy
 SEARCH = {"demo_data", "shard_pictures", "search_regions"}
 PROPOSALS = {"filter_regions", "fix_up_proposals", "merge_proposals"}
 AFTER = {"pretrain_model", "convert_weights", "finetune_detector", "evaluate_detector", "report"}
+QUALITY = {"describe_proposals", "measure_recall"}
 
 
 @pytest.fixture
@@ -35,12 +36,17 @@ def test_the_whole_line_ends_in_an_ap_and_a_report(finished):
             assert metrics[part] == row[part]
             assert {"AP", "AP50", "AP75"} <= set(metrics[part])
             assert metrics[part]["AP50"] is None or 0 <= metrics[part]["AP50"] <= 100
+    recall = json.loads(finished.path("quality", "recall", "shapes_coco.json").read_text())
+    assert recall["pictures"] == 3
+    assert report["quality"]["recall"] == [recall | {"dataset": "shapes_coco"}]
+    assert report["quality"]["statistics"]["pictures"] == report["proposals"]["counts"]["pictures"]
+    assert report["quality"]["statistics"]["regions"]["boxes"] == report["proposals"]["counts"]["regions"]
     assert "APr" in reported["lvis", "soco"]["box"]
     assert "composed" in finished.path("report", "report.html").read_text()
 
 
 def test_every_rule_leaves_a_log_and_a_benchmark(finished):
-    rules = {"demo_data", *SEARCH, *PROPOSALS, *AFTER}
+    rules = {"demo_data", *SEARCH, *PROPOSALS, *QUALITY, *AFTER}
     for kind in ("logs", "benchmarks"):
         assert {path.stem for path in finished.path(kind).iterdir()} == rules
         files = [path for path in finished.path(kind).rglob("*.*") if path.is_file()]
@@ -66,10 +72,13 @@ def test_a_second_run_does_nothing(again):
 @pytest.mark.parametrize(
     ("section", "change", "expected"),
     [
-        ("filter", {"strategy": "ratio2"}, PROPOSALS | AFTER),
-        ("filter", {"fallbacks": ["none"]}, (PROPOSALS - {"filter_regions"}) | AFTER),
+        ("filter", {"strategy": "ratio2"}, PROPOSALS | QUALITY | AFTER),
+        ("filter", {"fallbacks": ["none"]}, (PROPOSALS - {"filter_regions"}) | QUALITY | AFTER),
         ("pictures", {"max_skipped": 0.5}, {"merge_proposals"} | AFTER),
-        ("proposals", {"scale": 200}, {"search_regions"} | PROPOSALS | AFTER),
+        ("proposals", {"scale": 200}, {"search_regions"} | PROPOSALS | QUALITY | AFTER),
+        ("quality", {"pictures": 2}, {"measure_recall", "report"}),
+        ("quality", {"engines": ["soco"]}, {"measure_recall", "report"}),
+        ("quality", {"recall": []}, {"report"}),
         ("pretrain", {"soco": {"epochs": 3}}, AFTER),
         ("finetune", {"coco": {"score_threshold": 0.3}}, {"evaluate_detector", "report"}),
         ("pretrain", {"soco": {"workers": 1, "log_every": 2}}, {"report"}),
@@ -142,6 +151,7 @@ def test_a_killed_pretraining_goes_on_and_ends_with_the_same_bits(copied):
     [
         ("shards", "shard_pictures"),
         ("proposals", "merge_proposals"),
+        ("quality", "measure_recall"),
         ("pretrain", "pretrain_model"),
         ("convert", "convert_weights"),
         ("finetune", "evaluate_detector"),

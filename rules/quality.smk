@@ -1,0 +1,53 @@
+# The quality of proposals: what they are like, and which annotated objects they find. Nothing but the report reads it.
+#
+# In:  {results}/proposals/{raw,fixed}/{shard}.parquet; the validation half of each set that quality.recall names.
+# Out: {results}/quality/statistics.json        boxes a picture, their sizes and shapes, pictures left without any
+#      {results}/quality/recall/{dataset}.json  recall and average best overlap of each engine, by number of boxes
+
+
+rule describe_proposals:
+    """Count the regions and proposals of all shards by number, size and shape."""
+    input:
+        raw=expand(rules.search_regions.output.raw, shard=SHARDS),
+        fixed=expand(rules.fix_up_proposals.output.fixed, shard=SHARDS),
+    output:
+        statistics=f"{RESULTS}/quality/statistics.json",
+    log:
+        f"{RESULTS}/logs/describe_proposals.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/describe_proposals.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=config["filter"],
+    script:
+        "../workflow_scripts/describe_proposals.py"
+
+
+rule measure_recall:
+    """Search annotated pictures with every engine, and tell how well the boxes cover the objects."""
+    input:
+        annotations=validation_half("annotations"),
+        images=ancient(validation_half("images")),
+    output:
+        recall=f"{RESULTS}/quality/recall/{{dataset}}.json",
+    log:
+        f"{RESULTS}/logs/measure_recall/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_recall/{{dataset}}.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        quality={key: config["quality"][key] for key in ("pictures", "engines")},
+        search={key: config["proposals"][key] for key in ("scale", "sigma", "min_size")},
+        filters=config["filter"],
+    script:
+        "../workflow_scripts/measure_recall.py"

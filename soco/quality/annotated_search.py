@@ -1,0 +1,82 @@
+"""What every engine gives on one annotated picture, and what its boxes are worth there."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from soco.boxes import rects_to_boxes
+from soco.config import FilterConfig, ProposalsConfig
+from soco.pictures import UnreadablePictureError, read_rgb
+from soco.quality.annotated import AnnotatedPicture
+from soco.quality.draws import overlap, worth_of_draw
+from soco.quality.engines import Rects, proposals_of, search
+
+Sums = npt.NDArray[np.float64]
+
+DRAWN = (1, 4, 10, 30, 100, 300, 1000)
+THRESHOLDS = (0.5, 0.7)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What one engine gave on one picture.
+
+    Attributes:
+        seconds: Time of the search.
+        boxes: How many proposals, and how many regions.
+        found: (2, K + 1, T) sums over the picture's objects, proposals first; the last of K + 1 is all boxes.
+        best: (2, K + 1) the same for the best overlap.
+    """
+
+    seconds: float
+    boxes: tuple[int, int]
+    found: Sums
+    best: Sums
+
+
+def search_annotated(
+    picture: AnnotatedPicture, engines: Sequence[str], proposals: ProposalsConfig, filters: FilterConfig
+) -> list[Search] | str:
+    """Search one picture with every engine, and weigh its proposals and its regions.
+
+    Args:
+        picture: The picture with its objects.
+        engines: Names of the engines.
+        proposals: Parameters of the engine `soco`.
+        filters: Filter and fallbacks.
+
+    Returns:
+        One result an engine; the reason where the picture cannot be read.
+    """
+    try:
+        rgb = read_rgb(picture.path)
+    except UnreadablePictureError as error:
+        return str(error)
+    return [_search_one(rgb, picture, engine, proposals, filters) for engine in engines]
+
+
+def _search_one(
+    rgb: npt.NDArray[np.uint8],
+    picture: AnnotatedPicture,
+    engine: str,
+    proposals: ProposalsConfig,
+    filters: FilterConfig,
+) -> Search:
+    height, width = rgb.shape[:2]
+    start = time.perf_counter()
+    regions = search(rgb, engine, proposals)
+    seconds = time.perf_counter() - start
+    _, kept = proposals_of(regions, (width, height), filters)
+    worths = [_worth(picture, rects, (width, height)) for rects in (kept, regions)]
+    found, best = (np.stack(parts) for parts in zip(*worths, strict=True))
+    return Search(seconds, (len(kept), len(regions)), found, best)
+
+
+def _worth(picture: AnnotatedPicture, rects: Rects, size: tuple[int, int]) -> tuple[Sums, Sums]:
+    """Sums over a picture's objects: (K + 1, T) found, (K + 1,) best overlap."""
+    boxes = rects_to_boxes(rects if len(rects) else np.array([[0, 0, *size]]))
+    worth = worth_of_draw(overlap(picture.objects, boxes), (*DRAWN, len(boxes)), THRESHOLDS)
+    return worth.found.sum(axis=2), worth.best.sum(axis=1)

@@ -1,0 +1,45 @@
+"""What the report's plots share: their style, and how one becomes an SVG that takes the reader's colours."""
+
+import base64
+import io
+
+from matplotlib.figure import Figure
+
+from soco.report.drawing import Picture
+
+# Stands for the page's text colour until the drawing is written; no plot uses it for anything else.
+INK = "#010203"
+_THEME = "svg{color:#24292f}@media(prefers-color-scheme:dark){svg{color:#d6dbe1}}"
+BLUE, ORANGE = "#2f81d6", "#d9822b"
+# Inches; a narrow figure keeps its words readable where a phone shrinks it.
+WIDTH = 5.4
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "soco",
+    "text.parse_math": False,
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.15,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "grid.color"), INK),
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+def as_picture(figure: Figure, alt: str) -> Picture:
+    """The figure as SVG in a data URI.
+
+    Args:
+        figure: Drawn in `STYLE`.
+        alt: What it shows, for whoever cannot see it.
+    """
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue().replace(INK, "currentColor").replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'")
+    svg = svg[svg.index("<svg") :].replace("<g ", f"<style>{_THEME}</style><g ", 1)
+    return Picture("data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode(), alt)

@@ -1,0 +1,1 @@
+"""Pictures of what the workflow makes of one picture; `soco show`."""

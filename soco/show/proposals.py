@@ -1,0 +1,148 @@
+"""One picture with all regions that the search finds, and beside it the proposals that the filter keeps."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import colormaps
+from PIL import Image, ImageDraw, ImageFont
+
+from soco.config import FilterConfig, ProposalsConfig
+from soco.errors import UserError
+from soco.pictures import UnreadablePictureError, read_rgb
+from soco.quality.engines import Rects, engine_of, proposals_of, search
+from soco.stores.files import whole_file
+
+_MARGIN, _LINE = 12, 24
+_GROUND, _INK = "#ffffff", "#1f2328"
+_COLOURS = colormaps["turbo"]
+# Both ends of these colours are dark; the photograph is made greyer and darker, so that none is lost on it.
+_ENDS = (0.12, 0.88)
+_GREY, _LIGHT = 0.7, 0.75
+_KEY = "colour: size"
+
+
+def show_proposals(
+    picture: Path,
+    settings: ProposalsConfig,
+    filters: FilterConfig,
+    output: Path,
+    engine: str | None = None,
+    side: int = 640,
+) -> str:
+    """Search one picture, filter its regions, and draw both.
+
+    Args:
+        picture: A picture file.
+        settings: Engine and its parameters.
+        filters: Filter and fallbacks.
+        output: Receives the PNG.
+        engine: Name of another engine than the settings'.
+        side: Longest side of each of the two drawn pictures, in pixels.
+
+    Returns:
+        What was found, in a line.
+
+    Raises:
+        UserError: The picture cannot be read.
+    """
+    try:
+        rgb = read_rgb(picture)
+    except UnreadablePictureError as error:
+        raise UserError(f"{picture} cannot be read ({error}); give a picture file.") from None
+    engine = engine or engine_of(settings)
+    regions = search(rgb, engine, settings)
+    strategy, proposals = proposals_of(regions, (rgb.shape[1], rgb.shape[0]), filters)
+    told = _told(engine, regions, strategy, proposals, filters)
+    with whole_file(output) as temporary:
+        compose(rgb, regions, proposals, told, side).save(temporary, format="PNG", optimize=True)
+    return told
+
+
+def compose(rgb: npt.NDArray[np.uint8], regions: Rects, proposals: Rects, title: str, side: int) -> Image.Image:
+    """Draw the two panels below a title.
+
+    Args:
+        rgb: (H, W, 3).
+        regions: (R, 4) left, top, width, height, in pixels of the picture; drawn thin.
+        proposals: (N, 4) the same; drawn thick.
+        title: The line above both, broken where the drawing is narrow.
+        side: Longest side of a panel, in pixels.
+
+    Returns:
+        RGB, two panels wide.
+    """
+    scale = side / max(rgb.shape[:2])
+    size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
+    width = 2 * size[0] + 3 * _MARGIN
+    lines = _broken(title, width - 2 * _MARGIN)
+    top = _MARGIN + _LINE * (len(lines) + 1)
+    canvas = Image.new("RGB", (width, top + size[1] + _LINE + 2 * _MARGIN), _GROUND)
+    draw = ImageDraw.Draw(canvas)
+    for number, line in enumerate(lines):
+        draw.text((_MARGIN, _MARGIN + number * _LINE), line, fill=_INK, font=_font(15))
+    ground = _subdued(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
+    for number, (name, rects, thickness) in enumerate((("all regions", regions, 1), ("proposals", proposals, 2))):
+        left = _MARGIN + number * (size[0] + _MARGIN)
+        draw.text((left, top - _LINE), name, fill=_INK, font=_font(12))
+        panel = ground.copy()
+        _draw_rects(ImageDraw.Draw(panel), rects, rgb.shape[:2], scale, thickness)
+        canvas.paste(panel, (left, top))
+    _draw_key(draw, (_MARGIN, top + size[1] + _MARGIN), size[0])
+    return canvas
+
+
+def _subdued(picture: Image.Image) -> Image.Image:
+    greyer = Image.blend(picture, picture.convert("L").convert("RGB"), _GREY)
+    return Image.blend(Image.new("RGB", picture.size), greyer, _LIGHT)
+
+
+def _draw_rects(draw: ImageDraw.ImageDraw, rects: Rects, shape: tuple[int, ...], scale: float, thickness: int) -> None:
+    """Outline rects in the colour of their size, the largest first, so that small ones lie above them."""
+    areas = rects[:, 2].astype(np.int64) * rects[:, 3]
+    for number in np.argsort(-areas, kind="stable"):
+        left, top, width, height = rects[number].tolist()
+        share = math.sqrt(areas[number] / (shape[0] * shape[1]))
+        corners = [value * scale for value in (left, top, left + width, top + height)]
+        draw.rectangle(corners, outline=_colour(share), width=thickness)
+
+
+def _draw_key(draw: ImageDraw.ImageDraw, corner: tuple[int, int], width: int) -> None:
+    """A ramp from a size of 0 to that of the whole picture."""
+    left, top = corner
+    words = f"{_KEY}, 0"
+    start = left + math.ceil(draw.textlength(words, font=_font(12))) + 6
+    end = max(start + 20, min(left + width, start + 160))
+    draw.text((left, top), words, fill=_INK, font=_font(12))
+    for x in range(start, end):
+        draw.line((x, top + 2, x, top + 14), fill=_colour((x - start) / (end - start)))
+    draw.text((end + 6, top), "to 1, the whole picture", fill=_INK, font=_font(12))
+
+
+def _colour(share: float) -> tuple[int, int, int]:
+    red, green, blue, _ = _COLOURS(_ENDS[0] + (_ENDS[1] - _ENDS[0]) * share, bytes=True)
+    return int(red), int(green), int(blue)
+
+
+def _told(engine: str, regions: Rects, strategy: str, proposals: Rects, filters: FilterConfig) -> str:
+    found = f"{len(regions)} regions ({engine}), {len(proposals)} proposals"
+    if not strategy:
+        return f"{found} (no strategy keeps any: training takes the whole picture)"
+    return f"{found} ({strategy}{'' if strategy == filters.strategy else f', as {filters.strategy} keeps none'})"
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` pixels, where its words allow."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and _font(15).getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -1,0 +1,15 @@
+"""Describe the regions and proposals of all shards; run by rule `describe_proposals`."""
+
+from soco.config import FilterConfig
+from soco.logs import stage_log
+from soco.quality import describe_proposals
+
+with stage_log(snakemake.log[0]):
+    described = describe_proposals(
+        raw=snakemake.input.raw,
+        fixed=snakemake.input.fixed,
+        settings=FilterConfig.model_validate(snakemake.params.settings),
+        output=snakemake.output.statistics,
+    )
+    for kind in ("regions", "proposals"):
+        print(f"{kind}: {described[kind]['boxes']} in {described['pictures']} pictures")

@@ -1,0 +1,18 @@
+"""Measure the recall of proposals on an annotated set; run by rule `measure_recall`."""
+
+from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
+from soco.logs import stage_log
+from soco.quality import measure_recall
+
+with stage_log(snakemake.log[0]):
+    measured = measure_recall(
+        split=SplitConfig(images=snakemake.input.images, annotations=snakemake.input.annotations),
+        quality=QualityConfig.model_validate(snakemake.params.quality),
+        proposals=ProposalsConfig.model_validate(snakemake.params.search),
+        filters=FilterConfig.model_validate(snakemake.params.filters),
+        jobs=snakemake.threads,
+        output=snakemake.output.recall,
+    )
+    for entry in measured["engines"]:
+        found = entry["proposals"]
+        print(f"{entry['engine']}: {found['boxes']:.1f} proposals a picture, recall {found['recall_50']['all']:.3f}")
