@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
 # PIL's own limit on pixels would warn and stop below ours, which is checked here before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -102,8 +102,6 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise UnreadablePictureError("the file is empty")
     try:
         with _QUIET, Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            if not picture.width * picture.height:
-                raise UnreadablePictureError(f"{picture.width} x {picture.height} pixels")
             yield picture
     except UnreadablePictureError:
         raise
@@ -113,12 +111,14 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return "not in a known picture format (JPEG, PNG, GIF, WebP, BMP, TIFF)"
+        return "not in a known picture format (JPEG, PNG, GIF, WebP, BMP, TIFF), or its header is broken"
     return str(error) or type(error).__name__
 
 
 def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none, or where it is broken, as viewers do."""
+    """The EXIF orientation, 1 to 8; 1 where there is none, or a broken one, or where PIL itself turns the picture."""
+    if picture.format == "TIFF":
+        return 1
     try:
         # Not the format's own getexif, which for PNG decodes the picture.
         orientation = Image.Image.getexif(picture).get(_EXIF_ORIENTATION)

@@ -24,12 +24,16 @@ def require(path: Path, layout: str, *, file: bool = False, folder: bool = False
     raise UserError(f"{path} is a {kind}, which pictures.layout {layout} does not read; {remedy(path, layout)}.")
 
 
-def remedy(path: Path, layout: str) -> str:
-    """What to do about a path that the layout finds nothing in."""
+def remedy(path: Path, layout: str, otherwise: str = "docs/data.md shows what each pictures.layout reads") -> str:
+    """What to do about a path that the layout cannot read: set the one that fits, or `otherwise`."""
     fitting = fitting_layout(path)
-    if fitting in (None, layout):
-        return "docs/data.md shows what each pictures.layout reads"
-    return f"set pictures.layout to {fitting}"
+    return otherwise if fitting in (None, layout) else f"set pictures.layout to {fitting}"
+
+
+def not_whole(path: Path, kind: str, error: Exception) -> UserError:
+    """What to say about a zip, tar or Parquet file that is broken, or is something else."""
+    cure = remedy(path, kind, otherwise="copy or download it again")
+    return UserError(f"{path} is no whole {kind} file ({str(error).rstrip('.')}); {cure}.")
 
 
 def fitting_layout(path: Path) -> str | None:

@@ -19,7 +19,7 @@ from soco.pictures.read import UnreadablePictureError
 from soco.pictures.sources.checks import checked
 from soco.pictures.sources.containers import files_state
 from soco.pictures.sources.entry import Entry
-from soco.pictures.sources.layouts import container_files, containers
+from soco.pictures.sources.layouts import container_files, containers, not_whole
 
 _OPEN_FILES = 8
 _DECODED_GROUPS = 4
@@ -115,7 +115,7 @@ class _File:
         try:
             self._file = pq.ParquetFile(path)
         except (OSError, pa.ArrowException) as error:
-            raise UserError(f"{path} is no whole Parquet file ({error}); copy or download it again.") from None
+            raise not_whole(path, "parquet", error) from None
         metadata, schema = self._file.metadata, self._file.schema_arrow
         self.groups = metadata.num_row_groups
         rows = [metadata.row_group(group).num_rows for group in range(self.groups)]

@@ -10,7 +10,7 @@ from soco.errors import UserError
 from soco.pictures.sources.checks import checked
 from soco.pictures.sources.containers import Containers, files_state
 from soco.pictures.sources.entry import Entry
-from soco.pictures.sources.layouts import is_compressed, require
+from soco.pictures.sources.layouts import is_compressed, not_whole, require
 from soco.pictures.sources.names import is_hidden, is_picture, plain
 
 _COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -87,9 +87,12 @@ def _files(path: Path, file: BinaryIO, end: int) -> Iterator[Member]:
         archive = tarfile.TarFile(fileobj=file, mode="r")
         while (member := archive.next()) is not None and member.offset_data <= end:
             archive.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all of a million members
-            if member.offset_data + member.size > end:
-                raise tarfile.ReadError(f"{member.name!r} ends behind the file")
             if member.isreg() and not member.issparse():
+                if member.offset_data + member.size > end:
+                    raise tarfile.ReadError(f"{member.name!r} is cut short")
                 yield plain(member.name), member.offset_data, member.size
+        file.seek(archive.offset)  # tarfile takes a broken header for the end
+        if archive.offset < end and any(file.read(tarfile.BLOCKSIZE)):
+            raise tarfile.ReadError(f"there is no header at byte {archive.offset}")
     except tarfile.TarError as error:
-        raise UserError(f"{path} is no whole tar file ({error}); copy or download it again.") from None
+        raise not_whole(path, "tar", error) from None

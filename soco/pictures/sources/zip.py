@@ -12,7 +12,7 @@ from soco.pictures.read import UnreadablePictureError
 from soco.pictures.sources.checks import checked
 from soco.pictures.sources.containers import Containers, files_state
 from soco.pictures.sources.entry import Entry
-from soco.pictures.sources.layouts import require
+from soco.pictures.sources.layouts import not_whole, require
 from soco.pictures.sources.names import is_picture, plain
 
 # Of a member's header in the file: signature, compression, lengths of the name and of the extra field behind it.
@@ -83,7 +83,7 @@ def _members(path: Path) -> list[zipfile.ZipInfo]:
         except UnicodeDecodeError:
             archive = zipfile.ZipFile(path)  # zip's own code page, which decodes any name
     except zipfile.BadZipFile as error:
-        raise UserError(f"{path} is no whole zip file ({error}); copy or download it again.") from None
+        raise not_whole(path, "zip", error) from None
     with archive:
         return sorted(archive.infolist(), key=lambda member: member.header_offset)
 
