@@ -23,9 +23,9 @@ def contents(source: PictureSource, entries: Sequence[Entry], threads: int) -> I
     return _in_threads(lambda entry: _content(source, entry), entries, threads)
 
 
-def modified(paths: Sequence[Path], threads: int) -> Iterator[int]:
-    """When each file was written, in nanoseconds; 0 where it is no longer there."""
-    return _in_threads(_modified, paths, threads)
+def modified(root: str | Path, names: Sequence[str], threads: int) -> Iterator[int]:
+    """When each file below a path was written, in nanoseconds; 0 where it is no longer there."""
+    return _in_threads(lambda name: _modified(Path(root, name)), names, threads)
 
 
 def _content(source: PictureSource, entry: Entry) -> Content:

@@ -98,8 +98,8 @@ def _listed(source: PictureSource, settings: PicturesConfig, threads: int) -> pa
 def _modified(table: pa.Table, settings: PicturesConfig, threads: int) -> pa.Array:
     """When the file of each picture was written, or its container."""
     files = table["key" if settings.layout == "folder" else "container"].combine_chunks().dictionary_encode()
-    paths = [Path(settings.path, name) for name in files.dictionary.to_pylist()]
-    return pa.array(modified(paths, threads), pa.int64()).take(files.indices)
+    times = modified(settings.path, files.dictionary.to_pylist(), threads)
+    return pa.array(times, pa.int64()).take(files.indices)
 
 
 def _changed(table: pa.Table, previous: pa.Table, places: Rows) -> Rows:
@@ -149,8 +149,9 @@ def _numbers(previous: pa.Table, places: Rows, loads: Loads, shards: int) -> npt
 def _write(table: pa.Table, manifest: str | Path, shards: Sequence[str | Path]) -> None:
     """Write every shard, then the manifest, so that a run that is cut short is not taken for a whole one."""
     numbers = table["shard"].to_numpy()
-    for number, path in enumerate(shards):
-        rows = table.select(SHARD_SCHEMA.names).take(np.flatnonzero(numbers == number))
-        write_table(path, rows.combine_chunks())
+    by_shard = table.select(SHARD_SCHEMA.names).take(np.argsort(numbers, kind="stable")).combine_chunks()
+    stops = np.cumsum(np.bincount(numbers, minlength=len(shards))).tolist()
+    for path, start, stop in zip(shards, [0, *stops], stops, strict=False):
+        write_table(path, by_shard.slice(start, stop - start))
     metadata = {_SHARDS: str(len(shards)).encode()}
     write_table(manifest, table.select(MANIFEST_SCHEMA.names).replace_schema_metadata(metadata))
