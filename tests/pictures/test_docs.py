@@ -27,5 +27,5 @@ def test_the_page_names_every_key_and_suffix(page):
 
 
 def test_the_page_gives_the_default_limits(page):
-    assert f"`pictures.max_megapixels`, {PicturesConfig(path='x').max_megapixels:g} as it stands" in page
-    assert f"`watch: {PicturesConfig(path='x').watch}` (as it stands)" in page
+    assert f"`pictures.max_megapixels`, by default {PicturesConfig(path='x').max_megapixels:g}" in page
+    assert f"`watch: {PicturesConfig(path='x').watch}` (the default)" in page

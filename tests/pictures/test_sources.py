@@ -241,14 +241,34 @@ def test_a_column_that_is_absent_names_those_there(tmp_path, photographs, pack):
         keys(settings)
 
 
-def test_a_container_that_shrank_is_told(packed):
+def test_a_picture_that_is_no_longer_there_is_told(packed):
     source = open_source(packed)
     *_, last = source.entries()
-    path = Path(packed.path) / (last.key if packed.layout == "folder" else last.container)
-    path.write_bytes(path.read_bytes()[:10])
-    if packed.layout != "folder":  # where the file is the picture, decoding it tells
-        with pytest.raises(UnreadablePictureError):
-            open_source(packed).read(last)
+    if packed.layout == "folder":
+        (Path(packed.path) / last.key).unlink()
+    else:
+        path = Path(packed.path) / last.container
+        path.write_bytes(path.read_bytes()[:10])
+    with pytest.raises(UnreadablePictureError):
+        source.read(last)
+
+
+def test_names_in_a_zip_that_does_not_tell_their_encoding(tmp_path, photographs, pack):
+    settings = pack.zip(tmp_path / "x.zip", photographs)
+    packed = bytearray((tmp_path / "x.zip").read_bytes())
+    for signature, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = packed.index("c/été.webp".encode()) if signature == b"PK\3\4" else packed.rindex("c/été.webp".encode())
+        packed[packed.rindex(signature, 0, at) + flags + 1] &= ~8
+    (tmp_path / "x.zip").write_bytes(packed)
+    assert "c/été.webp" in keys(settings)
+    (tmp_path / "x.zip").write_bytes(packed.replace("é".encode(), b"e\xff"))
+    assert len(keys(settings)) == len(photographs)
+
+
+def test_a_name_in_a_tar_that_is_not_utf8_is_passed_over(tmp_path, photographs, pack, caplog):
+    settings = pack.tar(tmp_path / "x.tar", photographs | {"\udce9.jpg": b"x"})
+    assert set(keys(settings)) == set(photographs)
+    assert "not UTF-8" in caplog.text
 
 
 def test_a_map_is_for_zips_alone():

@@ -162,7 +162,8 @@ def _parts(kind: pa.DataType) -> tuple[str, str | None] | None:
     fields = {field.name: field.type for field in kind}
     if "bytes" not in fields or not _is_bytes(fields["bytes"]):
         return None
-    return ".bytes", ".path" if "path" in fields and pa.types.is_string(fields["path"]) else None
+    path = fields.get("path", pa.null())
+    return ".bytes", ".path" if pa.types.is_string(path) or pa.types.is_large_string(path) else None
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
