@@ -103,7 +103,7 @@ def _modified(table: pa.Table, settings: PicturesConfig, threads: int) -> pa.Arr
 
 
 def _changed(table: pa.Table, previous: pa.Table, places: Rows) -> Rows:
-    """Rows of pictures that are new, or were written again since.
+    """Rows of pictures that are new, were written again since, or could not be read: a disk may have been away.
 
     Args:
         table: The pictures as listed now.
@@ -112,7 +112,7 @@ def _changed(table: pa.Table, previous: pa.Table, places: Rows) -> Rows:
     """
     old = np.flatnonzero(places >= 0)
     now, before = table.take(old), previous.take(places[old])
-    same = np.ones(len(old), bool)
+    same = before["width"].to_numpy() > 0
     for name in _UNCHANGED:
         same &= pc.equal(now[name], before[name]).to_numpy()
     return np.setdiff1d(np.arange(len(table)), old[same], assume_unique=True)

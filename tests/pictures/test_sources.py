@@ -102,6 +102,7 @@ def test_a_folder_tree_passes_over_what_is_hidden_or_no_picture(folder_of_pictur
     (folder_of_pictures / "folder.jpg").mkdir()
     (folder_of_pictures / "a.jpg").symlink_to("a/one.jpg")
     (folder_of_pictures / "z.jpg").symlink_to("nowhere.jpg")
+    os.mkfifo(folder_of_pictures / "pipe.jpg")
     found = keys(PicturesConfig(path=str(folder_of_pictures)))
     assert found == sorted(found)
     assert [key for key in found if "/" not in key] == ["a.jpg", "d.bmp", "e_empty.jpg", "f_cut.jpg", "z.jpg"]

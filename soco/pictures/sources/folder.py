@@ -61,9 +61,9 @@ class FolderSource:
             if is_picture(name):
                 try:
                     status = found.stat()
-                except FileNotFoundError:
+                except OSError:
                     status = found.stat(follow_symlinks=False)
-                if not stat.S_ISDIR(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
+                if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
                     yield name, status
 
     def _folders(self) -> Iterator[tuple[str, os.stat_result]]:
