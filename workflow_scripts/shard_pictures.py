@@ -1,8 +1,15 @@
 """List the pictures and deal them into shards; run by rule `shard_pictures`."""
 
+from soco.config import PicturesConfig
 from soco.logs import stage_log
-from soco.pictures import write_shards
+from soco.pictures import deal_pictures, open_source
 
 with stage_log(snakemake.log[0]):
-    count = write_shards(snakemake.input.pictures, list(snakemake.output.shards))
-    print(f"{count} pictures in {len(snakemake.output.shards)} shards")
+    settings = PicturesConfig.model_validate(snakemake.params.settings)
+    deal_pictures(
+        source=open_source(settings),
+        settings=settings,
+        manifest=snakemake.output.manifest,
+        shards=snakemake.output.shards,
+        threads=snakemake.threads,
+    )

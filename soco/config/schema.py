@@ -47,9 +47,35 @@ class DemoConfig(Section):
 class PicturesConfig(Section):
     """The unlabelled pictures that are searched for proposals and pretrained on."""
 
-    path: str = Field(description="Folder tree of pictures (jpg, png, webp, bmp, tiff); sub-folders are read too.")
+    path: str = Field(description="Where the pictures are: a folder or a file, as the layout says.")
+    layout: Literal["folder", "zip", "tar", "webdataset", "parquet"] = Field(
+        "folder",
+        description="`folder`: a folder tree; `zip`: a zip file; `tar`: a tar of pictures or of tars of pictures; "
+        "`webdataset`: tars in a folder; `parquet`: Parquet files in a folder. All are read in place.",
+    )
+    names: str | None = Field(
+        None, description="zip: text file of the members to take, a name and a label a line; null takes all pictures."
+    )
+    column: str = Field("image", description="parquet: the column of encoded pictures.")
+    watch: Literal["pictures", "folders", "never"] = Field(
+        "pictures",
+        description="folder: what is looked at to see that pictures changed: every picture's size and time, each "
+        "folder's time alone (misses pictures overwritten in place), or nothing.",
+    )
+    max_megapixels: Positive = Field(100.0, description="Larger pictures are skipped, in millions of pixels.")
     shards: Count = Field(1, description="Parts the pictures are cut into; one part is one job of the proposal stages.")
     max_skipped: Share = Field(0.01, description="Largest share of unreadable pictures with which a run goes on.")
+
+    @property
+    def max_pixels(self) -> int:
+        """`max_megapixels` in pixels, as the decoder takes it."""
+        return int(self.max_megapixels * 1e6)
+
+    @model_validator(mode="after")
+    def _names_are_of_a_zip(self) -> "PicturesConfig":
+        if self.names is not None and self.layout != "zip":
+            raise ValueError(f"pictures.names is for pictures.layout zip, and the layout is {self.layout}")
+        return self
 
 
 class ProposalsConfig(Section):

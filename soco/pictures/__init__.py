@@ -1,7 +1,20 @@
-"""Pictures: found below a folder, dealt into shards, located by an annotation file, read as RGB."""
+"""Pictures: found in a source of any layout, dealt into shards, located by an annotation file, read as RGB."""
 
 from soco.pictures.annotated import annotated_picture
-from soco.pictures.read import UnreadablePictureError, read_rgb
-from soco.pictures.shards import find_pictures, write_shards
+from soco.pictures.manifest import MANIFEST_SCHEMA, SHARD_SCHEMA, deal_pictures
+from soco.pictures.read import UnreadablePictureError, decode_rgb, picture_size, read_rgb
+from soco.pictures.sources import Entry, PictureSource, open_source
 
-__all__ = ["UnreadablePictureError", "annotated_picture", "find_pictures", "read_rgb", "write_shards"]
+__all__ = [
+    "MANIFEST_SCHEMA",
+    "SHARD_SCHEMA",
+    "Entry",
+    "PictureSource",
+    "UnreadablePictureError",
+    "annotated_picture",
+    "deal_pictures",
+    "decode_rgb",
+    "open_source",
+    "picture_size",
+    "read_rgb",
+]

@@ -1,36 +1,167 @@
-"""Read one picture as a viewer would show it."""
+"""Read one picture as a viewer would show it; formats are known by content, whatever the name says."""
 
+import contextlib
+import io
+import threading
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+
+# PIL's own limit on pixels would warn and stop below ours, which is checked here before anything is decoded.
+Image.MAX_IMAGE_PIXELS = None
+
+_EXIF_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class UnreadablePictureError(Exception):
     """A file that is no picture, or a broken one; the message is the reason."""
 
 
-def read_rgb(path: str | Path) -> npt.NDArray[np.uint8]:
-    """Decode a picture, upright by its EXIF orientation.
+def read_rgb(path: str | Path, max_pixels: int | None = None) -> npt.NDArray[np.uint8]:
+    """Decode the picture in a file; see `decode_rgb`."""
+    return decode_rgb(read_file(path), max_pixels)
+
+
+def read_file(path: str | Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        UnreadablePictureError: It is missing, or cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise UnreadablePictureError("the file is missing") from None
+    except OSError as error:
+        raise UnreadablePictureError(f"the file cannot be read: {error.strerror}") from None
+
+
+def decode_rgb(data: bytes, max_pixels: int | None = None) -> npt.NDArray[np.uint8]:
+    """Decode a picture, upright by its EXIF orientation, its first frame, on white where it is transparent.
+
+    16-bit channels keep their high byte. ICC profiles are ignored.
+
+    Args:
+        data: The whole file.
+        max_pixels: Largest width times height that is decoded; None: any.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        UnreadablePictureError: The file is missing, empty, truncated or in no known format.
+        UnreadablePictureError: It is empty, truncated, in no known format, too large, or of values with no agreed
+            white (floats, 32-bit integers).
     """
+    with _opened(data) as picture:
+        pixels = picture.width * picture.height
+        if max_pixels is not None and pixels > max_pixels:
+            raise UnreadablePictureError(
+                f"{pixels / 1e6:.1f} megapixels, more than pictures.max_megapixels allows ({max_pixels / 1e6:g})"
+            )
+        picture.load()
+        turn = _UPRIGHT.get(_orientation(picture))
+        rgb = _to_rgb(picture)
+        return np.array(rgb if turn is None else rgb.transpose(turn))
+
+
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a picture as `decode_rgb` shows it, from its header.
+
+    Args:
+        data: The file, or its beginning as far as the header goes (WebP needs the whole).
+
+    Raises:
+        UnreadablePictureError: The header is no picture's.
+    """
+    with _opened(data) as picture:
+        if picture.format == "PNG" and "exif" not in picture.info and b"eXIf" in data:
+            picture.load()  # a PNG may tell its orientation after its pixels
+        width, height = picture.size
+        return (height, width) if _orientation(picture) >= 5 else (width, height)
+
+
+@contextlib.contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """A picture whose header was read; whatever fails inside the block becomes an `UnreadablePictureError`."""
+    if not data:
+        raise UnreadablePictureError("the file is empty")
     try:
-        with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture)
-            return np.array(upright.convert("RGB"))
+        with _QUIET, Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            yield picture
+    except UnreadablePictureError:
+        raise
     except Exception as error:  # a broken file makes decoders fail in many ways, and none may end a run of thousands
         raise UnreadablePictureError(_reason(error)) from None
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "the file is missing"
-    if "cannot identify" in str(error):
-        return "not in a known picture format"
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not in a known picture format (JPEG, PNG, GIF, WebP, BMP, TIFF), or its header is broken"
     return str(error) or type(error).__name__
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none, or a broken one, or where PIL itself turns the picture."""
+    if picture.format == "TIFF":
+        return 1
+    try:
+        # Not the format's own getexif, which for PNG decodes the picture.
+        orientation = Image.Image.getexif(picture).get(_EXIF_ORIENTATION)
+    except Exception:
+        return 1
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode == "F":
+        raise UnreadablePictureError("its values are floats, which have no agreed white; save it with 8 or 16 bits")
+    if picture.mode == "I" and picture.format != "PNG":
+        raise UnreadablePictureError(
+            "its values are signed or 32-bit integers, which have no agreed white; save it with 8 or 16 bits"
+        )
+    if picture.mode.startswith("I"):  # 16-bit grey; a conversion by PIL would clip at 255
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        shown = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")
+    return picture.convert("RGB")
+
+
+class _Quiet:
+    """Turns warnings off while any thread is inside; `warnings.catch_warnings` alone is not safe among threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._saved.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()

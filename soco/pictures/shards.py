@@ -1,58 +1,71 @@
-"""Deal the pictures of a folder tree into shards: the parts that the proposal stages work on."""
+"""Which shard a picture is in: runs of neighbours with equal shares of the pixels, kept while they stay fair."""
 
-import os
-from pathlib import Path
+import logging
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import numpy as np
+import numpy.typing as npt
 
-from soco.errors import UserError
-from soco.stores.files import whole_file
+log = logging.getLogger(__name__)
 
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-SHARD_SCHEMA = pa.schema([("key", pa.string()), ("bytes", pa.int64())])
+_UNFAIR = 1.5  # times the mean
 
-
-def find_pictures(root: str | Path) -> list[tuple[str, int]]:
-    """Find every picture below a folder.
-
-    Returns:
-        (key, bytes) of each, sorted by key; a key is the path below `root` with forward slashes. Hidden files and
-        folders are passed over.
-
-    Raises:
-        UserError: The folder is missing or holds no picture.
-    """
-    root = Path(root)
-    if not root.is_dir():
-        raise UserError(f"There is no picture folder {root}; set pictures.path to a folder of pictures.")
-    found = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            path = Path(folder, name)
-            if not name.startswith(".") and path.suffix.lower() in PICTURE_SUFFIXES:
-                found.append((path.relative_to(root).as_posix(), path.stat().st_size))
-    if not found:
-        suffixes = ", ".join(sorted(PICTURE_SUFFIXES))
-        raise UserError(f"The folder {root} holds no picture ({suffixes}); set pictures.path to one that does.")
-    return sorted(found)
+Ints = npt.NDArray[np.integer]
+Loads = npt.NDArray[np.float64]
 
 
-def write_shards(root: str | Path, outputs: list[str]) -> int:
-    """Deal the pictures below `root` into as many shards as there are outputs, in runs of neighbouring keys.
+def loads_of(width: Ints, height: Ints) -> Loads:
+    """What each picture weighs: its pixels, or the mean of the others where its size is unknown (0)."""
+    pixels = width.astype(np.float64) * height
+    known = pixels > 0
+    return np.where(known, pixels, pixels[known].mean() if known.any() else 1.0)
+
+
+def deal(loads: Loads, shards: int) -> npt.NDArray[np.int32]:
+    """Cut pictures into runs of equal load; a picture goes where its middle falls.
 
     Args:
-        root: Folder tree of pictures.
-        outputs: One Parquet path a shard; rows are key and bytes.
+        loads: (N,) positive, in the order of the pictures; at least one.
+        shards: How many runs; some are empty where pictures are few.
 
     Returns:
-        The number of pictures.
+        (N,) shard of each picture, never falling.
     """
-    pictures = find_pictures(root)
-    for number, output in enumerate(outputs):
-        start, stop = (len(pictures) * n // len(outputs) for n in (number, number + 1))
-        rows = [{"key": key, "bytes": size} for key, size in pictures[start:stop]]
-        with whole_file(output) as temporary:
-            pq.write_table(pa.Table.from_pylist(rows, schema=SHARD_SCHEMA), temporary)
-    return len(pictures)
+    ends = np.cumsum(loads)
+    middles = (ends - loads / 2) / ends[-1]
+    return np.minimum(middles * shards, shards - 1).astype(np.int32)
+
+
+def deal_again(before: Ints, loads: Loads, shards: int) -> npt.NDArray[np.int32]:
+    """Leave pictures in their shard and put new ones beside their neighbour, unless a shard becomes too heavy.
+
+    Args:
+        before: (N,) shard of each picture before, -1 for a new one.
+        loads: (N,) positive, in the order of the pictures.
+        shards: How many shards there are, as before.
+
+    Returns:
+        (N,) shard of each picture.
+    """
+    old = np.flatnonzero(before >= 0)
+    if not len(old):
+        return deal(loads, shards)
+    # The old picture at or before each place; the first old one where there is none before.
+    neighbour = old[np.maximum(np.searchsorted(old, np.arange(len(before)), side="right") - 1, 0)]
+    kept = before[neighbour].astype(np.int32)
+    if _too_heavy(kept, loads, shards):
+        log.info("a shard has more than %g times the mean pixels: all shards are dealt afresh", _UNFAIR)
+        return deal(loads, shards)
+    return kept
+
+
+def shard_loads(numbers: Ints, loads: Loads, shards: int) -> Loads:
+    """(shards,) the load of each shard."""
+    return np.bincount(numbers, loads, minlength=shards).astype(np.float64)
+
+
+def _too_heavy(numbers: Ints, loads: Loads, shards: int) -> bool:
+    """Whether the heaviest shard is unfair even without its largest picture, which no dealing can cut."""
+    totals = shard_loads(numbers, loads, shards)
+    heaviest = int(totals.argmax())
+    largest = loads[numbers == heaviest].max()
+    return bool(totals[heaviest] - largest > _UNFAIR * loads.sum() / shards)

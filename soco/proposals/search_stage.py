@@ -10,8 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from soco.config import ProposalsConfig
-from soco.pictures import UnreadablePictureError, read_rgb
-from soco.pictures.shards import SHARD_SCHEMA
+from soco.pictures import SHARD_SCHEMA, UnreadablePictureError, read_rgb
 from soco.progress import progress
 from soco.proposals.opencv_search import opencv_selective_search
 from soco.proposals.selective_search import selective_search

@@ -15,7 +15,7 @@ class Entry:
         container: The file that holds it, as a path below the source's; "" where the picture is a file of its own,
             or the source is one file.
         offset: Where it begins in its container: a byte for zip and tar, a row for Parquet, 0 for a file of its own.
-        bytes: Its length, in bytes as stored.
+        bytes: Its length, in bytes as stored; for Parquet an equal share of its row group's, which alone is told there.
     """
 
     key: str
@@ -25,13 +25,16 @@ class Entry:
 
 
 class PictureSource(Protocol):
-    """Pictures in one layout. Instances pickle; each process opens files of its own when it first reads."""
+    """Pictures in one layout.
+
+    Instances pickle as their settings, threads may share one, and each process opens files when it first reads.
+    """
 
     def entries(self) -> Iterator[Entry]:
         """Yield every picture, in the order in which reading them is sequential.
 
         Raises:
-            UserError: The source is missing, broken, or holds no picture.
+            UserError: The source is missing, broken or of another layout, holds a key twice, or holds no picture.
         """
         ...
 
@@ -44,5 +47,8 @@ class PictureSource(Protocol):
         ...
 
     def state(self) -> str:
-        """A short digest that changes when a picture is added, removed, renamed or written again; reads no picture."""
+        """A short digest that changes when a picture is added, removed, renamed or written again; reads no picture.
+
+        It is "" where the source is missing. For a folder tree, `pictures.watch` says how much it looks at.
+        """
         ...

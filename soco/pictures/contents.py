@@ -1,0 +1,55 @@
+"""What only reading tells about pictures: sizes and hashes; and when files were written. In threads: disks are slow."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from soco.pictures.read import UnreadablePictureError, picture_size
+from soco.pictures.sources import Entry, PictureSource
+
+_CHUNK = 64  # what a thread takes at once: neighbours, so that it reads a container in order
+
+# Width, height (0 where the header cannot be read) and SHA-256 of the encoded bytes.
+Content = tuple[int, int, bytes]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def contents(source: PictureSource, entries: Sequence[Entry], threads: int) -> Iterator[Content]:
+    """Read each picture once; one that cannot be had is as one of no bytes."""
+    return _in_threads(lambda entry: _content(source, entry), entries, threads)
+
+
+def modified(root: str | Path, names: Sequence[str], threads: int) -> Iterator[int]:
+    """When each file below a path was written, in nanoseconds; 0 where it is no longer there."""
+    return _in_threads(lambda name: _modified(Path(root, name)), names, threads)
+
+
+def _content(source: PictureSource, entry: Entry) -> Content:
+    try:
+        data = source.read(entry)
+    except UnreadablePictureError:
+        data = b""
+    sha256 = hashlib.sha256(data).digest()
+    try:
+        return *picture_size(data), sha256
+    except UnreadablePictureError:
+        return 0, 0, sha256
+
+
+def _modified(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _in_threads(function: Callable[[Item], Result], items: Sequence[Item], threads: int) -> Iterator[Result]:
+    """Results in the order of the items."""
+    chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+    with ThreadPoolExecutor(threads) as pool:
+        for results in pool.map(lambda chunk: [function(item) for item in chunk], chunks):
+            yield from results

@@ -1,0 +1,157 @@
+"""List the pictures of a source, with size and content hash, and deal them into shards."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from soco.config import PicturesConfig
+from soco.pictures.contents import contents, modified
+from soco.pictures.shards import Loads, deal, deal_again, loads_of, shard_loads
+from soco.pictures.sources import Entry, PictureSource
+from soco.progress import progress
+from soco.stores.parquet import write_table
+
+log = logging.getLogger(__name__)
+
+_ENTRY = [("key", pa.string()), ("container", pa.string()), ("offset", pa.int64()), ("bytes", pa.int64())]
+_CONTENT = [("width", pa.int32()), ("height", pa.int32()), ("sha256", pa.binary(32))]
+
+# A row a picture: where it lies, its upright size in pixels (0 where its header cannot be read: the search then says
+# why), and the hash of its encoded bytes.
+SHARD_SCHEMA = pa.schema([*_ENTRY, *_CONTENT])
+
+# The same for all pictures, with the shard of each and when its file or container was written, in nanoseconds.
+MANIFEST_SCHEMA = pa.schema([*SHARD_SCHEMA, ("shard", pa.int32()), ("modified", pa.int64())])
+
+_UNCHANGED = ("container", "offset", "bytes", "modified")  # what shows that the picture of a key is as it was
+_SHARDS = b"soco.shards"  # in a manifest's metadata: how many shards it was dealt into, empty ones too
+
+Rows = npt.NDArray[np.int64]
+
+
+def deal_pictures(
+    source: PictureSource, settings: PicturesConfig, manifest: str | Path, shards: Sequence[str | Path], threads: int
+) -> dict[str, int]:
+    """List a source's pictures and deal them into shards with equal shares of the pixels.
+
+    Where a manifest of an earlier listing lies at `manifest`, only new and changed pictures are read, and pictures keep
+    their shard as long as the shards stay fair.
+
+    Args:
+        source: The pictures.
+        settings: Where they are, and their layout.
+        manifest: Receives all rows, `MANIFEST_SCHEMA`.
+        shards: Each receives its rows, `SHARD_SCHEMA`; the same rows give the same bytes.
+        threads: How many pictures are read at once.
+
+    Returns:
+        Counts by name: pictures, read, taken_over, unreadable, shards.
+
+    Raises:
+        UserError: The source is missing, broken, or holds no picture.
+    """
+    previous = _previous(manifest)
+    table = _listed(source, settings, threads)
+    places = pc.index_in(table["key"], previous["key"]).fill_null(-1).to_numpy().astype(np.int64)
+    table, read = _with_contents(table, previous, places, source, threads)
+    loads = loads_of(table["width"].to_numpy(), table["height"].to_numpy())
+    numbers = _numbers(previous, places, loads, len(shards))
+    _write(table.append_column("shard", pa.array(numbers, pa.int32())), manifest, shards)
+    totals = shard_loads(numbers, loads, len(shards))
+    counts = {
+        "pictures": len(table),
+        "read": read,
+        "taken_over": len(table) - read,
+        "unreadable": pc.sum(pc.equal(table["width"], 0)).as_py(),
+        "shards": len(shards),
+    }
+    log.info("%s; the heaviest shard has %.2f times the mean pixels", counts, totals.max() / totals.mean())
+    return counts
+
+
+def _previous(path: str | Path) -> pa.Table:
+    """An earlier manifest; an empty one where there is none, or a broken one, or one of another version."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException):
+        return MANIFEST_SCHEMA.empty_table()
+    return table if table.schema.equals(MANIFEST_SCHEMA) else MANIFEST_SCHEMA.empty_table()
+
+
+def _listed(source: PictureSource, settings: PicturesConfig, threads: int) -> pa.Table:
+    """The entries and when each was written: by key for a folder tree, else as they lie in their containers."""
+    columns: tuple[list, ...] = ([], [], [], [])
+    for entry in source.entries():
+        for column, value in zip(columns, (entry.key, entry.container, entry.offset, entry.bytes), strict=True):
+            column.append(value)
+    order = ("key",) if settings.layout == "folder" else ("container", "offset")
+    table = pa.table([*columns], pa.schema(_ENTRY)).sort_by([(name, "ascending") for name in order])
+    return table.append_column("modified", _modified(table, settings, threads))
+
+
+def _modified(table: pa.Table, settings: PicturesConfig, threads: int) -> pa.Array:
+    """When the file of each picture was written, or its container."""
+    files = table["key" if settings.layout == "folder" else "container"].combine_chunks().dictionary_encode()
+    times = modified(settings.path, files.dictionary.to_pylist(), threads)
+    return pa.array(times, pa.int64()).take(files.indices)
+
+
+def _changed(table: pa.Table, previous: pa.Table, places: Rows) -> Rows:
+    """Rows of pictures that are new, were written again since, or could not be read: a disk may have been away.
+
+    Args:
+        table: The pictures as listed now.
+        previous: The earlier manifest.
+        places: (N,) the row of each picture in the earlier manifest, -1 for a new one.
+    """
+    old = np.flatnonzero(places >= 0)
+    now, before = table.take(old), previous.take(places[old])
+    same = before["width"].to_numpy() > 0
+    for name in _UNCHANGED:
+        same &= pc.equal(now[name], before[name]).to_numpy()
+    return np.setdiff1d(np.arange(len(table)), old[same], assume_unique=True)
+
+
+def _with_contents(
+    table: pa.Table, previous: pa.Table, places: Rows, source: PictureSource, threads: int
+) -> tuple[pa.Table, int]:
+    """The pictures with size and hash, taken over from the earlier manifest or read, and how many were read."""
+    changed = _changed(table, previous, places)
+    entries = [Entry(**row) for row in table.select([name for name, _ in _ENTRY]).take(changed).to_pylist()]
+    read = list(progress(contents(source, entries, threads), len(entries), "reading pictures"))
+    names = [name for name, _ in _CONTENT]
+    columns = [pa.array([content[n] for content in read], kind) for n, (_, kind) in enumerate(_CONTENT)]
+    known = pa.concat_tables([previous.select(names), pa.table(columns, names)])
+    rows = places.copy()
+    rows[changed] = len(previous) + np.arange(len(changed))
+    found = known.take(rows)
+    for name in names:
+        table = table.append_column(name, found[name])
+    return table, len(changed)
+
+
+def _numbers(previous: pa.Table, places: Rows, loads: Loads, shards: int) -> npt.NDArray[np.int32]:
+    """The shard of each picture: as in the earlier manifest where that was dealt into as many."""
+    if int((previous.schema.metadata or {}).get(_SHARDS, 0)) != shards:
+        return deal(loads, shards)
+    before = np.full(len(places), -1, np.int32)
+    old = places >= 0
+    before[old] = previous["shard"].to_numpy()[places[old]]
+    return deal_again(before, loads, shards)
+
+
+def _write(table: pa.Table, manifest: str | Path, shards: Sequence[str | Path]) -> None:
+    """Write every shard, then the manifest, so that a run that is cut short is not taken for a whole one."""
+    numbers = table["shard"].to_numpy()
+    by_shard = table.select(SHARD_SCHEMA.names).take(np.argsort(numbers, kind="stable")).combine_chunks()
+    stops = np.cumsum(np.bincount(numbers, minlength=len(shards))).tolist()
+    for path, start, stop in zip(shards, [0, *stops], stops, strict=False):
+        write_table(path, by_shard.slice(start, stop - start))
+    metadata = {_SHARDS: str(len(shards)).encode()}
+    write_table(manifest, table.select(MANIFEST_SCHEMA.names).replace_schema_metadata(metadata))

@@ -1,0 +1,89 @@
+"""Whether a path has the configured layout, and which layout it has instead."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from soco.errors import UserError
+from soco.pictures.sources.names import is_hidden, is_picture
+
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
+
+
+def require(path: Path, layout: str, *, file: bool = False, folder: bool = False) -> None:
+    """Make sure that a path is there, and is a file or folder as the layout asks.
+
+    Raises:
+        UserError: It is missing, or of the other kind; the layout that fits is named.
+    """
+    if not path.exists():
+        raise UserError(f"There is no {path}; set pictures.path to where the pictures are.")
+    if (file and path.is_file()) or (folder and path.is_dir()):
+        return
+    kind = "folder" if path.is_dir() else "file"
+    raise UserError(f"{path} is a {kind}, which pictures.layout {layout} does not read; {remedy(path, layout)}.")
+
+
+def remedy(path: Path, layout: str, otherwise: str = "docs/data.md shows what each pictures.layout reads") -> str:
+    """What to do about a path that the layout cannot read: set the one that fits, or `otherwise`."""
+    fitting = fitting_layout(path)
+    return otherwise if fitting in (None, layout) else f"set pictures.layout to {fitting}"
+
+
+def not_whole(path: Path, kind: str, error: Exception) -> UserError:
+    """What to say about a zip, tar or Parquet file that is broken, or is something else."""
+    cure = remedy(path, kind, otherwise="copy or download it again")
+    return UserError(f"{path} is no whole {kind} file ({str(error).rstrip('.')}); {cure}.")
+
+
+def fitting_layout(path: Path) -> str | None:
+    """The layout that a file or folder seems to have; None where it has none of them."""
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(262)
+        if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            return "zip"
+        if head.startswith(b"PAR1"):
+            return "parquet"
+        return "tar" if head.endswith(b"ustar") or head.startswith(_COMPRESSED) else None
+    for _, _, names in os.walk(path):
+        for suffix, layout in ((".tar", "webdataset"), (".parquet", "parquet")):
+            if any(name.endswith(suffix) for name in names):
+                return layout
+        if any(is_picture(name) for name in names):
+            return "folder"
+    return None
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether a file is compressed as a whole, by gzip, bzip2, xz or zstd."""
+    with path.open("rb") as file:
+        return file.read(6).startswith(_COMPRESSED)
+
+
+def containers(path: Path, layout: str, suffix: str) -> Iterator[tuple[str, str]]:
+    """The files of one suffix below a folder, sorted, or the one file that `path` is.
+
+    Returns:
+        Each file's path below `path` ("" for the one file), and the folder that its pictures' keys begin with: the
+        same without the suffix.
+
+    Raises:
+        UserError: The path is missing, or holds no such file.
+    """
+    require(path, layout, file=True, folder=True)
+    if path.is_file():
+        yield "", path.stem
+        return
+    found = container_files(path, suffix)
+    if not found:
+        raise UserError(f"{path} holds no {suffix} file for pictures.layout {layout}; {remedy(path, layout)}.")
+    yield from ((name, name.removesuffix(suffix)) for name in found)
+
+
+def container_files(path: Path, suffix: str) -> list[str]:
+    """Paths below a folder of the files of one suffix that are not hidden, sorted; [""] for a file."""
+    if path.is_file():
+        return [""]
+    names = (found.relative_to(path).as_posix() for found in path.rglob(f"*{suffix}") if found.is_file())
+    return sorted(name for name in names if not is_hidden(name))

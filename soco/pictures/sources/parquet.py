@@ -1,0 +1,170 @@
+"""Layout `parquet`: Parquet files with a column of encoded pictures, as data sets are shared today."""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from soco.config import PicturesConfig
+from soco.errors import UserError
+from soco.pictures.read import UnreadablePictureError
+from soco.pictures.sources.checks import checked
+from soco.pictures.sources.containers import files_state
+from soco.pictures.sources.entry import Entry
+from soco.pictures.sources.layouts import container_files, containers, not_whole
+
+_OPEN_FILES = 8
+_DECODED_GROUPS = 4
+
+
+class ParquetSource:
+    """The pictures of all Parquet files below a folder, or of one; a key is the file's path without suffix and the row.
+
+    The column holds bytes, or a struct of `bytes` and `path`, whose base name then ends the key. Reading decodes a row
+    group at a time and keeps the last few, so that neighbours are fast and random rows cost a row group each.
+    """
+
+    def __init__(self, settings: PicturesConfig) -> None:
+        self.path = Path(settings.path)
+        self.column = settings.column
+        self._reader: _Reader | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_reader": None}
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every row, file by file in the order of their names; reads no picture.
+
+        Raises:
+            UserError: The path is missing, a file is broken or lacks the column, or there is no row.
+        """
+        yield from checked(self._rows(), self.path, "parquet")
+
+    def read(self, entry: Entry) -> bytes:
+        """A row's bytes.
+
+        Raises:
+            UnreadablePictureError: The row holds none, or its file is missing or broken.
+        """
+        try:
+            data = self._own_reader().read(self.path / entry.container, entry.offset)
+        except (OSError, pa.ArrowException, UserError, IndexError) as error:
+            raise UnreadablePictureError(f"row {entry.offset} cannot be read: {error}") from None
+        if data is None:
+            raise UnreadablePictureError("the row holds no bytes")
+        return data
+
+    def state(self) -> str:
+        """A digest of every file's name, size and time; "" where there is none."""
+        return files_state(self.path, container_files(self.path, ".parquet"))
+
+    def _own_reader(self) -> "_Reader":
+        """The reader of this process: a forked one has a lock that nobody may release, and files of another."""
+        if self._reader is None or self._reader.process != os.getpid():
+            self._reader = _Reader(self.column)
+        return self._reader
+
+    def _rows(self) -> Iterator[Entry]:
+        for container, folder in containers(self.path, "parquet", ".parquet"):
+            file = _File(self.path / container, self.column)
+            for group in range(file.groups):
+                share = file.bytes_a_row(group)
+                for row, name in enumerate(file.names(group), start=int(file.starts[group])):
+                    yield Entry(f"{folder}/{row:06d}{name}", container, row, share)
+
+
+class _Reader:
+    """Rows of many files, with the row groups decoded last; threads take turns."""
+
+    def __init__(self, column: str) -> None:
+        self.process = os.getpid()
+        self._lock = threading.Lock()
+        self._file = lru_cache(maxsize=_OPEN_FILES)(lambda path: _File(path, column))
+        self._groups: OrderedDict[tuple[Path, int], pa.ChunkedArray] = OrderedDict()
+
+    def read(self, path: Path, row: int) -> bytes | None:
+        with self._lock:
+            file = self._file(path)
+            group = int(np.searchsorted(file.starts, row, side="right")) - 1
+            pictures = self._groups.pop((path, group), None)
+            if pictures is None:
+                pictures = file.pictures(group)
+            self._groups[path, group] = pictures
+            if len(self._groups) > _DECODED_GROUPS:
+                self._groups.popitem(last=False)
+            return pictures[row - int(file.starts[group])].as_py()
+
+
+class _File:
+    """One Parquet file with the column of pictures.
+
+    Attributes:
+        groups: How many row groups it has.
+        starts: (groups,) the first row of each.
+    """
+
+    def __init__(self, path: Path, column: str) -> None:
+        try:
+            self._file = pq.ParquetFile(path)
+        except (OSError, pa.ArrowException) as error:
+            raise not_whole(path, "parquet", error) from None
+        metadata, schema = self._file.metadata, self._file.schema_arrow
+        self.groups = metadata.num_row_groups
+        rows = [metadata.row_group(group).num_rows for group in range(self.groups)]
+        self.starts = np.cumsum([0, *rows])[:-1]
+        parts = _parts(schema.field(column).type) if column in schema.names else None
+        if parts is None:
+            having = ", ".join(field.name for field in schema if _parts(field.type) is not None) or "none has"
+            raise UserError(
+                f"{path} has no column {column!r} of bytes, or of a struct with bytes; set pictures.column to one "
+                f"that does: {having}."
+            )
+        data, name = parts
+        self._data, self._name = column + data, None if name is None else column + name
+
+    def bytes_a_row(self, group: int) -> int:
+        """An equal share of what the pictures of a row group take, as stored."""
+        part = self._file.metadata.row_group(group)
+        columns = (part.column(number) for number in range(part.num_columns))
+        stored = sum(column.total_compressed_size for column in columns if column.path_in_schema == self._data)
+        return stored // max(1, part.num_rows)
+
+    def names(self, group: int) -> list[str]:
+        """What ends the key of each row of a row group: a hyphen and the base name of its path, or nothing."""
+        if self._name is None:
+            return [""] * self._file.metadata.row_group(group).num_rows
+        paths = self._read(group, self._name).to_pylist()
+        return [f"-{path.rpartition('/')[2]}" if path else "" for path in paths]
+
+    def pictures(self, group: int) -> pa.ChunkedArray:
+        """The encoded pictures of a row group."""
+        return self._read(group, self._data)
+
+    def _read(self, group: int, leaf: str) -> pa.ChunkedArray:
+        column = self._file.read_row_group(group, columns=[leaf], use_threads=False).column(0)
+        return pc.struct_field(column, leaf.rpartition(".")[2]) if pa.types.is_struct(column.type) else column
+
+
+def _parts(kind: pa.DataType) -> tuple[str, str | None] | None:
+    """What is to be added to a column's name to have its bytes and its path (None: no path); None: it has no bytes."""
+    if _is_bytes(kind):
+        return "", None
+    if not pa.types.is_struct(kind):
+        return None
+    fields = {field.name: field.type for field in kind}
+    if "bytes" not in fields or not _is_bytes(fields["bytes"]):
+        return None
+    path = fields.get("path", pa.null())
+    return ".bytes", ".path" if pa.types.is_string(path) or pa.types.is_large_string(path) else None
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)

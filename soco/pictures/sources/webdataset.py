@@ -1,0 +1,47 @@
+"""Layout `webdataset`: a folder of tars with pictures among other members, read in place."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from soco.config import PicturesConfig
+from soco.pictures.sources.checks import checked
+from soco.pictures.sources.containers import Containers, files_state
+from soco.pictures.sources.entry import Entry
+from soco.pictures.sources.layouts import container_files, containers
+from soco.pictures.sources.tar import pictures_of
+
+
+class WebDatasetSource:
+    """The pictures of all tars below a folder, or of one tar; a key is the tar's path without `.tar` and the member.
+
+    Other members (labels, captions) are passed over.
+    """
+
+    def __init__(self, settings: PicturesConfig) -> None:
+        self.path = Path(settings.path)
+        self._containers = Containers(self.path)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every picture, tar by tar in the order of their names, as they lie in each.
+
+        Raises:
+            UserError: The path is missing, a tar is broken or compressed, or there is no picture.
+        """
+        yield from checked(self._pictures(), self.path, "webdataset")
+
+    def read(self, entry: Entry) -> bytes:
+        """A member's bytes.
+
+        Raises:
+            UnreadablePictureError: The tar is missing or ends before.
+        """
+        return self._containers.read(entry.container, entry.offset, entry.bytes)
+
+    def state(self) -> str:
+        """A digest of every tar's name, size and time; "" where there is none."""
+        return files_state(self.path, container_files(self.path, ".tar"))
+
+    def _pictures(self) -> Iterator[Entry]:
+        for container, folder in containers(self.path, "webdataset", ".tar"):
+            for name, offset, size in pictures_of(self.path / container, inner=False):
+                yield Entry(f"{folder}/{name}", container, offset, size)

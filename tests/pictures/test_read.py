@@ -1,0 +1,236 @@
+import io
+import struct
+import warnings
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from soco.pictures import UnreadablePictureError, decode_rgb, picture_size, read_rgb
+
+
+@pytest.fixture(scope="module")
+def rgb(photograph):
+    """(150, 200, 3) uint8 of a photograph."""
+    return photograph("coffee_half")[:150, :200]
+
+
+@pytest.fixture(autouse=True)
+def warnings_are_errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def encoded(picture, kind, **options):
+    stream = io.BytesIO()
+    picture.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def grey16(rgb):
+    """16-bit grey whose high byte is the photograph's green and whose low byte is its red."""
+    return rgb[:, :, 1].astype(np.uint16) << 8 | rgb[:, :, 0]
+
+
+def on_white(rgb, alpha):
+    share = alpha[..., None] / 255
+    return rgb * share + 255 * (1 - share)
+
+
+def as_grey(channel):
+    return np.repeat(channel[..., None], 3, axis=2)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_every_orientation_is_turned_upright(rgb, orientation, kind):
+    turned = rgb.swapaxes(0, 1)
+    # What EXIF says of the first stored row and column: 6, the visual right and top.
+    stored = {
+        1: rgb,
+        2: rgb[:, ::-1],
+        3: rgb[::-1, ::-1],
+        4: rgb[::-1],
+        5: turned,
+        6: turned[::-1],
+        7: turned[::-1, ::-1],
+        8: turned[:, ::-1],
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(
+        Image.fromarray(np.ascontiguousarray(stored)), kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {})
+    )
+    assert np.array_equal(decode_rgb(data), rgb)
+    assert picture_size(data) == (200, 150)
+
+
+def test_an_orientation_behind_the_pixels_of_a_png_counts(rgb):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.fromarray(np.rot90(rgb)), "PNG", exif=exif)
+    start = data.index(b"eXIf") - 4
+    (length,) = struct.unpack(">I", data[start : start + 4])
+    chunk, rest = data[start : start + length + 12], data[:start] + data[start + length + 12 :]
+    moved = rest[:-12] + chunk + rest[-12:]
+    assert np.array_equal(decode_rgb(moved), rgb)
+    assert picture_size(moved) == (200, 150)
+
+
+def test_a_broken_orientation_is_passed_over(rgb):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.fromarray(rgb), "PNG", exif=exif.tobytes()[:6] + b"II\x2a\x00\xff\xff")
+    assert np.array_equal(decode_rgb(data), rgb)
+    assert picture_size(data) == (200, 150)
+
+
+def jpeg_of_four(planes, transform):
+    """A JPEG whose four stored components are `planes`, with Adobe's marker (0: CMYK, 2: YCCK)."""
+    data = bytearray(encoded(Image.fromarray(255 - planes, "CMYK"), "JPEG", quality=100, subsampling=0))
+    marker = data.index(b"Adobe")
+    assert data[marker + 11] == 0
+    data[marker + 11] = transform
+    return bytes(data)
+
+
+@pytest.mark.parametrize("transform", [0, 2])
+def test_inverted_cmyk_and_ycck_are_shown_as_they_look(rgb, transform):
+    # Adobe stores ink inverted: without black, its C, M and Y are the red, green and blue that are seen.
+    black = np.full((*rgb.shape[:2], 1), 255, np.uint8)
+    planes = rgb
+    if transform == 2:  # Y, Cb and Cr of the inks
+        planes = np.array(Image.fromarray(255 - rgb).convert("YCbCr"))
+    shown = decode_rgb(jpeg_of_four(np.concatenate([planes, black], axis=2), transform))
+    assert np.abs(shown.astype(int) - rgb).mean() < 2
+
+
+def test_grey_and_palette_are_rgb(rgb):
+    grey = Image.fromarray(rgb).convert("L")
+    assert np.array_equal(decode_rgb(encoded(grey, "PNG")), as_grey(np.array(grey)))
+    bits = grey.convert("1")
+    assert np.array_equal(decode_rgb(encoded(bits, "PNG")), as_grey(np.array(bits) * np.uint8(255)))
+    palette = Image.fromarray(rgb).quantize(64)
+    assert np.array_equal(decode_rgb(encoded(palette, "PNG")), np.array(palette.convert("RGB")))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_what_is_transparent_is_white(rgb, kind):
+    alpha = np.tile(np.linspace(0, 255, 200).astype(np.uint8), (150, 1))
+    picture = Image.fromarray(np.dstack([rgb, alpha]))
+    data = encoded(picture, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {}))
+    assert np.abs(decode_rgb(data) - on_white(rgb, alpha)).max() <= 1
+    grey = np.array(Image.fromarray(rgb).convert("L"))
+    picture = Image.merge("LA", [Image.fromarray(grey), Image.fromarray(alpha)])
+    if kind == "PNG":
+        assert np.abs(decode_rgb(encoded(picture, kind)) - on_white(as_grey(grey), alpha)).max() <= 1
+
+
+@pytest.mark.parametrize("transparency", [0, bytes([0, 128] + [255] * 62)])
+def test_a_transparent_colour_of_a_palette_is_white(rgb, transparency):
+    palette = Image.fromarray(rgb).quantize(64)
+    shown = decode_rgb(encoded(palette, "PNG", transparency=transparency))
+    first = np.array(palette) == 0
+    assert first.any()
+    assert (shown[first] == 255).all()
+    opaque = np.array(palette) > 1
+    assert np.array_equal(shown[opaque], np.array(palette.convert("RGB"))[opaque])
+
+
+def test_sixteen_bits_keep_their_high_byte(rgb):
+    expected = as_grey(rgb[:, :, 1])
+    assert np.array_equal(decode_rgb(encoded(Image.fromarray(grey16(rgb)), "PNG")), expected)
+    assert np.array_equal(decode_rgb(encoded(Image.fromarray(grey16(rgb)), "TIFF")), expected)
+    big_endian = Image.frombytes("I;16B", (200, 150), grey16(rgb).astype(">u2").tobytes())
+    assert np.array_equal(decode_rgb(encoded(big_endian, "TIFF")), expected)
+    _, colours = cv2.imencode(".png", rgb[:, :, ::-1].astype(np.uint16) << 8 | 77)
+    assert np.array_equal(decode_rgb(colours.tobytes()), rgb)
+
+
+def test_sixteen_bits_that_pil_gives_as_integers(rgb, monkeypatch):
+    from PIL import PngImagePlugin
+
+    monkeypatch.setitem(PngImagePlugin._MODES, (16, 0), ("I", "I;16B"))  # as before Pillow 11
+    assert np.array_equal(decode_rgb(encoded(Image.fromarray(grey16(rgb)), "PNG")), as_grey(rgb[:, :, 1]))
+
+
+@pytest.mark.parametrize(("kind", "reason"), [(np.float32, "floats"), (np.int32, "32-bit integers")])
+def test_values_without_an_agreed_white_are_refused(rgb, kind, reason):
+    data = encoded(Image.fromarray(rgb[:, :, 0].astype(kind)), "TIFF")
+    with pytest.raises(UnreadablePictureError, match=reason):
+        decode_rgb(data)
+    assert picture_size(data) == (200, 150)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_the_first_frame_of_an_animation_is_shown(rgb, kind):
+    frames = [Image.fromarray(rgb), Image.fromarray(rgb[::-1].copy())]
+    data = encoded(
+        frames[0], kind, save_all=True, append_images=frames[1:], **{"lossless": True} if kind == "WEBP" else {}
+    )
+    assert Image.open(io.BytesIO(data)).n_frames == 2
+    tolerance = 12 if kind == "GIF" else 0
+    assert np.abs(decode_rgb(data).astype(int) - rgb).mean() <= tolerance
+
+
+def test_a_profile_is_ignored_and_the_content_counts_not_the_name(rgb, tmp_path):
+    (tmp_path / "png.jpg").write_bytes(encoded(Image.fromarray(rgb), "PNG", icc_profile=b"no profile"))
+    assert np.array_equal(read_rgb(tmp_path / "png.jpg"), rgb)
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def huge_png(width, height):
+    """The header of a PNG with almost no pixels behind it."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def test_more_pixels_than_allowed_are_refused_by_the_header_alone():
+    with pytest.raises(UnreadablePictureError, match=r"400\.0 megapixels, more than pictures\.max_megapixels allows"):
+        decode_rgb(huge_png(20_000, 20_000), max_pixels=100_000_000)
+    assert picture_size(huge_png(20_000, 20_000)) == (20_000, 20_000)
+
+
+def test_a_limit_above_that_of_pil_is_ours_alone():
+    for side in (9_700, 19_000):  # at 90 and 179 megapixels PIL's own limit would warn, and stop
+        with pytest.raises(UnreadablePictureError, match="truncated"):
+            decode_rgb(huge_png(side, side), max_pixels=400_000_000)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_a_truncated_picture_is_refused_but_its_size_known(rgb, kind):
+    data = encoded(Image.fromarray(rgb), kind)
+    with pytest.raises(UnreadablePictureError):
+        decode_rgb(data[: len(data) // 2])
+    if kind in ("JPEG", "PNG", "GIF", "BMP"):
+        assert picture_size(data[:1000]) == (200, 150)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"words in a file named .jpg", "not in a known picture format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not in a known picture format"),
+        (b"GIF89a" + bytes(7) + b"\x2c" + bytes(9) + b"\x02\x00;", "not in a known picture format"),
+        (struct.pack("<2s3I I2i2H6I", b"BM", 54, 0, 54, 40, 0, 9, 1, 24, *[0] * 6), "its header is broken"),
+        (huge_png(0, 9), "."),
+    ],
+)
+def test_what_is_no_picture_gives_its_reason(data, reason):
+    for read in (decode_rgb, picture_size):
+        with pytest.raises(UnreadablePictureError, match=reason):
+            read(data)
+
+
+def test_a_missing_file_and_a_folder_give_their_reason(tmp_path):
+    with pytest.raises(UnreadablePictureError, match="missing"):
+        read_rgb(tmp_path / "absent.jpg")
+    with pytest.raises(UnreadablePictureError, match="cannot be read"):
+        read_rgb(tmp_path)
