@@ -48,6 +48,38 @@ def given(path, key):
     raise WorkflowError(f"There is no {path}, which the key {key} names; put it there, or change the key.")
 
 
+def pictures_state(wildcards):
+    """Tells one state of the pictures from another; the demo's own are rule demo_data's to answer for."""
+    if config["demo"] and Path(config["pictures"]["path"]).is_relative_to(config["demo"]["path"]):
+        return ""
+    from soco.config import PicturesConfig
+    from soco.pictures import open_source
+
+    return open_source(PicturesConfig.model_validate(config["pictures"])).state()
+
+
+def listing_settings():
+    """The keys of the section `pictures` that say where they are and how they lie."""
+    return {key: config["pictures"][key] for key in ("path", "layout", "names", "column")}
+
+
+def once_listed(paths):
+    """An input function: a path or several, to be judged after the pictures were listed again.
+
+    A new listing leaves most shards as they were. shard_pictures is a checkpoint, and every later rule takes its input
+    through here, so that Snakemake judges anew what there is to do and repeats nothing for those. On the first run,
+    when there is nothing to judge, it sees all jobs at once.
+    """
+
+    def judged(wildcards):
+        if Path(rules.shard_pictures.output.manifest).exists():
+            checkpoints.shard_pictures.get()
+        named = dict(wildcards.items())
+        return paths.format(**named) if isinstance(paths, str) else [path.format(**named) for path in paths]
+
+    return judged
+
+
 def conversion_kinds(run):
     """The kinds of file that a pretraining run can be converted to, the richest first."""
     return ["fpn_head", "c4"] if config["pretrain"][run]["architecture"] == "fpn" else ["c4"]
@@ -83,7 +115,7 @@ def converted_weights(wildcards):
     run = wildcards.initialisation
     if run == "scratch":
         return []
-    return rules.convert_weights.output.weights.format(run=run, kind=conversion_kinds(run)[0])
+    return once_listed(rules.convert_weights.output.weights.format(run=run, kind=conversion_kinds(run)[0]))(wildcards)
 
 
 def finetune_settings(wildcards, leave_out=()):

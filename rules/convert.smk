@@ -9,7 +9,7 @@
 rule convert_weights:
     """Rename a pretraining's weights for detectron2."""
     input:
-        weights=rules.pretrain_model.output.weights,
+        weights=once_listed(rules.pretrain_model.output.weights),
     output:
         weights=f"{RESULTS}/convert/{{run}}/detectron2_{{kind}}.pkl",
         summary=f"{RESULTS}/convert/{{run}}/detectron2_{{kind}}.json",

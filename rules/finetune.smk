@@ -44,7 +44,7 @@ rule finetune_detector:
 rule evaluate_detector:
     """Score a fine-tuned detector on the validation half of its set."""
     input:
-        weights=rules.finetune_detector.output.weights,
+        weights=once_listed(rules.finetune_detector.output.weights),
         val=split_of("val", "annotations"),
         val_images=ancient(split_of("val", "images")),
     output:

@@ -10,7 +10,7 @@
 rule pretrain_model:
     """Pretrain backbone, FPN and box head of one run in the configuration."""
     input:
-        store=rules.merge_proposals.output.arrow,
+        store=once_listed(rules.merge_proposals.output.arrow),
         pictures=ancient(lambda wildcards: given(config["pictures"]["path"], "pictures.path")),
     output:
         weights=f"{RESULTS}/pretrain/{{run}}/weights.safetensors",

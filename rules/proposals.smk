@@ -13,7 +13,7 @@
 rule search_regions:
     """Run selective search on the pictures of one shard, over the job's cores."""
     input:
-        shard=f"{RESULTS}/shards/{{shard}}.parquet",
+        shard=once_listed(f"{RESULTS}/shards/{{shard}}.parquet"),
         pictures=ancient(lambda wildcards: given(config["pictures"]["path"], "pictures.path")),
     output:
         raw=f"{RESULTS}/proposals/raw/{{shard}}.parquet",
@@ -37,7 +37,7 @@ rule search_regions:
 rule filter_regions:
     """Keep the regions of one shard that the strategy accepts."""
     input:
-        raw=rules.search_regions.output.raw,
+        raw=once_listed(rules.search_regions.output.raw),
     output:
         filtered=f"{RESULTS}/proposals/filtered/{{shard}}.parquet",
     log:
@@ -59,8 +59,8 @@ rule filter_regions:
 rule fix_up_proposals:
     """Give the pictures of one shard that were left with no proposal those of the first fallback that has any."""
     input:
-        raw=rules.search_regions.output.raw,
-        filtered=rules.filter_regions.output.filtered,
+        raw=once_listed(rules.search_regions.output.raw),
+        filtered=once_listed(rules.filter_regions.output.filtered),
     output:
         fixed=f"{RESULTS}/proposals/fixed/{{shard}}.parquet",
     log:
@@ -82,9 +82,9 @@ rule fix_up_proposals:
 rule merge_proposals:
     """Merge the shards into the store that training reads, and count."""
     input:
-        filtered=expand(rules.filter_regions.output.filtered, shard=SHARDS),
-        fixed=expand(rules.fix_up_proposals.output.fixed, shard=SHARDS),
-        skipped=expand(rules.search_regions.output.skipped, shard=SHARDS),
+        filtered=once_listed(expand(rules.filter_regions.output.filtered, shard=SHARDS)),
+        fixed=once_listed(expand(rules.fix_up_proposals.output.fixed, shard=SHARDS)),
+        skipped=once_listed(expand(rules.search_regions.output.skipped, shard=SHARDS)),
     output:
         store=f"{RESULTS}/proposals/store.parquet",
         arrow=f"{RESULTS}/proposals/store.arrow",

@@ -8,8 +8,8 @@
 rule describe_proposals:
     """Count the regions and proposals of all shards by number, size and shape."""
     input:
-        raw=expand(rules.search_regions.output.raw, shard=SHARDS),
-        fixed=expand(rules.fix_up_proposals.output.fixed, shard=SHARDS),
+        raw=once_listed(expand(rules.search_regions.output.raw, shard=SHARDS)),
+        fixed=once_listed(expand(rules.fix_up_proposals.output.fixed, shard=SHARDS)),
     output:
         statistics=f"{RESULTS}/quality/statistics.json",
     log:

@@ -1,14 +1,17 @@
-# Shards: the pictures, listed and dealt into parts that later jobs take one by one; takes seconds.
+# Shards: the pictures, listed and dealt into parts that later jobs take one by one. Every picture is read once.
 #
-# In:  the folder tree of pictures that pictures.path names.
-# Out: {results}/shards/{shard}.parquet, one row a picture: key (path below the folder) and bytes.
+# In:  the pictures that the section pictures names: a folder tree, a zip, tars or Parquet files.
+# Out: {results}/shards/manifest.parquet, one row a picture: key, where it lies, its size, the hash of its bytes, its
+#      shard; kept from listing to listing, so that only new and changed pictures are read again;
+#      {results}/shards/{shard}.parquet, the rows of each shard.
 
 
-rule shard_pictures:
-    """List the pictures and deal them into shards, by their place in the sorted list."""
+checkpoint shard_pictures:
+    """List the pictures and deal them into shards with equal shares of the pixels."""
     input:
         pictures=lambda wildcards: given(config["pictures"]["path"], "pictures.path"),
     output:
+        manifest=update(f"{RESULTS}/shards/manifest.parquet"),
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
     log:
         f"{RESULTS}/logs/shard_pictures.log",
@@ -16,9 +19,12 @@ rule shard_pictures:
         f"{RESULTS}/benchmarks/shard_pictures.tsv"
     conda:
         "../envs/soco.yaml"
-    threads: 1
+    threads: 8
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=4000,
+        runtime=480,
+    params:
+        settings=listing_settings(),
+        state=pictures_state,
     script:
         "../workflow_scripts/shard_pictures.py"

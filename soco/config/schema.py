@@ -62,7 +62,9 @@ class PicturesConfig(Section):
         description="folder: what is looked at to see that pictures changed: every picture's size and time, each "
         "folder's time alone (misses pictures overwritten in place), or nothing.",
     )
-    max_megapixels: Positive = Field(100.0, description="Larger pictures are skipped, in millions of pixels.")
+    max_megapixels: Positive = Field(
+        50.0, description="Larger pictures are skipped, in millions of pixels; a search takes 90 bytes a pixel."
+    )
     shards: Count = Field(1, description="Parts the pictures are cut into; one part is one job of the proposal stages.")
     max_skipped: Share = Field(0.01, description="Largest share of unreadable pictures with which a run goes on.")
 

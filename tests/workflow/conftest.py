@@ -1,10 +1,16 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 import yaml
+
+
+def rules_in(printed):
+    """The rules whose jobs Snakemake printed."""
+    return set(re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):", printed, re.MULTILINE))
 
 
 class Workflow:
@@ -16,10 +22,11 @@ class Workflow:
         self.overlay = yaml.safe_load((repository / "recipes" / "test.yaml").read_text())
 
     def __call__(self, *targets, succeeds=True, options=()):
-        """Run targets; returns all that Snakemake printed."""
+        """Run targets; returns all that Snakemake printed, and keeps the names of the rules that ran in `ran`."""
         running = self.start(*targets, options=options)
         printed, _ = running.communicate()
         assert (running.returncode == 0) == succeeds, printed
+        self.ran = rules_in(printed)
         return printed
 
     def start(self, *targets, options=()):
@@ -40,10 +47,7 @@ class Workflow:
 
     def would_run(self, *targets):
         """The rules that a dry run finds work for."""
-        printed = self(*targets, options=("--dry-run",))
-        return {
-            line.split()[1].rstrip(":") for line in printed.splitlines() if line.startswith(("rule ", "localrule "))
-        }
+        return rules_in(self(*targets, options=("--dry-run",)))
 
     def path(self, *parts):
         return self.folder.joinpath("results", *parts)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import safetensors
 import safetensors.numpy
+from PIL import Image
 
 SEARCH = {"demo_data", "shard_pictures", "search_regions"}
 PROPOSALS = {"filter_regions", "fix_up_proposals", "merge_proposals"}
@@ -176,6 +177,54 @@ def test_missing_data_are_told_before_anything_starts(workflow):
     assert "There is no /absent/val.json, which the key datasets.shapes_coco.val.annotations names" in printed
     assert not workflow.path().exists()
     assert "evaluate_detector" not in workflow.would_run("proposals")
+
+
+@pytest.fixture
+def of_own_pictures(workflow, folder_of_pictures):
+    """A finished pretraining on a folder of pictures, and the folder."""
+    (folder_of_pictures / "e_empty.jpg").unlink()
+    (folder_of_pictures / "f_cut.jpg").unlink()
+    workflow.overlay["pictures"] |= {"path": str(folder_of_pictures), "shards": 3}
+    workflow("convert")
+    return workflow, folder_of_pictures
+
+
+def searched(workflow):
+    """When each shard was searched."""
+    return {path.stem: path.stat().st_mtime_ns for path in workflow.path("proposals", "raw").iterdir()}
+
+
+def test_a_changed_picture_redoes_its_own_shard_and_what_follows_from_it(of_own_pictures):
+    workflow, pictures = of_own_pictures
+    shard = {
+        row["key"]: f"{row['shard']:04d}"
+        for row in pq.read_table(workflow.path("shards", "manifest.parquet")).to_pylist()
+    }
+    before, store = searched(workflow), workflow.path("proposals", "store.arrow").read_bytes()
+    Image.open(pictures / "b/two two.png").transpose(Image.Transpose.ROTATE_180).save(pictures / "b/two two.png")
+    workflow("convert")
+    after = searched(workflow)
+    assert {key for key in before if after[key] != before[key]} == {shard["b/two two.png"]}
+    assert "pretrain_model" in workflow.ran
+    assert workflow.path("proposals", "store.arrow").read_bytes() != store
+    assert workflow.would_run("convert") - {"convert"} == set()
+
+
+def test_an_added_picture_below_a_sub_folder_is_noticed(of_own_pictures):
+    workflow, pictures = of_own_pictures
+    before = searched(workflow)
+    shutil.copy(pictures / "d.bmp", pictures / "c" / "new.bmp")
+    workflow("proposals")
+    after = searched(workflow)
+    assert len({key for key in before if after[key] != before[key]}) == 1
+    assert "c/new.bmp" in pq.read_table(workflow.path("proposals", "store.parquet"))["key"].to_pylist()
+
+
+def test_pictures_that_were_touched_are_listed_again_and_nothing_else(of_own_pictures):
+    workflow, pictures = of_own_pictures
+    (pictures / "d.bmp").touch()
+    workflow("convert")
+    assert workflow.ran - {"convert"} == {"shard_pictures"}
 
 
 def test_unreadable_pictures_are_skipped_counted_and_listed(workflow, folder_of_pictures):
