@@ -48,6 +48,7 @@ class PicturesConfig(Section):
 
     path: str = Field(description="Folder tree of pictures (jpg, png, webp, bmp, tiff); sub-folders are read too.")
     shards: Count = Field(1, description="Parts the pictures are cut into; one part is one job of the proposal stages.")
+    max_megapixels: Positive = Field(100.0, description="Larger pictures are skipped, in millions of pixels.")
     max_skipped: Share = Field(0.01, description="Largest share of unreadable pictures with which a run goes on.")
 
 

@@ -1,16 +1,29 @@
 """Deal the pictures of a folder tree into shards: the parts that the proposal stages work on."""
 
+import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from soco.errors import UserError
 from soco.stores.files import whole_file
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-SHARD_SCHEMA = pa.schema([("key", pa.string()), ("bytes", pa.int64())])
+SHARD_SCHEMA = pa.schema(
+    [
+        ("key", pa.string()),
+        ("container", pa.string()),
+        ("offset", pa.int64()),
+        ("bytes", pa.int64()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("sha256", pa.binary(32)),
+    ]
+)
 
 
 def find_pictures(root: str | Path) -> list[tuple[str, int]]:
@@ -44,7 +57,7 @@ def write_shards(root: str | Path, outputs: list[str]) -> int:
 
     Args:
         root: Folder tree of pictures.
-        outputs: One Parquet path a shard; rows are key and bytes.
+        outputs: One Parquet path a shard; rows as in `SHARD_SCHEMA`.
 
     Returns:
         The number of pictures.
@@ -52,7 +65,18 @@ def write_shards(root: str | Path, outputs: list[str]) -> int:
     pictures = find_pictures(root)
     for number, output in enumerate(outputs):
         start, stop = (len(pictures) * n // len(outputs) for n in (number, number + 1))
-        rows = [{"key": key, "bytes": size} for key, size in pictures[start:stop]]
+        rows = [_row(Path(root), key, size) for key, size in pictures[start:stop]]
         with whole_file(output) as temporary:
             pq.write_table(pa.Table.from_pylist(rows, schema=SHARD_SCHEMA), temporary)
     return len(pictures)
+
+
+def _row(root: Path, key: str, size: int) -> dict[str, Any]:
+    data = (root / key).read_bytes()
+    try:
+        with Image.open(root / key) as picture:
+            width, height = picture.size
+    except Exception:
+        width, height = 0, 0
+    place = {"key": key, "container": "", "offset": 0, "bytes": size}
+    return {**place, "width": width, "height": height, "sha256": hashlib.sha256(data).digest()}
