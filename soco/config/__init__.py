@@ -14,6 +14,7 @@ from soco.config.schema import (
     SplitConfig,
     ViewConfig,
 )
+from soco.config.strategy import Strategy
 
 __all__ = [
     "Config",
@@ -26,6 +27,7 @@ __all__ = [
     "PretrainConfig",
     "ProposalsConfig",
     "SplitConfig",
+    "Strategy",
     "ViewConfig",
     "check_config",
     "load_config",
