@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from soco.config.section import Section
 from soco.errors import UserError
 
-# `none`; `ratioR`; a size as tenths (`sizeMM`, `sizeMMNN`) or as shares (`sizeA-B`, `sizeA-`, `size-B`); ratio and size.
+# `none`, or ratio and size, or one of them; a size in tenths (`sizeMM`, `sizeMMNN`) or in shares (`sizeA-B`, `sizeA-`).
 _SHARE = r"(?:0(?:\.\d+)?|1)"
 _TENTHS = r"(?P<low_tenths>0\d|10)(?P<high_tenths>0\d|10)?"
 _NAME = re.compile(
@@ -87,7 +87,9 @@ def _numbers(name: str) -> dict[str, float] | None:
     if match is None:
         return None
     found = {key: float(value) for key, value in match.groupdict().items() if value is not None}
-    return {key.removesuffix("_tenths"): value / 10 if key.endswith("_tenths") else value for key, value in found.items()}
+    return {
+        key.removesuffix("_tenths"): value / 10 if key.endswith("_tenths") else value for key, value in found.items()
+    }
 
 
 def _decimal(value: float) -> str:
