@@ -34,6 +34,11 @@ rule search_regions:
         "../workflow_scripts/search_regions.py"
 
 
+if config["proposals"]["engine"] == "imported":
+
+    include: "import.smk"
+
+
 rule filter_regions:
     """Keep the regions of one shard that the strategy accepts."""
     input:

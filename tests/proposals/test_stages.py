@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from soco.config import FilterConfig, ProposalsConfig
 from soco.errors import UserError
@@ -98,12 +99,14 @@ def test_a_line_break_in_a_name_breaks_no_log_line(write_shard, search, folder_o
     assert r"'g\nERROR all is lost.jpg'" in caplog.text
 
 
-def test_pictures_larger_than_allowed_are_skipped(write_shard, search, pictures, tmp_path, monkeypatch):
-    shard = write_shard(tmp_path / "shard.parquet", 0, 2)
-    small = pictures.model_copy(update={"max_megapixels": 0.03})  # 200 x 150 pixels, and 205 x 150
+def test_pictures_larger_than_allowed_are_skipped(write_shard, pictures, folder_of_pictures, tmp_path):
+    Image.new("RGB", (201, 150)).save(folder_of_pictures / "a/one.jpg")
+    small = pictures.model_copy(update={"max_megapixels": 0.03})
     raw, skipped = tmp_path / "raw", tmp_path / "skipped"
+    shard = write_shard(tmp_path / "shard.parquet", 0, 2)
     search_shard(shard, open_source(pictures), ProposalsConfig(), small, 1, raw, skipped)
-    assert pq.read_table(raw)["width"].to_pylist() == [200] * 2
+    assert pq.read_table(raw)["key"].to_pylist() == ["b/one.jpg"]
+    assert pq.read_table(skipped)["key"].to_pylist() == ["a/one.jpg"]
 
 
 def test_unreadable_pictures_are_listed_with_their_reason(searched):
