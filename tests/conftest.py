@@ -10,7 +10,8 @@ from PIL import Image
 from soco.config import PicturesConfig, PretrainConfig, ViewConfig
 from soco.pictures import Entry, open_source
 from soco.stores.merged import write_arrow
-from soco.stores.merging import merge_tables
+from soco.stores.merging import merge_files
+from soco.stores.parquet import write_table
 from soco.stores.schema import PROPOSAL_SCHEMA, picture_columns, rect_columns
 
 REPOSITORY = Path(__file__).parent.parent
@@ -84,5 +85,6 @@ def small_store(folder_of_pictures, tmp_path):
         "strategy": ["ratio3"] * 4 + [""],
         **rect_columns(rects),
     }
-    write_arrow(tmp_path / "small.arrow", merge_tables([pa.table(columns, schema=PROPOSAL_SCHEMA)]))
+    write_table(tmp_path / "small.parquet", pa.table(columns, schema=PROPOSAL_SCHEMA))
+    write_arrow(tmp_path / "small.arrow", merge_files([tmp_path / "small.parquet"]))
     return tmp_path / "small.arrow", open_source(PicturesConfig(path=str(folder_of_pictures)))

@@ -11,7 +11,7 @@ from soco.config import FilterConfig
 from soco.errors import UserError
 from soco.stores.files import write_json
 from soco.stores.merged import write_arrow
-from soco.stores.merging import merge_tables, proposal_tables
+from soco.stores.merging import merge_files, proposal_tables
 from soco.stores.parquet import read_table, write_table, write_tables
 from soco.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, SKIPPED_SCHEMA
 
@@ -46,7 +46,7 @@ def merge_shards(
         UserError: Too many pictures were skipped, none could be read, or two shards hold one picture.
     """
     unreadable = pa.concat_tables([read_table(path, SKIPPED_SCHEMA) for path in skipped]).sort_by("key")
-    merged = merge_tables(read_table(path, PROPOSAL_SCHEMA) for path in fixed)
+    merged = merge_files(fixed)
     _check_skipped(len(merged), unreadable, max_skipped)
     kept = (read_table(path, PROPOSAL_SCHEMA, [RECT_COLUMNS[0]])[RECT_COLUMNS[0]] for path in filtered)
     counts = _summary(kept, merged, unreadable, settings)

@@ -1,6 +1,7 @@
 """The merged store that training opens: an Arrow IPC file, memory-mapped, so that all processes share one copy."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,11 +64,11 @@ class ProposalStore:
         batch = file.get_batch(0)
         self._keys = batch["key"]
         self._containers = batch["container"].dictionary.to_pylist()
-        self._container = batch["container"].indices.to_numpy()
-        self._offset, self._bytes = batch["offset"].to_numpy(), batch["bytes"].to_numpy()
-        self._width, self._height = batch["width"].to_numpy(), batch["height"].to_numpy()
-        self._first = batch["rects"].offsets.to_numpy()
-        self._rects = batch["rects"].values.values.to_numpy().reshape(-1, 4)
+        self._container = _view(batch["container"].indices)
+        self._offset, self._bytes = _view(batch["offset"]), _view(batch["bytes"])
+        self._width, self._height = _view(batch["width"]), _view(batch["height"])
+        self._first = _view(batch["rects"].offsets)
+        self._rects = _view(batch["rects"].values.values).reshape(-1, 4)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -91,3 +92,9 @@ class ProposalStore:
     def rects(self, number: int) -> npt.NDArray[np.int16]:
         """Proposals of picture `number`: (N, 4) left, top, width, height, in its pixels; a view that is not written."""
         return self._rects[self._first[number] : self._first[number + 1]]
+
+
+def _view(numbers: pa.Array) -> npt.NDArray[Any]:
+    """The numbers of a mapped column in place; Arrow's own way imports pandas, 0.2 s and 20 MB a process."""
+    held = np.frombuffer(numbers.buffers()[1], numbers.type.to_pandas_dtype())
+    return held[numbers.offset : numbers.offset + len(numbers)]

@@ -1,7 +1,7 @@
 """Rows of many shards to the rows of one store, sorted by key, so that no trace of the shards is left."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from soco.errors import UserError
 from soco.stores.merged import MOST_RECTS, STORE_SCHEMA
+from soco.stores.parquet import read_table
 from soco.stores.schema import PICTURE_COLUMNS, PROPOSAL_SCHEMA, RECT_COLUMNS, flat_rect_columns, flat_rects
 
 ROWS_AT_ONCE = 1 << 16
@@ -19,34 +20,29 @@ Counts = npt.NDArray[np.int64]
 Rects = npt.NDArray[np.int16]
 
 
-def merge_tables(tables: Iterable[pa.Table]) -> pa.RecordBatch:
-    """Put proposal tables together, sorted by key.
+def merge_files(paths: Sequence[str | Path]) -> pa.RecordBatch:
+    """Put proposal shards together, sorted by key.
 
-    At most two copies of the rects are held at a time, beside the table that was read last.
+    Each file is read twice, first for all but its rects, so that these are held once: with the columns beside them,
+    memory of about twice the store.
 
     Args:
-        tables: Of `PROPOSAL_SCHEMA`; taken one by one.
+        paths: Parquet files of `PROPOSAL_SCHEMA`.
 
     Returns:
-        One batch of `STORE_SCHEMA`. The same rows give the same batch, however they were dealt into tables.
+        One batch of `STORE_SCHEMA`. The same rows give the same batch, however they were dealt into files.
 
     Raises:
-        UserError: Two rows have one key, or there are more rects than a store can hold.
+        UserError: A file is missing or another, two rows have one key, or there are more rects than a store can hold.
     """
-    pictures = [PROPOSAL_SCHEMA.empty_table().drop_columns(RECT_COLUMNS)]
-    parts: deque[tuple[Rects, Counts]] = deque()
-    for table in tables:
-        pictures.append(table.drop_columns(RECT_COLUMNS))
-        parts.append(flat_rects(table))
-    together = pa.concat_tables(pictures).combine_chunks()
-    order = pc.sort_indices(together["key"]).to_numpy()
-    counts = np.concatenate([np.empty(0, np.int64), *(counts for _, counts in parts)])
-    _check_rects(int(counts.sum()))
+    pictures, counts = _read_pictures(paths)
+    order = pc.sort_indices(pictures["key"]).to_numpy()
     offsets = np.concatenate([[0], np.cumsum(counts[order])])
+    _check_rects(int(offsets[-1]))
     starts = np.empty(len(order), np.int64)
     starts[order] = offsets[:-1]
-    flat = pa.FixedSizeListArray.from_arrays(pa.array(_place(parts, starts, int(offsets[-1])).reshape(-1)), 4)
-    return _batch(together.take(pa.array(order)), pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), flat))
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(_read_rects(paths, starts, int(offsets[-1])).reshape(-1)), 4)
+    return _batch(pictures.take(pa.array(order)), pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), flat))
 
 
 def proposal_tables(batch: pa.RecordBatch, rows: int = ROWS_AT_ONCE) -> Iterator[pa.Table]:
@@ -61,12 +57,23 @@ def proposal_tables(batch: pa.RecordBatch, rows: int = ROWS_AT_ONCE) -> Iterator
         yield pa.table({**held, **columns}, schema=PROPOSAL_SCHEMA)
 
 
-def _place(parts: deque[tuple[Rects, Counts]], starts: Counts, total: int) -> Rects:
-    """Copy each row's rects to where its place in the sorted order begins; parts are let go one by one."""
+def _read_pictures(paths: Sequence[str | Path]) -> tuple[pa.Table, Counts]:
+    """All columns but the rects, and how many rects each row has."""
+    columns = [name for name in PROPOSAL_SCHEMA.names if name not in RECT_COLUMNS]
+    tables, counts = [PROPOSAL_SCHEMA.empty_table().select(columns)], [np.empty(0, np.int64)]
+    for path in paths:
+        table = read_table(path, PROPOSAL_SCHEMA, [*columns, RECT_COLUMNS[0]])
+        counts.append(pc.list_value_length(table[RECT_COLUMNS[0]]).to_numpy().astype(np.int64))
+        tables.append(table.select(columns))
+    return pa.concat_tables(tables).combine_chunks(), np.concatenate(counts)
+
+
+def _read_rects(paths: Sequence[str | Path], starts: Counts, total: int) -> Rects:
+    """The rects of all rows, each row's from where `starts` says."""
     placed: Rects = np.empty((total, 4), np.int16)
     row = 0
-    while parts:
-        rects, counts = parts.popleft()
+    for path in paths:
+        rects, counts = flat_rects(read_table(path, PROPOSAL_SCHEMA, list(RECT_COLUMNS)))
         own_starts = np.cumsum(counts) - counts
         shift = np.repeat(starts[row : row + len(counts)] - own_starts, counts)
         placed[np.arange(len(rects)) + shift] = rects

@@ -15,7 +15,7 @@ from soco.proposals.import_stage import import_shards
 from soco.proposals.merge_stage import merge_shards
 from soco.proposals.names import PictureNames
 from soco.stores.merged import ProposalStore, write_arrow
-from soco.stores.merging import merge_tables
+from soco.stores.merging import merge_files
 from soco.stores.parquet import write_table
 from soco.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, picture_columns, rect_columns, rects_of
 
@@ -35,7 +35,7 @@ def store(tmp_path):
         }
         table = pa.table(columns, schema=PROPOSAL_SCHEMA)
         write_table(tmp_path / f"{name}.parquet", table)
-        write_arrow(tmp_path / f"{name}.arrow", merge_tables([table]))
+        write_arrow(tmp_path / f"{name}.arrow", merge_files([tmp_path / f"{name}.parquet"]))
         return tmp_path / f"{name}.parquet", tmp_path / f"{name}.arrow"
 
     return write

@@ -8,7 +8,7 @@ from soco.boxes import rects_to_boxes
 from soco.errors import UserError
 from soco.pictures import Entry
 from soco.stores.merged import STORE_SCHEMA, ProposalStore, write_arrow
-from soco.stores.merging import merge_tables, proposal_tables
+from soco.stores.merging import merge_files, proposal_tables
 from soco.stores.parquet import read_table, write_table
 from soco.stores.schema import PROPOSAL_SCHEMA, entries_of, picture_columns, rect_columns, rects_of
 
@@ -29,8 +29,21 @@ def table():
 
 
 @pytest.fixture
-def store(table, tmp_path):
-    write_arrow(tmp_path / "store.arrow", merge_tables([table]))
+def merge(tmp_path):
+    """Write tables as shards and merge these."""
+
+    def run(*tables):
+        paths = [tmp_path / f"shard{number}.parquet" for number in range(len(tables))]
+        for path, table in zip(paths, tables, strict=True):
+            write_table(path, table)
+        return merge_files(paths)
+
+    return run
+
+
+@pytest.fixture
+def store(table, merge, tmp_path):
+    write_arrow(tmp_path / "store.arrow", merge(table))
     return ProposalStore(tmp_path / "store.arrow")
 
 
@@ -62,21 +75,21 @@ def test_a_row_is_a_view_of_the_file(store):
     assert rects.base is not None and rects.flags.c_contiguous and not rects.flags.writeable
 
 
-def test_how_rows_are_dealt_into_tables_leaves_no_trace(table):
-    whole = merge_tables([table])
-    assert merge_tables([table.slice(2, 1), table.slice(2, 0), table.slice(0, 2)]).equals(whole)
+def test_how_rows_are_dealt_into_tables_leaves_no_trace(table, merge):
+    whole = merge(table)
+    assert merge(table.slice(2, 1), table.slice(2, 0), table.slice(0, 2)).equals(whole)
     assert pa.concat_tables(proposal_tables(whole, rows=2)).equals(table.sort_by("key"))
 
 
-def test_a_picture_in_two_tables_is_refused(table):
+def test_a_picture_in_two_tables_is_refused(table, merge):
     with pytest.raises(UserError, match=r"the picture 'a\\nb' twice"):
-        merge_tables([table, table.slice(2)])
+        merge(table, table.slice(2))
 
 
-def test_more_rects_than_the_offsets_can_count_are_refused(table, monkeypatch):
+def test_more_rects_than_the_offsets_can_count_are_refused(table, merge, monkeypatch):
     monkeypatch.setattr("soco.stores.merging.MOST_RECTS", 2)
     with pytest.raises(UserError, match="hold 3 proposals and a store at most 2"):
-        merge_tables([table])
+        merge(table)
 
 
 def test_the_mapped_store_survives_pickling_as_its_path(store):
@@ -85,15 +98,14 @@ def test_the_mapped_store_survives_pickling_as_its_path(store):
     assert pickle.loads(pickled).rects(0).tolist() == RECTS[2]
 
 
-def test_a_store_without_rows_opens(tmp_path):
-    write_arrow(tmp_path / "empty.arrow", merge_tables([]))
+def test_a_store_without_rows_opens(table, merge, tmp_path):
+    write_arrow(tmp_path / "empty.arrow", merge(table.slice(3)))
     assert len(ProposalStore(tmp_path / "empty.arrow")) == 0
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "soco proposal store", "version": "0"}])
-def test_a_store_of_another_version_is_refused(table, tmp_path, metadata):
-    batch = merge_tables([table])
-    write_arrow(tmp_path / "other.arrow", batch.replace_schema_metadata(metadata))
+def test_a_store_of_another_version_is_refused(table, merge, tmp_path, metadata):
+    write_arrow(tmp_path / "other.arrow", merge(table).replace_schema_metadata(metadata))
     with pytest.raises(UserError, match=r"no proposal store of this version; make it again"):
         ProposalStore(tmp_path / "other.arrow")
 
