@@ -31,8 +31,9 @@ HOW_IT_RUNS = ("workers", "checkpoint_minutes", "keep_checkpoints", "log_every",
 
 def search_settings():
     """The section `proposals` with the keys of the chosen engine alone."""
-    keys = {"soco": ("scale", "sigma", "min_size"), "opencv": ("opencv_mode",)}[config["proposals"]["engine"]]
-    return {key: config["proposals"][key] for key in ("engine", *keys)}
+    keys = {"soco": ("scale", "sigma", "min_size"), "opencv": ("opencv_mode",), "imported": ("file",)}
+    engine = config["proposals"]["engine"]
+    return {key: config["proposals"][key] for key in ("engine", *keys[engine])}
 
 
 def pretrain_settings(wildcards):

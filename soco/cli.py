@@ -3,8 +3,11 @@
 import argparse
 import sys
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from pydantic_core import to_jsonable_python
 
 from soco.config import Config, load_config
 from soco.config.load import is_section
@@ -15,35 +18,50 @@ from soco.show.command import add_show, run_show
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code, 1 with one sentence on standard error for bad input."""
     parser = argparse.ArgumentParser(prog="soco", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("keys", help="list every configuration key with its default and its sentence")
-    check = commands.add_parser("check", help="check a configuration file and its overlays")
-    check.add_argument("config", nargs="+", help="YAML files; a later one's keys replace an earlier one's")
-    add_show(commands)
+    commands = parser.add_subparsers(required=True)
+    for command in COMMANDS:
+        own = commands.add_parser(command.name, help=command.help)
+        command.add_arguments(own)
+        own.set_defaults(run=command.run)
     chosen = parser.parse_args(arguments)
     try:
-        if chosen.command == "keys":
-            print("\n".join(describe_keys()))
-        elif chosen.command == "show":
-            run_show(chosen)
-        else:
-            load_config(*chosen.config)
-            print("The configuration is accepted.")
+        chosen.run(chosen)
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
+@dataclass(frozen=True)
+class Command:
+    """A command: its name, what it is for, the arguments that it takes, and what it does with them."""
+
+    name: str
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], Any]
+    run: Callable[[argparse.Namespace], None]
+
+
 def describe_keys(section: Any = Config, prefix: str = "") -> Iterator[str]:
     """Yield a line for every key of the schema, sections before their keys."""
     for name, field in section.model_fields.items():
         place = f"{prefix}{name}"
-        default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
         inner, suffix = _inner_section(field.annotation)
-        yield f"{place}{'' if inner else f' [{default}]'}: {field.description}"
+        yield f"{place}{_default(field, bool(inner))}: {field.description}"
         if inner:
             yield from describe_keys(inner, f"{place}{suffix}.")
+
+
+def _default(field: Any, is_spelled_below: bool) -> str:
+    """A key's default in brackets; none for a section whose keys follow with theirs."""
+    if field.is_required():
+        return "" if is_spelled_below else " [required]"
+    value = field.get_default(call_default_factory=True)
+    plain = to_jsonable_python(value)
+    if is_spelled_below:
+        parts = plain if isinstance(plain, list) else [plain]
+        return f" [{plain!r}]" if all(isinstance(part, str) for part in parts) else ""
+    return f" [{value!r}]"
 
 
 def _inner_section(annotation: Any) -> tuple[Any, str]:
@@ -55,6 +73,39 @@ def _inner_section(annotation: Any) -> tuple[Any, str]:
     inner = next((part for part in typing.get_args(annotation) if is_section(part)), None)
     return inner, suffix
 
+
+def _list_keys(arguments: argparse.Namespace) -> None:
+    print("\n".join(describe_keys()))
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    load_config(*arguments.config)
+    print("The configuration is accepted.")
+
+
+def _take_configs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", nargs="+", help="YAML files; a later one's keys replace an earlier one's")
+
+
+def _export_proposals(arguments: argparse.Namespace) -> None:
+    from soco.proposals.exchange import export_proposals
+
+    count = export_proposals(arguments.store, arguments.output, arguments.by)
+    print(f"Wrote the proposals of {count} pictures to {arguments.output}.")
+
+
+def _take_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("store", help="store.parquet or store.arrow")
+    parser.add_argument("output", help="the JSON file to write")
+    parser.add_argument("--by", choices=("name", "key"), default="name", help="what pictures go by; default: base name")
+
+
+COMMANDS = (
+    Command("keys", "list every configuration key with its default and its sentence", lambda parser: None, _list_keys),
+    Command("check", "check a configuration file and its overlays", _take_configs, _check),
+    Command("show", "draw what the workflow makes of one picture", add_show, run_show),
+    Command("export-proposals", "write a store's proposals as the SoCo authors' JSON", _take_store, _export_proposals),
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,9 +7,12 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from soco.config import PretrainConfig, ViewConfig
+from soco.config import PicturesConfig, PretrainConfig, ViewConfig
+from soco.pictures import Entry, open_source
 from soco.stores.merged import write_arrow
-from soco.stores.schema import PROPOSAL_SCHEMA, rect_columns
+from soco.stores.merging import merge_files
+from soco.stores.parquet import write_table
+from soco.stores.schema import PROPOSAL_SCHEMA, picture_columns, rect_columns
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -72,17 +75,16 @@ def tiny_recipe():
 
 @pytest.fixture
 def small_store(folder_of_pictures, tmp_path):
-    """The Arrow store of the five readable pictures with a few boxes each, and their folder."""
+    """The Arrow store of the five readable pictures with a few boxes each, and their source."""
     keys = ["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]
     rng = np.random.default_rng(0)
     rects = [np.column_stack([rng.integers(0, 80, (n, 2)), rng.integers(33, 69, (n, 2))]) for n in (9, 3, 2, 1, 0)]
     columns = {
-        "key": keys,
-        "width": [200] * 5,
-        "height": [150] * 5,
+        **picture_columns([Entry(key, "", 0, 1) for key in keys], [(200, 150)] * 5),
         "regions": [20] * 5,
         "strategy": ["ratio3"] * 4 + [""],
         **rect_columns(rects),
     }
-    write_arrow(tmp_path / "small.arrow", pa.table(columns, schema=PROPOSAL_SCHEMA))
-    return tmp_path / "small.arrow", folder_of_pictures
+    write_table(tmp_path / "small.parquet", pa.table(columns, schema=PROPOSAL_SCHEMA))
+    write_arrow(tmp_path / "small.arrow", merge_files([tmp_path / "small.parquet"]))
+    return tmp_path / "small.arrow", open_source(PicturesConfig(path=str(folder_of_pictures)))

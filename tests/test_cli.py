@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from soco.cli import main
@@ -29,3 +31,12 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, capsys, text):
     (tmp_path / "bad.yaml").write_text(text)
     assert main(["check", str(tmp_path / "bad.yaml")]) == 1
     assert "bad.yaml" in capsys.readouterr().err
+
+
+def test_a_store_is_exported(small_store, tmp_path, capsys):
+    path, out = str(small_store[0]), str(tmp_path / "out.json")
+    assert main(["export-proposals", path, out]) == 1
+    assert "`--by key`" in capsys.readouterr().err
+    assert main(["export-proposals", path, out, "--by", "key"]) == 0
+    counts = [len(boxes) for boxes in json.loads((tmp_path / "out.json").read_text()).values()]
+    assert counts == [9, 3, 2, 1, 0]

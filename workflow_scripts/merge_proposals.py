@@ -1,5 +1,6 @@
 """Merge the shards into the store that training reads; run by rule `merge_proposals`."""
 
+from soco.config import FilterConfig
 from soco.logs import stage_log
 from soco.proposals.merge_stage import merge_shards
 
@@ -8,6 +9,7 @@ with stage_log(snakemake.log[0]):
         filtered=snakemake.input.filtered,
         fixed=snakemake.input.fixed,
         skipped=snakemake.input.skipped,
+        settings=FilterConfig.model_validate(snakemake.config["filter"]),
         max_skipped=snakemake.params.max_skipped,
         store=snakemake.output.store,
         arrow=snakemake.output.arrow,

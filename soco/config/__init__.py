@@ -15,6 +15,7 @@ from soco.config.schema import (
     SplitConfig,
     ViewConfig,
 )
+from soco.config.strategy import Strategy
 
 __all__ = [
     "Config",
@@ -28,6 +29,7 @@ __all__ = [
     "ProposalsConfig",
     "QualityConfig",
     "SplitConfig",
+    "Strategy",
     "ViewConfig",
     "check_config",
     "load_config",

@@ -6,7 +6,10 @@ A default is what the SoCo release uses for SoCo-FPN at 100 epochs, unless the s
 import itertools
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from soco.config.section import Section
+from soco.config.strategy import Strategy
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -14,16 +17,6 @@ Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Architecture = Literal["fpn", "c4"]
 Engine = Literal["soco", "opencv_fast", "opencv_quality", "opencv_single"]
-
-# `none`, `ratioR`, `sizeMM`, `sizeMMNN`, or ratio and size together; soco.proposals.filters reads the groups.
-STRATEGY_NAME = r"^(?:none|(?:ratio(?P<ratio>[1-9]\d*(?:\.\d+)?))?(?:size(?P<low>0\d|10)(?P<high>0\d|10)?)?)$"
-StrategyName = Annotated[str, Field(min_length=1, pattern=STRATEGY_NAME)]
-
-
-class Section(BaseModel):
-    """A group of keys; refuses keys that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class DemoConfig(Section):
@@ -83,8 +76,14 @@ class PicturesConfig(Section):
 class ProposalsConfig(Section):
     """Selective search: which engine, and how fine its first segments are."""
 
-    engine: Literal["soco", "opencv"] = Field(
-        "soco", description="`soco` finds the authors' boxes; `opencv` is opencv-contrib's selective search."
+    engine: Literal["soco", "opencv", "imported"] = Field(
+        "soco",
+        description="`soco` finds the authors' boxes; `opencv` is opencv-contrib's selective search; `imported` takes "
+        "the boxes of a file.",
+    )
+    file: str | None = Field(
+        None,
+        description="imported: Parquet (key, left, top, box_width, box_height) or the authors' JSON (name -> boxes).",
     )
     scale: Positive = Field(300.0, description="soco: Felzenszwalb's scale; larger means larger first segments.")
     sigma: Annotated[float, Field(ge=0.0)] = Field(0.9, description="soco: blur before segmentation, in pixels.")
@@ -93,20 +92,29 @@ class ProposalsConfig(Section):
         "fast", description="opencv: which of its strategies are combined."
     )
 
+    @model_validator(mode="after")
+    def _file_is_imported(self) -> "ProposalsConfig":
+        if self.engine == "imported" and self.file is None:
+            raise ValueError("proposals.engine is imported: name the file of boxes in proposals.file")
+        if self.engine != "imported" and self.file is not None:
+            raise ValueError(f"proposals.file is given and proposals.engine is {self.engine}: set it to imported")
+        return self
+
 
 class FilterConfig(Section):
     """Which regions are kept as proposals, and what a picture left with none takes instead."""
 
-    strategy: StrategyName = Field(
-        "ratio3size0308",
+    strategy: Strategy = Field(
+        Strategy(ratio=3, low=0.3, high=0.8),
         description="`none`, `ratioR`, `sizeMMNN` or `ratioRsizeMMNN`: 1/R <= w/h <= R; "
-        "MM/10 <= sqrt(w h) / sqrt(picture) <= NN/10.",
+        "MM/10 <= sqrt(w h) / sqrt(picture) <= NN/10; or the numbers, as in {ratio: 3, low: 0.25, high: 0.8}.",
     )
     min_side: Annotated[int, Field(ge=0)] = Field(
         32, description="Narrowest width and height kept by every strategy, in pixels."
     )
-    fallbacks: tuple[StrategyName, ...] = Field(
-        ("ratio3", "none"), description="Strategies tried in turn for a picture that the first left with no proposal."
+    fallbacks: tuple[Strategy, ...] = Field(
+        (Strategy(ratio=3), Strategy()),
+        description="Strategies tried in turn for a picture that the first left with no proposal.",
     )
 
 

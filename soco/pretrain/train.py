@@ -17,6 +17,7 @@ import soco
 from soco.config import DetectorConfig, PretrainConfig
 from soco.errors import UserError
 from soco.models import SoCo, build_model
+from soco.pictures import PictureSource
 from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.hardware import autocast_type, training_device
 from soco.pretrain.journal import Journal
@@ -37,7 +38,7 @@ def pretrain(
     settings: PretrainConfig,
     detector: DetectorConfig,
     store: str | Path,
-    pictures: str | Path,
+    pictures: PictureSource,
     checkpoints: str | Path,
     weights: str | Path,
     journal: str | Path,
@@ -51,7 +52,7 @@ def pretrain(
         settings: The recipe.
         detector: Sizes of the parts that detectors fine-tune.
         store: Arrow file of the merged proposals.
-        pictures: Folder that the store's keys are below.
+        pictures: Where the store's pictures lie.
         checkpoints: Folder for the run's checkpoints and live log; removed at the end.
         weights: Receives the trained weights (safetensors, the release's names), the target's among them.
         journal: Receives the log, a line of JSON every few steps.
@@ -192,7 +193,7 @@ class Training:
         settings = self.settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
         with self.dataset.store.path.open("rb") as store:
             proposals = hashlib.file_digest(store, "sha256").hexdigest()
-        given = {"proposals": proposals, "pictures": str(self.dataset.root), "seed": self.seed}
+        given = {"proposals": proposals, "seed": self.seed}
         return {**settings, "precision": self.precision, "detector": detector.model_dump(), **given}
 
 

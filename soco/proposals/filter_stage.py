@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from soco.config import FilterConfig
-from soco.proposals.filters import Strategy, keep
+from soco.proposals.filters import first_that_keeps, keep
 from soco.stores.parquet import read_table, write_table
-from soco.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, rect_columns, rects_of
+from soco.stores.schema import PICTURE_COLUMNS, PROPOSAL_SCHEMA, RAW_SCHEMA, rect_columns, rects_of
 
 Rects = npt.NDArray[np.integer]
 
@@ -18,12 +18,11 @@ Rects = npt.NDArray[np.integer]
 def filter_shard(raw: str | Path, settings: FilterConfig, output: str | Path) -> None:
     """Keep the regions that the configured strategy accepts; a picture may be left with none."""
     table = read_table(raw, RAW_SCHEMA)
-    strategy = Strategy.parse(settings.strategy)
     kept = [
-        rects[keep(rects, picture, strategy, settings.min_side)]
+        rects[keep(rects, picture, settings.strategy, settings.min_side)]
         for rects, picture in zip(rects_of(table), _picture_sizes(table), strict=True)
     ]
-    strategies = [settings.strategy if len(rects) else "" for rects in kept]
+    strategies = [settings.strategy.name if len(rects) else "" for rects in kept]
     write_table(output, _proposal_table(table, rects_of(table), kept, strategies))
 
 
@@ -33,25 +32,15 @@ def fix_up_shard(raw: str | Path, filtered: str | Path, settings: FilterConfig, 
     A picture that every fallback leaves with none stays empty; training then takes the whole picture as its one box.
     """
     raw_table, table = read_table(raw, RAW_SCHEMA), read_table(filtered, PROPOSAL_SCHEMA)
-    fallbacks = [(name, Strategy.parse(name)) for name in settings.fallbacks]
     proposals: list[Rects] = [*rects_of(table)]
     strategies = table["strategy"].to_pylist()
     all_regions = rects_of(raw_table)
     for number, picture in enumerate(_picture_sizes(table)):
         if not len(proposals[number]):
-            regions = all_regions[number]
-            strategies[number], proposals[number] = _first_that_keeps(fallbacks, regions, picture, settings.min_side)
+            strategies[number], proposals[number] = first_that_keeps(
+                settings.fallbacks, all_regions[number], picture, settings.min_side
+            )
     write_table(output, _proposal_table(table, all_regions, proposals, strategies))
-
-
-def _first_that_keeps(
-    fallbacks: Sequence[tuple[str, Strategy]], rects: Rects, picture: tuple[int, int], min_side: int
-) -> tuple[str, Rects]:
-    for name, strategy in fallbacks:
-        kept = rects[keep(rects, picture, strategy, min_side)]
-        if len(kept):
-            return name, kept
-    return "", rects[:0]
 
 
 def _picture_sizes(table: pa.Table) -> list[tuple[int, int]]:
@@ -62,7 +51,7 @@ def _proposal_table(
     pictures: pa.Table, regions: Sequence[Rects], proposals: Sequence[Rects], strategies: list[str]
 ) -> pa.Table:
     columns = {
-        **{name: pictures[name].combine_chunks() for name in ("key", "width", "height")},
+        **{name: pictures[name].combine_chunks() for name in PICTURE_COLUMNS},
         "regions": [len(of_picture) for of_picture in regions],
         "strategy": strategies,
         **rect_columns(proposals),

@@ -1,43 +1,12 @@
 """Filters: which regions are kept, by shape and by size relative to the picture."""
 
-import dataclasses
 import math
-import re
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
-from soco.config.schema import STRATEGY_NAME
-from soco.errors import UserError
-
-
-@dataclasses.dataclass(frozen=True)
-class Strategy:
-    """One filter; `None` leaves a side open.
-
-    Attributes:
-        ratio: Largest width over height, and height over width.
-        low: Smallest sqrt(w h) as a share of sqrt(picture width x height).
-        high: Largest such share.
-    """
-
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-    @classmethod
-    def parse(cls, name: str) -> "Strategy":
-        """Read a strategy's name: `none`, `ratioR`, `sizeMM`, `sizeMMNN` (tenths), or ratio and size together.
-
-        Raises:
-            UserError: The name is none of these.
-        """
-        match = re.match(STRATEGY_NAME, name)
-        if not name or match is None:
-            raise UserError(f"There is no filter strategy '{name}'; give none, ratio3, size0308 or ratio3size0308.")
-        numbers = {key: float(value) for key, value in match.groupdict().items() if value is not None}
-        tenths = {key: value / 10 for key, value in numbers.items() if key != "ratio"}
-        return cls(ratio=numbers.get("ratio"), **tenths)
+from soco.config import Strategy
 
 
 def keep(
@@ -65,3 +34,24 @@ def keep(
     if strategy.high is not None:
         kept &= share <= strategy.high
     return kept
+
+
+def first_that_keeps(
+    strategies: Iterable[Strategy], rects: npt.NDArray[np.integer], picture: tuple[int, int], min_side: int
+) -> tuple[str, npt.NDArray[np.integer]]:
+    """The rects of the first strategy that keeps any.
+
+    Args:
+        strategies: Tried in turn.
+        rects: (N, 4): left, top, width, height, in pixels.
+        picture: Width and height of the picture, in pixels.
+        min_side: Narrowest width and height kept, in pixels.
+
+    Returns:
+        The strategy's name and the (M, 4) rects; "" and none where no strategy keeps any.
+    """
+    for strategy in strategies:
+        kept = rects[keep(rects, picture, strategy, min_side)]
+        if len(kept):
+            return strategy.name, kept
+    return "", rects[:0]

@@ -1,16 +1,18 @@
 """The merge stage: the shards' proposals to one store, with the counts that the report shows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from soco.config import FilterConfig
 from soco.errors import UserError
 from soco.stores.files import write_json
 from soco.stores.merged import write_arrow
-from soco.stores.parquet import read_table, write_table
+from soco.stores.merging import merge_files, proposal_tables
+from soco.stores.parquet import read_table, write_table, write_tables
 from soco.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, SKIPPED_SCHEMA
 
 Paths = Sequence[str | Path]
@@ -20,18 +22,20 @@ def merge_shards(
     filtered: Paths,
     fixed: Paths,
     skipped: Paths,
+    settings: FilterConfig,
     max_skipped: float,
     store: str | Path,
     arrow: str | Path,
     skipped_store: str | Path,
     summary: str | Path,
 ) -> dict[str, Any]:
-    """Merge the shards, in their order, into the Parquet store and the Arrow file that training maps.
+    """Merge the shards, sorted by key, into the Parquet store and the Arrow file that training maps.
 
     Args:
         filtered: The shards after the filter; only counted.
         fixed: The shards after the fix-up; these are merged.
         skipped: The shards' unreadable pictures.
+        settings: The filter and fallbacks that made the shards.
         max_skipped: Largest share of unreadable pictures allowed.
         store: Receives the merged Parquet store.
         arrow: Receives the same as an Arrow IPC file.
@@ -39,14 +43,15 @@ def merge_shards(
         summary: Receives the counts as JSON, which are returned as well.
 
     Raises:
-        UserError: Too many pictures were skipped, or none could be read.
+        UserError: Too many pictures were skipped, none could be read, or two shards hold one picture.
     """
-    table = pa.concat_tables([read_table(path, PROPOSAL_SCHEMA) for path in fixed])
-    unreadable = pa.concat_tables([read_table(path, SKIPPED_SCHEMA) for path in skipped])
-    _check_skipped(len(table), unreadable, max_skipped)
-    counts = _summary(pa.concat_tables([read_table(path, PROPOSAL_SCHEMA) for path in filtered]), table, unreadable)
-    write_table(store, table)
-    write_arrow(arrow, table)
+    unreadable = pa.concat_tables([read_table(path, SKIPPED_SCHEMA) for path in skipped]).sort_by("key")
+    merged = merge_files(fixed)
+    _check_skipped(len(merged), unreadable, max_skipped)
+    kept = (read_table(path, PROPOSAL_SCHEMA, [RECT_COLUMNS[0]])[RECT_COLUMNS[0]] for path in filtered)
+    counts = _summary(kept, merged, unreadable, settings)
+    write_tables(store, PROPOSAL_SCHEMA, proposal_tables(merged))
+    write_arrow(arrow, merged)
     write_table(skipped_store, unreadable)
     write_json(summary, counts)
     return counts
@@ -56,30 +61,46 @@ def _check_skipped(read: int, unreadable: pa.Table, max_skipped: float) -> None:
     share = len(unreadable) / max(1, read + len(unreadable))
     if read and share <= max_skipped:
         return
-    first = "; ".join(f"{row['key']}: {row['reason']}" for row in unreadable.slice(0, 3).to_pylist())
+    first = "; ".join(f"{row['key']!r}: {row['reason']}" for row in unreadable.slice(0, 3).to_pylist())
     raise UserError(
         f"{len(unreadable)} of {read + len(unreadable)} pictures could not be read, more than pictures.max_skipped = "
         f"{max_skipped} allows ({first}); mend or remove them, or raise pictures.max_skipped."
     )
 
 
-def _summary(filtered: pa.Table, fixed: pa.Table, unreadable: pa.Table) -> dict[str, Any]:
-    strategies = fixed["strategy"].value_counts().to_pylist()
+def _summary(
+    filtered: Iterable[pa.ChunkedArray], merged: pa.RecordBatch, unreadable: pa.Table, settings: FilterConfig
+) -> dict[str, Any]:
+    boxes, empty = _count(filtered)
+    boxes_fixed, empty_fixed = _count([merged["rects"]])
+    strategies = {row["values"]: row["counts"] for row in merged["strategy"].value_counts().to_pylist()}
     return {
-        "pictures": len(fixed),
+        "pictures": len(merged),
         "skipped": len(unreadable),
-        "regions": pc.sum(fixed["regions"]).as_py(),
-        "proposals_after_filter": _boxes(filtered),
-        "proposals_after_fix_up": _boxes(fixed),
-        "pictures_without_proposals_after_filter": _empty(filtered),
-        "pictures_without_proposals_after_fix_up": _empty(fixed),
-        "pictures_by_strategy": {row["values"] or "no proposals": row["counts"] for row in strategies},
+        "regions": pc.sum(merged["regions"]).as_py(),
+        "proposals_after_filter": boxes,
+        "proposals_after_fix_up": boxes_fixed,
+        "pictures_without_proposals_after_filter": empty,
+        "pictures_without_proposals_after_fix_up": empty_fixed,
+        "pictures_without_proposals_after": _still_empty(strategies, settings),
+        "pictures_by_strategy": {name or "no proposals": count for name, count in sorted(strategies.items())},
     }
 
 
-def _boxes(table: pa.Table) -> int:
-    return pc.sum(pc.list_value_length(table[RECT_COLUMNS[0]])).as_py()
+def _count(lists: Iterable[pa.ChunkedArray | pa.Array]) -> tuple[int, int]:
+    """How many boxes some list columns hold together, and how many rows hold none."""
+    boxes = empty = 0
+    for column in lists:
+        lengths = pc.list_value_length(column)
+        boxes += pc.sum(lengths).as_py() or 0
+        empty += pc.sum(pc.equal(lengths, 0)).as_py() or 0
+    return boxes, empty
 
 
-def _empty(table: pa.Table) -> int:
-    return pc.sum(pc.equal(pc.list_value_length(table[RECT_COLUMNS[0]]), 0)).as_py()
+def _still_empty(strategies: dict[str, int], settings: FilterConfig) -> list[list[str | int]]:
+    """Name of the filter and of each fallback in turn, with the pictures left empty if one stopped there."""
+    names = [settings.strategy.name, *(fallback.name for fallback in settings.fallbacks)]
+    return [
+        [name, sum(count for kept_by, count in strategies.items() if kept_by not in names[:number])]
+        for number, name in enumerate(names, start=1)
+    ]

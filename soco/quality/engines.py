@@ -4,14 +4,22 @@ import numpy as np
 import numpy.typing as npt
 
 from soco.config import FilterConfig, ProposalsConfig
-from soco.proposals import Strategy, keep, selective_search
+from soco.errors import UserError
+from soco.proposals import selective_search
+from soco.proposals.filters import first_that_keeps
 from soco.proposals.opencv_search import opencv_selective_search
 
 Rects = npt.NDArray[np.integer]
 
 
 def engine_of(settings: ProposalsConfig) -> str:
-    """The name of the engine that a configuration chooses: `soco`, or `opencv_` and the mode."""
+    """The name of the engine that a configuration chooses: `soco`, or `opencv_` and the mode.
+
+    Raises:
+        UserError: The configuration imports boxes and searches nothing.
+    """
+    if settings.engine == "imported":
+        raise UserError("proposals.engine is imported, which searches no picture; choose an engine with --engine.")
     return "soco" if settings.engine == "soco" else f"opencv_{settings.opencv_mode}"
 
 
@@ -42,8 +50,4 @@ def proposals_of(rects: Rects, picture: tuple[int, int], settings: FilterConfig)
     Returns:
         The name of the strategy that kept them, and the (N, 4) proposals; "" and none where none kept any.
     """
-    for name in (settings.strategy, *settings.fallbacks):
-        kept = rects[keep(rects, picture, Strategy.parse(name), settings.min_side)]
-        if len(kept):
-            return name, kept
-    return "", rects[:0]
+    return first_that_keeps((settings.strategy, *settings.fallbacks), rects, picture, settings.min_side)

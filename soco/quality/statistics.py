@@ -98,7 +98,7 @@ class Boxes:
 def _without(strategies: Counter[str], settings: FilterConfig) -> list[dict[str, Any]]:
     """Pictures still without a proposal after the filter and after each fallback: `after`, `pictures`, `share`."""
     left, steps = strategies.total(), []
-    for name in dict.fromkeys((settings.strategy, *settings.fallbacks)):
+    for name in dict.fromkeys(strategy.name for strategy in (settings.strategy, *settings.fallbacks)):
         left -= strategies[name]
         steps.append({"after": name, "pictures": left, "share": left / max(1, strategies.total())})
     return steps

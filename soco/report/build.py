@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from soco.config import PicturesConfig
+from soco.pictures import open_source
 from soco.report.collect import collect
 from soco.report.detections import task_detections
 from soco.report.figures import loss_figure, resources_figure
@@ -29,7 +31,7 @@ def build_report(inputs: ReportInputs, html: Path, json: Path) -> None:
     content = collect(inputs, store)
     pictures = Pictures(
         curves={run["run"]: loss_figure(run) for run in content["pretraining"]},
-        gallery=proposal_gallery(store, Path(inputs.config["pictures"]["path"])),
+        gallery=proposal_gallery(store, open_source(PicturesConfig.model_validate(inputs.config["pictures"]))),
         shapes=shape_figure(content["quality"]["statistics"]),
         without=without_figure(content["quality"]["statistics"]),
         recall={entry["dataset"]: recall_figure(entry) for entry in content["quality"]["recall"]},

@@ -1,16 +1,15 @@
 """A few pictures with their proposals, chosen evenly from the store: the same store gives the same gallery."""
 
 import logging
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from soco.choice import evenly
-from soco.pictures import UnreadablePictureError, read_rgb
+from soco.pictures import PictureSource, UnreadablePictureError, decode_rgb
 from soco.report.drawing import COLOURS, Mark, Picture, draw_boxes
 from soco.report.spread import counts_per_picture
-from soco.stores.schema import rects_of
+from soco.stores.schema import entries_of, rects_of
 
 log = logging.getLogger(__name__)
 
@@ -19,12 +18,12 @@ BOXES = len(COLOURS)
 _WIDTH = 300
 
 
-def proposal_gallery(store: pa.Table, root: Path) -> list[Picture]:
+def proposal_gallery(store: pa.Table, source: PictureSource) -> list[Picture]:
     """Draw proposals on about eight pictures.
 
     Args:
         store: The merged proposals; rows without any are passed over.
-        root: Folder that the store's keys are below.
+        source: Where the store's pictures lie.
 
     Returns:
         The pictures, in the store's order; one that can no longer be read is left out and logged.
@@ -33,11 +32,11 @@ def proposal_gallery(store: pa.Table, root: Path) -> list[Picture]:
     chosen = _middles(np.flatnonzero(proposals).tolist())
     rows = store.take(chosen)
     drawn = []
-    for key, rects in zip(rows["key"].to_pylist(), rects_of(rows), strict=True):
+    for entry, rects in zip(entries_of(rows), rects_of(rows), strict=True):
         try:
-            rgb = read_rgb(root / key)
+            rgb = decode_rgb(source.read(entry), max_pixels=None)
         except UnreadablePictureError as error:
-            log.warning("left %s out of the gallery: %s", key, error)
+            log.warning("left %r out of the gallery: %s", entry.key, error)
             continue
         shown = evenly([tuple(map(float, rect)) for rect in rects], BOXES)
         # The largest first, so that small boxes stay visible above them.
@@ -47,7 +46,8 @@ def proposal_gallery(store: pa.Table, root: Path) -> list[Picture]:
             for (left, top, width, height), colour in zip(shown, COLOURS, strict=False)
         ]
         count = f"{len(shown)} of {len(rects)} proposals"
-        drawn.append(draw_boxes(rgb, marks, _WIDTH, f"Picture {key} with {count} drawn as boxes", f"{key}: {count}"))
+        told = f"Picture {entry.key} with {count} drawn as boxes"
+        drawn.append(draw_boxes(rgb, marks, _WIDTH, told, f"{entry.key}: {count}"))
     return drawn
 
 

@@ -3,16 +3,14 @@
 import argparse
 import typing
 from pathlib import Path
-from typing import Any
 
 from soco.config import FilterConfig, ProposalsConfig, load_config
 from soco.config.schema import Engine
 from soco.errors import UserError
 
 
-def add_show(commands: Any) -> None:
-    """Add `show` and what it can show to the command's parsers."""
-    show = commands.add_parser("show", help="draw what the workflow makes of one picture")
+def add_show(show: argparse.ArgumentParser) -> None:
+    """Add what `show` can show to its parser."""
     shown = show.add_subparsers(dest="shown", required=True)
     proposals = shown.add_parser("proposals", help="search one picture, and draw its regions beside its proposals")
     proposals.add_argument("picture", type=Path, metavar="PICTURE", help="a picture file")

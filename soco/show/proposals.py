@@ -129,7 +129,9 @@ def _told(engine: str, regions: Rects, strategy: str, proposals: Rects, filters:
     found = f"{len(regions)} regions ({engine}), {len(proposals)} proposals"
     if not strategy:
         return f"{found} (no strategy keeps any: training takes the whole picture)"
-    return f"{found} ({strategy}{'' if strategy == filters.strategy else f', as {filters.strategy} keeps none'})"
+    return (
+        f"{found} ({strategy}{'' if strategy == filters.strategy.name else f', as {filters.strategy.name} keeps none'})"
+    )
 
 
 def _broken(text: str, width: int) -> list[str]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well, remove it otherwise.
 
     The rename is atomic, so that a reader (or a run that was killed and started again) sees the old file, or none, or
-    all of the new one.
+    all of the new one. What a killed writer of `path` left on this machine is removed; a writer that still lives, or
+    that works on another machine, has a temporary path of its own and is left alone.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    _remove_abandoned(path)
+    temporary = path.with_name(f"{_prefix(path)}{os.getpid()}{_SUFFIX}")
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -31,3 +34,28 @@ def write_json(path: str | Path, content: Any) -> None:
     """Write JSON with sorted keys, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+_SUFFIX = ".part"
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.{socket.gethostname()}."
+
+
+def _remove_abandoned(path: Path) -> None:
+    prefix = _prefix(path)
+    for other in path.parent.iterdir():
+        process = other.name.removeprefix(prefix).removesuffix(_SUFFIX)
+        if other.name == f"{prefix}{process}{_SUFFIX}" and process.isdigit() and not _lives(int(process)):
+            other.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True

@@ -1,6 +1,8 @@
 """Write and read the Parquet stores, whole or not at all."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,23 +10,63 @@ import pyarrow.parquet as pq
 from soco.errors import UserError
 from soco.stores.files import whole_file
 
+# Measured on the regions of 106 photographs, 500 px long, 253 regions each. Bytes a picture of the list columns at zstd
+# level 9: dictionary 1790, delta 1707, plain 1691, split into byte streams 1411, since the high bytes are nearly all 0.
+# So split, level 3 gives 1447 and takes 0.06 ms a picture, level 15 1354 and 0.2 ms, level 19 1352 and 0.6 ms.
+LIST_ENCODING = "BYTE_STREAM_SPLIT"
+ZSTD_LEVEL = 15
+# Sorted keys share their beginnings, and places in an archive rise.
+KEY_ENCODING = "DELTA_BYTE_ARRAY"
+PLACE_ENCODING = "DELTA_BINARY_PACKED"
+
 
 def write_table(path: str | Path, table: pa.Table) -> None:
     """Write a table as Parquet (zstd), whole or not at all."""
-    with whole_file(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_tables(path, table.schema, [table])
 
 
-def read_table(path: str | Path, schema: pa.Schema) -> pa.Table:
+def write_tables(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """Write tables of one schema one below the other, each as soon as it comes."""
+    with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema, **_options(schema)) as writer:
+        for table in tables:
+            writer.write_table(table)
+
+
+def read_table(path: str | Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
     """Read a Parquet store that must have the given columns.
+
+    Args:
+        path: The file.
+        schema: All columns that it must have.
+        columns: Those to read; None reads all.
 
     Raises:
         UserError: The file is missing or holds other columns.
     """
     try:
-        table = pq.read_table(path)
+        file = pq.ParquetFile(path)
     except FileNotFoundError:
         raise UserError(f"There is no store {path}; run the stage that makes it.") from None
-    if not table.schema.equals(schema):
-        raise UserError(f"{path} does not hold the columns {', '.join(schema.names)}; make it again.")
-    return table
+    with file:
+        if not file.schema_arrow.equals(schema):
+            raise UserError(f"{path} does not hold the columns {', '.join(schema.names)}; make it again.")
+        return file.read(columns)
+
+
+def _options(schema: pa.Schema) -> dict[str, Any]:
+    """The smallest encoding of each column; a dictionary for what repeats."""
+    encodings = {}
+    for field in schema:
+        if pa.types.is_list(field.type):
+            encodings[f"{field.name}.list.element"] = LIST_ENCODING
+        elif field.name == "key":
+            encodings[field.name] = KEY_ENCODING
+        elif pa.types.is_int64(field.type):
+            encodings[field.name] = PLACE_ENCODING
+    dictionaries = [field.name for field in schema if f"{field.name}.list.element" not in encodings]
+    return {
+        "compression": "zstd",
+        "compression_level": ZSTD_LEVEL,
+        "column_encoding": encodings,
+        "use_dictionary": [name for name in dictionaries if name not in encodings],
+    }

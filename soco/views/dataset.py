@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import InterpolationMode, functional
 from soco.boxes import Boxes, rects_to_boxes
 from soco.config import PretrainConfig
 from soco.errors import UserError
-from soco.pictures import UnreadablePictureError, read_rgb
+from soco.pictures import PictureSource, UnreadablePictureError, decode_rgb
 from soco.stores.merged import ProposalStore
 from soco.views.appearance import cut_out, normalise, recolour
 from soco.views.batch import Batch, Pair
@@ -29,9 +29,9 @@ class ViewDataset(Dataset[Batch]):
     depend on workers, ranks or the order of loading. Where a picture has no proposal, the whole picture is its box.
     """
 
-    def __init__(self, store: str | Path, root: str | Path, settings: PretrainConfig, seed: int) -> None:
+    def __init__(self, store: str | Path, source: PictureSource, settings: PretrainConfig, seed: int) -> None:
         self.store = ProposalStore(store)
-        self.root = Path(root)
+        self.source = source
         self.settings = settings
         self.seed = seed
 
@@ -58,12 +58,14 @@ class ViewDataset(Dataset[Batch]):
         return Batch(views, pairs, torch.tensor(number))
 
     def _picture(self, number: int) -> Tensor:
-        path = self.root / self.store.key(number)
+        entry = self.store.entry(number)
         try:
-            return torch.from_numpy(read_rgb(path)).permute(2, 0, 1)
+            # The search took it, however large it is.
+            return torch.from_numpy(decode_rgb(self.source.read(entry), max_pixels=None)).permute(2, 0, 1)
         except UnreadablePictureError as error:
             raise UserError(
-                f"{path} can no longer be read ({error}); restore it, or run the proposals again without it."
+                f"The picture {entry.key!r} can no longer be read ({error}); restore it, or run the proposals again "
+                "without it."
             ) from None
 
 

@@ -49,6 +49,11 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(demo):
     [
         (("filter", "strategy"), "ratio3size38", r"'filter\.strategy' is 'ratio3size38'"),
         (("filter", "fallbacks"), ["ratio3", "nothing"], r"'filter\.fallbacks\.1' is 'nothing'"),
+        (("filter", "strategy"), {"ratio": 0.5}, r"'filter\.strategy\.ratio' is 0\.5"),
+        (("filter", "strategy"), {"ration": 2}, r"no key 'filter\.strategy\.ration'; did you mean 'ratio'"),
+        (("filter", "fallbacks"), [{"low": 0.8, "high": 0.3}], "needs low <= high, and has 0.8 and 0.3"),
+        (("proposals", "engine"), "imported", r"name the file of boxes in proposals\.file"),
+        (("proposals", "file"), "boxes.json", "engine is soco: set it to imported"),
         (("demo", "objects"), [3, 2], "at least 3 and at most 2"),
         (("pretrain", "soco", "level_bounds"), [1, 5, 3, 9], "level_bounds must rise"),
         (("pretrain", "soco", "warmup_epochs"), 6, "leave some to train in"),
@@ -64,6 +69,13 @@ def test_a_value_without_sense_is_refused_before_anything_runs(demo, place, valu
     section[key] = value
     with pytest.raises(UserError, match=sentence):
         check_config(demo)
+
+
+def test_a_filter_given_by_numbers_is_known_by_its_name(demo):
+    demo["filter"] |= {"strategy": {"ratio": 3, "low": 0.3, "high": 0.8}, "fallbacks": [{"low": 0.25}, {}]}
+    dumped = check_config(demo).model_dump(mode="json")["filter"]
+    assert dumped["strategy"] == "ratio3size0308"
+    assert dumped["fallbacks"] == ["size0.25-", "none"]
 
 
 def test_a_pretraining_may_not_be_named_scratch(demo):

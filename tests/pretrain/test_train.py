@@ -74,8 +74,8 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, tiny_recipe):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_picture_gone_is_told_in_one_sentence(run, tiny_recipe, small_store, workers):
-    for path in small_store[1].rglob("*.*"):
+def test_a_picture_gone_is_told_in_one_sentence(run, tiny_recipe, folder_of_pictures, workers):
+    for path in folder_of_pictures.rglob("*.*"):
         path.unlink()
     with pytest.raises(UserError, match=r"^\S.*can no longer be read \(the file is missing\); restore it") as caught:
         run("gone", tiny_recipe.model_copy(update={"workers": workers}))

@@ -47,3 +47,28 @@ def test_the_ratio_holds_both_ways(size, kept):
 def test_the_size_is_a_share_of_the_picture(size, kept):
     strategy = Strategy(low=0.3, high=0.8)
     assert keep(np.array([[0, 0, *size]]), PICTURE, strategy).tolist() == [kept]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "name"),
+    [
+        (Strategy(), "none"),
+        (Strategy(ratio=3, low=0.3, high=0.8), "ratio3size0308"),
+        (Strategy(ratio=2.5, low=0.25, high=0.75), "ratio2.5size0.25-0.75"),
+        (Strategy(low=0.3, high=0.85), "size0.3-0.85"),
+        (Strategy(low=0.3), "size03"),
+        (Strategy(low=0.00001), "size0.00001-"),
+        (Strategy(high=0.8), "size-0.8"),
+        (Strategy(low=0, high=1), "size0010"),
+    ],
+)
+def test_a_strategy_has_one_name_that_reads_back(strategy, name):
+    assert strategy.name == name
+    assert Strategy.parse(name) == strategy
+    assert strategy.model_dump() == name
+
+
+@pytest.mark.parametrize("name", ["size-", "size0803", "size0.8-0.3", "size2-", "none ", "size0.5"])
+def test_names_without_sense_are_refused(name):
+    with pytest.raises(UserError, match="no filter strategy"):
+        Strategy.parse(name)

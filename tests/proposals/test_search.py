@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from soco.config import ProposalsConfig
+from soco.config import PicturesConfig, ProposalsConfig
+from soco.pictures import open_source
 from soco.proposals import selective_search
 from soco.proposals.grouping import group
 from soco.proposals.opencv_search import opencv_selective_search
@@ -69,7 +70,10 @@ def test_a_picture_that_is_not_contiguous_is_searched_as_its_copy(photograph):
 
 def test_a_picture_too_long_for_the_store_is_skipped_with_its_reason(tmp_path):
     Image.new("RGB", (32768, 1)).save(tmp_path / "long.png")
-    assert search_picture(tmp_path / "long.png", ProposalsConfig()) == "longer than 32767 pixels"
+    source = open_source(PicturesConfig(path=str(tmp_path)))
+    (entry,) = source.entries()
+    assert search_picture(entry, source, ProposalsConfig(), max_pixels=None) == "longer than 32767 pixels"
+    assert "pixels" in search_picture(entry, source, ProposalsConfig(), max_pixels=32767)
 
 
 @pytest.mark.parametrize("mode", ["fast", "quality", "single"])

@@ -1,56 +1,112 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from soco.config import FilterConfig, ProposalsConfig
 from soco.errors import UserError
-from soco.pictures import read_rgb, write_shards
+from soco.pictures import open_source, read_rgb
 from soco.proposals import selective_search
 from soco.proposals.filter_stage import filter_shard, fix_up_shard
 from soco.proposals.merge_stage import merge_shards
 from soco.proposals.search_stage import search_shard
 from soco.stores.merged import ProposalStore
-from soco.stores.schema import rects_of
+from soco.stores.schema import entries_of, rects_of
 
 
 @pytest.fixture
-def searched(folder_of_pictures, tmp_path):
+def search(pictures, tmp_path):
+    """Search a shard into raw and skipped stores of a name."""
+
+    def run(shard, name, jobs=1, **settings):
+        raw, skipped = tmp_path / f"raw{name}.parquet", tmp_path / f"skipped{name}.parquet"
+        search_shard(shard, open_source(pictures), ProposalsConfig(**settings), pictures, jobs, raw, skipped)
+        return raw, skipped
+
+    return run
+
+
+@pytest.fixture
+def searched(write_shard, search, tmp_path):
     """Two shards, searched."""
-    shards = [str(tmp_path / f"shard{n}.parquet") for n in range(2)]
-    write_shards(folder_of_pictures, shards)
-    for n, shard in enumerate(shards):
-        raw, skipped = tmp_path / f"raw{n}.parquet", tmp_path / f"skipped{n}.parquet"
-        search_shard(shard, folder_of_pictures, ProposalsConfig(), jobs=1, raw=raw, skipped=skipped)
+    for n, (first, last) in enumerate([(0, 3), (3, None)]):
+        search(write_shard(tmp_path / f"shard{n}.parquet", first, last), n)
     return tmp_path
 
 
-def finish(folder, settings, max_skipped=0.5):
-    for n in range(2):
+def finish(folder, settings, max_skipped=0.5, shards=2):
+    for n in range(shards):
         filter_shard(folder / f"raw{n}.parquet", settings, folder / f"filtered{n}.parquet")
         fix_up_shard(
             folder / f"raw{n}.parquet", folder / f"filtered{n}.parquet", settings, folder / f"fixed{n}.parquet"
         )
-    paths = {kind: [folder / f"{kind}{n}.parquet" for n in range(2)] for kind in ("filtered", "fixed", "skipped")}
+    paths = {kind: [folder / f"{kind}{n}.parquet" for n in range(shards)] for kind in ("filtered", "fixed", "skipped")}
     outputs = {"store": "store.parquet", "arrow": "store.arrow", "skipped_store": "skip.parquet", "summary": "sum.json"}
-    return merge_shards(**paths, max_skipped=max_skipped, **{key: folder / name for key, name in outputs.items()})
+    named = {key: folder / name for key, name in outputs.items()}
+    return merge_shards(**paths, settings=settings, max_skipped=max_skipped, **named)
 
 
 def test_raw_regions_are_those_of_selective_search(searched, folder_of_pictures):
     table = pq.read_table(searched / "raw0.parquet")
     assert table["key"].to_pylist() == ["a/one.jpg", "b/one.jpg", "b/two two.png"]
-    for key, rects, sizes in zip(table["key"].to_pylist(), rects_of(table), table["size"].to_pylist(), strict=True):
-        found = selective_search(read_rgb(folder_of_pictures / key))
-        assert np.array_equal(np.column_stack([rects, sizes]), found)
+    for row, rects in zip(table.to_pylist(), rects_of(table), strict=True):
+        rgb = read_rgb(folder_of_pictures / row["key"])
+        assert (row["height"], row["width"]) == rgb.shape[:2]
+        assert np.array_equal(np.column_stack([rects, row["size"]]), selective_search(rgb))
 
 
-def test_a_shard_searched_again_is_the_same_bytes(searched, folder_of_pictures):
-    before = (searched / "raw0.parquet").read_bytes()
-    search_shard(
-        searched / "shard0.parquet", folder_of_pictures, ProposalsConfig(), 2, searched / "again", searched / "skip"
-    )
-    assert (searched / "again").read_bytes() == before
+def test_raw_rows_tell_where_their_picture_lies(searched, pictures):
+    table = pq.read_table(searched / "raw1.parquet")
+    assert entries_of(table) == list(open_source(pictures).entries())[3:5]
+
+
+@pytest.mark.parametrize("engine", ["soco", "opencv"])
+def test_a_shard_searched_again_is_the_same_bytes(write_shard, search, tmp_path, engine):
+    shard = write_shard(tmp_path / "shard.parquet")
+    once, again = search(shard, "once", engine=engine), search(shard, "again", jobs=2, engine=engine)
+    assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
+
+
+def test_a_search_killed_at_any_moment_leaves_whole_files_and_ends_alike(write_shard, pictures, tmp_path):
+    shard = write_shard(tmp_path / "shard.parquet", 3)
+    script = Path(__file__).with_name("kill_search.py")
+    arguments = [sys.executable, script, shard, pictures.path, tmp_path / "undisturbed", tmp_path / "killed"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    moments = json.loads(done.stdout)
+    # Both kills at a rename left the part that was being written; the second came after the raw regions were whole.
+    assert moments["rename 1"] == [[], 1]
+    assert moments["rename 2"] == [["raw.parquet"], 1]
+    assert len(moments) > 6
+
+
+def test_a_shard_without_pictures_goes_through_every_stage(write_shard, search, tmp_path):
+    search(write_shard(tmp_path / "all.parquet"), 0)
+    search(write_shard(tmp_path / "none.parquet", 7), 1, jobs=2)
+    assert len(pq.read_table(tmp_path / "raw1.parquet")) == len(pq.read_table(tmp_path / "skipped1.parquet")) == 0
+    assert finish(tmp_path, FilterConfig())["pictures"] == 5
+
+
+def test_a_line_break_in_a_name_breaks_no_log_line(write_shard, search, folder_of_pictures, tmp_path, caplog):
+    (folder_of_pictures / "g\nERROR all is lost.jpg").write_bytes(b"no picture")
+    search(write_shard(tmp_path / "shard.parquet", 5), 0)
+    assert [record.getMessage().count("\n") for record in caplog.records] == [0, 0, 0]
+    assert r"'g\nERROR all is lost.jpg'" in caplog.text
+
+
+def test_pictures_larger_than_allowed_are_skipped(write_shard, pictures, folder_of_pictures, tmp_path):
+    Image.new("RGB", (201, 150)).save(folder_of_pictures / "a/one.jpg")
+    small = pictures.model_copy(update={"max_megapixels": 0.03})
+    raw, skipped = tmp_path / "raw", tmp_path / "skipped"
+    shard = write_shard(tmp_path / "shard.parquet", 0, 2)
+    search_shard(shard, open_source(pictures), ProposalsConfig(), small, 1, raw, skipped)
+    assert pq.read_table(raw)["key"].to_pylist() == ["b/one.jpg"]
+    assert pq.read_table(skipped)["key"].to_pylist() == ["a/one.jpg"]
 
 
 def test_unreadable_pictures_are_listed_with_their_reason(searched):
@@ -77,15 +133,28 @@ def test_the_merged_stores_hold_every_picture_in_order(searched):
     assert summary["proposals_after_fix_up"] == sum(len(mapped.rects(n)) for n in range(5))
 
 
+def test_how_pictures_are_dealt_into_shards_leaves_no_trace(searched, write_shard, search, tmp_path):
+    settings = FilterConfig(strategy="size0103", fallbacks=["none"])
+    finish(searched, settings)
+    outputs = [searched / name for name in ("store.parquet", "store.arrow", "skip.parquet", "sum.json")]
+    before = [path.read_bytes() for path in outputs]
+    for n, (first, last) in enumerate([(4, None), (0, 1), (1, 4)]):
+        search(write_shard(tmp_path / f"other{n}.parquet", first, last), n)
+    finish(searched, settings, shards=3)
+    assert [path.read_bytes() for path in outputs] == before
+
+
 def test_the_fix_up_takes_the_first_fallback_that_keeps_any(searched):
     # size1010 keeps regions as large as the picture alone: none, since a rect is a pixel short of it
-    summary = finish(searched, FilterConfig(strategy="size1010", fallbacks=("size1010", "ratio3", "none")))
+    summary = finish(searched, FilterConfig(strategy="size1010", fallbacks=["size1010", {"ratio": 3.0}, "none"]))
     assert summary["pictures_without_proposals_after_filter"] == 5
     assert summary["pictures_by_strategy"] == {"ratio3": 5}
+    assert summary["pictures_without_proposals_after"] == [["size1010", 5], ["size1010", 5], ["ratio3", 0], ["none", 0]]
     assert summary["proposals_after_filter"] == 0 < summary["proposals_after_fix_up"] < summary["regions"]
 
 
 def test_a_picture_that_nothing_fits_stays_empty(searched):
     summary = finish(searched, FilterConfig(min_side=1000))
+    assert summary["pictures_without_proposals_after"] == [["ratio3size0308", 5], ["ratio3", 5], ["none", 5]]
     assert summary["pictures_by_strategy"] == {"no proposals": 5}
     assert len(ProposalStore(searched / "store.arrow").rects(3)) == 0

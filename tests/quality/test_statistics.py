@@ -6,11 +6,12 @@ import pytest
 
 from soco.config import FilterConfig
 from soco.errors import UserError
+from soco.pictures import Entry
 from soco.proposals import selective_search
 from soco.proposals.filter_stage import filter_shard, fix_up_shard
 from soco.quality import describe_proposals
 from soco.stores.parquet import read_table, write_table
-from soco.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, rect_columns, rects_of
+from soco.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, picture_columns, rect_columns, rects_of
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,8 @@ def shards(photograph, tmp_path_factory):
         keys, heights, widths, found = map(list, zip(*rows, strict=True))
         sizes = pa.array([regions[:, 4] for regions in found], pa.list_(pa.int32()))
         rects = rect_columns([regions[:, :4] for regions in found])
-        columns = {"key": keys, "width": widths, "height": heights, **rects, "size": sizes}
+        pictures = picture_columns([Entry(key, "", 0, 1) for key in keys], list(zip(widths, heights, strict=True)))
+        columns = {**pictures, **rects, "size": sizes}
         write_table(folder / f"raw{number}", pa.table(columns, schema=RAW_SCHEMA))
         filter_shard(folder / f"raw{number}", settings, folder / f"filtered{number}")
         fix_up_shard(folder / f"raw{number}", folder / f"filtered{number}", settings, folder / f"fixed{number}")
@@ -91,7 +93,7 @@ def test_shards_that_do_not_belong_together_are_refused(shards):
 
 
 def test_pictures_without_any_box_are_described(tmp_path):
-    columns = {"key": ["a"], "width": [9], "height": [9], **rect_columns([np.empty((0, 4), int)])}
+    columns = {**picture_columns([Entry("a", "", 0, 1)], [(9, 9)]), **rect_columns([np.empty((0, 4), int)])}
     write_table(
         tmp_path / "raw", pa.table({**columns, "size": pa.array([[]], pa.list_(pa.int32()))}, schema=RAW_SCHEMA)
     )

@@ -60,7 +60,9 @@ def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Pat
         rects.append(np.concatenate([corner, size], axis=1))
         strategy = "" if count == 0 else "ratio3" if number % 11 == 0 else "ratio3size0308"
         rows.append((key, 256, 192, int(count * 3.5) + 2, strategy))
-    columns = dict(zip(PROPOSAL_SCHEMA.names, map(list, zip(*rows, strict=True)), strict=False)) | rect_columns(rects)
+    names = ("key", "width", "height", "regions", "strategy")
+    places = {"container": [""] * len(rows), "offset": [0] * len(rows), "bytes": [1] * len(rows)}
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) | places | rect_columns(rects)
     fixed = pa.table(columns, schema=PROPOSAL_SCHEMA)
     left_out = pa.table([pa.array(column) for column in zip(*SKIPPED, strict=True)], schema=SKIPPED_SCHEMA)
     write_table(root / "shard.parquet", fixed)
@@ -68,7 +70,7 @@ def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Pat
     folder = root / "results" / "proposals"
     paths = (folder / "summary.json", folder / "store.parquet", folder / "skipped.parquet")
     shard, shard_skipped = [root / "shard.parquet"], [root / "shard_skipped.parquet"]
-    merge_shards(shard, shard, shard_skipped, 0.5, paths[1], folder / "store.arrow", paths[2], paths[0])
+    merge_shards(shard, shard, shard_skipped, FilterConfig(), 0.5, paths[1], folder / "store.arrow", paths[2], paths[0])
     return paths
 
 

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from soco.choice import evenly
+from soco.config import PicturesConfig
+from soco.pictures import open_source
 from soco.report.detections import task_detections
 from soco.report.drawing import Mark, draw_boxes
 from soco.report.figures import loss_figure
@@ -44,15 +46,16 @@ def test_boxes_beyond_the_picture_are_cut():
 
 def test_the_gallery_is_the_same_each_time_and_has_no_empty_picture(inputs):
     store = read_table(inputs.store, PROPOSAL_SCHEMA)
-    root = inputs.summary.parents[2] / "pictures"
-    gallery = proposal_gallery(store, root)
-    assert gallery == proposal_gallery(store, root)
+    source = open_source(PicturesConfig.model_validate(inputs.config["pictures"]))
+    gallery = proposal_gallery(store, source)
+    assert gallery == proposal_gallery(store, source)
     assert len(gallery) == 8 and all(" 0 of " not in picture.alt for picture in gallery)
     assert len({picture.caption for picture in gallery}) == 8
 
 
 def test_pictures_that_are_gone_are_left_out(inputs, tmp_path):
-    assert proposal_gallery(read_table(inputs.store, PROPOSAL_SCHEMA), tmp_path) == []
+    elsewhere = open_source(PicturesConfig(path=str(tmp_path)))
+    assert proposal_gallery(read_table(inputs.store, PROPOSAL_SCHEMA), elsewhere) == []
 
 
 def test_detections_stand_beside_the_labels(inputs):

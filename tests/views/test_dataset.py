@@ -14,8 +14,7 @@ from soco.views.dataset import make_views
 
 @pytest.fixture
 def dataset(small_store, tiny_recipe):
-    store, pictures = small_store
-    return ViewDataset(store, pictures, tiny_recipe, seed=5)
+    return ViewDataset(*small_store, tiny_recipe, seed=5)
 
 
 def tensors(sample):
@@ -106,7 +105,7 @@ def test_cut_out_sets_squares_of_the_stated_area_to_zero():
     assert untouched.min() == 1
 
 
-def test_a_picture_gone_since_the_search_is_named(dataset, small_store):
-    (small_store[1] / dataset.store.key(0)).unlink()
+def test_a_picture_gone_since_the_search_is_named(dataset, folder_of_pictures):
+    (folder_of_pictures / dataset.store.key(0)).unlink()
     with pytest.raises(UserError, match=f"{dataset.store.key(0)}.*missing.*proposals again"):
         dataset[0, 0]

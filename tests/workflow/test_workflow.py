@@ -240,3 +240,21 @@ def test_too_many_unreadable_pictures_stop_with_one_sentence(workflow, folder_of
     printed = workflow("proposals", succeeds=False)
     assert re.search(r"Error: 2 of 7 pictures could not be read, more than pictures\.max_skipped = 0\.1", printed)
     assert "Traceback" not in printed
+
+
+def test_boxes_of_others_take_the_place_of_the_search(workflow, folder_of_pictures, tmp_path):
+    (tmp_path / "boxes.json").write_text('{"d.bmp": [[1, 2, 90, 80]]}')
+    workflow.overlay["pictures"] |= {"path": str(folder_of_pictures), "max_skipped": 0.5}
+    workflow.overlay["proposals"] = {"engine": "imported", "file": str(tmp_path / "boxes.json")}
+    workflow.overlay["filter"] = {"strategy": {"low": 0.25}, "fallbacks": [{}]}
+    workflow("proposals")
+    summary = json.loads(workflow.path("proposals", "summary.json").read_text())
+    assert summary["pictures_by_strategy"] == {"no proposals": 5, "size0.25-": 1}
+    assert summary["pictures_without_proposals_after"] == [["size0.25-", 5], ["none", 5]]
+    assert not workflow.path("logs", "search_regions").exists()
+    assert "6 pictures have no entry" in workflow.path("logs", "import_regions.log").read_text()
+
+
+def test_a_file_of_boxes_that_is_absent_is_told_at_once(workflow):
+    workflow.overlay["proposals"] = {"engine": "imported", "file": "absent.json"}
+    assert "There is no absent.json, which the key proposals.file names" in workflow("proposals", succeeds=False)

@@ -1,0 +1,212 @@
+"""The proposal store at ImageNet's size, beside the SoCo authors' JSON: bytes, opening, memory and reading a row.
+
+Boxes are synthetic; columns, keys and numbers are as in a real run. The JSON is made of a part of the pictures and its
+figures are scaled up, since all of it would not fit into this machine's memory four times.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from soco.demo.photographs import PHOTOGRAPHS, pixels_of
+from soco.pictures import Entry
+from soco.proposals.exchange import export_proposals
+from soco.proposals.raw import write_found
+from soco.proposals.selective_search import selective_search
+from soco.stores.merged import ProposalStore, write_arrow
+from soco.stores.merging import merge_files, proposal_tables
+from soco.stores.parquet import write_table, write_tables
+from soco.stores.schema import PROPOSAL_SCHEMA, flat_rect_columns, picture_columns
+
+BOXES = 40
+SHARD = 1000
+PROCESSES = 4
+ROWS = 1000
+TIMED_ROWS = 10_000
+
+Reader = Callable[[int], object]
+Opener = Callable[[Path], tuple[int, Reader]]
+
+
+def picture(number: int) -> Entry:
+    """A picture with a key as ImageNet's training pictures have."""
+    synset = f"n{1440764 + number // 1280 * 7919:08d}"
+    return Entry(f"{synset}/{synset}_{number}.JPEG", "", 0, 110_000)
+
+
+def boxes(rng: np.random.Generator, count: int) -> dict[str, pa.Array]:
+    """Boxes for so many pictures, within them."""
+    sizes = rng.integers(32, (400, 300), (count * BOXES, 2))
+    corners = (rng.random((count * BOXES, 2)) * ((500, 375) - sizes)).astype(np.int16)
+    return flat_rect_columns(np.concatenate([corners, sizes], axis=1), np.full(count, BOXES))
+
+
+def write_shards(folder: Path, images: int) -> None:
+    """The fixed-up shards of so many pictures."""
+    rng = np.random.default_rng(0)
+    for first in range(0, images, SHARD):
+        numbers = range(first, min(images, first + SHARD))
+        counted = {"regions": [250] * len(numbers), "strategy": ["ratio3size0308"] * len(numbers)}
+        places = picture_columns([picture(number) for number in numbers], [(500, 375)] * len(numbers))
+        columns = {**places, **counted, **boxes(rng, len(numbers))}
+        write_table(folder / f"{first // SHARD:06d}.parquet", pa.table(columns, schema=PROPOSAL_SCHEMA))
+
+
+def raw_bytes(folder: Path) -> tuple[float, float]:
+    """Regions a picture of real photographs, 500 pixels long, and the bytes that the raw store takes for one."""
+    found = []
+    for photograph in PHOTOGRAPHS[::2]:
+        rgb = pixels_of(photograph)[:, :, ::-1]
+        scale = 500 / max(rgb.shape)
+        size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
+        found.append((*size, selective_search(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))))
+    entries = [picture(number) for number in range(len(found))]
+    write_found(entries, found, folder / "raw.parquet", folder / "skipped.parquet")
+    columns = pq.ParquetFile(folder / "raw.parquet").metadata.row_group(0)
+    size_of_columns = sum(columns.column(number).total_compressed_size for number in range(columns.num_columns))
+    return statistics.mean(len(regions) for _, _, regions in found), size_of_columns / len(found)
+
+
+def open_arrow(path: Path) -> tuple[int, Reader]:
+    """The store as training opens it; a row is boxes and place of a picture."""
+    store = ProposalStore(path)
+    return len(store), lambda number: (store.rects(number), store.entry(number))
+
+
+def open_json(path: Path) -> tuple[int, Reader]:
+    """The authors' layout, loaded whole."""
+    with path.open() as file:
+        content = json.load(file)
+    names = list(content)
+    return len(names), lambda number: np.asarray(content[names[number]])
+
+
+def memory() -> tuple[int, int]:
+    """This process's memory, in bytes: its share (PSS), and what it shares with none (USS)."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
+    held = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
+    return held["Pss"], held["Private_Clean"] + held["Private_Dirty"]
+
+
+def use(opener: Opener, path: Path, seed: int, pipe: Connection) -> None:
+    """Open a store, read rows, and tell what it took, while the other processes still hold theirs."""
+    before = memory()
+    start = time.perf_counter()
+    count, read = opener(path)
+    opened = time.perf_counter() - start
+    after_opening = memory()
+    numbers = np.random.default_rng(seed).integers(0, count, max(ROWS, TIMED_ROWS)).tolist()
+    for number in numbers[:ROWS]:
+        read(number)
+    pipe.send(None)
+    pipe.recv()
+    after = memory()
+    pipe.send(None)
+    pipe.recv()
+    seconds = []
+    for number in numbers[:TIMED_ROWS]:
+        start = time.perf_counter()
+        read(number)
+        seconds.append(time.perf_counter() - start)
+    pipe.send(
+        {
+            "open": opened,
+            "opened_uss": after_opening[1] - before[1],
+            "pss": after[0] - before[0],
+            "uss": after[1] - before[1],
+            "row": statistics.median(seconds),
+        }
+    )
+
+
+def measure(opener: Opener, path: Path) -> dict[str, float]:
+    """Open the store in fresh processes at a time; medians over them."""
+    context = multiprocessing.get_context("spawn")
+    pipes = []
+    for seed in range(PROCESSES):
+        ours, theirs = context.Pipe()
+        context.Process(target=use, args=(opener, path, seed, theirs)).start()
+        pipes.append(ours)
+    for _ in range(2):  # when all have read, they measure memory; when all have measured, they time
+        for pipe in pipes:
+            pipe.recv()
+        for pipe in pipes:
+            pipe.send(None)
+    told = [pipe.recv() for pipe in pipes]
+    return {key: statistics.median(row[key] for row in told) for key in told[0]}
+
+
+def make_stores(folder: Path, images: int) -> None:
+    """Merge so many pictures, as the merge stage does."""
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    shards = sorted((folder / "shards").iterdir())
+    merged = merge_files(shards)
+    write_tables(folder / "store.parquet", PROPOSAL_SCHEMA, proposal_tables(merged))
+    write_arrow(folder / "store.arrow", merged)
+    seconds, held = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(f"merging {len(shards)} shards: {seconds:.0f} s, {held / 1e3:.0f} MB of memory more than before")
+
+
+def make_json(folder: Path, images: int) -> None:
+    """The same layout as the authors' file, of so many pictures."""
+    shards = sorted((folder / "shards").iterdir())
+    write_arrow(folder / "part.arrow", merge_files(shards[: -(-images // SHARD)]))
+    export_proposals(folder / "part.arrow", folder / "authors.json")
+
+
+def in_a_process(task: Callable[[Path, int], None], folder: Path, images: int) -> None:
+    """Run a task in a process of its own, so that its memory is its own."""
+    process = multiprocessing.get_context("spawn").Process(target=task, args=(folder, images))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(process.exitcode)
+
+
+def main() -> None:
+    """Make the stores, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=1_280_000, help="pictures in the store")
+    parser.add_argument("--json-images", type=int, default=64_000, help="pictures in the JSON, scaled up")
+    chosen = parser.parse_args()
+    part = min(chosen.images, chosen.json_images)
+    scale = chosen.images / part
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        in_a_process(write_shards, folder / "shards", chosen.images)
+        in_a_process(make_stores, folder, chosen.images)
+        in_a_process(make_json, folder, part)
+        sizes = {file: (folder / file).stat().st_size for file in ("store.arrow", "store.parquet", "authors.json")}
+        regions, raw = raw_bytes(folder)
+        arrow, authors = measure(open_arrow, folder / "store.arrow"), measure(open_json, folder / "authors.json")
+    print(f"{chosen.images} pictures of {BOXES} boxes; JSON of {part}, its opening and memory times {scale:g}")
+    print(f"{'':<44}{'store.arrow':>13}{'JSON':>13}{'JSON / arrow':>14}")
+    row("bytes a picture", sizes["store.arrow"] / chosen.images, sizes["authors.json"] / part)
+    row("opening, s", arrow["open"], authors["open"] * scale)
+    row("memory that opening adds (USS), MB", arrow["opened_uss"] / 1e6, authors["opened_uss"] * scale / 1e6)
+    row(f"after {ROWS} rows, each of {PROCESSES}: USS, MB", arrow["uss"] / 1e6, authors["uss"] * scale / 1e6)
+    row(f"after {ROWS} rows, each of {PROCESSES}: PSS, MB", arrow["pss"] / 1e6, authors["pss"] * scale / 1e6)
+    row("a random row, microseconds", arrow["row"] * 1e6, authors["row"] * 1e6)
+    print(f"store.parquet: {sizes['store.parquet'] / chosen.images:.0f} bytes a picture (random boxes)")
+    print(f"raw Parquet: {raw:.0f} bytes a picture of {regions:.0f} regions (real photographs)")
+
+
+def row(what: str, ours: float, theirs: float) -> None:
+    """Print one line of the table."""
+    print(f"{what:<44}{ours:13.4g}{theirs:13.4g}{theirs / ours:14.4g}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+# Boxes that others made, in place of the search: read once for all shards; minutes for ImageNet.
+# Included when proposals.engine is `imported`.
+#
+# In:  {results}/shards/{shard}.parquet, and the file that proposals.file names.
+# Out: {results}/proposals/raw/{shard}.parquet        the file's boxes of every picture that could be read
+#      {results}/proposals/skipped/{shard}.parquet    pictures that could not, with the reason
+
+
+ruleorder: import_regions > search_regions
+
+
+rule import_regions:
+    """Give the pictures of all shards the boxes of a file."""
+    input:
+        shards=once_listed(rules.shard_pictures.output.shards),
+        boxes=lambda wildcards: given(config["proposals"]["file"], "proposals.file"),
+    output:
+        raw=expand(rules.search_regions.output.raw, shard=SHARDS),
+        skipped=expand(rules.search_regions.output.skipped, shard=SHARDS),
+    log:
+        f"{RESULTS}/logs/import_regions.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/import_regions.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=search_settings(),
+        max_megapixels=config["pictures"]["max_megapixels"],
+    script:
+        "../workflow_scripts/import_regions.py"

@@ -1,0 +1,156 @@
+"""Boxes of others, in Parquet or in the SoCo authors' JSON, and our proposals in theirs."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from soco.errors import UserError
+from soco.stores.files import whole_file
+from soco.stores.merged import ProposalStore
+from soco.stores.parquet import read_table
+from soco.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, rects_of
+
+Boxes = npt.NDArray[np.float64]
+
+_ROWS = 1 << 14
+_CHUNK = 1 << 20
+_LONGEST_ENTRY = 64 << 20  # characters; what is longer is no list of boxes
+
+
+def read_boxes(path: str | Path) -> Iterator[tuple[str, Boxes]]:
+    """Yield each picture's name and boxes, (N, 4) left, top, width, height, one picture at a time.
+
+    Args:
+        path: Parquet with the columns key, left, top, box_width and box_height (the last four lists; other columns
+            are passed over), or the authors' JSON: one object, from a name to a list of boxes.
+
+    Raises:
+        UserError: The file is missing or holds something else.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            is_parquet = file.read(4) == b"PAR1"
+    except OSError:
+        raise UserError(f"There is no file of boxes {path}; set proposals.file to one.") from None
+    yield from _read_parquet(Path(path)) if is_parquet else _read_json(Path(path))
+
+
+def export_proposals(store: str | Path, output: str | Path, by: Literal["name", "key"] = "name") -> int:
+    """Write a store's proposals as the authors' JSON: one object, from a name to a list of [left, top, width, height].
+
+    Args:
+        store: store.parquet or store.arrow.
+        output: Receives the JSON.
+        by: `name`: pictures go by their base names, as the authors' do; `key`: by their whole keys.
+
+    Returns:
+        The number of pictures.
+
+    Raises:
+        UserError: The store is missing or another file, or two pictures have one base name.
+    """
+    keys: dict[str, str] = {}
+    with whole_file(output) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for key, rects in _rows(Path(store)):
+            name = PurePosixPath(key).name if by == "name" else key
+            if name in keys:
+                raise UserError(f"{keys[name]!r} and {key!r} have one base name; export with `--by key`.")
+            file.write(f"{',' if keys else '{'}\n{json.dumps(name)}: {json.dumps(rects.tolist())}")
+            keys[name] = key
+        file.write("\n}\n" if keys else "{}\n")
+    return len(keys)
+
+
+def _rows(store: Path) -> Iterator[tuple[str, npt.NDArray[np.int16]]]:
+    if store.suffix == ".parquet":
+        table = read_table(store, PROPOSAL_SCHEMA, ["key", *RECT_COLUMNS])
+        for first in range(0, len(table), _ROWS):
+            part = table.slice(first, _ROWS)
+            yield from zip(part["key"].to_pylist(), rects_of(part), strict=True)
+    else:
+        mapped = ProposalStore(store)
+        yield from ((mapped.key(number), mapped.rects(number)) for number in range(len(mapped)))
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[str, Boxes]]:
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROWS, columns=["key", *RECT_COLUMNS]):
+                columns = [batch[name].cast(pa.list_(pa.float64())) for name in RECT_COLUMNS]
+                counts = [pc.fill_null(column.value_lengths(), 0).to_numpy() for column in columns]
+                if any((other != counts[0]).any() for other in counts[1:]):
+                    raise UserError(f"{path} has a row whose columns {', '.join(RECT_COLUMNS)} differ in length.")
+                flat = np.stack([column.flatten().to_numpy(zero_copy_only=False) for column in columns], axis=1)
+                parts = np.split(flat, np.cumsum(counts[0])[:-1])
+                for key, boxes in zip(batch["key"].to_pylist(), parts, strict=True):
+                    yield str(key), _checked(path, str(key), boxes)
+    except (KeyError, pa.ArrowException):
+        names = ", ".join(("key", *RECT_COLUMNS))
+        raise UserError(f"{path} has not the columns {names}, the last four lists of numbers; add them.") from None
+
+
+def _read_json(path: Path) -> Iterator[tuple[str, Boxes]]:
+    """Entry by entry: the authors' file for ImageNet has a gigabyte."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            text, place = file.read(_CHUNK).lstrip(), 1
+            _check_json(path, text.startswith("{"))
+            while True:
+                entry = _decode_entry(text, place)
+                if entry is not None:
+                    name, value, place = entry
+                    yield name, _checked(path, name, value)
+                    continue
+                more = file.read(_CHUNK)
+                if not more:
+                    break
+                _check_json(path, len(text) - place < _LONGEST_ENTRY)
+                text, place = text[place:] + more, 0
+            _check_json(path, text[place:].strip() == "}")
+    except UnicodeDecodeError:
+        _check_json(path, False)
+
+
+def _decode_entry(text: str, place: int) -> tuple[str, Any, int] | None:
+    """The name and the value that follow, and where they end; None where the text ends within them."""
+    start = _SEPARATOR.match(text, place)
+    assert start is not None
+    try:
+        name, end = _DECODE(text, start.end())
+        colon = _COLON.match(text, end)
+        if colon is None or not isinstance(name, str):
+            return None
+        value, end = _DECODE(text, colon.end())
+    except ValueError:
+        return None
+    return name, value, end
+
+
+_DECODE = json.JSONDecoder().raw_decode
+_SEPARATOR = re.compile(r"[\s,]*")
+_COLON = re.compile(r"\s*:\s*")
+
+
+def _check_json(path: Path, sound: bool) -> None:
+    if not sound:
+        raise UserError(f"{path} is no JSON object from names to lists of [left, top, width, height]; mend it.")
+
+
+def _checked(path: Path, name: str, value: Any) -> Boxes:
+    try:
+        boxes: Boxes = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        boxes = np.array(np.nan)
+    if boxes.shape == (0,):
+        return boxes.reshape(0, 4)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
+        raise UserError(f"{path} has under {name!r} no list of [left, top, width, height]; mend or remove it.")
+    return boxes

@@ -1,0 +1,48 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from soco.stores.files import whole_file, write_json
+
+LEAVE_HALF = """
+import os, signal, sys
+from soco.stores.files import whole_file
+with whole_file(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    write_json(tmp_path / "file.json", {"a": 1})
+    before = (tmp_path / "file.json").read_bytes()
+    with pytest.raises(RuntimeError), whole_file(tmp_path / "file.json") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.iterdir()] == ["file.json"]
+    assert (tmp_path / "file.json").read_bytes() == before
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
+    for name in ("file", "other"):
+        subprocess.run([sys.executable, "-c", LEAVE_HALF, tmp_path / name], check=False)
+    assert len(list(tmp_path.iterdir())) == 2
+    with whole_file(tmp_path / "file") as temporary:
+        temporary.write_text("whole")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert (tmp_path / "file").read_text() == "whole"
+    assert len(left) == 2 and left[0].startswith(".other.")
+
+
+def test_another_writer_at_work_is_left_alone(tmp_path):
+    with whole_file(tmp_path / "file") as ours:
+        ours.write_text("ours")
+        theirs = ours.with_name(ours.name.replace(f".{os.getpid()}.", f".{os.getppid()}."))
+        theirs.write_text("theirs")
+        with whole_file(tmp_path / "file.parquet") as third:
+            third.write_text("third")
+        assert ours.exists()
+    assert theirs.exists()
+    assert (tmp_path / "file").read_text() == "ours"
