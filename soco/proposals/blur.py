@@ -19,7 +19,10 @@ def blur(rgb: Bytes, sigma: float) -> Real:
     Returns:
         (H, 3 W) float64 in 0..1, channels side by side.
     """
-    return _blur(np.ascontiguousarray(rgb).reshape(len(rgb), -1), _half_kernel(sigma))
+    rows = np.ascontiguousarray(rgb).reshape(len(rgb), -1)
+    blurred = np.empty(rows.shape)
+    _blur(rows, _half_kernel(sigma), blurred)
+    return blurred
 
 
 def _half_kernel(sigma: float) -> Real:
@@ -32,20 +35,18 @@ def _half_kernel(sigma: float) -> Real:
 
 
 @compiled
-def _blur(rows: Bytes, weights: Real) -> Real:
+def _blur(rows: Bytes, weights: Real, blurred: Real) -> None:
     """Keep a ring of the rows that one output row needs, so that memory traffic is one pass."""
     height, across = rows.shape
     radius = len(weights) - 1
     ring = np.empty((2 * radius + 1, across))
     padded = np.empty(across + 2 * _CHANNELS * radius)
-    blurred = np.empty((height, across))
     for y in range(-radius, radius):
         _to_unit(rows[_reflected(y, height)], ring[y % len(ring)])
     for y in range(height):
         _to_unit(rows[_reflected(y + radius, height)], ring[(y + radius) % len(ring)])
         _down(ring, y, weights, padded[_CHANNELS * radius : _CHANNELS * radius + across])
         _along(padded, weights, blurred[y])
-    return blurred
 
 
 @compiled

@@ -1,7 +1,8 @@
 """Edges between neighbouring pixels, from the most alike to the least: what segmentation reads.
 
 An edge is one int64: its cost's leading bits above, the pixel and the direction of its neighbour below. Sorting moves
-eight bytes an edge, and the exact cost is made again from the blurred picture where it is asked for.
+eight bytes an edge, and the exact cost is made again from the blurred picture where it is asked for. Large arrays are
+NumPy's, which asks for huge pages; numba's own cost a fifth of the search in page faults.
 """
 
 import math
@@ -23,7 +24,6 @@ _PLACE = 0xFFFFFFFF
 RIGHT, DOWN, DOWN_RIGHT, DOWN_LEFT = range(4)
 
 
-@compiled
 def make_edges(blurred: Real) -> Whole:
     """Make the edges of the 8-connected grid, in scikit-image's order: by direction, then by row.
 
@@ -35,6 +35,18 @@ def make_edges(blurred: Real) -> Whole:
     """
     height, width = blurred.shape[0], blurred.shape[1] // 3
     edges = np.empty(height * (width - 1) + (height - 1) * width + 2 * (height - 1) * (width - 1), np.int64)
+    _make_edges(blurred, edges)
+    return edges
+
+
+def sort_edges(edges: Whole) -> Whole:
+    """Sort by key; the array passed in is used as scratch."""
+    return _radix_sort(edges, np.empty_like(edges))
+
+
+@compiled
+def _make_edges(blurred: Real, edges: Whole) -> None:
+    height, width = blurred.shape[0], blurred.shape[1] // 3
     costs = np.empty(width)
     made = 0
     for y in range(height):
@@ -45,7 +57,6 @@ def make_edges(blurred: Real) -> Whole:
         made = _make_row(blurred[y + 1, 3:], blurred[y], costs[: width - 1], y * width, DOWN_RIGHT, edges, made)
     for y in range(height - 1):
         made = _make_row(blurred[y + 1], blurred[y, 3:], costs[: width - 1], y * width + 1, DOWN_LEFT, edges, made)
-    return edges
 
 
 @compiled
@@ -85,13 +96,13 @@ def cost_between(colours: Real, p: int, q: int) -> float:
 
 
 @compiled
-def sort_edges(edges: Whole) -> Whole:
-    """Sort by key with a stable radix sort of three passes; the array passed in is used as scratch."""
+def _radix_sort(edges: Whole, scratch: Whole) -> Whole:
+    """A stable sort by key in three passes from one array to the other; returns the one that it ends in."""
     counts = np.zeros((_PASSES, _DIGITS), np.int64)
     for edge in edges:
         for digit in range(_PASSES):
             counts[digit, (edge >> (32 + _DIGIT_BITS * digit)) & (_DIGITS - 1)] += 1
-    source, sorted_edges = edges, np.empty_like(edges)
+    source, sorted_edges = edges, scratch
     for digit in range(_PASSES):
         places, shift = counts[digit], 32 + _DIGIT_BITS * digit
         before = 0
