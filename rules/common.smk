@@ -5,6 +5,8 @@
 
 from pathlib import Path
 
+from snakemake.exceptions import IncompleteCheckpointException
+
 try:
     checked = check_config(config).model_dump(mode="json")
 except UserError as error:
@@ -41,17 +43,23 @@ def pretrain_settings(wildcards):
     return {key: value for key, value in config["pretrain"][wildcards.run].items() if key not in HOW_IT_RUNS}
 
 
+def made_by_demo(path):
+    """Whether rule demo_data makes the path."""
+    if not config["demo"]:
+        return False
+    return any(Path(path).is_relative_to(Path(config["demo"]["path"], part)) for part in ("pictures", "shapes"))
+
+
 def given(path, key):
     """The path, if it is there or the demo makes it; else one sentence that names the configuration's key."""
-    demo = config["demo"]
-    if Path(path).exists() or (demo and Path(path).is_relative_to(demo["path"])):
+    if Path(path).exists() or made_by_demo(path):
         return path
     raise WorkflowError(f"There is no {path}, which the key {key} names; put it there, or change the key.")
 
 
 def pictures_state(wildcards):
     """Tells one state of the pictures from another; the demo's own are rule demo_data's to answer for."""
-    if config["demo"] and Path(config["pictures"]["path"]).is_relative_to(config["demo"]["path"]):
+    if made_by_demo(config["pictures"]["path"]):
         return ""
     from soco.config import PicturesConfig
     from soco.pictures import open_source
@@ -74,11 +82,26 @@ def once_listed(paths):
 
     def judged(wildcards):
         if Path(rules.shard_pictures.output.manifest).exists():
-            checkpoints.shard_pictures.get()
+            wait_for_listing()
         named = dict(wildcards.items())
         return paths.format(**named) if isinstance(paths, str) else [path.format(**named) for path in paths]
 
     return judged
+
+
+ANSWERS = {}
+
+
+def wait_for_listing():
+    """Ask the checkpoint whether the listing stands, once for each state of the DAG: it goes through all its shards."""
+    state = len(checkpoints.created_output)
+    if state not in ANSWERS:
+        try:
+            ANSWERS[state] = checkpoints.shard_pictures.get()
+        except IncompleteCheckpointException as not_yet:
+            ANSWERS[state] = not_yet
+    if isinstance(ANSWERS[state], Exception):
+        raise ANSWERS[state]
 
 
 def conversion_kinds(run):

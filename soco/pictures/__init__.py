@@ -1,6 +1,7 @@
 """Pictures: found in a source of any layout, dealt into shards, located by an annotation file, read as RGB."""
 
 from soco.pictures.annotated import annotated_picture
+from soco.pictures.contents import read_listed
 from soco.pictures.manifest import MANIFEST_SCHEMA, SHARD_SCHEMA, deal_pictures
 from soco.pictures.read import UnreadablePictureError, decode_rgb, picture_size, read_rgb
 from soco.pictures.sources import Entry, PictureSource, open_source
@@ -16,5 +17,6 @@ __all__ = [
     "decode_rgb",
     "open_source",
     "picture_size",
+    "read_listed",
     "read_rgb",
 ]

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from soco.errors import UserError
 from soco.pictures.read import UnreadablePictureError, picture_size
 from soco.pictures.sources import Entry, PictureSource
 
@@ -21,6 +22,27 @@ Result = TypeVar("Result")
 def contents(source: PictureSource, entries: Sequence[Entry], threads: int) -> Iterator[Content]:
     """Read each picture once; one that cannot be had is as one of no bytes."""
     return _in_threads(lambda entry: _content(source, entry), entries, threads)
+
+
+def content_of(sha256: bytes) -> int:
+    """The part of a hash that stores keep; see `Entry.content`."""
+    return int.from_bytes(sha256[:8], "little", signed=True)
+
+
+def read_listed(source: PictureSource, entry: Entry) -> bytes:
+    """Read a picture that was listed, and see that it is still the one.
+
+    Raises:
+        UnreadablePictureError: It cannot be had.
+        UserError: Its bytes are not those that were listed.
+    """
+    data = source.read(entry)
+    if entry.content and content_of(hashlib.sha256(data).digest()) != entry.content:
+        raise UserError(
+            f"The picture {entry.key!r} is not the one that was listed; have all listed again with "
+            "`snakemake --forcerun shard_pictures`, which repeats the work on what changed."
+        )
+    return data
 
 
 def modified(root: str | Path, names: Sequence[str], threads: int) -> Iterator[int]:

@@ -1,5 +1,6 @@
 """List the pictures of a source, with size and content hash, and deal them into shards."""
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +31,8 @@ SHARD_SCHEMA = pa.schema([*_ENTRY, *_CONTENT])
 MANIFEST_SCHEMA = pa.schema([*SHARD_SCHEMA, ("shard", pa.int32()), ("modified", pa.int64())])
 
 _UNCHANGED = ("container", "offset", "bytes", "modified")  # what shows that the picture of a key is as it was
-_SHARDS = b"soco.shards"  # in a manifest's metadata: how many shards it was dealt into, empty ones too
+# In a manifest's metadata: how many shards it was dealt into, empty ones too, and the source that it lists.
+_SHARDS, _SOURCE = b"soco.shards", b"soco.source"
 
 Rows = npt.NDArray[np.int64]
 
@@ -56,13 +58,13 @@ def deal_pictures(
     Raises:
         UserError: The source is missing, broken, or holds no picture.
     """
-    previous = _previous(manifest)
+    previous = _previous(manifest, settings)
     table = _listed(source, settings, threads)
     places = pc.index_in(table["key"], previous["key"]).fill_null(-1).to_numpy().astype(np.int64)
     table, read = _with_contents(table, previous, places, source, threads)
     loads = loads_of(table["width"].to_numpy(), table["height"].to_numpy())
     numbers = _numbers(previous, places, loads, len(shards))
-    _write(table.append_column("shard", pa.array(numbers, pa.int32())), manifest, shards)
+    _write(table.append_column("shard", pa.array(numbers, pa.int32())), settings, manifest, shards)
     totals = shard_loads(numbers, loads, len(shards))
     counts = {
         "pictures": len(table),
@@ -75,13 +77,19 @@ def deal_pictures(
     return counts
 
 
-def _previous(path: str | Path) -> pa.Table:
-    """An earlier manifest; an empty one where there is none, or a broken one, or one of another version."""
+def _source(settings: PicturesConfig) -> bytes:
+    """What tells one source from another; equal keys in two sources are two pictures."""
+    return json.dumps([settings.path, settings.layout, settings.names, settings.column]).encode()
+
+
+def _previous(path: str | Path, settings: PicturesConfig) -> pa.Table:
+    """An earlier manifest; an empty one where there is none, or a broken one, or of another version or source."""
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException):
         return MANIFEST_SCHEMA.empty_table()
-    return table if table.schema.equals(MANIFEST_SCHEMA) else MANIFEST_SCHEMA.empty_table()
+    is_ours = table.schema.equals(MANIFEST_SCHEMA) and (table.schema.metadata or {}).get(_SOURCE) == _source(settings)
+    return table if is_ours else MANIFEST_SCHEMA.empty_table()
 
 
 def _listed(source: PictureSource, settings: PicturesConfig, threads: int) -> pa.Table:
@@ -146,12 +154,12 @@ def _numbers(previous: pa.Table, places: Rows, loads: Loads, shards: int) -> npt
     return deal_again(before, loads, shards)
 
 
-def _write(table: pa.Table, manifest: str | Path, shards: Sequence[str | Path]) -> None:
+def _write(table: pa.Table, settings: PicturesConfig, manifest: str | Path, shards: Sequence[str | Path]) -> None:
     """Write every shard, then the manifest, so that a run that is cut short is not taken for a whole one."""
     numbers = table["shard"].to_numpy()
     by_shard = table.select(SHARD_SCHEMA.names).take(np.argsort(numbers, kind="stable")).combine_chunks()
     stops = np.cumsum(np.bincount(numbers, minlength=len(shards))).tolist()
     for path, start, stop in zip(shards, [0, *stops], stops, strict=False):
         write_table(path, by_shard.slice(start, stop - start))
-    metadata = {_SHARDS: str(len(shards)).encode()}
+    metadata = {_SHARDS: str(len(shards)).encode(), _SOURCE: _source(settings)}
     write_table(manifest, table.select(MANIFEST_SCHEMA.names).replace_schema_metadata(metadata))

@@ -16,7 +16,10 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 # PIL's own limit on pixels would warn and stop below ours, which is checked here before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
+MOST_BYTES = 2_000_000_000
+
 _EXIF_ORIENTATION = 0x0112
+_PNG_SIGNATURE_BYTES = 8
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -44,11 +47,22 @@ def read_file(path: str | Path) -> bytes:
         UnreadablePictureError: It is missing, or cannot be read.
     """
     try:
+        check_length(Path(path).stat().st_size)
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise UnreadablePictureError("the file is missing") from None
     except OSError as error:
         raise UnreadablePictureError(f"the file cannot be read: {error.strerror}") from None
+
+
+def check_length(length: int) -> None:
+    """Refuse what is longer than the stores can tell, and than a system reads at once.
+
+    Raises:
+        UnreadablePictureError: More than 2 GB.
+    """
+    if length > MOST_BYTES:
+        raise UnreadablePictureError("larger than 2 GB")
 
 
 def decode_rgb(data: bytes, max_pixels: int | None = None) -> npt.NDArray[np.uint8]:
@@ -89,10 +103,21 @@ def picture_size(data: bytes) -> tuple[int, int]:
         UnreadablePictureError: The header is no picture's.
     """
     with _opened(data) as picture:
-        if picture.format == "PNG" and "exif" not in picture.info and b"eXIf" in data:
-            picture.load()  # a PNG may tell its orientation after its pixels
+        if picture.format == "PNG" and "exif" not in picture.info:
+            picture.info.update(_late_exif(data))
         width, height = picture.size
         return (height, width) if _orientation(picture) >= 5 else (width, height)
+
+
+def _late_exif(data: bytes) -> dict[str, bytes]:
+    """The EXIF data that a PNG tells after its pixels, found without decoding these."""
+    place = _PNG_SIGNATURE_BYTES
+    while place + 8 <= len(data):
+        length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        if kind == b"eXIf":
+            return {"exif": b"Exif\0\0" + data[place + 8 : place + 8 + length]}
+        place += length + 12  # with the length, the kind and the checksum
+    return {}
 
 
 @contextlib.contextmanager

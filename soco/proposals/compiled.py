@@ -1,11 +1,24 @@
 """How the search's loops are compiled: once, kept on disk, and free of the interpreter's lock so that threads run."""
 
+import hashlib
+import os
+from pathlib import Path
+
+import numba
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+# Numba keeps compiled code by the file that a function stands in, and would keep it when another file changes whose
+# functions and constants went into it. So each state of this folder has a cache of its own.
+_FOLDER = Path(__file__).parent
+_STATE = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(_FOLDER.glob("*.py")))).hexdigest()[:12]
+_KEPT = Path(os.environ.get("NUMBA_CACHE_DIR") or _FOLDER / "__pycache__")
+if not os.access(_FOLDER, os.W_OK):
+    _KEPT = Path(os.environ.get("NUMBA_CACHE_DIR") or Path.home() / ".cache" / "soco")
+numba.config.CACHE_DIR = str(_KEPT / f"compiled-{_STATE}")
 
 # No fast-math and no contraction: sums are made in the order that is written, as the authors' libraries make them.
-compiled = njit(cache=True, nogil=True, error_model="numpy")
+compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]

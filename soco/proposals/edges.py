@@ -20,6 +20,7 @@ _DIGIT_BITS = 11
 _DIGITS = 1 << _DIGIT_BITS
 _PASSES = 3
 _PLACE = 0xFFFFFFFF
+MOST_PIXELS = 1 << 30  # a place and a direction share 32 bits
 
 RIGHT, DOWN, DOWN_RIGHT, DOWN_LEFT = range(4)
 
@@ -28,7 +29,7 @@ def make_edges(blurred: Real) -> Whole:
     """Make the edges of the 8-connected grid, in scikit-image's order: by direction, then by row.
 
     Args:
-        blurred: (H, 3 W) float64 in 0..1; at most 2**30 pixels.
+        blurred: (H, 3 W) float64 in 0..1; at most `MOST_PIXELS`.
 
     Returns:
         (E,) int64.
@@ -123,20 +124,18 @@ def order_ties(edges: Whole, colours: Real, width: int) -> None:
     while start < len(edges):
         stop = start + 1
         while stop < len(edges) and edges[stop] >> 32 == edges[start] >> 32:
-            _insert(edges, start, stop, colours, width)
             stop += 1
+        if stop - start > 1:
+            _sort_by_cost(edges[start:stop], colours, width)
         start = stop
 
 
 @compiled
-def _insert(edges: Whole, start: int, place: int, colours: Real, width: int) -> None:
-    edge = edges[place]
-    p, q = ends(edge, width)
-    cost = cost_between(colours, p, q)
-    while place > start:
-        p, q = ends(edges[place - 1], width)
-        if cost_between(colours, p, q) <= cost:
-            break
-        edges[place] = edges[place - 1]
-        place -= 1
-    edges[place] = edge
+def _sort_by_cost(tied: Whole, colours: Real, width: int) -> None:
+    costs, rises = np.empty(len(tied)), True
+    for place in range(len(tied)):
+        p, q = ends(tied[place], width)
+        costs[place] = cost_between(colours, p, q)
+        rises &= place == 0 or costs[place - 1] <= costs[place]
+    if not rises:
+        tied[:] = tied[np.argsort(costs, kind="mergesort")]

@@ -100,7 +100,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Boxes]]:
 def _read_json(path: Path) -> Iterator[tuple[str, Boxes]]:
     """Entry by entry: the authors' file for ImageNet has a gigabyte."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             text, place = file.read(_CHUNK).lstrip(), 1
             _check_json(path, text.startswith("{"))
             while True:
@@ -129,7 +129,7 @@ def _decode_entry(text: str, place: int) -> tuple[str, Any, int] | None:
         if colon is None or not isinstance(name, str):
             return None
         value, end = _DECODE(text, colon.end())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return name, value, end
 
@@ -147,10 +147,12 @@ def _check_json(path: Path, sound: bool) -> None:
 def _checked(path: Path, name: str, value: Any) -> Boxes:
     try:
         boxes: Boxes = np.asarray(value, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         boxes = np.array(np.nan)
     if boxes.shape == (0,):
         return boxes.reshape(0, 4)
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
-        raise UserError(f"{path} has under {name!r} no list of [left, top, width, height]; mend or remove it.")
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all() or (boxes[:, 2:] < 0).any():
+        raise UserError(
+            f"{path} has under {name!r} no list of [left, top, width, height] with no side below 0; mend or remove it."
+        )
     return boxes

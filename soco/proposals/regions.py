@@ -56,23 +56,20 @@ def neighbours(bounds: Whole) -> Whole:
     Returns:
         (P, 2) in order of a, then b.
     """
-    found = 0
+    min_x, min_y, max_x, max_y = bounds[:, 0].copy(), bounds[:, 1].copy(), bounds[:, 2].copy(), bounds[:, 3].copy()
+    pairs, found = np.empty((64, 2), np.int64), 0
     for a in range(len(bounds)):
+        left, top, right, bottom = bounds[a]
         for b in range(a + 1, len(bounds)):
-            found += _corner_inside(bounds[a], bounds[b])
-    pairs, found = np.empty((found, 2), np.int64), 0
-    for a in range(len(bounds)):
-        for b in range(a + 1, len(bounds)):
-            if _corner_inside(bounds[a], bounds[b]):
+            # Without branches on single corners, which nothing could foresee.
+            across = ((left < min_x[b]) & (min_x[b] < right)) | ((left < max_x[b]) & (max_x[b] < right))
+            down = ((top < min_y[b]) & (min_y[b] < bottom)) | ((top < max_y[b]) & (max_y[b] < bottom))
+            if across & down:
+                if found == len(pairs):
+                    pairs = np.concatenate((pairs, np.empty_like(pairs)))
                 pairs[found] = a, b
                 found += 1
-    return pairs
-
-
-@compiled
-def _corner_inside(a: Whole, b: Whole) -> bool:
-    across = a[0] < b[0] < a[2] or a[0] < b[2] < a[2]
-    return across and (a[1] < b[1] < a[3] or a[1] < b[3] < a[3])
+    return pairs[:found]
 
 
 @functools.cache

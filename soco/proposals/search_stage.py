@@ -1,5 +1,6 @@
 """The search stage: every picture of a shard to its raw regions, over the job's cores."""
 
+import contextlib
 from functools import partial
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from soco.config import PicturesConfig, ProposalsConfig
-from soco.pictures import SHARD_SCHEMA, Entry, PictureSource, UnreadablePictureError, decode_rgb
+from soco.pictures import SHARD_SCHEMA, Entry, PictureSource, UnreadablePictureError, decode_rgb, read_listed
 from soco.progress import progress
+from soco.proposals.budget import PixelBudget
 from soco.proposals.opencv_search import opencv_selective_search
 from soco.proposals.raw import Found, write_found
 from soco.proposals.selective_search import selective_search
@@ -41,21 +43,42 @@ def search_shard(
         skipped: Receives one row a picture that could not, `SKIPPED_SCHEMA`.
     """
     entries = entries_of(read_table(shard, SHARD_SCHEMA))
-    search = joblib.delayed(partial(search_picture, source=source, settings=settings, max_pixels=pictures.max_pixels))
+    budget = PixelBudget(pictures.max_pixels) if _BACKENDS[settings.engine] == "threading" else None
+    search = joblib.delayed(
+        partial(search_picture, source=source, settings=settings, max_pixels=pictures.max_pixels, budget=budget)
+    )
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", backend=_BACKENDS[settings.engine])
     results = list(progress(parallel(search(entry) for entry in entries), len(entries), "selective search"))
     write_found(entries, results, raw, skipped)
 
 
-def search_picture(entry: Entry, source: PictureSource, settings: ProposalsConfig, max_pixels: int | None) -> Found:
-    """Search one picture with the chosen engine; an unreadable one gives its reason instead."""
+def search_picture(
+    entry: Entry,
+    source: PictureSource,
+    settings: ProposalsConfig,
+    max_pixels: int | None,
+    budget: PixelBudget | None = None,
+) -> Found:
+    """Search one picture with the chosen engine; an unreadable one gives its reason instead.
+
+    Args:
+        entry: The picture.
+        source: Where it lies.
+        settings: Engine and its parameters.
+        max_pixels: Largest picture that is decoded; None: any.
+        budget: Shared by threads that search at once; None for a search alone.
+
+    Raises:
+        UserError: The picture is not the one that was listed.
+    """
     try:
-        rgb = decode_rgb(source.read(entry), max_pixels)
+        rgb = decode_rgb(read_listed(source, entry), max_pixels)
     except UnreadablePictureError as error:
         return str(error)
     if max(rgb.shape) > LONGEST_SIDE:
         return f"longer than {LONGEST_SIDE} pixels"
-    return rgb.shape[1], rgb.shape[0], _search(rgb, settings)
+    with budget.holding(rgb.shape[0] * rgb.shape[1]) if budget else contextlib.nullcontext():
+        return rgb.shape[1], rgb.shape[0], _search(rgb, settings)
 
 
 def _search(rgb: npt.NDArray[np.uint8], settings: ProposalsConfig) -> npt.NDArray[np.int32]:

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from soco.proposals.edges import MOST_PIXELS
 from soco.proposals.grouping import group
 from soco.proposals.regions import describe_segments
 from soco.proposals.segmentation import segment
@@ -13,8 +14,8 @@ def selective_search(
 ) -> npt.NDArray[np.int32]:
     """Find regions that may hold an object, at all scales (SoCo section 3.1; Uijlings et al., IJCV 2013).
 
-    Releases the interpreter's lock, so that threads search several pictures at once. Takes about 100 bytes of memory
-    a pixel.
+    Releases the interpreter's lock, so that threads search several pictures at once. Takes 90 bytes of memory a
+    pixel.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -27,10 +28,12 @@ def selective_search(
         width and height are max - min of inclusive coordinates, size counts pixels, and duplicates are kept.
 
     Raises:
-        ValueError: `rgb` is no (H, W, 3) uint8 array with a pixel in it.
+        ValueError: `rgb` is no (H, W, 3) uint8 array with a pixel in it, or has more than 2**30.
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
         raise ValueError(f"expected an (H, W, 3) uint8 picture, got {rgb.shape} {rgb.dtype}")
+    if rgb.shape[0] * rgb.shape[1] > MOST_PIXELS:
+        raise ValueError(f"expected at most {MOST_PIXELS} pixels, got {rgb.shape[1]} x {rgb.shape[0]}")
     rgb = np.ascontiguousarray(rgb)
     labels, count = segment(rgb, scale, sigma, min_size)
     regions = group(describe_segments(rgb, labels, count), pixels=labels.size)

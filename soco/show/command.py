@@ -14,7 +14,12 @@ def add_show(show: argparse.ArgumentParser) -> None:
     shown = show.add_subparsers(dest="shown", required=True)
     proposals = shown.add_parser("proposals", help="search one picture, and draw its regions beside its proposals")
     proposals.add_argument("picture", type=Path, metavar="PICTURE", help="a picture file")
-    proposals.add_argument("--config", nargs="+", default=[], help="YAML files; without any, the paper's settings")
+    proposals.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        help="a YAML file; given again, an overlay on it; without any, the paper's settings",
+    )
     proposals.add_argument("--engine", choices=typing.get_args(Engine), help="another engine than the configuration's")
     proposals.add_argument(
         "--out", type=Path, help="the PNG to write; otherwise PICTURE's name and _proposals.png, here"

@@ -20,6 +20,7 @@ STORE_SCHEMA = pa.schema(
         ("container", pa.dictionary(pa.int32(), pa.string())),
         ("offset", pa.int64()),
         ("bytes", pa.int32()),
+        ("content", pa.int64()),
         ("width", pa.uint16()),
         ("height", pa.uint16()),
         ("regions", pa.int32()),
@@ -57,8 +58,10 @@ class ProposalStore:
         self.path = Path(path)
         try:
             file = pa.ipc.open_file(pa.memory_map(str(path)))
-        except (OSError, pa.ArrowInvalid):
+        except FileNotFoundError:
             raise UserError(f"There is no proposal store {path}; make it with `snakemake proposals`.") from None
+        except (OSError, pa.ArrowInvalid):
+            raise UserError(f"{path} is no proposal store; make one with `snakemake proposals`.") from None
         if not file.schema.equals(STORE_SCHEMA, check_metadata=True):
             raise UserError(f"{path} is no proposal store of this version; make it again with `snakemake proposals`.")
         batch = file.get_batch(0)
@@ -66,6 +69,7 @@ class ProposalStore:
         self._containers = batch["container"].dictionary.to_pylist()
         self._container = _view(batch["container"].indices)
         self._offset, self._bytes = _view(batch["offset"]), _view(batch["bytes"])
+        self._content = _view(batch["content"])
         self._width, self._height = _view(batch["width"]), _view(batch["height"])
         self._first = _view(batch["rects"].offsets)
         self._rects = _view(batch["rects"].values.values).reshape(-1, 4)
@@ -83,7 +87,8 @@ class ProposalStore:
     def entry(self, number: int) -> Entry:
         """Where picture `number` lies in its source."""
         container = self._containers[self._container[number]]
-        return Entry(self.key(number), container, int(self._offset[number]), int(self._bytes[number]))
+        numbers = (self._offset[number], self._bytes[number], self._content[number])
+        return Entry(self.key(number), container, *map(int, numbers))
 
     def size(self, number: int) -> tuple[int, int]:
         """Width and height of picture `number`, in pixels."""

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from soco.pictures.contents import content_of
 from soco.pictures.sources import Entry
 
 # A rect is left, top, width, height, in pixels of the picture; int16 holds pictures up to 32767 pixels a side.
@@ -19,9 +20,11 @@ _PICTURE = [
     pa.field("container", pa.string()),
     pa.field("offset", pa.int64()),
     pa.field("bytes", pa.int64()),
+    pa.field("content", pa.int64()),
     pa.field("width", pa.int32()),
     pa.field("height", pa.int32()),
 ]
+_PLACE = ("key", "container", "offset", "bytes")
 _RECTS = [pa.field(name, pa.list_(pa.int16())) for name in RECT_COLUMNS]
 PICTURE_COLUMNS = tuple(field.name for field in _PICTURE)
 
@@ -35,13 +38,15 @@ SKIPPED_SCHEMA = pa.schema([("key", pa.string()), ("reason", pa.string())])
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
-    """The place in its source of the picture that a row of a shard or store is about."""
-    return Entry(row["key"], row["container"], row["offset"], row["bytes"])
+    """The picture in its source that a row of a shard or store is about; a shard has its whole hash."""
+    content = row["content"] if "content" in row else content_of(row["sha256"])
+    return Entry(row["key"], row["container"], row["offset"], row["bytes"], content)
 
 
 def entries_of(table: pa.Table) -> list[Entry]:
     """`entry_of` for each row of a shard or store."""
-    return [entry_of(row) for row in table.select(["key", "container", "offset", "bytes"]).to_pylist()]
+    hashed = "content" if "content" in table.schema.names else "sha256"
+    return [entry_of(row) for row in table.select([*_PLACE, hashed]).to_pylist()]
 
 
 def picture_columns(entries: Sequence[Entry], sizes: Sequence[tuple[int, int]]) -> dict[str, list[Any]]:
@@ -51,7 +56,7 @@ def picture_columns(entries: Sequence[Entry], sizes: Sequence[tuple[int, int]]) 
         entries: One a row.
         sizes: Width and height of each, in pixels.
     """
-    places = {name: [getattr(entry, name) for entry in entries] for name in ("key", "container", "offset", "bytes")}
+    places = {name: [getattr(entry, name) for entry in entries] for name in (*_PLACE, "content")}
     return {**places, "width": [width for width, _ in sizes], "height": [height for _, height in sizes]}
 
 

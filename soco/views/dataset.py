@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import InterpolationMode, functional
 from soco.boxes import Boxes, rects_to_boxes
 from soco.config import PretrainConfig
 from soco.errors import UserError
-from soco.pictures import PictureSource, UnreadablePictureError, decode_rgb
+from soco.pictures import PictureSource, UnreadablePictureError, decode_rgb, read_listed
 from soco.stores.merged import ProposalStore
 from soco.views.appearance import cut_out, normalise, recolour
 from soco.views.batch import Batch, Pair
@@ -45,7 +45,7 @@ class ViewDataset(Dataset[Batch]):
             place: The epoch and the picture's number in the store.
 
         Raises:
-            UserError: The picture can no longer be read.
+            UserError: The picture can no longer be read, or is not the one that was listed.
         """
         epoch, number = place
         rng = np.random.default_rng((self.seed, epoch, number))
@@ -61,7 +61,7 @@ class ViewDataset(Dataset[Batch]):
         entry = self.store.entry(number)
         try:
             # The search took it, however large it is.
-            return torch.from_numpy(decode_rgb(self.source.read(entry), max_pixels=None)).permute(2, 0, 1)
+            return torch.from_numpy(decode_rgb(read_listed(self.source, entry), max_pixels=None)).permute(2, 0, 1)
         except UnreadablePictureError as error:
             raise UserError(
                 f"The picture {entry.key!r} can no longer be read ({error}); restore it, or run the proposals again "

@@ -4,8 +4,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from soco.pictures import MANIFEST_SCHEMA, SHARD_SCHEMA, Entry, deal_pictures, open_source, picture_size
+from soco.errors import UserError
+from soco.pictures import MANIFEST_SCHEMA, SHARD_SCHEMA, Entry, deal_pictures, open_source, picture_size, read_listed
 from soco.pictures.shards import deal, deal_again, shard_loads
+from soco.stores.schema import entries_of
 
 
 class Counting:
@@ -178,3 +180,30 @@ def test_a_fresh_dealing_is_never_dealt_afresh():
         loads = rng.pareto(0.5, rng.integers(1, 60)) + 0.1
         before = deal(loads, 7)
         assert np.array_equal(deal_again(before, loads, 7), before)
+
+
+def test_a_manifest_of_another_source_is_passed_over(many, photographs, pack, tmp_path):
+    """Even where keys, lengths and times are equal, as after unpacking with fixed times."""
+    other = photographs["a/one.jpg"][::-1]
+    settings = pack.folder(tmp_path / "other", {f"{n // 10}/{n:02d}.jpg": other for n in range(40)})
+    for path in (tmp_path / "other").rglob("*.jpg"):
+        here = (tmp_path / "tree" / path.relative_to(tmp_path / "other")).stat()
+        os.utime(path, ns=(here.st_mtime_ns, here.st_mtime_ns))
+    many.settings = settings
+    read, changed = many()
+    assert len(read) == 40
+    assert changed == [0, 1, 2, 3]
+
+
+def test_a_picture_that_was_replaced_after_its_listing_is_not_taken_for_it(tmp_path, photographs, pack):
+    settings = pack.tar(tmp_path / "all.tar", {"a.jpg": photographs["a/one.jpg"], "b.jpg": photographs["b/one.jpg"]})
+    shard = tmp_path / "0000.parquet"
+    deal_pictures(open_source(settings), settings, tmp_path / "manifest.parquet", [shard], 1)
+    listed = entries_of(pq.read_table(shard))
+    assert [read_listed(open_source(settings), entry) for entry in listed] == [
+        photographs["a/one.jpg"],
+        photographs["b/one.jpg"],
+    ]
+    pack.tar(tmp_path / "all.tar", {"a.jpg": photographs["b/one.jpg"], "b.jpg": photographs["a/one.jpg"]})
+    with pytest.raises(UserError, match=r"'a\.jpg' is not the one that was listed"):
+        read_listed(open_source(settings), listed[0])

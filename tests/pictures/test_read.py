@@ -80,6 +80,14 @@ def test_an_orientation_behind_the_pixels_of_a_png_counts(rgb):
     assert picture_size(moved) == (200, 150)
 
 
+def test_an_orientation_behind_many_pixels_is_found_without_decoding_them():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    end = chunk(b"IEND", b"")
+    data = huge_png(20_000, 100).removesuffix(end) + chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")) + end
+    assert picture_size(data) == (100, 20_000)  # decoding would fail: the pixels are missing
+
+
 def test_a_broken_orientation_is_passed_over(rgb):
     exif = Image.Exif()
     exif[0x0112] = 6

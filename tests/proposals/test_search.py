@@ -1,12 +1,20 @@
+import os
+import shutil
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import soco
 from soco.config import PicturesConfig, ProposalsConfig
 from soco.pictures import open_source
 from soco.proposals import selective_search
+from soco.proposals.budget import PixelBudget
 from soco.proposals.grouping import group
 from soco.proposals.opencv_search import opencv_selective_search
 from soco.proposals.regions import BINS, Regions, neighbours
@@ -84,3 +92,40 @@ def test_opencv_finds_boxes_within_the_picture(photograph, mode):
     assert (regions[:, :2] >= 0).all()
     assert (regions[:, 0] + regions[:, 2]).max() == rgb.shape[1] - 1
     assert np.array_equal(regions, opencv_selective_search(rgb, mode))
+
+
+def test_large_pictures_are_searched_one_at_a_time_and_small_ones_together():
+    budget, inside, most = PixelBudget(100), [], []
+
+    def hold(pixels):
+        with budget.holding(pixels):
+            inside.append(pixels)
+            most.append(list(inside))
+            time.sleep(0.02)
+            inside.remove(pixels)
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(hold, [30, 30, 30, 500, 30, 80, 30]))
+    assert all(sum(held) <= 100 or held == [500] for held in most)
+    assert [500] in most and max(map(len, most)) > 1
+
+
+def test_compiled_code_is_kept_apart_for_each_state_of_the_search(tmp_path):
+    """A change in one file must not leave code in use that another file's functions were compiled into."""
+    copied = tmp_path / "soco"
+    shutil.copytree(Path(soco.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    tell = "import numba, soco.proposals.compiled; print(soco.proposals.__file__, numba.config.CACHE_DIR)"
+
+    def told():
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        run = subprocess.run(
+            [sys.executable, "-c", tell], capture_output=True, text=True, env=environment, cwd=tmp_path, check=True
+        )
+        return run.stdout.split()
+
+    first = told()
+    assert first[0].startswith(str(copied))
+    assert told() == first
+    with (copied / "proposals" / "heap.py").open("a") as heap:
+        heap.write("# changed\n")
+    assert told()[1] != first[1]

@@ -17,7 +17,9 @@ from soco.proposals.segmentation import segment
 from soco.proposals.texture import texture_patterns
 
 
-@pytest.fixture(params=["photograph", "turned", "noise", "flat halves", "stripes", "one row", "one column", "2 x 3"])
+@pytest.fixture(
+    params=["photograph", "turned", "noise", "flat halves", "ramp", "stripes", "one row", "one column", "2 x 3"]
+)
 def picture(request, photograph):
     """Pictures that take the loops to their borders, and ties to their tests."""
     rng = np.random.default_rng(1)
@@ -26,6 +28,7 @@ def picture(request, photograph):
         "turned": lambda: np.ascontiguousarray(photograph("coffee_half").transpose(1, 0, 2)[:, 40:101]),
         "noise": lambda: rng.integers(0, 256, (61, 83, 3), np.uint8),
         "flat halves": lambda: np.repeat(np.repeat(rng.integers(0, 256, (1, 2, 3), np.uint8), 40, 0), 30, 1),
+        "ramp": lambda: np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2).repeat(256, 0),
         "stripes": lambda: np.repeat(np.tile(np.array([[[9] * 3], [[200] * 3]], np.uint8), (20, 1, 1)), 50, 1),
         "one row": lambda: rng.integers(0, 256, (1, 40, 3), np.uint8),
         "one column": lambda: rng.integers(0, 256, (40, 1, 3), np.uint8),

@@ -82,7 +82,8 @@ def test_a_search_killed_at_any_moment_leaves_whole_files_and_ends_alike(write_s
     # Both kills at a rename left the part that was being written; the second came after the raw regions were whole.
     assert moments["rename 1"] == [[], 1]
     assert moments["rename 2"] == [["raw.parquet"], 1]
-    assert len(moments) > 6
+    # Of the kills by time, one at least struck before anything was written.
+    assert [[], 0] in [moments[moment] for moment in moments if moment.endswith("%")]
 
 
 def test_a_shard_without_pictures_goes_through_every_stage(write_shard, search, tmp_path):

@@ -61,7 +61,12 @@ def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Pat
         strategy = "" if count == 0 else "ratio3" if number % 11 == 0 else "ratio3size0308"
         rows.append((key, 256, 192, int(count * 3.5) + 2, strategy))
     names = ("key", "width", "height", "regions", "strategy")
-    places = {"container": [""] * len(rows), "offset": [0] * len(rows), "bytes": [1] * len(rows)}
+    places = {
+        "container": [""] * len(rows),
+        "offset": [0] * len(rows),
+        "bytes": [1] * len(rows),
+        "content": [0] * len(rows),
+    }
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) | places | rect_columns(rects)
     fixed = pa.table(columns, schema=PROPOSAL_SCHEMA)
     left_out = pa.table([pa.array(column) for column in zip(*SKIPPED, strict=True)], schema=SKIPPED_SCHEMA)

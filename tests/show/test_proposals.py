@@ -37,8 +37,8 @@ def test_the_drawing_lies_in_the_current_folder_and_the_counts_are_told(
 def test_engine_and_configuration_can_be_chosen(coffee, photograph, repository, tmp_path, capsys):
     overlay = tmp_path / "mine.yaml"
     overlay.write_text("filter: {strategy: size1010, fallbacks: [ratio2]}\nproposals: {engine: opencv}\n")
-    call = ["show", "proposals", coffee, "--out", str(tmp_path / "a" / "b.png"), "--config"]
-    call += [str(repository / "config.yaml"), str(overlay)]
+    call = ["show", "proposals", coffee, "--out", str(tmp_path / "a" / "b.png")]
+    call += ["--config", str(repository / "config.yaml"), "--config", str(overlay)]
     assert main(call) == 0
     fast = len(opencv_selective_search(photograph("coffee_half"), "fast"))
     told = capsys.readouterr().out
@@ -75,8 +75,8 @@ def test_a_long_title_is_broken_in_a_narrow_drawing():
 def test_a_filter_that_keeps_nothing_is_told(coffee, repository, tmp_path, capsys):
     overlay = tmp_path / "mine.yaml"
     overlay.write_text("filter: {min_side: 5000}\n")
-    call = ["show", "proposals", coffee, "--out", str(tmp_path / "none.png"), "--config"]
-    assert main([*call, str(repository / "config.yaml"), str(overlay)]) == 0
+    call = ["show", "proposals", coffee, "--out", str(tmp_path / "none.png")]
+    assert main([*call, "--config", str(repository / "config.yaml"), "--config", str(overlay)]) == 0
     assert "0 proposals (no strategy keeps any: training takes the whole picture)" in capsys.readouterr().out
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from soco.pictures.read import UnreadablePictureError
+from soco.pictures.read import UnreadablePictureError, check_length
 
 _OPEN_FILES = 64
 
@@ -28,9 +28,10 @@ class Containers:
         """Exactly `length` bytes from `offset` on.
 
         Raises:
-            UnreadablePictureError: The file is missing, cannot be read, or ends before.
+            UnreadablePictureError: The file is missing, cannot be read, or ends before; or the length is above 2 GB.
         """
         path = self.path / container
+        check_length(length)
         try:
             data = os.pread(self._opened(path).descriptor, length, offset)
         except OSError as error:

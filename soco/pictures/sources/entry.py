@@ -1,7 +1,7 @@
 """What a source of pictures is: a list of entries, and the bytes of each, read in place."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -16,12 +16,14 @@ class Entry:
             or the source is one file.
         offset: Where it begins in its container: a byte for zip and tar, a row for Parquet, 0 for a file of its own.
         bytes: Its length, in bytes as stored; for Parquet an equal share of its row group's, which alone is told there.
+        content: The first eight bytes of its SHA-256, as a signed number; 0 before it was listed.
     """
 
     key: str
     container: str
     offset: int
     bytes: int
+    content: int = field(default=0, compare=False)
 
 
 class PictureSource(Protocol):

@@ -14,5 +14,7 @@ def is_hidden(name: str) -> bool:
 
 
 def plain(name: str) -> str:
-    """An archive member's name without a leading `./` or `/`, which some archivers write."""
-    return name.lstrip("/").removeprefix("./").lstrip("/")
+    """An archive member's name without the leading `./` or `/` that some archivers write."""
+    while name.startswith(("/", "./")):
+        name = name.removeprefix(".").lstrip("/")
+    return name

@@ -3,7 +3,7 @@
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from soco.config import PicturesConfig
@@ -93,8 +93,11 @@ def _pictures(members: list[zipfile.ZipInfo]) -> Iterator[zipfile.ZipInfo]:
 
 
 def _named(path: Path, members: list[zipfile.ZipInfo], names: Path) -> list[zipfile.ZipInfo]:
-    by_name = {plain(member.filename): member for member in members}
-    wanted = _read_names(names)
+    by_name: dict[str, zipfile.ZipInfo] = {}
+    for member in members:
+        if by_name.setdefault(plain(member.filename), member) is not member:
+            raise UserError(f"{path} holds {plain(member.filename)!r} twice; pack it again with each name once.")
+    wanted = _read_names(names, by_name)
     absent = [name for name in wanted if name not in by_name]
     if absent:
         raise UserError(
@@ -104,11 +107,14 @@ def _named(path: Path, members: list[zipfile.ZipInfo], names: Path) -> list[zipf
     return [by_name[name] for name in wanted]
 
 
-def _read_names(path: Path) -> list[str]:
-    """The names of a map: a name ends at the last tab of its line, or at the last space where there is no tab."""
+def _read_names(path: Path, members: Collection[str]) -> list[str]:
+    """The names of a map: a whole line that is a member, else what is before its last tab, or its last space."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"The map {path} cannot be read ({error}); set pictures.names to a text file.") from None
     lines = [line.rstrip("\r") for line in lines if line.strip()]
-    return [plain(line.rpartition("\t" if "\t" in line else " ")[0] or line) for line in lines]
+    return [
+        plain(line) if plain(line) in members else plain(line.rpartition("\t" if "\t" in line else " ")[0] or line)
+        for line in lines
+    ]
