@@ -41,7 +41,8 @@ def join_pixels(edges: Whole, colours: Real, width: int, scale: float, min_size:
         The labels and their number, as `segment` does.
     """
     pixels = len(colours) // 3
-    parent, size = np.arange(pixels).astype(np.int32), np.ones(pixels, np.int32)
+    # A pixel's parent within its segment, or, for the segment's root, its size below zero.
+    parent = np.full(pixels, -1, np.int32)
     # Largest cost within a segment plus scale / size, in single precision as scikit-image has it.
     threshold = np.full(pixels, np.float32(scale))
     left = 0
@@ -52,34 +53,36 @@ def join_pixels(edges: Whole, colours: Real, width: int, scale: float, min_size:
             continue
         cost = cost_between(colours, p, q)
         if cost < min(threshold[a], threshold[b]):
-            a = _join(parent, size, a, b)
-            threshold[a] = np.float32(cost + scale / size[a])
+            a = _join(parent, a, b)
+            threshold[a] = np.float32(cost + scale / -parent[a])
         else:
             edges[left] = edge
             left += 1
     for edge in edges[:left]:
         p, q = ends(edge, width)
         a, b = _root(parent, p), _root(parent, q)
-        if a != b and (size[a] < min_size or size[b] < min_size):
-            _join(parent, size, a, b)
+        if a != b and (-parent[a] < min_size or -parent[b] < min_size):
+            _join(parent, a, b)
     return _number(parent)
 
 
 @compiled
 def _root(parent: Labels, pixel: int) -> int:
-    while parent[pixel] != pixel:
-        parent[pixel] = parent[parent[pixel]]
-        pixel = parent[pixel]
+    while parent[pixel] >= 0:
+        above = parent[pixel]
+        if parent[above] >= 0:
+            parent[pixel] = parent[above]
+        pixel = above
     return pixel
 
 
 @compiled
-def _join(parent: Labels, size: Labels, a: int, b: int) -> int:
+def _join(parent: Labels, a: int, b: int) -> int:
     """Make the earlier root the root of both, so that a segment's root is its first pixel."""
     if a > b:
         a, b = b, a
+    parent[a] += parent[b]
     parent[b] = a
-    size[a] += size[b]
     return a
 
 
@@ -87,7 +90,7 @@ def _join(parent: Labels, size: Labels, a: int, b: int) -> int:
 def _number(parent: Labels) -> tuple[Labels, int]:
     labels, count = np.empty_like(parent), 0
     for pixel in range(len(parent)):
-        if parent[pixel] == pixel:
+        if parent[pixel] < 0:
             labels[pixel] = count
             count += 1
         else:
