@@ -76,12 +76,13 @@ def once_listed(paths):
     """An input function: a path or several, to be judged after the pictures were listed again.
 
     A new listing leaves most shards as they were. shard_pictures is a checkpoint, and every later rule takes its input
-    through here, so that Snakemake judges anew what there is to do and repeats nothing for those. On the first run,
-    when there is nothing to judge, it sees all jobs at once.
+    through here, so that Snakemake judges anew what there is to do and repeats nothing for those. On the first run, and
+    where a shard is missing, there is nothing to judge, and it sees all jobs at once.
     """
+    listed = all(Path(output).exists() for output in rules.shard_pictures.output)
 
     def judged(wildcards):
-        if Path(rules.shard_pictures.output.manifest).exists():
+        if listed:
             wait_for_listing()
         named = dict(wildcards.items())
         return paths.format(**named) if isinstance(paths, str) else [path.format(**named) for path in paths]

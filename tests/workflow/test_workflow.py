@@ -121,6 +121,24 @@ def test_a_new_filter_searches_nothing_again_and_trains_anew(copied):
     assert differing(weights(copied), trained)
 
 
+def test_another_number_of_shards_gives_the_same_store(copied):
+    store = copied.path("proposals", "store.arrow").read_bytes()
+    copied.overlay["pictures"]["shards"] = 3
+    copied("proposals")
+    assert {"shard_pictures", "search_regions", "merge_proposals"} <= copied.ran
+    assert copied.path("proposals", "store.arrow").read_bytes() == store
+    assert copied.would_run("proposals") - {"proposals"} == set()
+
+
+def test_a_shard_that_was_lost_is_made_again(copied):
+    store = copied.path("proposals", "store.arrow").read_bytes()
+    for name in ("shards/0001.parquet", "proposals/raw/0001.parquet", "proposals/store.arrow"):
+        copied.path(name).unlink()
+    copied("proposals")
+    assert copied.path("proposals", "store.arrow").read_bytes() == store
+    assert copied.would_run("proposals") - {"proposals"} == set()
+
+
 def test_more_epochs_train_anew(copied):
     trained = weights(copied)
     copied.overlay["pretrain"]["soco"]["epochs"] = 3
