@@ -1,4 +1,4 @@
-# Proposals: from pictures to boxes that may hold an object. The search takes a twentieth of a second of a core for a
+# Proposals: from pictures to boxes that may hold an object. The search takes about 0.03 s of a core for a
 # photograph of 500 x 375, the other rules seconds; raw regions are kept, so that another filter repeats no search.
 #
 # With `proposals.engine: imported`, rules/import.smk takes the place of the search.

@@ -1,0 +1,85 @@
+# What the stages after pretraining share: which files are converted, which detectors are trained and on what.
+#
+# In:  the checked configuration, and what rules/common.smk defines.
+# Out: the functions that conversion, fine-tuning, evaluation, recall and report take their input and params from.
+
+
+def conversion_kinds(run):
+    """The kinds of file that a pretraining run can be converted to, the richest first."""
+    return ["fpn_head", "c4"] if config["pretrain"][run]["architecture"] == "fpn" else ["c4"]
+
+
+def dataset_of(wildcards):
+    """The detection set that the task names."""
+    return config["datasets"][config["finetune"][wildcards.task]["dataset"]]
+
+
+def split_of(half, part):
+    """An input function: the `images` or `annotations` of the training or validation half of the task's set."""
+
+    def path(wildcards):
+        name = config["finetune"][wildcards.task]["dataset"]
+        return given(config["datasets"][name][half][part], f"datasets.{name}.{half}.{part}")
+
+    return path
+
+
+def validation_half(part):
+    """An input function: the `images` or `annotations` of the validation half of the set {dataset}."""
+
+    def path(wildcards):
+        name = wildcards.dataset
+        return given(config["datasets"][name]["val"][part], f"datasets.{name}.val.{part}")
+
+    return path
+
+
+def converted_weights(wildcards):
+    """The richest converted file of the pretraining that the fine-tuning starts from; nothing for scratch."""
+    run = wildcards.initialisation
+    if run == "scratch":
+        return []
+    return once_listed(rules.convert_weights.output.weights.format(run=run, kind=conversion_kinds(run)[0]))(wildcards)
+
+
+def finetune_settings(wildcards, leave_out=()):
+    """The task's section for this one initialisation, so that adding another to the list reruns nothing."""
+    section = config["finetune"][wildcards.task]
+    settings = {key: value for key, value in section.items() if key not in (*leave_out, *HOW_IT_RUNS)}
+    return settings | {"initialisations": [wildcards.initialisation]}
+
+
+def training_settings(wildcards):
+    """The task's section without the keys that only evaluation reads: a new score threshold trains nothing again."""
+    return finetune_settings(wildcards, leave_out=("test_short_side", "score_threshold", "detections_per_image"))
+
+
+CONVERSIONS = [(run, kind) for run in config["pretrain"] for kind in conversion_kinds(run)]
+EVALUATIONS = [
+    (task, initialisation)
+    for task, settings in config["finetune"].items()
+    for initialisation in settings["initialisations"]
+]
+
+
+def of_runs(path):
+    """The path for each pretraining, in the configuration's order."""
+    return expand(path, run=config["pretrain"])
+
+
+def of_conversions(path):
+    """The path for each converted file."""
+    return [path.format(run=run, kind=kind) for run, kind in CONVERSIONS]
+
+
+def of_evaluations(path):
+    """The path for each initialisation of each fine-tuning."""
+    return [path.format(task=task, initialisation=initialisation) for task, initialisation in EVALUATIONS]
+
+
+def validation_halves(part):
+    """An input function: the `images` or `annotations` that each evaluation reads."""
+    names = [config["finetune"][task]["dataset"] for task, _ in EVALUATIONS]
+    return lambda wildcards: [
+        given(config["datasets"][name]["val"][part], f"datasets.{name}.val.{part}") for name in names
+    ]
