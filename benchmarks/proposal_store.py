@@ -5,6 +5,7 @@ figures are scaled up, since all of it would not fit into this machine's memory 
 """
 
 import argparse
+import hashlib
 import json
 import multiprocessing
 import resource
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 
 from soco.demo.photographs import PHOTOGRAPHS, pixels_of
 from soco.pictures import Entry
+from soco.pictures.contents import content_of
 from soco.proposals.exchange import export_proposals
 from soco.proposals.raw import write_found
 from soco.proposals.selective_search import selective_search
@@ -43,7 +45,7 @@ Opener = Callable[[Path], tuple[int, Reader]]
 def picture(number: int) -> Entry:
     """A picture with a key as ImageNet's training pictures have."""
     synset = f"n{1440764 + number // 1280 * 7919:08d}"
-    content = (number * 0x9E3779B97F4A7C15) % 2**64 - 2**63  # as random as a hash
+    content = content_of(hashlib.sha256(str(number).encode()).digest())
     return Entry(f"{synset}/{synset}_{number}.JPEG", "", 0, 110_000, content)
 
 

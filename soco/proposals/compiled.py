@@ -12,10 +12,8 @@ import numpy.typing as npt
 # functions and constants went into it. So each state of this folder has a cache of its own.
 _FOLDER = Path(__file__).parent
 _STATE = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(_FOLDER.glob("*.py")))).hexdigest()[:12]
-_KEPT = Path(os.environ.get("NUMBA_CACHE_DIR") or _FOLDER / "__pycache__")
-if not os.access(_FOLDER, os.W_OK):
-    _KEPT = Path(os.environ.get("NUMBA_CACHE_DIR") or Path.home() / ".cache" / "soco")
-numba.config.CACHE_DIR = str(_KEPT / f"compiled-{_STATE}")
+_OWN = _FOLDER / "__pycache__" if os.access(_FOLDER, os.W_OK) else Path.home() / ".cache" / "soco"
+numba.config.CACHE_DIR = str(Path(os.environ.get("NUMBA_CACHE_DIR", _OWN)) / f"compiled-{_STATE}")
 
 # No fast-math and no contraction: sums are made in the order that is written, as the authors' libraries make them.
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
