@@ -65,6 +65,18 @@ def check_length(length: int) -> None:
         raise UnreadablePictureError("larger than 2 GB")
 
 
+def check_pixels(pixels: int, max_pixels: int | None) -> None:
+    """Refuse a picture that is larger than the configuration allows; None allows any.
+
+    Raises:
+        UnreadablePictureError: It has more pixels.
+    """
+    if max_pixels is not None and pixels > max_pixels:
+        raise UnreadablePictureError(
+            f"{pixels / 1e6:.1f} megapixels, more than pictures.max_megapixels allows ({max_pixels / 1e6:g})"
+        )
+
+
 def decode_rgb(data: bytes, max_pixels: int | None = None) -> npt.NDArray[np.uint8]:
     """Decode a picture, upright by its EXIF orientation, its first frame, on white where it is transparent.
 
@@ -82,11 +94,7 @@ def decode_rgb(data: bytes, max_pixels: int | None = None) -> npt.NDArray[np.uin
             white (floats, 32-bit integers).
     """
     with _opened(data) as picture:
-        pixels = picture.width * picture.height
-        if max_pixels is not None and pixels > max_pixels:
-            raise UnreadablePictureError(
-                f"{pixels / 1e6:.1f} megapixels, more than pictures.max_megapixels allows ({max_pixels / 1e6:g})"
-            )
+        check_pixels(picture.width * picture.height, max_pixels)
         picture.load()
         turn = _UPRIGHT.get(_orientation(picture))
         rgb = _to_rgb(picture)

@@ -1,17 +1,17 @@
 """Filters: which regions are kept, by shape and by size relative to the picture."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from soco.config import Strategy
+from soco.config import FilterConfig, Strategy
+
+Rects = npt.NDArray[np.integer]
 
 
-def keep(
-    rects: npt.NDArray[np.integer], picture: tuple[int, int], strategy: Strategy, min_side: int = 32
-) -> npt.NDArray[np.bool_]:
+def keep(rects: Rects, picture: tuple[int, int], strategy: Strategy, min_side: int = 32) -> npt.NDArray[np.bool_]:
     """Tell which rects a strategy keeps.
 
     Args:
@@ -37,8 +37,8 @@ def keep(
 
 
 def first_that_keeps(
-    strategies: Iterable[Strategy], rects: npt.NDArray[np.integer], picture: tuple[int, int], min_side: int
-) -> tuple[str, npt.NDArray[np.integer]]:
+    strategies: Iterable[Strategy], rects: Rects, picture: tuple[int, int], min_side: int
+) -> tuple[str, Rects]:
     """The rects of the first strategy that keeps any.
 
     Args:
@@ -55,3 +55,25 @@ def first_that_keeps(
         if len(kept):
             return strategy.name, kept
     return "", rects[:0]
+
+
+def proposals_of(rects: Rects, picture: tuple[int, int], settings: FilterConfig) -> tuple[str, Rects]:
+    """The proposals of one picture, by the filter or the first of its fallbacks that keeps any."""
+    return first_that_keeps((settings.strategy, *settings.fallbacks), rects, picture, settings.min_side)
+
+
+def left_empty(pictures: Mapping[str, int], settings: FilterConfig) -> list[tuple[str, int]]:
+    """How many pictures would have no proposal if one stopped after the filter, and after each fallback in turn.
+
+    Args:
+        pictures: How many pictures each strategy gave their proposals, by its name; "" for those that none gave any.
+        settings: The filter.
+
+    Returns:
+        For the filter and each fallback its name and the number.
+    """
+    names = [strategy.name for strategy in (settings.strategy, *settings.fallbacks)]
+    return [
+        (name, sum(count for kept_by, count in pictures.items() if kept_by not in names[:number]))
+        for number, name in enumerate(names, start=1)
+    ]

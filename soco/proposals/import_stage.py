@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from soco.config import PicturesConfig
 from soco.errors import UserError
-from soco.pictures import SHARD_SCHEMA
+from soco.pictures import SHARD_SCHEMA, UnreadablePictureError
+from soco.pictures.read import check_pixels
 from soco.proposals.exchange import Boxes, read_boxes
 from soco.proposals.names import PictureNames
 from soco.proposals.raw import Found, write_found
@@ -63,8 +64,10 @@ def _found(size: Size, rects: Rects, max_pixels: int) -> Found:
         return "its size is not known"
     if max(size) > LONGEST_SIDE:
         return f"longer than {LONGEST_SIDE} pixels"
-    if width * height > max_pixels:
-        return f"more than {max_pixels} pixels"
+    try:
+        check_pixels(width * height, max_pixels)
+    except UnreadablePictureError as error:
+        return str(error)
     return width, height, np.column_stack([rects, np.zeros(len(rects), np.int32)]).astype(np.int32)
 
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from soco.config import FilterConfig
 from soco.errors import UserError
+from soco.proposals.filters import left_empty
 from soco.stores.files import write_json
 from soco.stores.merged import write_arrow
 from soco.stores.merging import merge_files, proposal_tables
@@ -82,7 +83,7 @@ def _summary(
         "proposals_after_fix_up": boxes_fixed,
         "pictures_without_proposals_after_filter": empty,
         "pictures_without_proposals_after_fix_up": empty_fixed,
-        "pictures_without_proposals_after": _still_empty(strategies, settings),
+        "pictures_without_proposals_after": [[*step] for step in left_empty(strategies, settings)],
         "pictures_by_strategy": {name or "no proposals": count for name, count in sorted(strategies.items())},
     }
 
@@ -95,12 +96,3 @@ def _count(lists: Iterable[pa.ChunkedArray | pa.Array]) -> tuple[int, int]:
         boxes += pc.sum(lengths).as_py() or 0
         empty += pc.sum(pc.equal(lengths, 0)).as_py() or 0
     return boxes, empty
-
-
-def _still_empty(strategies: dict[str, int], settings: FilterConfig) -> list[list[str | int]]:
-    """Name of the filter and of each fallback in turn, with the pictures left empty if one stopped there."""
-    names = [settings.strategy.name, *(fallback.name for fallback in settings.fallbacks)]
-    return [
-        [name, sum(count for kept_by, count in strategies.items() if kept_by not in names[:number])]
-        for number, name in enumerate(names, start=1)
-    ]

@@ -5,16 +5,13 @@ from functools import partial
 from pathlib import Path
 
 import joblib
-import numpy as np
-import numpy.typing as npt
 
 from soco.config import PicturesConfig, ProposalsConfig
 from soco.pictures import SHARD_SCHEMA, Entry, PictureSource, UnreadablePictureError, decode_rgb, read_listed
 from soco.progress import progress
 from soco.proposals.budget import PixelBudget
-from soco.proposals.opencv_search import opencv_selective_search
+from soco.proposals.engines import engine_of, search
 from soco.proposals.raw import Found, write_found
-from soco.proposals.selective_search import selective_search
 from soco.stores.parquet import read_table
 from soco.stores.schema import LONGEST_SIDE, entries_of
 
@@ -44,11 +41,11 @@ def search_shard(
     """
     entries = entries_of(read_table(shard, SHARD_SCHEMA))
     budget = PixelBudget(pictures.max_pixels) if _BACKENDS[settings.engine] == "threading" else None
-    search = joblib.delayed(
+    work = joblib.delayed(
         partial(search_picture, source=source, settings=settings, max_pixels=pictures.max_pixels, budget=budget)
     )
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", backend=_BACKENDS[settings.engine])
-    results = list(progress(parallel(search(entry) for entry in entries), len(entries), "selective search"))
+    results = list(progress(parallel(work(entry) for entry in entries), len(entries), "selective search"))
     write_found(entries, results, raw, skipped)
 
 
@@ -78,10 +75,4 @@ def search_picture(
     if max(rgb.shape) > LONGEST_SIDE:
         return f"longer than {LONGEST_SIDE} pixels"
     with budget.holding(rgb.shape[0] * rgb.shape[1]) if budget else contextlib.nullcontext():
-        return rgb.shape[1], rgb.shape[0], _search(rgb, settings)
-
-
-def _search(rgb: npt.NDArray[np.uint8], settings: ProposalsConfig) -> npt.NDArray[np.int32]:
-    if settings.engine == "opencv":
-        return opencv_selective_search(rgb, settings.opencv_mode)
-    return selective_search(rgb, settings.scale, settings.sigma, settings.min_size)
+        return rgb.shape[1], rgb.shape[0], search(rgb, engine_of(settings), settings)

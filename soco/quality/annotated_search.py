@@ -10,9 +10,10 @@ import numpy.typing as npt
 from soco.boxes import rects_to_boxes
 from soco.config import FilterConfig, ProposalsConfig
 from soco.pictures import UnreadablePictureError, read_rgb
+from soco.proposals.engines import search
+from soco.proposals.filters import Rects, proposals_of
 from soco.quality.annotated import AnnotatedPicture
 from soco.quality.draws import overlap, worth_of_draw
-from soco.quality.engines import Rects, proposals_of, search
 
 Sums = npt.NDArray[np.float64]
 
@@ -67,7 +68,7 @@ def _search_one(
 ) -> Search:
     height, width = rgb.shape[:2]
     start = time.perf_counter()
-    regions = search(rgb, engine, proposals)
+    regions = search(rgb, engine, proposals)[:, :4]
     seconds = time.perf_counter() - start
     _, kept = proposals_of(regions, (width, height), filters)
     worths = [_worth(picture, rects, (width, height)) for rects in (kept, regions)]

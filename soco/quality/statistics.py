@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from soco.config import FilterConfig
 from soco.errors import UserError
+from soco.proposals.filters import left_empty
 from soco.quality.histogram import Histogram, whole_numbers
 from soco.stores.files import write_json
 from soco.stores.parquet import read_table
@@ -97,8 +98,7 @@ class Boxes:
 
 def _without(strategies: Counter[str], settings: FilterConfig) -> list[dict[str, Any]]:
     """Pictures still without a proposal after the filter and after each fallback: `after`, `pictures`, `share`."""
-    left, steps = strategies.total(), []
-    for name in dict.fromkeys(strategy.name for strategy in (settings.strategy, *settings.fallbacks)):
-        left -= strategies[name]
-        steps.append({"after": name, "pictures": left, "share": left / max(1, strategies.total())})
-    return steps
+    return [
+        {"after": name, "pictures": left, "share": left / max(1, strategies.total())}
+        for name, left in dict(left_empty(strategies, settings)).items()  # a strategy that stands twice, once
+    ]

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from soco.config import FilterConfig, ProposalsConfig
 from soco.errors import UserError
 from soco.pictures import UnreadablePictureError, read_rgb
-from soco.quality.engines import Rects, engine_of, proposals_of, search
+from soco.proposals.engines import engine_of, search
+from soco.proposals.filters import Rects, proposals_of
 from soco.stores.files import whole_file
 
 _MARGIN, _LINE = 12, 24
@@ -52,7 +53,7 @@ def show_proposals(
     except UnreadablePictureError as error:
         raise UserError(f"{picture} cannot be read ({error}); give a picture file.") from None
     engine = engine or engine_of(settings)
-    regions = search(rgb, engine, settings)
+    regions = search(rgb, engine, settings)[:, :4]
     strategy, proposals = proposals_of(regions, (rgb.shape[1], rgb.shape[0]), filters)
     told = _told(engine, regions, strategy, proposals, filters)
     with whole_file(output) as temporary:

@@ -119,7 +119,8 @@ def test_pictures_that_cannot_be_read_or_are_too_large_are_skipped(write_shard, 
     small = PicturesConfig(path=str(folder_of_pictures), max_megapixels=0.03)
     import_shards([shard], as_json(tmp_path / "b.json", {}), small, [tmp_path / "raw"], [tmp_path / "skipped"])
     reasons = {row["key"]: row["reason"] for row in pq.read_table(tmp_path / "skipped").to_pylist()}
-    assert reasons == {"e_empty.jpg": "its size is not known", "d.bmp": "more than 30000 pixels"}
+    too_large = "0.0 megapixels, more than pictures.max_megapixels allows (0.03)"
+    assert reasons == {"e_empty.jpg": "its size is not known", "d.bmp": too_large}
 
 
 def test_parquet_with_more_columns_and_other_numbers_is_read(imported, tmp_path):

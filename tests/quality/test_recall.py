@@ -7,9 +7,9 @@ from soco.boxes import rects_to_boxes
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
 from soco.errors import UserError
 from soco.proposals import selective_search
+from soco.proposals.filters import proposals_of
 from soco.quality import measure_recall
 from soco.quality.annotated import annotated_pictures
-from soco.quality.engines import proposals_of
 
 NAMES = ("astronaut_half", "chelsea_half", "coffee_half")
 ONLY_SOCO = QualityConfig(engines=("soco",))

@@ -5,8 +5,8 @@ from PIL import Image
 from soco.cli import main
 from soco.config import FilterConfig
 from soco.proposals import selective_search
+from soco.proposals.filters import proposals_of
 from soco.proposals.opencv_search import opencv_selective_search
-from soco.quality.engines import proposals_of
 from soco.show.proposals import compose
 
 
