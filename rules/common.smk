@@ -28,7 +28,10 @@ wildcard_constraints:
 
 # Keys that change how a training runs and not what comes out. They are no params, so that a change reruns nothing; the
 # scripts take them from the configuration.
-HOW_IT_RUNS = ("workers", "checkpoint_minutes", "keep_checkpoints", "log_every", "checkpoint_iterations")
+HOW_IT_RUNS = (
+    *("processes", "recompute", "workers", "checkpoint_minutes", "keep_checkpoints", "log_every"),
+    "checkpoint_iterations",
+)
 
 
 def search_settings():

@@ -176,6 +176,19 @@ class PretrainConfig(Section):
     precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
         "auto", description="Arithmetic of the model; `auto`: bf16 where the hardware has it, else fp32."
     )
+    processes: Count = Field(1, description="Training processes, one for each GPU; they share a step's pictures.")
+    accumulate: Count = Field(
+        1,
+        description="Passes that a process divides its pictures of a step over, when they do not fit its memory at "
+        "once; norms see the pictures of one pass.",
+    )
+    recompute: bool = Field(
+        False, description="Keep few activations and compute the others again: less memory, a longer step."
+    )
+    compile: bool = Field(False, description="Compile the model with torch.compile; needs a C++ compiler.")
+    reduced_decoding: bool = Field(
+        True, description="Decode a JPEG at a half, quarter or eighth where every view is smaller still."
+    )
     workers: Annotated[int, Field(ge=0)] = Field(4, description="Processes that make views, for each training process.")
     checkpoint_minutes: Positive = Field(10.0, description="Minutes between checkpoints; one is also kept an epoch.")
     keep_checkpoints: Count = Field(2, description="Checkpoints kept.")

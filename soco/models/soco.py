@@ -3,11 +3,13 @@
 import copy
 import dataclasses
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from soco.config import DetectorConfig, PretrainConfig
+from soco.models.collapse import spread_and_cosine_apart
 from soco.models.encoder import build_encoder, c2_to_c5, c4_map, channels_of
 from soco.models.heads import MLP, ROI_SIDE, BoxHead
 from soco.models.levels import levels
@@ -46,6 +48,20 @@ class Branch:
         return self.head(rois)
 
 
+class Agreement(NamedTuple):
+    """What a batch gives: the loss, and signs of collapse in the target's vectors of view 1 (soco/models/collapse.py).
+
+    Attributes:
+        loss: 0 for vectors that do not agree, down to -4 for each pair of views.
+        spread: Near 1 where vectors differ, 0 where all are one.
+        cosine_apart: Mean cosine between vectors of different pictures.
+    """
+
+    loss: Tensor
+    spread: Tensor
+    cosine_apart: Tensor
+
+
 class SoCo(nn.Module):
     """One class for SoCo-FPN, SoCo* and SoCo-C4: they differ in views and parts (SoCo section 3).
 
@@ -70,13 +86,14 @@ class SoCo(nn.Module):
         for _, target in self._followed():
             target.requires_grad_(False)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """The loss of a batch: 0 for vectors that do not agree, down to -4 for each pair of views."""
+    def forward(self, batch: Batch) -> Agreement:
+        """Describe the boxes of all views with both branches, and compare."""
         online = self._vectors(batch, self.online, lambda features: self.predictor(self.projector(features)))
         with torch.no_grad():
             target = self._vectors(batch, self.target, self.projector_k)
         with torch.autocast(batch.numbers.device.type, enabled=False):  # a cosine in bf16 has two digits
-            return total_loss(online, target)
+            first = target[0][0]
+            return Agreement(total_loss(online, target), *spread_and_cosine_apart(first.values, first.ids))
 
     @property
     def online(self) -> Branch:

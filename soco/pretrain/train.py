@@ -30,7 +30,7 @@ from soco.views import Batch, ViewDataset, collate
 log = logging.getLogger(__name__)
 
 # Settings that change how a run goes but not the bits it ends with.
-_WITHOUT_EFFECT = {"workers", "checkpoint_minutes", "keep_checkpoints", "log_every"}
+_WITHOUT_EFFECT = {"processes", "recompute", "workers", "checkpoint_minutes", "keep_checkpoints", "log_every"}
 
 
 def pretrain(
@@ -168,7 +168,7 @@ class Training:
         self.model.update_target(rates["ema_momentum"])
         batch = batch.to(self.device, torch.channels_last)
         with torch.autocast(self.device.type, self.autocast_type, enabled=self.autocast_type is not None):
-            loss = self.model(batch)
+            loss = self.model(batch).loss
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimiser)

@@ -79,7 +79,7 @@ def test_loss_and_gradients_with_norms_in_eval_mode(golden, model_of, name, pool
     expected = content["models"][name]["eval_bn"]
     model = model_of(name, pooling).eval()
     model.update_target(content["models"][name]["trajectory"]["ema_base"])
-    loss = model(batch_of(content, name))
+    loss = model(batch_of(content, name)).loss
     loss.backward()
     assert loss.item() == pytest.approx(expected["loss"], abs=1e-4)
     check_gradients(model, expected["grad_norms"])
@@ -105,7 +105,7 @@ def test_trajectory_with_norms_in_train_mode(golden, model_of, name):
         for group in optimiser.param_groups:
             group["lr"] = rate
         model.update_target(target_momentum(step, plan["ema_total_steps"], plan["ema_base"]))
-        loss = model(batch)
+        loss = model(batch).loss
         optimiser.zero_grad()
         loss.backward()
         if step == 0:

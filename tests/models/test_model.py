@@ -7,6 +7,7 @@ from torchvision.ops import FeaturePyramidNetwork
 
 from soco.config import DetectorConfig, ViewConfig
 from soco.models import build_model
+from soco.models.collapse import spread_and_cosine_apart
 from soco.models.encoder import build_encoder, c2_to_c5, channels_of
 from soco.models.levels import levels
 from soco.models.loss import Vectors, similarity
@@ -47,7 +48,7 @@ def test_one_class_is_all_three_models_and_learns(tiny_recipe, kind, pooling):
     optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.05)
     losses = []
     for _ in range(6):
-        loss = model(batch)
+        loss = model(batch).loss
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -64,13 +65,13 @@ def test_both_poolings_give_one_loss_in_eval_mode(tiny_recipe, kind):
     losses = []
     for pooling in ("assigned", "release"):
         model = build_model(recipe.model_copy(update={"pooling": pooling}), SMALL, seed=1).eval()
-        losses.append(model(batch).item())
+        losses.append(model(batch).loss.item())
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 
 
 def test_only_the_online_branch_takes_gradients(tiny_recipe):
     model = build_model(tiny_recipe, SMALL, seed=1)
-    model(make_batch([64, 64, 32])).backward()
+    model(make_batch([64, 64, 32])).loss.backward()
     for name, parameter in model.named_parameters():
         is_target = name.split(".")[0].endswith("_k")
         assert parameter.requires_grad != is_target
@@ -93,7 +94,7 @@ def test_the_target_follows_parameters_and_not_buffers(tiny_recipe):
 
 def test_a_batch_in_which_no_box_has_a_level_costs_nothing(tiny_recipe):
     model = build_model(tiny_recipe.model_copy(update={"level_bounds": (1, 2, 3, 4)}), SMALL, seed=1)
-    loss = model(make_batch([64, 64, 32]))
+    loss = model(make_batch([64, 64, 32])).loss
     assert loss.item() == 0
     loss.backward()
 
@@ -125,6 +126,19 @@ def test_similarity_counts_equal_ids_and_averages_over_pictures():
     assert similarity(online, target).item() == pytest.approx(0.0)  # picture 1: (1 - 1) / 2; picture 2: no pair
     repeated = dataclasses.replace(online, ids=torch.tensor([[1, 1], [0, 0]]))
     assert similarity(repeated, target).item() == pytest.approx((1 + 0) / 2 / 2)
+
+
+def test_signs_of_collapse_are_what_they_say():
+    generator = torch.Generator().manual_seed(0)
+    values, ids = torch.randn(6, 4, 32, generator=generator), torch.randint(0, 4, (6, 4), generator=generator)
+    spread, apart = spread_and_cosine_apart(values, ids)
+    units = F.normalize(values, dim=-1)[ids > 0]
+    picture = torch.arange(6)[:, None].expand(6, 4)[ids > 0]
+    different = picture[:, None] != picture[None, :]
+    assert apart.item() == pytest.approx((units @ units.T)[different].mean().item(), abs=1e-5)
+    assert spread.item() == pytest.approx(units.std(dim=0, correction=0).mean().item() * 32**0.5, abs=1e-5)
+    spread, apart = spread_and_cosine_apart(values[:1, :1].expand(6, 4, 32), torch.ones(6, 4, dtype=torch.long))
+    assert (spread.item(), apart.item()) == pytest.approx((0, 1), abs=1e-5)
 
 
 def test_our_fpn_is_torchvisions():
