@@ -4,7 +4,8 @@
 # Out: {results}/pretrain/{run}/weights.safetensors, under the release's parameter names; log.jsonl, a line every few
 #      steps; metrics.json, a summary.
 # Checkpoints lie in {results}/checkpoints/pretrain/, no output: Snakemake removes the outputs of a job that failed,
-# and a run that was stopped goes on from the last checkpoint.
+# and a run that was stopped goes on from the last checkpoint. For that `retries` starts it again: asked to stop (SIGTERM),
+# it saves and leaves with code 75. TensorBoard's events lie in {results}/tensorboard/{run}.
 
 
 rule pretrain_model:
@@ -31,5 +32,7 @@ rule pretrain_model:
         detector=config["detector"],
         seed=config["seed"],
         checkpoints=f"{RESULTS}/checkpoints/pretrain/{{run}}",
+        tensorboard=f"{RESULTS}/tensorboard/{{run}}",
+    retries: 3
     script:
         "../workflow_scripts/pretrain_model.py"

@@ -1,25 +1,24 @@
 """Pretrain one run of the configuration; run by rule `pretrain_model`."""
 
-from soco.config import DetectorConfig, PicturesConfig, PretrainConfig
 from soco.logs import stage_log
 
 with stage_log(snakemake.log[0]):
-    import torch
+    from soco.pretrain import PretrainJob, pretrain
 
-    from soco.pictures import open_source
-    from soco.pretrain import pretrain
-
-    torch.set_num_threads(snakemake.threads)
     run = snakemake.wildcards.run
-    pretrain(
-        run=run,
-        settings=PretrainConfig.model_validate({**snakemake.config["pretrain"][run], **snakemake.params.settings}),
-        detector=DetectorConfig.model_validate(snakemake.params.detector),
-        store=snakemake.input.store,
-        pictures=open_source(PicturesConfig.model_validate(snakemake.config["pictures"])),
-        checkpoints=snakemake.params.checkpoints,
-        weights=snakemake.output.weights,
-        journal=snakemake.output.log,
-        metrics=snakemake.output.metrics,
-        seed=snakemake.params.seed,
+    job = PretrainJob.model_validate(
+        {
+            "run": run,
+            "settings": {**snakemake.config["pretrain"][run], **snakemake.params.settings},
+            "detector": snakemake.params.detector,
+            "store": snakemake.input.store,
+            "pictures": snakemake.config["pictures"],
+            "folder": snakemake.params.checkpoints,
+            "weights": snakemake.output.weights,
+            "journal": snakemake.output.log,
+            "metrics": snakemake.output.metrics,
+            "tensorboard": snakemake.params.tensorboard,
+            "seed": snakemake.params.seed,
+        }
     )
+    pretrain(job, threads=snakemake.threads)

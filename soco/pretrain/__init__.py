@@ -1,5 +1,6 @@
-"""Pretraining without labels: schedules, LARS, checkpoints and the loop."""
+"""Pretraining without labels: schedules, LARS, checkpoints, the loop, and the processes that run it."""
 
-from soco.pretrain.train import pretrain
+from soco.pretrain.job import PretrainJob
+from soco.pretrain.launch import pretrain
 
-__all__ = ["pretrain"]
+__all__ = ["PretrainJob", "pretrain"]

@@ -1,7 +1,9 @@
-"""Checkpoints: written whole, the last few kept, read without running code."""
+"""Checkpoints: written whole, the last few kept, their checksums looked at, read without running code."""
 
 import logging
+import re
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from soco.errors import UserError
 from soco.stores.files import whole_file
 
 log = logging.getLogger(__name__)
+
+State = dict[str, Any]
 
 
 class Checkpoints:
@@ -26,13 +30,17 @@ class Checkpoints:
 
         Args:
             folder: Made when the first checkpoint is written.
-            settings: What decides the run's bits; a checkpoint of other settings is refused.
+            settings: What decides the run's outcome; a checkpoint of other settings is refused.
             keep: How many of the newest to keep.
         """
         self.folder, self.settings, self.keep = Path(folder), settings, keep
 
     def save(self, step: int, model: nn.Module, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
-        """Write the state before step `step`, then drop the oldest beyond `keep`."""
+        """Write the state before step `step`, then drop the oldest beyond `keep`.
+
+        Raises:
+            UserError: The disk does not take it; what was written before stays.
+        """
         state = {
             "step": step,
             "model": model.state_dict(),
@@ -41,42 +49,57 @@ class Checkpoints:
             "settings": self.settings,
             "version": soco.__version__,
         }
-        with whole_file(self.folder / f"step-{step:08d}.pt") as temporary:
-            torch.save(state, temporary)
+        path = self.folder / f"step-{step:08d}.pt"
+        try:
+            with whole_file(path) as temporary:
+                torch.save(state, temporary)
+        except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
+            raise UserError(
+                f"The checkpoint {path} cannot be written ({error}); make room there and run it again: it goes on from "
+                f"{self.last or 'the start'}."
+            ) from None
         for old in self._paths()[: -self.keep]:
             old.unlink()
 
-    def resume(self, model: nn.Module, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> int:
-        """Load the newest readable checkpoint into model, optimiser and loss scaler.
+    @property
+    def last(self) -> Path | None:
+        """The newest checkpoint, read or not."""
+        return next(reversed(self._paths()), None)
 
-        Returns:
-            The step to go on with; 0 where there is none.
+    def newest_readable(self) -> Path | None:
+        """The newest checkpoint that is whole; damaged ones are passed over with a warning, halves removed.
 
         Raises:
-            UserError: The newest checkpoint is of other settings.
+            UserError: It is of other settings.
         """
         for part in self.folder.glob(".step-*.part"):  # what a kill left half-written
             part.unlink()
         for path in reversed(self._paths()):
             try:
-                state = torch.load(path, weights_only=True, map_location="cpu")
+                settings = _read(path)["settings"]
             except Exception as error:  # a damaged file fails in many ways; the one before may serve
                 log.warning("%s cannot be read (%s); trying the one before", path, error)
                 continue
-            self._check_settings(path, state["settings"])
-            model.load_state_dict(state["model"])
-            optimiser.load_state_dict(state["optimiser"])
-            scaler.load_state_dict(state["scaler"])
-            log.info("goes on from %s", path)
-            return int(state["step"])
-        return 0
+            self._check_settings(path, settings)
+            return path
+        return None
+
+    @staticmethod
+    def load(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> int:
+        """Load a checkpoint into model, optimiser and loss scaler; returns the step to go on with."""
+        state = _read(path)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        scaler.load_state_dict(state["scaler"])
+        log.info("goes on from %s", path)
+        return int(state["step"])
 
     def remove(self) -> None:
         """Remove the folder: the run's final weights are written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _paths(self) -> list[Path]:
-        return sorted(self.folder.glob("step-*.pt"))
+        return sorted(path for path in self.folder.glob("step-*.pt") if re.fullmatch(r"step-\d+\.pt", path.name))
 
     def _check_settings(self, path: Path, settings: dict[str, Any]) -> None:
         differing = sorted(
@@ -87,3 +110,12 @@ class Checkpoints:
                 f"The checkpoint {path} is of a run that was not finished and had other settings "
                 f"({', '.join(differing)}); restore them, or remove {self.folder} to start anew."
             )
+
+
+def _read(path: Path) -> State:
+    # torch does not look at the checksums that it writes: a flipped bit in a weight would go unnoticed.
+    with zipfile.ZipFile(path) as records:
+        damaged = records.testzip()
+    if damaged is not None:
+        raise ValueError(f"the checksum of its record {damaged} is wrong")
+    return torch.load(path, weights_only=True, map_location="cpu")

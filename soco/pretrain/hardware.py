@@ -3,9 +3,9 @@
 import torch
 
 
-def training_device() -> torch.device:
-    """The first GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def training_device(number: int = 0) -> torch.device:
+    """The GPU of a number where there are GPUs, else the CPU."""
+    return torch.device("cuda", number) if torch.cuda.is_available() else torch.device("cpu")
 
 
 def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:

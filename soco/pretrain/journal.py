@@ -14,7 +14,15 @@ from soco.stores.files import whole_file
 class Journal:
     """Keeps `log.jsonl` of a run; a resumed run drops the lines past its checkpoint and goes on behind the rest."""
 
-    def __init__(self, path: str | Path, first_step: int, steps: int, batch_size: int, every: int) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        first_step: int,
+        steps: int,
+        batch_size: int,
+        every: int,
+        tensorboard: str | Path | None = None,
+    ) -> None:
         self._path, self._every, self._batch_size = Path(path), every, batch_size
         kept = [line for line in self._lines() if line["step"] < first_step]
         with whole_file(self._path) as temporary:
@@ -30,11 +38,18 @@ class Journal:
         """Seconds of training up to now, those before a resume included."""
         return self.seconds_before + time.monotonic() - self._started
 
-    def note(self, step: int, **values: Any) -> None:
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def note(self, step: int, waited: float = 0.0, **values: Any) -> None:
         """Move the bar past step `step`; write a line where it is due.
 
         Args:
             step: The step just done, from 0.
+            waited: Seconds.
             values: `loss`, `lr`, ...; numbers or one-element tensors.
         """
         self._bar.update(1)

@@ -12,35 +12,60 @@ _ORDER = 2**32
 
 
 class PictureOrder(Sampler[list[tuple[int, int]]]):
-    """Batches of (epoch, picture number), each epoch in an order of its own; pictures over at its end are left out."""
+    """Passes of (epoch, picture number), each epoch in an order of its own; pictures over at its end are left out.
 
-    def __init__(self, pictures: int, batch_size: int, epochs: int, seed: int, first_step: int = 0) -> None:
-        """Order the steps from `first_step` to the end.
+    A step takes `batch_size` pictures, in `accumulate` passes one after another. Of each pass a process takes its
+    share: together, the processes show what one alone would.
+    """
+
+    def __init__(
+        self,
+        pictures: int,
+        batch_size: int,
+        epochs: int,
+        seed: int,
+        accumulate: int = 1,
+        rank: int = 0,
+        ranks: int = 1,
+        first_step: int = 0,
+    ) -> None:
+        """Order the passes from step `first_step` to the end.
 
         Raises:
-            UserError: There are fewer pictures than a batch takes.
+            UserError: There are fewer pictures than a step takes, or its pictures cannot be shared evenly.
         """
         if pictures < batch_size:
             raise UserError(
                 f"There are {pictures} pictures and batch_size is {batch_size}: a step needs that many; "
                 "set batch_size to at most the number of pictures."
             )
+        if batch_size % (ranks * accumulate):
+            raise UserError(
+                f"batch_size is {batch_size}, which {ranks} process(es) of {accumulate} pass(es) do not share evenly; "
+                "set processes and accumulate so that their product divides it."
+            )
         self.pictures, self.batch_size, self.epochs, self.seed = pictures, batch_size, epochs, seed
-        self.first_step = first_step
+        self.accumulate, self.rank, self.ranks, self.first_step = accumulate, rank, ranks, first_step
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches in a pass over the pictures."""
+        """Whole steps in a pass over the pictures."""
         return self.pictures // self.batch_size
 
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
     def __len__(self) -> int:
-        return self.epochs * self.steps_per_epoch - self.first_step
+        return (self.steps - self.first_step) * self.accumulate
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        share = self.batch_size // self.accumulate // self.ranks
         first_epoch, offset = divmod(self.first_step, self.steps_per_epoch)
         for epoch in range(first_epoch, self.epochs):
             order = np.random.default_rng((self.seed, epoch, _ORDER)).permutation(self.pictures)
-            for step in range(offset, self.steps_per_epoch):
-                batch = order[step * self.batch_size : (step + 1) * self.batch_size]
-                yield [(epoch, int(number)) for number in batch]
+            shares = order[: self.steps_per_epoch * self.batch_size].reshape(-1, self.accumulate, self.ranks, share)
+            for own in shares[offset:, :, self.rank].reshape(-1, share):
+                yield [(epoch, int(number)) for number in own]
             offset = 0

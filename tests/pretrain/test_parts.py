@@ -4,12 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from soco.errors import UserError
-from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.hardware import autocast_type
 from soco.pretrain.journal import Journal
 from soco.pretrain.lars import LARS
-from soco.pretrain.order import PictureOrder
 from soco.pretrain.schedules import learning_rate, target_momentum
 
 
@@ -51,70 +48,6 @@ def test_schedules_end_where_they_should(tiny_recipe):
 def test_without_warm_up_the_rate_begins_at_its_peak(tiny_recipe):
     recipe = tiny_recipe.model_copy(update={"warmup_epochs": 0})
     assert learning_rate(0, 10, recipe) == pytest.approx(recipe.base_lr * recipe.batch_size / 256)
-
-
-def test_an_epoch_shows_each_picture_at_most_once():
-    batches = list(PictureOrder(pictures=11, batch_size=3, epochs=2, seed=1))
-    assert len(batches) == 6
-    for epoch in range(2):
-        numbers = [number for batch in batches for e, number in batch if e == epoch]
-        assert len(set(numbers)) == len(numbers) == 9
-    assert batches[:3] != [[(0, n) for _, n in batch] for batch in batches[3:]]
-
-
-@pytest.mark.parametrize("first", [0, 2, 3, 5])
-def test_the_order_from_a_later_step_is_the_rest_of_the_order(first):
-    order = list(PictureOrder(11, 3, 2, seed=1))
-    rest = PictureOrder(11, 3, 2, seed=1, first_step=first)
-    assert list(rest) == order[first:]
-    assert len(rest) == len(order) - first
-
-
-def test_fewer_pictures_than_a_batch_are_refused():
-    with pytest.raises(UserError, match="5 pictures and batch_size is 8"):
-        PictureOrder(5, 8, 1, 1)
-
-
-@pytest.fixture
-def trained():
-    model = nn.Linear(2, 2)
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    model(torch.ones(1, 2)).sum().backward()
-    optimiser.step()
-    return model, optimiser, torch.amp.GradScaler("cpu", enabled=False)
-
-
-def test_checkpoints_keep_the_newest_and_resume_from_it(tmp_path, trained):
-    model, optimiser, scaler = trained
-    checkpoints = Checkpoints(tmp_path, {"a": 1}, keep=2)
-    for step in (1, 2, 3):
-        checkpoints.save(step, model, optimiser, scaler)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000002.pt", "step-00000003.pt"]
-    other = nn.Linear(2, 2)
-    (tmp_path / ".step-00000004.pt.7.part").write_bytes(b"half")
-    assert checkpoints.resume(other, torch.optim.SGD(other.parameters(), lr=0.1, momentum=0.9), scaler) == 3
-    assert len(list(tmp_path.iterdir())) == 2
-    assert torch.equal(other.weight, model.weight)
-
-
-def test_a_damaged_checkpoint_is_passed_over(tmp_path, trained, caplog):
-    checkpoints = Checkpoints(tmp_path, {"a": 1}, keep=2)
-    checkpoints.save(1, *trained)
-    checkpoints.save(2, *trained)
-    newest = tmp_path / "step-00000002.pt"
-    newest.write_bytes(newest.read_bytes()[:300])
-    assert checkpoints.resume(*trained) == 1
-    assert "step-00000002.pt cannot be read" in caplog.text
-
-
-def test_a_checkpoint_of_other_settings_is_refused(tmp_path, trained):
-    Checkpoints(tmp_path, {"epochs": 1, "seed": 1}, keep=2).save(1, *trained)
-    with pytest.raises(UserError, match=r"other settings \(epochs\)"):
-        Checkpoints(tmp_path, {"epochs": 2, "seed": 1}, keep=2).resume(*trained)
-
-
-def test_no_checkpoint_starts_at_step_zero(tmp_path, trained):
-    assert Checkpoints(tmp_path / "none", {}, keep=1).resume(*trained) == 0
 
 
 def test_a_resumed_journal_drops_what_lies_past_the_checkpoint(tmp_path):

@@ -1,37 +1,13 @@
 import json
 
 import pytest
-import safetensors.torch
 import torch
 
-from soco.config import DetectorConfig
 from soco.errors import UserError
-from soco.pretrain import pretrain
 from soco.pretrain.checkpoint import Checkpoints
 
-SMALL = DetectorConfig(backbone="resnet18", fpn_channels=8, head_channels=8, head_convs=2, head_fc=16)
 
-
-@pytest.fixture
-def run(small_store, tmp_path):
-    """Run a pretraining into a folder of a name; returns that folder."""
-
-    def start(name, recipe, seed=1):
-        folder = tmp_path / name
-        store, pictures = small_store
-        files = {"weights": "weights.safetensors", "journal": "log.jsonl", "metrics": "metrics.json"}
-        outputs = {key: folder / file for key, file in files.items()}
-        pretrain(name, recipe, SMALL, store, pictures, folder / "checkpoints", **outputs, seed=seed)
-        return folder
-
-    return start
-
-
-def weights(folder):
-    return safetensors.torch.load_file(folder / "weights.safetensors")
-
-
-def test_a_run_leaves_weights_log_and_metrics(run, tiny_recipe):
+def test_a_run_leaves_weights_log_and_metrics(run, weights, tiny_recipe):
     folder = run("plain", tiny_recipe)
     metrics = json.loads((folder / "metrics.json").read_text())
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
@@ -44,7 +20,7 @@ def test_a_run_leaves_weights_log_and_metrics(run, tiny_recipe):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_run_stopped_and_resumed_ends_with_the_same_bits(run, tiny_recipe, monkeypatch, workers):
+def test_a_run_stopped_and_resumed_ends_with_the_same_bits(run, weights, tiny_recipe, monkeypatch, workers):
     recipe = tiny_recipe.model_copy(update={"workers": workers, "checkpoint_minutes": 1e-9})
     whole = weights(run("whole", tiny_recipe))
     save = Checkpoints.save
@@ -63,18 +39,18 @@ def test_a_run_stopped_and_resumed_ends_with_the_same_bits(run, tiny_recipe, mon
         assert torch.equal(tensor, whole[name]), name
 
 
-def test_another_seed_gives_other_weights(run, tiny_recipe):
+def test_another_seed_gives_other_weights(run, weights, tiny_recipe):
     one, two = weights(run("one", tiny_recipe)), weights(run("two", tiny_recipe, seed=2))
     assert not torch.equal(one["encoder.conv1.weight"], two["encoder.conv1.weight"])
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(run, tiny_recipe):
-    with pytest.raises(UserError, match=r"The loss is nan at step \d.*lower base_lr"):
+def test_a_loss_that_is_not_finite_stops_the_run(run, weights, tiny_recipe):
+    with pytest.raises(UserError, match=r"The loss is nan at step \d.*the last good checkpoint is none. Lower base_lr"):
         run("broken", tiny_recipe.model_copy(update={"base_lr": 1e30, "epochs": 4}))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_picture_gone_is_told_in_one_sentence(run, tiny_recipe, folder_of_pictures, workers):
+def test_a_picture_gone_is_told_in_one_sentence(run, weights, tiny_recipe, folder_of_pictures, workers):
     for path in folder_of_pictures.rglob("*.*"):
         path.unlink()
     with pytest.raises(UserError, match=r"^\S.*can no longer be read \(the file is missing\); restore it") as caught:
@@ -82,7 +58,7 @@ def test_a_picture_gone_is_told_in_one_sentence(run, tiny_recipe, folder_of_pict
     assert "\n" not in str(caught.value)
 
 
-def test_bf16_trains_to_finite_weights(run, tiny_recipe):
+def test_bf16_trains_to_finite_weights(run, weights, tiny_recipe):
     folder = run("bf16", tiny_recipe.model_copy(update={"precision": "bf16"}))
     assert json.loads((folder / "metrics.json").read_text())["precision"] == "bf16"
     assert all(torch.isfinite(tensor.float()).all() for tensor in weights(folder).values())

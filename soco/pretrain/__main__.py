@@ -1,0 +1,35 @@
+"""`python -m soco.pretrain JOB.json`: the pretraining that a file tells of; under torchrun, one of its processes."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from soco.errors import UserError
+from soco.pretrain.job import PretrainJob
+from soco.pretrain.launch import failure_of, pretrain
+from soco.pretrain.ranks import started_by_torchrun
+from soco.pretrain.stop import ends_with_parent
+from soco.stores.files import whole_file
+
+
+def main(job_file: Path) -> int:
+    """Train; returns the exit code."""
+    level = logging.INFO if os.environ.get("RANK", "0") == "0" else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(message)s", stream=sys.stderr)
+    if started_by_torchrun():
+        ends_with_parent()()
+    try:
+        pretrain(PretrainJob.model_validate_json(job_file.read_text()))
+    except UserError as error:
+        if started_by_torchrun():  # the process that called torchrun hears of no more than a code
+            with whole_file(failure_of(job_file)) as temporary:
+                temporary.write_text(str(error))
+        else:
+            print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

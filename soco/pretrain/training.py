@@ -1,0 +1,235 @@
+"""The pretraining loop: what a process does from the first step, or the last checkpoint, to the end."""
+
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+
+from soco.errors import UserError
+from soco.models import build_model
+from soco.models.norms import synchronise_norms
+from soco.pictures import open_source
+from soco.pretrain.checkpoint import Checkpoints
+from soco.pretrain.hardware import autocast_type
+from soco.pretrain.identity import identity
+from soco.pretrain.job import PretrainJob
+from soco.pretrain.journal import Journal
+from soco.pretrain.lars import LARS
+from soco.pretrain.order import PictureOrder
+from soco.pretrain.ranks import Ranks
+from soco.pretrain.schedules import learning_rate, peak_rate, target_momentum
+from soco.pretrain.stop import StopSignals, leave
+from soco.views import Batch, ViewDataset, collate
+from soco.views.workers import prepare_worker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Step:
+    """What one step gave in this process.
+
+    Attributes:
+        values: Means over the passes, by name: `loss`, `spread`, `cosine_apart`.
+        waited: Seconds spent waiting for views.
+        failed: Numbers of pictures in a pass whose loss was not finite.
+    """
+
+    values: dict[str, torch.Tensor] = field(default_factory=dict)
+    waited: float = 0.0
+    failed: list[int] = field(default_factory=list)
+
+
+class Training:
+    """One pretraining in one of its processes: its state, and the steps that change it."""
+
+    def __init__(self, job: PretrainJob, ranks: Ranks) -> None:
+        """Build model, optimiser and data, and take up the newest checkpoint.
+
+        Raises:
+            UserError: There are too few pictures, or the checkpoints are of another run.
+        """
+        settings = job.settings
+        self.settings, self.ranks, self.device = settings, ranks, ranks.device
+        self.dataset = ViewDataset(job.store, open_source(job.pictures), settings, job.seed)
+        self.autocast_type = autocast_type(settings.precision, self.device)
+        self.order = PictureOrder(
+            len(self.dataset),
+            settings.batch_size,
+            settings.epochs,
+            job.seed,
+            accumulate=settings.accumulate,
+            rank=ranks.rank,
+            ranks=ranks.count,
+        )
+        self.model = build_model(settings, job.detector, job.seed)
+        self.parallel = self._spread_over_processes()
+        online = (p for p in self.model.parameters() if p.requires_grad)
+        self.optimiser = LARS(online, settings.momentum, settings.weight_decay, settings.trust)
+        # bf16 has float32's range and needs no loss scaling; fp16 does.
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.autocast_type is torch.float16)
+        self.checkpoints = Checkpoints(job.folder, identity(job, self.precision), settings.keep_checkpoints)
+        self._resume()
+        self.journal_path, self.tensorboard = job.folder / "log.jsonl", job.tensorboard
+
+    def say_plan(self, run: str) -> None:
+        """Log in words what is about to be trained."""
+        s, count = self.settings, self.ranks.count
+        share = s.batch_size // count // s.accumulate
+        log.info("%s: %d pictures, %d epochs of %d steps", run, len(self.dataset), s.epochs, self.order.steps_per_epoch)
+        log.info("total batch %d: %d process(es) x %d pass(es) x %d pictures", s.batch_size, count, s.accumulate, share)
+        log.info("learning rate %g: %g x %d / 256", peak_rate(s), s.base_lr, s.batch_size)
+        log.info("on %s in %s%s", self.device, self.precision, ", norms synchronised" if count > 1 else "")
+
+    @property
+    def precision(self) -> str:
+        """The arithmetic that the model computes in."""
+        return {None: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.autocast_type]
+
+    def run(self) -> None:
+        """Train from the checkpoint's step to the last, writing checkpoints by time and by epoch.
+
+        Raises:
+            UserError: The loss or a weight is no longer finite, or a file cannot be read or written.
+            SystemExit: SIGTERM came, and a checkpoint was written.
+            KeyboardInterrupt: SIGINT came, and a checkpoint was written.
+        """
+        first, steps = self.order.first_step, self.order.steps
+        with contextlib.ExitStack() as held:
+            # Closed here, whatever happens: the workers take no SIGTERM, and Python would wait for them at its end.
+            passes = held.enter_context(contextlib.closing(self._passes()))
+            stop = held.enter_context(StopSignals())
+            journal = held.enter_context(self._journal()) if self.ranks.is_first else None
+            saved = time.monotonic()
+            for number in range(first, steps):
+                step = self._step(number, passes)
+                asked = self._agree(number, step, stop)
+                if journal:
+                    epoch = number // self.order.steps_per_epoch
+                    journal.note(number, waited=step.waited, **step.values, **self._rates(number), epoch=epoch)
+                done = number + 1
+                due = done % self.order.steps_per_epoch == 0 or done == steps or asked
+                if due or time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
+                    self._save(done)
+                    saved = time.monotonic()
+                if asked and done < steps:
+                    self.ranks.total(0)  # nobody leaves before the checkpoint is written
+                    log.info("asked to stop: left after step %d of %d, saved; run it again to go on", done, steps)
+                    leave(asked)
+
+    def _spread_over_processes(self) -> nn.Module:
+        """The model as the steps call it: on its device, and averaging gradients where there are several processes."""
+        if self.ranks.count > 1:
+            self.model = synchronise_norms(self.model, self.device)
+        self.model = self.model.to(self.device, memory_format=torch.channels_last).train()
+        if self.settings.compile:
+            self.model.compile_parts()
+        if self.ranks.count == 1:
+            return self.model
+        devices = [self.device] if self.device.type == "cuda" else None
+        # The norms' buffers are alike everywhere: their statistics are of all processes.
+        return DistributedDataParallel(self.model, devices, broadcast_buffers=False, gradient_as_bucket_view=True)
+
+    def _resume(self) -> None:
+        path = self.ranks.from_first(self.checkpoints.newest_readable() if self.ranks.is_first else None)
+        if path is not None:
+            self.order.first_step = self.checkpoints.load(path, self.model, self.optimiser, self.scaler)
+
+    def _journal(self) -> Journal:
+        s = self.settings
+        return Journal(
+            self.journal_path, self.order.first_step, self.order.steps, s.batch_size, s.log_every, self.tensorboard
+        )
+
+    def _passes(self) -> Generator[Batch]:
+        loader = DataLoader(
+            self.dataset,
+            batch_sampler=self.order,
+            num_workers=self.settings.workers,
+            collate_fn=collate,
+            pin_memory=self.device.type == "cuda",
+            worker_init_fn=prepare_worker,
+        )
+        try:
+            yield from loader
+        except UserError as error:
+            # A worker's exception arrives with its traceback as its message; the sentence is what stands last.
+            raise UserError(str(error).rsplit("UserError: ", 1)[-1].strip()) from None
+
+    def _step(self, number: int, passes: Iterator[Batch]) -> Step:
+        """One step, over all its passes; the weights stay as they are where a loss is not finite."""
+        rates = self._rates(number)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rates["lr"]
+        self.model.update_target(rates["ema_momentum"])
+        self.optimiser.zero_grad(set_to_none=True)
+        step = Step()
+        for last in [False] * (self.settings.accumulate - 1) + [True]:
+            start = time.monotonic()
+            batch = next(passes)
+            step.waited += time.monotonic() - start
+            self._pass(batch, last, step)
+        if not step.failed:
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+        return step
+
+    def _pass(self, batch: Batch, last: bool, step: Step) -> None:
+        """Forward and backward of one pass; gradients add up, and are averaged over processes in the last."""
+        share = 1 / self.settings.accumulate
+        with contextlib.nullcontext() if last or self.ranks.count == 1 else self.parallel.no_sync():
+            with torch.autocast(self.device.type, self.autocast_type, enabled=self.autocast_type is not None):
+                given = self.parallel(batch.to(self.device, torch.channels_last))
+            self.scaler.scale(given.loss * share).backward()
+        for name, value in given._asdict().items():
+            step.values[name] = step.values.get(name, 0) + value.detach() * share
+        if not torch.isfinite(given.loss):
+            step.failed += batch.numbers.tolist()
+
+    def _rates(self, number: int) -> dict[str, float]:
+        return {
+            "lr": learning_rate(number, self.order.steps_per_epoch, self.settings),
+            "ema_momentum": target_momentum(number, self.order.steps, self.settings.ema_base),
+        }
+
+    def _agree(self, number: int, step: Step, stop: StopSignals) -> signal.Signals | None:
+        """Tell the other processes how the step went, and hear of theirs; returns the signal that any was sent.
+
+        Raises:
+            UserError: A loss was not finite.
+        """
+        failed, asked, loss = self.ranks.total(len(step.failed), stop.asked is not None, float(step.values["loss"]))
+        step.values["loss"] = torch.tensor(loss / self.ranks.count)
+        if failed:
+            keys = [key for keys in self.ranks.from_all(self._keys(step.failed)) for key in keys]
+            self._fail(f"The loss is {loss:g} at step {number}", number, f", pictures {', '.join(keys[:8])}")
+        return (stop.asked or signal.SIGTERM) if asked else None
+
+    def _save(self, done: int) -> None:
+        """Write a checkpoint of weights that are numbers.
+
+        Raises:
+            UserError: A weight is not.
+        """
+        norms = torch.stack(torch._foreach_norm([p.detach() for p in self.model.parameters()]))
+        if not torch.isfinite(norms).all():
+            self._fail(f"A weight is no finite number after step {done - 1}", done - 1, "")
+        if self.ranks.is_first:
+            self.checkpoints.save(done, self.model, self.optimiser, self.scaler)
+
+    def _keys(self, numbers: list[int]) -> list[str]:
+        return [self.dataset.store.key(number) for number in numbers]
+
+    def _fail(self, what: str, number: int, where: str) -> None:
+        good = self.checkpoints.last
+        raise UserError(
+            f"{what}, lr {self._rates(number)['lr']:g}{where}; the last good checkpoint is {good or 'none'}. Lower "
+            f"base_lr or lengthen warmup_epochs, and remove {self.checkpoints.folder} to start anew with them."
+        )

@@ -1,0 +1,102 @@
+import json
+import random
+import signal
+import time
+
+import psutil
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as multiprocessing
+from torch import nn
+
+from soco.errors import UserError
+from soco.models.norms import synchronise_norms
+
+
+def losses(folder):
+    return [json.loads(line)["loss"] for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_two_processes_have_the_loss_of_one_with_the_same_batch(run, tiny_recipe):
+    recipe = tiny_recipe.model_copy(update={"batch_size": 4, "epochs": 3})
+    alone = losses(run("alone", recipe))
+    together = losses(run("together", recipe.model_copy(update={"processes": 2})))
+    assert len(alone) == len(together) == 3
+    assert together == pytest.approx(alone, abs=1e-4)
+    metrics = json.loads((run("alone", recipe) / "metrics.json").read_text())
+    assert metrics["processes"] == 1
+
+
+def test_what_ends_a_process_is_told_by_the_one_that_started_it(run, tiny_recipe):
+    with pytest.raises(UserError, match=r"^batch_size is 3, which 2 process\(es\) of 1 pass\(es\) do not share"):
+        run("uneven", tiny_recipe.model_copy(update={"batch_size": 3, "processes": 2}))
+
+
+def rows(rank):
+    """Other numbers of rows in each process, none in the last."""
+    generator = torch.Generator().manual_seed(rank)
+    return torch.randn((7, 2, 0)[rank], 3, 4, 4, generator=generator) * 3 + 5 * rank
+
+
+def norm_over_processes(rank, folder):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=3)
+    model = synchronise_norms(nn.Sequential(nn.BatchNorm2d(3), nn.ReLU()), torch.device("cpu"))
+    own = rows(rank).requires_grad_()
+    out = model(own)
+    (out * out.detach().cos()).sum().backward()
+    torch.save(
+        {"out": out, "gradient": own.grad, "scale": model[0].weight.grad, **model.state_dict()}, f"{folder}/{rank}"
+    )
+    dist.destroy_process_group()
+
+
+def test_norms_are_of_the_rows_of_all_processes(tmp_path):
+    multiprocessing.spawn(norm_over_processes, (str(tmp_path),), nprocs=3)
+    parts = [torch.load(tmp_path / str(rank)) for rank in range(3)]
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU())
+    everything = torch.cat([rows(rank) for rank in range(3)]).requires_grad_()
+    out = model(everything)
+    (out * out.detach().cos()).sum().backward()
+    for name, whole in (("out", out), ("gradient", everything.grad)):
+        torch.testing.assert_close(torch.cat([part[name] for part in parts]), whole, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(sum(part["scale"] for part in parts), model[0].weight.grad, atol=1e-4, rtol=1e-5)
+    for name, whole in model.state_dict().items():
+        for part in parts:
+            torch.testing.assert_close(part[name], whole, atol=1e-5, rtol=1e-5)
+
+
+def kill_one_of(process, draws):
+    """Kill with -9 the program, torchrun, or a process that trains; what is left is given time to leave."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    victim = draws.choice(family)
+    victim.send_signal(signal.SIGKILL)
+    psutil.wait_procs(family, timeout=90)
+    assert not [member for member in family if member.is_running() and member.status() != "zombie"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("processes", "workers", "kills"), [(1, 0, 20), (1, 2, 20), (2, 0, 10), (2, 1, 10)])
+def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
+    job_of, started, run, weights, tiny_recipe, processes, workers, kills
+):
+    recipe = tiny_recipe.model_copy(
+        update={"epochs": 60, "processes": processes, "workers": workers, "checkpoint_minutes": 0.02}
+    )
+    whole = weights(run("whole", recipe))
+    job, draws, done = job_of("killed", recipe), random.Random(processes * 10 + workers), 0
+    while done < kills:
+        process = started(job)
+        moment = time.monotonic() + draws.uniform(1, 12)
+        while time.monotonic() < moment and process.poll() is None:
+            time.sleep(0.05)
+        if process.poll() is not None:
+            break
+        kill_one_of(process, draws)
+        done += 1
+    print(f"{processes} process(es), {workers} worker(s): {done} kills")
+    if done == kills:
+        process = started(job)
+    assert process.wait(timeout=600) == 0
+    assert done >= 3, "the run was over before it was killed often enough: give it more epochs"
+    assert all(tensor.equal(whole[name]) for name, tensor in weights(job.weights.parent).items())

@@ -1,0 +1,56 @@
+import os
+import signal
+import time
+
+import pytest
+
+from soco.errors import UserError
+from soco.pretrain import pretrain
+from soco.pretrain.lock import alone_in
+
+
+def wait_for_steps(job, process, count):
+    """Wait until a run has done so many steps; its log tells."""
+    log = job.folder / "log.jsonl"
+    until = time.monotonic() + 120
+    while not log.exists() or len(log.read_text().splitlines()) < count:
+        assert process.poll() is None, "the run ended before"
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_sigterm_to_all_processes_saves_and_asks_for_another_start(
+    job_of, started, run, weights, tiny_recipe, processes
+):
+    recipe = tiny_recipe.model_copy(update={"workers": 2, "epochs": 12, "processes": processes})
+    job = job_of("stopped", recipe)
+    process = started(job)
+    wait_for_steps(job, process, 3)
+    os.killpg(process.pid, signal.SIGTERM)  # as Slurm does, to the data's workers as well
+    assert process.wait(timeout=60) == 75
+    saved = [path.name for path in job.folder.glob("step-*.pt")]
+    steps = len((job.folder / "log.jsonl").read_text().splitlines())
+    assert 3 <= steps < 24
+    assert f"step-{steps:08d}.pt" in saved
+    pretrain(job)
+    whole = weights(run("whole", recipe))
+    assert all(tensor.equal(whole[name]) for name, tensor in weights(job.weights.parent).items())
+
+
+def test_a_second_run_does_not_write_into_the_folder_of_a_first(tmp_path):
+    refused = pytest.raises(UserError, match=rf"^process {os.getpid()} on \S+ trains this run already")
+    with alone_in(tmp_path, patience=0), refused, alone_in(tmp_path, patience=0.1):
+        pass
+    with alone_in(tmp_path, patience=0):
+        pass
+
+
+def test_a_killed_holder_lets_go(job_of, started, tiny_recipe):
+    job = job_of("killed", tiny_recipe.model_copy(update={"epochs": 400}))
+    process = started(job)
+    wait_for_steps(job, process, 1)
+    process.kill()
+    process.wait()
+    with alone_in(job.folder, patience=0):
+        assert f"process {os.getpid()} " in (job.folder / "lock").read_text()
