@@ -46,7 +46,8 @@ def test_boxes_of_a_file_take_the_place_of_the_search(pictures, tmp_path):
     boxes = tmp_path / "boxes.json"
     boxes.write_text(json.dumps({key: [[10, 20, 80, 60]] for key in READABLE}))
     store = ProposalStore(propose(pictures, tmp_path / "out", ProposalsConfig(engine="imported", file=str(boxes))))
-    assert [store.rects(number).tolist() for number in range(len(store))] == [[[10, 20, 80, 60]]] * len(READABLE)
+    rects = {store.key(number): store.rects(number).tolist() for number in range(len(store))}
+    assert {key: rects[key] for key in READABLE} == {key: [[10, 20, 80, 60]] for key in READABLE}
 
 
 def test_a_path_is_a_folder_of_pictures_with_the_default_limits(folder_of_pictures, tmp_path):
