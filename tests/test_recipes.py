@@ -127,6 +127,9 @@ def test_the_page_tells_every_recipe_and_its_values(repository):
 def test_the_page_names_no_key_that_is_not_there(repository):
     page = (repository / "docs" / "recipes.md").read_text()
     known = {*PretrainConfig.model_fields, *DetectorConfig.model_fields}
-    keys = set(re.findall(r"`([a-z0-9_]+)(?:: [^`]+)?`", page)) - {name.removeprefix("soco_") for name in RELEASE}
-    assert len(keys) > 15
-    assert keys <= known | {"detector", "pretrain", "filter"}, keys - known
+    keys = set(re.findall(r"`([a-z0-9_]+): [^`]+`", page))
+    assert len(keys) >= 7
+    assert keys <= known, keys - known
+    for key, value in re.findall(r"`([a-z0-9_]+): ([^` ]+)`", page):
+        settings, _ = recipe("fpn_100", **{key: yaml.safe_load(value)})
+        assert str(getattr(settings, key)) in {value, f"{value}.0", value.capitalize()}
