@@ -1,3 +1,4 @@
+import dataclasses
 import zlib
 
 import numpy as np
@@ -9,6 +10,9 @@ from soco.models import build_model
 from soco.pretrain.lars import LARS
 from soco.pretrain.schedules import learning_rate, target_momentum
 from soco.views.batch import Batch, Pair
+
+# How often the trajectory is run again to see what rounding makes of it.
+NOISY_RUNS = 3
 
 CROPS = {
     "SoCo_FPN": [None, "a", "b"],
@@ -86,34 +90,88 @@ def test_loss_and_gradients_with_norms_in_eval_mode(golden, model_of, name, pool
     assert model.encoder_k.conv1.weight.norm().item() == pytest.approx(expected["key_conv1_norm"], rel=1e-5)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["SoCo_FPN", "SoCo_FPN_Star", "SoCo_C4"])
-def test_trajectory_with_norms_in_train_mode(golden, model_of, name):
-    content = golden("model")
-    expected = content["models"][name]
-    plan = expected["trajectory"]
+@dataclasses.dataclass
+class Step:
+    """What one step of training printed."""
+
+    loss: float
+    conv1_norm: float
+    pred_bn_norm: float
+    key_conv1_norm: float
+    lr: float
+
+
+def with_noise(batch, seed):
+    """The batch with each pixel changed by about the precision of float32."""
+    noise = np.random.default_rng(seed)
+    views = (
+        view * torch.from_numpy(1 + 1e-7 * noise.standard_normal(view.shape)).to(torch.float64) for view in batch.views
+    )
+    return dataclasses.replace(batch, views=tuple(view.float() for view in views))
+
+
+def train(model, batch, plan):
+    """Three steps of LARS and EMA; the gradients of the first are left to `check`."""
     recipe = PretrainConfig(
         epochs=plan["epochs"], warmup_epochs=plan["warmup_epochs"], warmup_divisor=plan["warmup_multiplier"],
         batch_size=256, base_lr=plan["base_lr_times_batch_scale"],
     )  # fmt: skip
-    model = model_of(name, "release").train()
     optimiser = LARS((p for p in model.parameters() if p.requires_grad), plan["sgd_momentum"], plan["weight_decay"])
-    batch = batch_of(content, name)
-    for step, golden_step in enumerate(plan["steps"]):
+    for step in range(len(plan["steps"])):
         rate = learning_rate(step, plan["iters_per_epoch"], recipe)
-        assert rate == pytest.approx(golden_step["lr"], rel=1e-9)
         for group in optimiser.param_groups:
             group["lr"] = rate
         model.update_target(target_momentum(step, plan["ema_total_steps"], plan["ema_base"]))
         loss = model(batch).loss
         optimiser.zero_grad()
         loss.backward()
-        if step == 0:
-            # Later losses are not held to the golden ones: with two pictures in train mode the gradient's norm is some
-            # 600 and the second loss depends on rounding (SoCo_FPN here: 0.115 on one thread, 0.128 on two).
-            assert loss.item() == pytest.approx(golden_step["loss"], abs=1e-3)
-            check_gradients(model, expected["train_bn"]["grad_norms"])
         optimiser.step()
-        assert model.encoder.conv1.weight.norm().item() == pytest.approx(golden_step["conv1_norm"], rel=1e-5)
-        assert model.predictor.bn1.weight.norm().item() == pytest.approx(golden_step["pred_bn_norm"], rel=1e-4)
-        assert model.encoder_k.conv1.weight.norm().item() == pytest.approx(golden_step["key_conv1_norm"], rel=1e-5)
+        norms = (model.encoder.conv1.weight, model.predictor.bn1.weight, model.encoder_k.conv1.weight)
+        yield Step(loss.item(), *(weight.norm().item() for weight in norms), rate)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SoCo_FPN", "SoCo_FPN_Star", "SoCo_C4"])
+def test_loss_and_gradients_with_norms_in_train_mode(golden, model_of, name):
+    content = golden("model")
+    expected = content["models"][name]
+    model = model_of(name, "release").train()
+    model.update_target(expected["trajectory"]["ema_base"])
+    loss = model(batch_of(content, name)).loss
+    loss.backward()
+    assert loss.item() == pytest.approx(expected["train_bn"]["loss"], abs=1e-3)
+    check_gradients(model, expected["train_bn"]["grad_norms"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SoCo_FPN", "SoCo_FPN_Star", "SoCo_C4"])
+def test_trajectory_with_norms_in_train_mode(golden, model_of, name):
+    """The first loss is held to 1e-3; the others to 1e-3 or to what rounding makes of them, which is measured here.
+
+    With norms in train mode over two pictures, float32 and float64 differ by 1e-4 in the vectors, and some activations
+    come to lie on the other side of their ReLU: the first loss hardly changes, but its gradient jumps (SoCo_C4: by 2 %
+    of the norms' and biases', which take plain steps), and the second loss by thousandths. In float64, pixels changed
+    by 1e-10 move SoCo_C4's second loss by 1e-9, and changed by 1e-7, float32's precision, by up to 1e-3.
+    """
+    content = golden("model")
+    plan = content["models"][name]["trajectory"]
+    batch = batch_of(content, name)
+    ours = list(train(model_of(name, "release").train(), batch, plan))
+    others = [
+        list(train(model_of(name, "release").train(), with_noise(batch, seed), plan)) for seed in range(NOISY_RUNS)
+    ]
+    for number, theirs in enumerate(plan["steps"]):
+        step, noisy = ours[number], [other[number] for other in others]
+
+        def spread(name, runs=(step, *noisy)):
+            values = [getattr(run, name) for run in runs]
+            return max(values) - min(values)
+
+        assert step.lr == pytest.approx(theirs["lr"], rel=1e-9)
+        allowed = 1e-3 if number == 0 else max(1e-3, 3 * spread("loss"))
+        assert step.loss == pytest.approx(theirs["loss"], abs=allowed), f"step {number + 1}"
+        assert step.conv1_norm == pytest.approx(theirs["conv1_norm"], rel=1e-6)
+        assert step.key_conv1_norm == pytest.approx(theirs["key_conv1_norm"], rel=1e-6)
+        # The norm's weight moves by 1 to 3 millionths a step: what float32 can tell of a wrong rate or momentum.
+        allowed = max(5e-7 * theirs["pred_bn_norm"], 3 * spread("pred_bn_norm"))
+        assert step.pred_bn_norm == pytest.approx(theirs["pred_bn_norm"], abs=allowed)

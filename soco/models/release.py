@@ -1,0 +1,104 @@
+"""Pretrained weights of any origin, read without running code: a released raw checkpoint, or a file of ours."""
+
+import argparse
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from soco.errors import UserError
+
+# What torch says of a class or function that it refuses to touch.
+_REFUSED = re.compile(r"\bGLOBAL (\S+)")
+
+
+def load_released(path: str | Path) -> dict[str, Tensor]:
+    """Read the weights of a raw checkpoint that the authors' release wrote, or of a checkpoint of ours.
+
+    A released one is a pickle of `opt` (an `argparse.Namespace`), `model`, `optimizer`, `scheduler` and `epoch`, in
+    torch's zip format or the one before it. Tensors, plain values and that one class are all that it may hold.
+
+    Args:
+        path: The checkpoint; `.pth` by the release, `step-NNNNNNNN.pt` by ours.
+
+    Returns:
+        Tensors on the CPU by the release's names without `module.`: those of `SoCo.state_dict()`.
+
+    Raises:
+        UserError: The file is missing or broken, holds no weights, or holds what would run code; nothing is run.
+    """
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except pickle.UnpicklingError as error:
+        raise _refusal(path, str(error)) from None
+    except Exception as error:  # a damaged file fails in many ways
+        raise _broken(path, error) from None
+    return _weights(path, content)
+
+
+def load_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read pretrained weights, whatever wrote them: decided by what the file holds, not by its name.
+
+    Args:
+        path: `weights.safetensors` of a run, one of its checkpoints, or a released raw checkpoint.
+
+    Returns:
+        Tensors on the CPU by the release's names, as `SoCo.load_state_dict` takes them.
+
+    Raises:
+        UserError: As `load_released`.
+    """
+    if not _is_safetensors(path):
+        return load_released(path)
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise _broken(path, error) from None
+
+
+def _is_safetensors(path: str | Path) -> bool:
+    """Whether the file opens as safetensors do: the length of a header in 8 bytes, then the header, in JSON."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(9)[8:] == b"{"
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except OSError as error:
+        raise _broken(path, error) from None
+
+
+def _weights(path: str | Path, content: Any) -> dict[str, Tensor]:
+    model = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(model, dict) or not model or not all(isinstance(value, Tensor) for value in model.values()):
+        raise UserError(
+            f"{path} holds no weights under 'model'; give a raw checkpoint of the authors' release, or a checkpoint "
+            "or weights.safetensors of a pretraining."
+        )
+    return {name.removeprefix("module."): value for name, value in model.items()}
+
+
+def _missing(path: str | Path) -> UserError:
+    return UserError(f"There is no file {path}; give weights.safetensors, a checkpoint, or a released .pth.")
+
+
+def _broken(path: str | Path, error: Exception) -> UserError:
+    reason = str(error).strip().split("\n")[0].rstrip(".") or "it ends too soon"
+    return UserError(f"{path} cannot be read as weights ({reason}); copy or download it again.")
+
+
+def _refusal(path: str | Path, message: str) -> UserError:
+    match = _REFUSED.search(message)
+    if match is None:
+        return _broken(path, pickle.UnpicklingError("it is no file of torch, or a damaged one"))
+    return UserError(
+        f"{path} is refused: reading it would use {match[1]}, and weights need no more than tensors, plain "
+        "values and argparse.Namespace; nothing of it was run: take the file from a source that you trust."
+    )
