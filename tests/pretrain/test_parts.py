@@ -1,5 +1,3 @@
-import json
-
 import pytest
 import torch
 from torch import nn
@@ -7,7 +5,6 @@ from torch import nn
 from soco.errors import UserError
 from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.hardware import autocast_type
-from soco.pretrain.journal import Journal
 from soco.pretrain.lars import LARS
 from soco.pretrain.order import PictureOrder
 from soco.pretrain.schedules import learning_rate, target_momentum
@@ -115,22 +112,6 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path, trained):
 
 def test_no_checkpoint_starts_at_step_zero(tmp_path, trained):
     assert Checkpoints(tmp_path / "none", {}, keep=1).resume(*trained) == 0
-
-
-def test_a_resumed_journal_drops_what_lies_past_the_checkpoint(tmp_path):
-    path = tmp_path / "log.jsonl"
-    journal = Journal(path, 0, 6, 4, every=1)
-    for step in range(4):
-        journal.note(step, loss=torch.tensor(-float(step)))
-    journal.close()
-    path.write_text(path.read_text() + '{"step": 4, "lo')
-    resumed = Journal(path, 2, 6, 4, every=2)
-    for step in range(2, 6):
-        resumed.note(step, loss=-10.0)
-    resumed.close()
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [(line["step"], line["loss"]) for line in lines] == [(0, 0.0), (1, -1.0), (2, -10.0), (4, -10.0), (5, -10.0)]
-    assert [line["seconds"] for line in lines] == sorted(line["seconds"] for line in lines)
 
 
 def test_precisions_by_name():
