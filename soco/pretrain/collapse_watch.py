@@ -1,7 +1,6 @@
 """Warns when a pretraining collapses: when the vectors of different pictures become one and the same."""
 
 import logging
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,9 +24,9 @@ class CollapseWatch:
         self._warned = False
 
     def read(self, line: Mapping[str, Any]) -> None:
-        """Take a line of the journal: `step`, and `spread` and `cosine_apart` where the step had two pictures."""
-        spread, apart = (line.get(name) for name in ("spread", "cosine_apart"))
-        if line["step"] < self._first_step or not _known(spread) or not _known(apart):
+        """Take a line of the journal; `spread` and `cosine_apart` are null where a step had no two pictures."""
+        spread, apart = line.get("spread"), line.get("cosine_apart")
+        if line["step"] < self._first_step or spread is None or apart is None:
             return
         shows_collapse = spread < LEAST_SPREAD or apart > MOST_COSINE_APART
         self._alike, self._sound = (self._alike + 1, 0) if shows_collapse else (0, self._sound + 1)
@@ -43,7 +42,3 @@ class CollapseWatch:
         elif self._sound >= LINES_IN_A_ROW and self._warned:
             self._warned = False
             log.info("The vectors of different pictures differ again at step %d (spread %.3f).", line["step"], spread)
-
-
-def _known(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
