@@ -27,7 +27,7 @@ def add_show(show: argparse.ArgumentParser) -> None:
         "--store", type=Path, help="store.arrow of a finished search, in place of PICTURE; with --config"
     )
     views.add_argument("--pictures", type=_count, default=4, dest="most", help="most pictures of the store [4]")
-    views.add_argument("--run", dest="run_name", help="which of the configuration's pretrainings, where it has several")
+    _take_run(views)
     views.add_argument("--epoch", type=_number, default=0, help="the epoch whose views are drawn [0]")
     views.add_argument("--samples", type=_count, default=1, help="samples of a picture, in successive epochs [1]")
     views.add_argument("--seed", type=_number, help="another seed than the configuration's, or than 1")
@@ -36,6 +36,12 @@ def add_show(show: argparse.ArgumentParser) -> None:
     )
     views.add_argument("--side", type=_side, default=224, help="width and height of a drawn view, in pixels [224]")
     views.set_defaults(draw=_views)
+    loss = shown.add_parser("loss", help="draw the loss of a pretraining from its log, finished or not")
+    loss.add_argument("log", type=Path, metavar="LOG", help="log.jsonl in results/pretrain/RUN or results/checkpoints")
+    _take_config(loss)
+    _take_run(loss)
+    loss.add_argument("--out", type=Path, default=Path("loss.png"), help="the PNG to write [loss.png]")
+    loss.set_defaults(draw=_loss)
 
 
 def run_show(chosen: argparse.Namespace) -> None:
@@ -52,8 +58,7 @@ def _proposals(chosen: argparse.Namespace, config: Config | None) -> str:
     from soco.show.proposals import show_proposals  # loads the engines, which `soco keys` need not wait for
 
     output = chosen.out or Path(f"{chosen.picture.stem}_proposals.png")
-    if output.suffix.lower() != ".png":
-        raise UserError(f"--out is {output}, and the drawing is a PNG; give a name that ends in .png.")
+    _see_that_it_is_png(output)
     search, filters = _search_settings(config)
     return f"{show_proposals(chosen.picture, search, filters, output, chosen.engine, chosen.side)}; see {output}"
 
@@ -84,6 +89,19 @@ def _views(chosen: argparse.Namespace, config: Config | None) -> str:
     return f"{count} {'sample' if count == 1 else 'samples'}; see {shown}"
 
 
+def _loss(chosen: argparse.Namespace, config: Config | None) -> str:
+    from soco.show.loss import show_loss  # loads matplotlib
+
+    _see_that_it_is_png(chosen.out)
+    pairs = len(_recipe(config, chosen.run_name).views) - 1
+    return f"{show_loss(chosen.log, pairs, chosen.out)}; see {chosen.out}"
+
+
+def _see_that_it_is_png(output: Path) -> None:
+    if output.suffix.lower() != ".png":
+        raise UserError(f"--out is {output}, and the drawing is a PNG; give a name that ends in .png.")
+
+
 def _search_settings(config: Config | None) -> tuple[ProposalsConfig, FilterConfig]:
     return (config.proposals, config.filter) if config else (ProposalsConfig(), FilterConfig())
 
@@ -102,13 +120,23 @@ def _recipe(config: Config | None, run: str | None) -> PretrainConfig:
 
 
 def _take_settings(parser: argparse.ArgumentParser) -> None:
+    _take_config(parser)
+    parser.add_argument("--engine", choices=typing.get_args(Engine), help="another engine than the configuration's")
+
+
+def _take_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--run", dest="run_name", help="which of the configuration's pretrainings, where it has several"
+    )
+
+
+def _take_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",
         action="append",
         default=[],
         help="a YAML file; given again, an overlay on it; without any, the paper's settings",
     )
-    parser.add_argument("--engine", choices=typing.get_args(Engine), help="another engine than the configuration's")
 
 
 def _side(text: str) -> int:

@@ -89,15 +89,16 @@ def _draw_original(
         draw.rectangle(box.tolist(), outline="#d0d0d0", width=_THIN)
     for box_id, colour in colours.items():
         draw.rectangle((sample.boxes[box_id - 1] * scale).tolist(), outline=colour, width=_THICK)
+    labels = _Labels(draw)
     for number, shown in enumerate(sample.shown[1:], start=2):
         crop = shown.crop
         edges = (crop.left, crop.top, crop.left + crop.width - 1, crop.top + crop.height - 1)
         outline = [edge * scale for edge in edges]
         _dashed(draw, outline)
-        _label(draw, (outline[0] + 3, outline[3] - LINE + 3), f"view {number}", "#ffffff")
+        labels.put((outline[0] + 1, outline[3] - 2 * LINE), f"view {number}", "#ffffff")
     for box_id, colour in colours.items():
         left, top = (sample.boxes[box_id - 1] * scale).tolist()[:2]
-        _label(draw, (left, top), str(box_id), colour)
+        labels.put((left, top), str(box_id), colour)
     words = f"{len(sample.boxes)} boxes; dashed: crops"
     ImageDraw.Draw(canvas).text(corner, words, fill=INK, font=font(SMALL_SIZE))
     canvas.paste(panel, (corner[0], corner[1] + LINE))
@@ -129,10 +130,11 @@ def _draw_pair(
             draw.rectangle(box, outline=colour, width=_THICK)
         if "none" not in (level_names[0][place], level_names[1][place]):
             draw.line((one[2], (one[1] + one[3]) / 2, other[0], (other[1] + other[3]) / 2), fill=colour, width=_THICK)
+    labels = _Labels(draw)
     for place in drawn:
         for edge, names in zip(edges, level_names, strict=True):
             words = " ".join(filter(None, (str(ids[place]), names[place])))
-            _label(draw, tuple(edge[place][:2].tolist()), words, colours[ids[place]])
+            labels.put(edge[place][:2].tolist(), words, colours[ids[place]])
 
 
 def _told(sample: Sample, recipe: PretrainConfig, view: int) -> str:
@@ -174,8 +176,27 @@ def _dashed(draw: ImageDraw.ImageDraw, box: Sequence[float], dash: int = 6) -> N
         draw.line((right, start, right, end), fill=colour, width=_THICK)
 
 
-def _label(draw: ImageDraw.ImageDraw, corner: tuple[float, ...], words: str, ground: str) -> None:
-    x, y = corner[0] + 3, corner[1] + 3
-    left, top, right, bottom = draw.textbbox((x, y), words, font=font(SMALL_SIZE))
-    draw.rectangle((left - 2, top - 1, right + 2, bottom + 1), fill=ground)
-    draw.text((x, y), words, fill="#000000", font=font(SMALL_SIZE))
+class _Labels:
+    """Words in the corners of boxes, the later below the earlier where they would lie on each other."""
+
+    def __init__(self, draw: ImageDraw.ImageDraw) -> None:
+        self._draw = draw
+        self._taken: list[tuple[float, float, float, float]] = []
+
+    def put(self, corner: Sequence[float], words: str, ground: str) -> None:
+        x, y = corner[0] + 4, corner[1] + 3
+        place = self._place(x, y, words)
+        while any(_overlap(place, other) for other in self._taken):
+            y += 2
+            place = self._place(x, y, words)
+        self._taken.append(place)
+        self._draw.rectangle(place, fill=ground)
+        self._draw.text((x, y), words, fill="#000000", font=font(SMALL_SIZE))
+
+    def _place(self, x: float, y: float, words: str) -> tuple[float, float, float, float]:
+        left, top, right, bottom = self._draw.textbbox((x, y), words, font=font(SMALL_SIZE))
+        return left - 2, top - 1, right + 2, bottom + 1
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
