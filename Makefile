@@ -36,7 +36,7 @@ bench: install ## the benchmarks: each prints ratios against a peer in the same 
 
 figures: install ## draw the figures of docs/ again
 	soco show proposals tests/golden/images/coffee_half.png --side 320 --out docs/figures/proposals.png
-	soco show views tests/golden/images/coffee_half.png --side 192 --out docs/figures/views.png
+	soco show views tests/golden/images/coffee_half.png --side 176 --out docs/figures/views.png
 	@if [ -f $(DEMO_LOG) ]; then soco show loss $(DEMO_LOG) --config config.yaml --out docs/figures/loss.png; \
 	else echo "docs/figures/loss.png is as it was: it needs $(DEMO_LOG), which make demo writes first."; fi
 
