@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEMO_LOG := results/pretrain/soco/log.jsonl
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help install demo test check bench figures clean lock
@@ -35,6 +36,9 @@ bench: install ## the benchmarks: each prints ratios against a peer in the same 
 
 figures: install ## draw the figures of docs/ again
 	soco show proposals tests/golden/images/coffee_half.png --side 320 --out docs/figures/proposals.png
+	soco show views tests/golden/images/coffee_half.png --side 176 --out docs/figures/views.png
+	@if [ -f $(DEMO_LOG) ]; then soco show loss $(DEMO_LOG) --config config.yaml --out docs/figures/loss.png; \
+	else echo "docs/figures/loss.png is as it was: it needs $(DEMO_LOG), which make demo writes first."; fi
 
 lock: ## pin again what envs/requirements.in asks for (run on a machine with room for a second environment)
 	rm -rf .lock && python3.11 -m venv .lock && .lock/bin/pip install --quiet -r envs/requirements.in

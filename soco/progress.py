@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 Item = TypeVar("Item")
+
+_TERMINAL_SECONDS, _LOG_SECONDS = 0.2, 10.0
 
 
 def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
@@ -14,6 +16,34 @@ def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 
     A log file receives a line every ten seconds, a terminal a moving bar.
     """
-    in_terminal = sys.stderr.isatty()
-    bar = tqdm(items, total=total, desc=what, unit="picture", mininterval=0.2 if in_terminal else 10.0, smoothing=0.1)
-    yield from bar
+    with progress_bar(total, what, "picture") as bar:
+        for item in items:
+            yield item
+            bar.update(1)
+
+
+def progress_bar(total: int, what: str, unit: str, done: int = 0) -> tqdm:
+    """Make a bar on standard error, to be updated by whoever does the work.
+
+    Args:
+        total: How much there is to do.
+        what: Stands before the bar.
+        unit: What is counted.
+        done: How much was done before.
+    """
+    options: dict[str, Any] = {"total": total, "initial": done, "desc": what, "unit": unit, "smoothing": 0.1}
+    if sys.stderr.isatty():
+        return tqdm(**options, mininterval=_TERMINAL_SECONDS)
+    return tqdm(**options, mininterval=_LOG_SECONDS, file=_Lines())
+
+
+class _Lines:
+    """Standard error for a log file: what a bar draws over itself in a terminal becomes lines."""
+
+    def write(self, text: str) -> None:
+        line = text.strip()
+        if line:
+            sys.stderr.write(line + "\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()

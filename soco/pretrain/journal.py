@@ -1,18 +1,28 @@
-"""The run's journal: a line of JSON every few steps, and a bar with loss, speed and ETA."""
+"""The run's journal: a line of JSON every few steps, the same for TensorBoard, a bar, and a watch for collapse."""
 
 import json
-import sys
+import math
+import resource
 import time
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from tqdm import tqdm
+import torch
 
+from soco.pretrain.collapse_watch import CollapseWatch
+from soco.pretrain.event_log import EventLog
+from soco.progress import progress_bar
 from soco.stores.files import whole_file
+
+_COUNTS = ("step", "epoch")
 
 
 class Journal:
-    """Keeps `log.jsonl` of a run; a resumed run drops the lines past its checkpoint and goes on behind the rest."""
+    """Keeps `log.jsonl` of a run; a resumed run drops the lines past its checkpoint and goes on behind the rest.
+
+    docs/loss.md says what each key of a line is. As a context manager it closes bar and files in any case.
+    """
 
     def __init__(
         self,
@@ -23,50 +33,66 @@ class Journal:
         every: int,
         tensorboard: str | Path | None = None,
     ) -> None:
-        self._path, self._every, self._batch_size = Path(path), every, batch_size
+        self._path, self._every, self._batch_size, self._steps = Path(path), every, batch_size, steps
         kept = [line for line in self._lines() if line["step"] < first_step]
         with whole_file(self._path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        self.seconds_before = kept[-1]["seconds"] if kept else 0.0
+        self._events = None if tensorboard is None else EventLog(tensorboard, first_step)
+        self._watch = CollapseWatch(steps)
+        self._seconds_before = kept[-1]["seconds"] if kept else 0.0
+        self._waited, self._next_step = 0.0, first_step
+        self._bar = progress_bar(steps, "pretraining", "step", done=first_step)
         self._started = self._last = time.monotonic()
-        self._last_step = first_step
-        wait = 0.5 if sys.stderr.isatty() else 10.0
-        self._bar = tqdm(total=steps, initial=first_step, desc="pretraining", unit="step", mininterval=wait)
 
     @property
     def seconds(self) -> float:
         """Seconds of training up to now, those before a resume included."""
-        return self.seconds_before + time.monotonic() - self._started
-
-    def __enter__(self) -> "Journal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        return self._seconds_before + time.monotonic() - self._started
 
     def note(self, step: int, waited: float = 0.0, **values: Any) -> None:
         """Move the bar past step `step`; write a line where it is due.
 
         Args:
             step: The step just done, from 0.
-            waited: Seconds.
-            values: `loss`, `lr`, ...; numbers or one-element tensors.
+            waited: Seconds that the step waited for its pictures.
+            values: `loss`, `lr`, ...; numbers, or one-element tensors, which are read only where a line is due: reading
+                makes a GPU finish its work first.
         """
+        self._waited += waited
+        if step % self._every == 0 or step + 1 == self._steps:
+            self._write(step, {name: _number(name, value) for name, value in values.items()})
         self._bar.update(1)
-        if step % self._every and step + 1 != self._bar.total:
-            return
-        now = time.monotonic()
-        speed = self._batch_size * (step + 1 - self._last_step) / max(now - self._last, 1e-9)
-        self._last, self._last_step = now, step + 1
-        numbers = {name: float(value) for name, value in values.items()}
-        line = {"step": step, **numbers, "images_per_second": round(speed, 3), "seconds": round(self.seconds, 3)}
-        with self._path.open("a") as journal:
-            journal.write(json.dumps(line) + "\n")
-        self._bar.set_postfix_str(f"loss {numbers['loss']:.3f}, {speed:.1f} images/s", refresh=False)
 
     def close(self) -> None:
-        """End the bar."""
+        """End the bar and close the files."""
         self._bar.close()
+        if self._events is not None:
+            self._events.close()
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, step: int, values: dict[str, Any]) -> None:
+        line = {"step": step, **values, **self._speed(step), **_memory(), "seconds": round(self.seconds, 3)}
+        with self._path.open("a") as journal:
+            journal.write(json.dumps(line, allow_nan=False) + "\n")
+        if self._events is not None:
+            self._events.write(step, {name: value for name, value in line.items() if name != "step"})
+        self._bar.set_postfix_str(_told(line), refresh=False)
+        self._watch.read(line)
+
+    def _speed(self, step: int) -> dict[str, float]:
+        """Pictures a second, and the share of the time spent waiting for them, since the last line."""
+        now = time.monotonic()
+        passed = max(now - self._last, 1e-9)
+        pictures, waited = self._batch_size * (step + 1 - self._next_step), min(self._waited / passed, 1.0)
+        self._last, self._next_step, self._waited = now, step + 1, 0.0
+        return {"images_per_second": round(pictures / passed, 3), "data_wait": round(waited, 4)}
 
     def _lines(self) -> list[dict[str, Any]]:
         if not self._path.exists():
@@ -78,3 +104,33 @@ class Journal:
             except json.JSONDecodeError:  # a kill may cut the last line short
                 break
         return lines
+
+
+def _number(name: str, value: Any) -> float | int | None:
+    """The value as JSON holds it: counts whole, and null for what is not finite."""
+    if name in _COUNTS:
+        return int(value)
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _memory() -> dict[str, float]:
+    """Peaks up to now, in MB of 2^20 bytes: resident memory of this process, without its workers, and of the GPU."""
+    peaks = {"memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}
+    if torch.cuda.is_initialized():
+        peaks["gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    return peaks
+
+
+def _told(line: dict[str, Any]) -> str:
+    """A line in the words of the bar; what it lacks is left out."""
+    forms = {
+        "loss": "loss {:.3f}",
+        "lr": "lr {:.3g}",
+        "ema_momentum": "EMA {:.4f}",
+        "images_per_second": "{:.1f} images/s",
+        "data_wait": "data wait {:.0%}",
+        "memory_mb": "{:.0f} MB",
+        "gpu_memory_mb": "GPU {:.0f} MB",
+    }
+    return ", ".join(form.format(line[name]) for name, form in forms.items() if line.get(name) is not None)

@@ -1,5 +1,6 @@
 """Everything the report says, as one nested mapping of plain values: this is `report.json`."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from soco.stores.schema import SKIPPED_SCHEMA
 
 SKIPPED_SHOWN = 50
 CURVE_POINTS = 400
+_CURVE = ("step", "loss", "lr", "spread", "cosine_apart")
 
 
 def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
@@ -30,8 +32,8 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
         By key:
 
         * `made`: date and time, UTC; `seed`; `config`: the whole configuration; `demo`: whether it is the demo's.
-        * `pretraining`: one entry a run, its metrics.json with `pairs` of views, `loss_floor`, and `curve` (step,
-          loss and lr of at most 400 logged steps).
+        * `pretraining`: one entry a run, its metrics.json with `pairs` of views, `loss_floor`, and `curve` (of at
+          most 400 logged steps: step, loss, lr, and where the log has them spread and cosine_apart).
         * `proposals`: `counts` (the merge stage's), `regions_per_picture` and `proposals_per_picture` (smallest,
           median, mean, largest), `skipped` (how many) and `skipped_first` (key and reason of the first 50).
         * `quality`: `statistics`, as `soco.quality.describe_proposals` documents them, and `recall`, one entry a
@@ -74,8 +76,14 @@ def _pretraining(files: PretrainFiles, settings: dict[str, Any]) -> dict[str, An
         "run": files.run,
         "pairs": pairs,
         "loss_floor": -4 * pairs,
-        "curve": [{key: line.get(key) for key in ("step", "loss", "lr")} for line in evenly(steps, CURVE_POINTS)],
+        "curve": curve_of(steps),
     }
+
+
+def curve_of(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What is drawn of a pretraining's log: at most 400 lines, each with all keys that any has."""
+    keys = [key for key in _CURVE if any(key in line for line in lines)]
+    return [{key: line.get(key) for key in keys} for line in evenly(lines, CURVE_POINTS)]
 
 
 def _proposals(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:

@@ -6,17 +6,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from soco.config import FilterConfig, ProposalsConfig
 from soco.errors import UserError
 from soco.pictures import UnreadablePictureError, read_rgb
 from soco.proposals.engines import engine_of, search
 from soco.proposals.filters import Rects, proposals_of
+from soco.show.drawing import GROUND, INK, LINE, MARGIN, SMALL_SIZE, TITLE_SIZE, broken, font
 from soco.stores.files import whole_file
 
-_MARGIN, _LINE = 12, 24
-_GROUND, _INK = "#ffffff", "#1f2328"
 _COLOURS = colormaps["turbo"]
 # Both ends of these colours are dark; the photograph is made greyer and darker, so that none is lost on it.
 _ENDS = (0.12, 0.88)
@@ -76,21 +75,21 @@ def compose(rgb: npt.NDArray[np.uint8], regions: Rects, proposals: Rects, title:
     """
     scale = side / max(rgb.shape[:2])
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
-    width = 2 * size[0] + 3 * _MARGIN
-    lines = _broken(title, width - 2 * _MARGIN)
-    top = _MARGIN + _LINE * (len(lines) + 1)
-    canvas = Image.new("RGB", (width, top + size[1] + _LINE + 2 * _MARGIN), _GROUND)
+    width = 2 * size[0] + 3 * MARGIN
+    lines = broken(title, width - 2 * MARGIN)
+    top = MARGIN + LINE * (len(lines) + 1)
+    canvas = Image.new("RGB", (width, top + size[1] + LINE + 2 * MARGIN), GROUND)
     draw = ImageDraw.Draw(canvas)
     for number, line in enumerate(lines):
-        draw.text((_MARGIN, _MARGIN + number * _LINE), line, fill=_INK, font=_font(15))
+        draw.text((MARGIN, MARGIN + number * LINE), line, fill=INK, font=font(TITLE_SIZE))
     ground = _subdued(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
     for number, (name, rects, thickness) in enumerate((("all regions", regions, 1), ("proposals", proposals, 2))):
-        left = _MARGIN + number * (size[0] + _MARGIN)
-        draw.text((left, top - _LINE), name, fill=_INK, font=_font(12))
+        left = MARGIN + number * (size[0] + MARGIN)
+        draw.text((left, top - LINE), name, fill=INK, font=font(SMALL_SIZE))
         panel = ground.copy()
         _draw_rects(ImageDraw.Draw(panel), rects, rgb.shape[:2], scale, thickness)
         canvas.paste(panel, (left, top))
-    _draw_key(draw, (_MARGIN, top + size[1] + _MARGIN), size[0])
+    _draw_key(draw, (MARGIN, top + size[1] + MARGIN), size[0])
     return canvas
 
 
@@ -113,12 +112,12 @@ def _draw_key(draw: ImageDraw.ImageDraw, corner: tuple[int, int], width: int) ->
     """A ramp from a size of 0 to that of the whole picture."""
     left, top = corner
     words = f"{_KEY}, 0"
-    start = left + math.ceil(draw.textlength(words, font=_font(12))) + 6
+    start = left + math.ceil(draw.textlength(words, font=font(SMALL_SIZE))) + 6
     end = max(start + 20, min(left + width, start + 160))
-    draw.text((left, top), words, fill=_INK, font=_font(12))
+    draw.text((left, top), words, fill=INK, font=font(SMALL_SIZE))
     for x in range(start, end):
         draw.line((x, top + 2, x, top + 14), fill=_colour((x - start) / (end - start)))
-    draw.text((end + 6, top), "to 1, the whole picture", fill=_INK, font=_font(12))
+    draw.text((end + 6, top), "to 1, the whole picture", fill=INK, font=font(SMALL_SIZE))
 
 
 def _colour(share: float) -> tuple[int, int, int]:
@@ -133,19 +132,3 @@ def _told(engine: str, regions: Rects, strategy: str, proposals: Rects, filters:
     return (
         f"{found} ({strategy}{'' if strategy == filters.strategy.name else f', as {filters.strategy.name} keeps none'})"
     )
-
-
-def _broken(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` pixels, where its words allow."""
-    lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and _font(15).getlength(longer) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

@@ -1,11 +1,8 @@
-import json
-
 import pytest
 import torch
 from torch import nn
 
 from soco.pretrain.hardware import autocast_type
-from soco.pretrain.journal import Journal
 from soco.pretrain.lars import LARS
 from soco.pretrain.schedules import learning_rate, target_momentum
 
@@ -48,22 +45,6 @@ def test_schedules_end_where_they_should(tiny_recipe):
 def test_without_warm_up_the_rate_begins_at_its_peak(tiny_recipe):
     recipe = tiny_recipe.model_copy(update={"warmup_epochs": 0})
     assert learning_rate(0, 10, recipe) == pytest.approx(recipe.base_lr * recipe.batch_size / 256)
-
-
-def test_a_resumed_journal_drops_what_lies_past_the_checkpoint(tmp_path):
-    path = tmp_path / "log.jsonl"
-    journal = Journal(path, 0, 6, 4, every=1)
-    for step in range(4):
-        journal.note(step, loss=torch.tensor(-float(step)))
-    journal.close()
-    path.write_text(path.read_text() + '{"step": 4, "lo')
-    resumed = Journal(path, 2, 6, 4, every=2)
-    for step in range(2, 6):
-        resumed.note(step, loss=-10.0)
-    resumed.close()
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [(line["step"], line["loss"]) for line in lines] == [(0, 0.0), (1, -1.0), (2, -10.0), (4, -10.0), (5, -10.0)]
-    assert [line["seconds"] for line in lines] == sorted(line["seconds"] for line in lines)
 
 
 def test_precisions_by_name():

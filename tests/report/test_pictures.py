@@ -10,6 +10,7 @@ from PIL import Image
 from soco.choice import evenly
 from soco.config import PicturesConfig
 from soco.pictures import open_source
+from soco.report.collect import curve_of
 from soco.report.detections import task_detections
 from soco.report.drawing import Mark, draw_boxes
 from soco.report.figures import loss_figure
@@ -71,6 +72,16 @@ def test_plots_take_the_readers_colours_and_read_names_literally():
     svg = svg_of(loss_figure({"run": "a$b$", "curve": points, "loss_floor": -8}))
     assert "currentColor" in svg and "prefers-color-scheme" in svg and "#010203" not in svg
     assert svg == svg_of(loss_figure({"run": "a$b$", "curve": points, "loss_floor": -8}))
+
+
+def test_signs_of_collapse_are_drawn_where_the_log_has_them():
+    old = [{"step": step, "loss": -1.0, "lr": 0.1} for step in range(900)]
+    new = [line | {"spread": 0.8, "cosine_apart": None if line["step"] == 5 else 0.2} for line in old]
+    plain, signs = (loss_figure({"run": "a", "curve": curve_of(lines), "loss_floor": -8}) for lines in (old, new))
+    assert "mean cosine between pictures" in svg_of(signs) and "spread" in signs.alt
+    assert "mean cosine" not in svg_of(plain) and "spread" not in plain.alt
+    assert len(curve_of(new)) == 400 and set(curve_of(new)[0]) == {"step", "loss", "lr", "spread", "cosine_apart"}
+    assert set(curve_of([*old, *new])[0]) == set(curve_of(new)[0])
 
 
 @pytest.mark.parametrize(("most", "expected"), [(9, [0, 1, 2, 3, 4, 5]), (3, [0, 2, 5]), (2, [0, 5])])

@@ -1,0 +1,147 @@
+"""Samples as training sees them: of picture files searched here, or of the store of a finished search."""
+
+import dataclasses
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from soco.choice import evenly
+from soco.config import FilterConfig, PicturesConfig, PretrainConfig, ProposalsConfig
+from soco.errors import UserError
+from soco.pictures import Entry, PictureSource, UnreadablePictureError, decode_rgb, open_source, read_listed
+from soco.pictures.contents import content_of
+from soco.pictures.read import read_file
+from soco.proposals.engines import engine_of, search
+from soco.proposals.filters import proposals_of
+from soco.show.plan import Shown, boxes_of, shown_by_views
+from soco.stores.merged import write_arrow
+from soco.stores.merging import merge_files
+from soco.stores.parquet import write_table
+from soco.stores.schema import PROPOSAL_SCHEMA, picture_columns, rect_columns
+from soco.views import Batch, ViewDataset
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """A sample with what it was made from.
+
+    Attributes:
+        name: The picture's key.
+        epoch: The epoch that sees this sample.
+        rgb: (H, W, 3) uint8, the picture.
+        boxes: (N, 4) in its pixels; `boxes[id - 1]` is the box of an id.
+        shown: What each view shows.
+        batch: The views and pairs, without a leading dimension.
+    """
+
+    name: str
+    epoch: int
+    rgb: npt.NDArray[np.uint8]
+    boxes: npt.NDArray[np.float32]
+    shown: list[Shown]
+    batch: Batch
+
+
+class GivenFiles:
+    """Picture files anywhere as a source; an entry's key is the file's path."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+
+    def entries(self) -> Iterator[Entry]:
+        """One for each file; a file that is not there has no bytes."""
+        for path in self._paths:
+            yield Entry(str(path), "", 0, path.stat().st_size if path.exists() else 0)
+
+    def read(self, entry: Entry) -> bytes:
+        """The file's bytes."""
+        return read_file(entry.key)
+
+    def state(self) -> str:
+        """Nothing here is kept, so that nothing can be out of date."""
+        return ""
+
+
+@contextmanager
+def searched(
+    paths: Sequence[Path],
+    settings: ProposalsConfig,
+    filters: FilterConfig,
+    recipe: PretrainConfig,
+    seed: int,
+    engine: str | None = None,
+) -> Iterator[ViewDataset]:
+    """Search and filter picture files, and open them as training would, from a store that lasts as long as the block.
+
+    Args:
+        paths: Picture files.
+        settings: Engine and its parameters.
+        filters: Filter and fallbacks.
+        recipe: The pretraining whose views are made.
+        seed: The run's.
+        engine: Name of another engine than the settings'.
+
+    Raises:
+        UserError: A picture cannot be read.
+    """
+    engine = engine or engine_of(settings)
+    source, entries, rects, sizes, strategies, regions = GivenFiles(list(dict.fromkeys(paths))), [], [], [], [], []
+    for entry in source.entries():
+        try:
+            data = source.read(entry)
+            rgb = decode_rgb(data)
+        except UnreadablePictureError as error:
+            raise UserError(f"{entry.key} cannot be read ({error}); give picture files.") from None
+        found = search(rgb, engine, settings)[:, :4]
+        sizes.append((rgb.shape[1], rgb.shape[0]))
+        strategy, kept = proposals_of(found, sizes[-1], filters)
+        entries.append(dataclasses.replace(entry, content=content_of(hashlib.sha256(data).digest())))
+        rects.append(kept)
+        strategies.append(strategy)
+        regions.append(len(found))
+    columns = {**picture_columns(entries, sizes), "regions": regions, "strategy": strategies, **rect_columns(rects)}
+    with tempfile.TemporaryDirectory() as folder:
+        shard, store = Path(folder, "shard.parquet"), Path(folder, "store.arrow")
+        write_table(shard, pa.table(columns, schema=PROPOSAL_SCHEMA))
+        write_arrow(store, merge_files([shard]))
+        yield ViewDataset(store, source, recipe, seed)
+
+
+@contextmanager
+def of_store(store: Path, pictures: PicturesConfig, recipe: PretrainConfig, seed: int) -> Iterator[ViewDataset]:
+    """Open the store of a finished search, with its pictures where the configuration says, as training does.
+
+    Raises:
+        UserError: There is no such store.
+    """
+    yield ViewDataset(store, open_source(pictures), recipe, seed)
+
+
+def samples_of(dataset: ViewDataset, pictures: int, epoch: int, count: int) -> Iterator[Sample]:
+    """The samples of some pictures in successive epochs, exactly those that training sees there.
+
+    Args:
+        dataset: As training has it.
+        pictures: Most pictures, evenly chosen from the store.
+        epoch: The first epoch.
+        count: How many epochs.
+
+    Raises:
+        UserError: A picture can no longer be read.
+    """
+    for number in evenly(range(len(dataset)), pictures):
+        entry = dataset.store.entry(number)
+        for at in range(epoch, epoch + count):
+            batch = dataset[at, number]
+            shown, boxes = shown_by_views(dataset, at, number), boxes_of(dataset, number)
+            yield Sample(entry.key, at, _rgb(dataset.source, entry), boxes, shown, batch)
+
+
+def _rgb(source: PictureSource, entry: Entry) -> npt.NDArray[np.uint8]:
+    return decode_rgb(read_listed(source, entry))

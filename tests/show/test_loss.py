@@ -1,0 +1,46 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from soco.cli import main
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "log.jsonl"
+    lines = [{"step": n, "loss": -n / 3, "lr": 0.1, "spread": 0.8, "cosine_apart": None} for n in range(10)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_the_curve_is_drawn_and_the_mean_cosine_told(log, tmp_path, capsys):
+    assert main(["show", "loss", str(log), "--out", str(tmp_path / "loss.png")]) == 0
+    assert capsys.readouterr().out.startswith("loss -3.000 at step 9: a mean cosine of 0.38; see ")
+    drawn = np.array(Image.open(tmp_path / "loss.png").convert("RGB")).astype(int)
+    assert ((drawn - [0x2F, 0x81, 0xD6]) ** 2).sum(axis=-1).min() < 20  # the line's blue
+
+
+def test_the_run_says_how_many_pairs_there_are(log, repository, tmp_path, capsys):
+    call = ["show", "loss", str(log), "--out", str(tmp_path / "loss.png"), "--config", str(repository / "config.yaml")]
+    assert main([*call, "--run", "soco"]) == 0
+    assert "a mean cosine of 0.38" in capsys.readouterr().out
+    assert main([*call, "--config", str(repository / "recipes/soco_c4_100.yaml")]) == 0
+    assert "a mean cosine of 0.75" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "There is no"), ("", "holds no step yet"), ("{", "is not valid JSON")]
+)
+def test_a_log_that_cannot_be_drawn_is_told_in_a_sentence(tmp_path, capsys, content, told):
+    log = tmp_path / "log.jsonl"
+    if content is not None:
+        log.write_text(content)
+    assert main(["show", "loss", str(log), "--out", str(tmp_path / "loss.png")]) == 1
+    assert told in capsys.readouterr().err and not (tmp_path / "loss.png").exists()
+
+
+def test_the_curve_is_a_png(log, capsys):
+    assert main(["show", "loss", str(log), "--out", "loss.svg"]) == 1
+    assert "ends in .png" in capsys.readouterr().err

@@ -1,0 +1,23 @@
+import io
+import sys
+
+from soco.progress import progress, progress_bar
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_log_receives_lines(capsys):
+    assert list(progress("abc", 3, "search")) == ["a", "b", "c"]
+    shown = capsys.readouterr().err
+    assert "\r" not in shown and shown.endswith("\n") and "\n\n" not in shown
+    assert shown.splitlines()[-1].startswith("search: 100%") and "3/3" in shown
+
+
+def test_a_terminal_receives_a_bar_that_moves(monkeypatch):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with progress_bar(4, "search", "picture", done=2) as bar:
+        bar.update(2)
+    assert "\rsearch:  50%" in sys.stderr.getvalue() and "\rsearch: 100%" in sys.stderr.getvalue()
