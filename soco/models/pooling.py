@@ -132,7 +132,7 @@ def describe_assigned(maps: Sequence[Maps], plan: Plan, describe: Describe) -> l
 
 
 def align(features: Tensor, boxes: Tensor, side: int) -> Tensor:
-    """torchvision's RoIAlign (aligned, adaptive sampling) of boxes given in 0..1.
+    """RoIAlign by torchvision (aligned, adaptive sampling) of boxes given in 0..1.
 
     Args:
         features: (B, C, H, W).

@@ -27,10 +27,11 @@ def recomputed(module: nn.Module, *inputs: Any) -> Any:
 @contextlib.contextmanager
 def _statistics_at_rest(module: nn.Module) -> Iterator[None]:
     norms = [part for part in module.modules() if getattr(part, "track_running_stats", False)]
-    for norm in norms:
-        norm.track_running_stats = norm.training is False  # in eval mode they are read, and not changed anyway
+    before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm in norms:  # not track_running_stats: without the statistics a norm keeps other tensors for its gradient
+        norm.momentum, norm.num_batches_tracked = 0.0, None
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, (momentum, batches) in zip(norms, before, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, batches

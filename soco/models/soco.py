@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -147,7 +147,7 @@ class SoCo(nn.Module):
                 yield from zip(part.parameters(), follower.parameters(), strict=True)
 
     def _pairs(
-        self, branch: Branch, maps: list[Maps], sets: list[BoxSet], plan: Plan | None
+        self, branch: Branch, maps: Sequence[Maps], sets: list[BoxSet], plan: Plan | None
     ) -> list[tuple[Vectors, Vectors]]:
         describe = functools.partial(self._describe, branch)
         if plan is None:
