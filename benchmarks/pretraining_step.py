@@ -151,15 +151,13 @@ def note(name: str, seconds: float) -> None:
 
 
 def peak_memory(variant: Variant, count: int) -> float:
-    """Peak memory of a process that makes two steps, in MB."""
+    """Peak memory of a process that makes a step, in MB."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak, (variant, count))
 
 
 def _peak(variant: Variant, count: int) -> float:
-    stepper = Stepper(variant, count)
-    for _ in range(2):
-        stepper.step()
+    Stepper(variant, count).step()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -201,8 +199,8 @@ def main() -> None:
     print_parts(parts_of_a_step(steppers[BEST], chosen.repeats))
     print("Peak memory a picture, beyond what model and optimiser take")
     for variant in (PEER, BEST, dataclasses.replace(BEST, name=f"{BEST.name}, recompute", recompute=True)):
-        few, many = (peak_memory(variant, count) for count in (2, 6))
-        print(f"  {variant.name:<42}{(many - few) / 4:8.0f} MB")
+        few, many = (peak_memory(variant, count) for count in (2, 4))
+        print(f"  {variant.name:<42}{(many - few) / 2:8.0f} MB")
 
 
 if __name__ == "__main__":
