@@ -3,6 +3,8 @@
 import torchvision
 from torch import Tensor, nn
 
+from soco.models.recompute import Call, plain
+
 
 def build_encoder(name: str) -> nn.Module:
     """Make torchvision's ResNet of a name such as `resnet50`, randomly initialised, without its last layer."""
@@ -18,20 +20,22 @@ def channels_of(encoder: nn.Module) -> tuple[int, int, int, int]:
     return widths[0], widths[1], widths[2], widths[3]
 
 
-def c4_map(encoder: nn.Module, pictures: Tensor) -> Tensor:
-    """(B, 3, H, W) to C4, (B, C, H/16, W/16)."""
-    return _stages(encoder, pictures, 3)[-1]
+def c4_map(encoder: nn.Module, pictures: Tensor, call: Call = plain) -> Tensor:
+    """(B, 3, H, W) to C4, (B, C, H/16, W/16); `call` runs the stem and each block."""
+    return _stages(encoder, pictures, 3, call)[-1]
 
 
-def c2_to_c5(encoder: nn.Module, pictures: Tensor) -> list[Tensor]:
-    """(B, 3, H, W) to C2, C3, C4 and C5, at strides 4, 8, 16 and 32."""
-    return _stages(encoder, pictures, 4)
+def c2_to_c5(encoder: nn.Module, pictures: Tensor, call: Call = plain) -> list[Tensor]:
+    """(B, 3, H, W) to C2, C3, C4 and C5, at strides 4, 8, 16 and 32; `call` runs the stem and each block."""
+    return _stages(encoder, pictures, 4, call)
 
 
-def _stages(encoder: nn.Module, pictures: Tensor, count: int) -> list[Tensor]:
-    features = encoder.maxpool(encoder.relu(encoder.bn1(encoder.conv1(pictures))))
+def _stages(encoder: nn.Module, pictures: Tensor, count: int, call: Call) -> list[Tensor]:
+    stem = nn.Sequential(encoder.conv1, encoder.bn1, encoder.relu, encoder.maxpool)
+    features = call(stem, pictures)
     maps = []
     for stage in (encoder.layer1, encoder.layer2, encoder.layer3, encoder.layer4)[:count]:
-        features = stage(features)
+        for block in stage:
+            features = call(block, features)
         maps.append(features)
     return maps

@@ -2,20 +2,23 @@
 
 import copy
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from soco.config import DetectorConfig, PretrainConfig
+from soco.models.casting import weights_cast_once
 from soco.models.collapse import spread_and_cosine_apart
 from soco.models.encoder import build_encoder, c2_to_c5, c4_map, channels_of
 from soco.models.heads import MLP, ROI_SIDE, BoxHead
 from soco.models.levels import levels
 from soco.models.loss import Vectors, total_loss
 from soco.models.neck import FPN
-from soco.models.pooling import BoxSet, Describe, describe_assigned, describe_on_all_levels
+from soco.models.pooling import BoxSet, Maps, Plan, describe_assigned, describe_on_all_levels, plan_assigned
+from soco.models.recompute import Call, plain, recomputed
 from soco.views.batch import Batch
 
 _C4_ROI_SIDE = 14
@@ -23,12 +26,21 @@ _C4_ROI_SIDE = 14
 
 @dataclasses.dataclass(frozen=True)
 class Branch:
-    """The parts of one branch; without neck and head (C4) boxes are pooled on C4 and described by res5."""
+    """The parts of one branch; without neck and head (C4) boxes are pooled on C4 and described by res5.
+
+    Attributes:
+        encoder: The ResNet.
+        neck: The FPN.
+        head: The box head.
+        ends: Projector and, online, predictor.
+        call: Runs a part: keeping its activations, or computing them again for the gradient.
+    """
 
     encoder: nn.Module
     neck: nn.Module | None
     head: nn.Module | None
-    projector: nn.Module
+    ends: tuple[nn.Module, ...]
+    call: Call = plain
 
     @property
     def roi_side(self) -> int:
@@ -38,14 +50,20 @@ class Branch:
     def maps(self, view: Tensor) -> list[Tensor]:
         """(B, 3, S, S) to the maps that boxes are pooled on, finest first."""
         if self.neck is None:
-            return [c4_map(self.encoder, view)]
-        return self.neck(c2_to_c5(self.encoder, view))
+            return [c4_map(self.encoder, view, self.call)]
+        return self.call(self.neck, c2_to_c5(self.encoder, view, self.call))
 
     def describe(self, rois: Tensor) -> Tensor:
-        """(R, C, side, side) to (R, F)."""
+        """(R, C, side, side) to (R, D)."""
         if self.head is None:
-            return self.encoder.layer4(rois).mean(dim=(2, 3))
-        return self.head(rois)
+            for block in self.encoder.layer4:
+                rois = self.call(block, rois)
+            vectors = rois.mean(dim=(2, 3))
+        else:
+            vectors = self.call(self.head, rois)
+        for end in self.ends:
+            vectors = end(vectors)
+        return vectors
 
 
 class Agreement(NamedTuple):
@@ -85,32 +103,42 @@ class SoCo(nn.Module):
         self.head_k, self.projector_k = copy.deepcopy(self.head), copy.deepcopy(self.projector)
         for _, target in self._followed():
             target.requires_grad_(False)
+        self._maps, self._describe = Branch.maps, Branch.describe
 
     def forward(self, batch: Batch) -> Agreement:
         """Describe the boxes of all views with both branches, and compare."""
-        online = self._vectors(batch, self.online, lambda features: self.predictor(self.projector(features)))
-        with torch.no_grad():
-            target = self._vectors(batch, self.target, self.projector_k)
+        sets, side = self._box_sets(batch), self.online.roi_side
+        maps = [self._maps(self.online, view) for view in batch.views]
+        plan = None
+        if self.settings.pooling == "assigned":
+            plan = plan_assigned(sets, [[tuple(m.shape[-2:]) for m in of_view] for of_view in maps], side)
+        online = self._pairs(self.online, maps, sets, plan)
+        with weights_cast_once(follower for _, follower in self._followed()):
+            target = self._pairs(self.target, [self._maps(self.target, view) for view in batch.views], sets, plan)
         with torch.autocast(batch.numbers.device.type, enabled=False):  # a cosine in bf16 has two digits
             first = target[0][0]
             return Agreement(total_loss(online, target), *spread_and_cosine_apart(first.values, first.ids))
 
+    def compile_parts(self) -> None:
+        """Compile what runs before and after the pooling; names of parameters stay as they are."""
+        self._maps, self._describe = torch.compile(Branch.maps), torch.compile(Branch.describe, dynamic=True)
+
     @property
     def online(self) -> Branch:
         """The branch that is trained."""
-        return Branch(self.encoder, self.neck, self.head, self.projector)
+        call = recomputed if self.settings.recompute else plain
+        return Branch(self.encoder, self.neck, self.head, (self.projector, self.predictor), call)
 
     @property
     def target(self) -> Branch:
         """The branch that follows it."""
-        return Branch(self.encoder_k, self.neck_k, self.head_k, self.projector_k)
+        return Branch(self.encoder_k, self.neck_k, self.head_k, (self.projector_k,))
 
     @torch.no_grad()
     def update_target(self, momentum: float) -> None:
         """Move every target parameter towards the online one: k = momentum k + (1 - momentum) q; not the buffers."""
         online, target = zip(*self._followed(), strict=True)
-        torch._foreach_mul_(list(target), momentum)
-        torch._foreach_add_(list(target), list(online), alpha=1 - momentum)
+        torch._foreach_lerp_(list(target), list(online), 1 - momentum)
 
     def _followed(self) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
         for name in ("encoder", "neck", "head", "projector"):
@@ -118,21 +146,27 @@ class SoCo(nn.Module):
             if part is not None:
                 yield from zip(part.parameters(), follower.parameters(), strict=True)
 
-    def _vectors(self, batch: Batch, branch: Branch, project: Describe) -> list[tuple[Vectors, Vectors]]:
-        maps = [branch.maps(view) for view in batch.views]
-        sizes = [view.shape[-1] for view in batch.views]
-        sets = []
-        for number, pair in enumerate(batch.pairs, start=1):
-            sets.append(self._box_set(maps[0], pair.boxes_1, pair.ids_1, sizes[0]))
-            sets.append(self._box_set(maps[number], pair.boxes_v, pair.ids_v, sizes[number]))
-        describe = describe_on_all_levels if self.settings.pooling == "release" else describe_assigned
-        vectors = describe(sets, branch.roi_side, lambda rois: project(branch.describe(rois)))
+    def _pairs(
+        self, branch: Branch, maps: Sequence[Maps], sets: list[BoxSet], plan: Plan | None
+    ) -> list[tuple[Vectors, Vectors]]:
+        describe = functools.partial(self._describe, branch)
+        if plan is None:
+            vectors = describe_on_all_levels(maps, sets, branch.roi_side, describe)
+        else:
+            vectors = describe_assigned(maps, plan, describe)
         return list(zip(vectors[::2], vectors[1::2], strict=True))
 
-    def _box_set(self, maps: list[Tensor], boxes: Tensor, ids: Tensor, size: int) -> BoxSet:
-        if len(maps) == 1:
-            return BoxSet(maps, boxes, ids, torch.zeros_like(ids))
-        return BoxSet(maps, boxes, ids, levels(boxes, size, self.settings.level_bounds))
+    def _box_sets(self, batch: Batch) -> list[BoxSet]:
+        sets = []
+        for view, pair in enumerate(batch.pairs, start=1):
+            sets.append(self._box_set(0, batch.views[0], pair.boxes_1, pair.ids_1))
+            sets.append(self._box_set(view, batch.views[view], pair.boxes_v, pair.ids_v))
+        return sets
+
+    def _box_set(self, number: int, view: Tensor, boxes: Tensor, ids: Tensor) -> BoxSet:
+        if self.neck is None:
+            return BoxSet(number, boxes, ids, torch.zeros_like(ids))
+        return BoxSet(number, boxes, ids, levels(boxes, view.shape[-1], self.settings.level_bounds))
 
 
 def build_model(settings: PretrainConfig, detector: DetectorConfig, seed: int) -> SoCo:

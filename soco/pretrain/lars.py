@@ -50,4 +50,5 @@ class LARS(torch.optim.Optimizer):
         gradient_norms = torch.stack(torch._foreach_norm(decayed))
         rates = group["trust"] * weight_norms / (gradient_norms + group["eps"])
         rates = torch.where((weight_norms > 0) & (gradient_norms > 0), rates, torch.ones_like(rates))
-        return list(torch._foreach_mul(decayed, list(rates.unbind())))
+        torch._foreach_mul_(decayed, list(rates.unbind()))  # they are ours: the gradients stay as they were
+        return list(decayed)

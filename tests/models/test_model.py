@@ -92,11 +92,43 @@ def test_the_target_follows_parameters_and_not_buffers(tiny_recipe):
         assert torch.allclose(tensor.float(), expected.float(), atol=1e-6), name
 
 
-def test_a_batch_in_which_no_box_has_a_level_costs_nothing(tiny_recipe):
-    model = build_model(tiny_recipe.model_copy(update={"level_bounds": (1, 2, 3, 4)}), SMALL, seed=1)
+@pytest.mark.parametrize("bounds", [(1, 2, 3, 4), (1, 2, 3, 100), (100, 101, 102, 103)])
+def test_every_online_parameter_has_a_gradient_whatever_the_levels(tiny_recipe, bounds):
+    model = build_model(tiny_recipe.model_copy(update={"level_bounds": bounds}), SMALL, seed=1)
     loss = model(make_batch([64, 64, 32])).loss
-    assert loss.item() == 0
     loss.backward()
+    assert (loss.item() == 0) == (bounds[-1] == 4)  # then no box has a level
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters() if p.requires_grad)
+    assert all(buffer.isfinite().all() for buffer in model.buffers())
+
+
+@pytest.mark.parametrize("kind", ["fpn", "c4"])
+@pytest.mark.parametrize("bf16", [False, True])
+def test_recomputation_changes_no_bit(tiny_recipe, kind, bf16):
+    ended = []
+    for recompute in (False, True):
+        recipe = recipe_of(tiny_recipe, kind).model_copy(update={"recompute": recompute})
+        model = build_model(recipe, SMALL, seed=1)
+        for seed in range(2):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                loss = model(make_batch([view.size for view in recipe.views], seed)).loss
+            loss.backward()
+        gradients = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+        ended.append({"loss": loss, **gradients, **{f"state {n}": t for n, t in model.state_dict().items()}})
+    assert ended[0].keys() == ended[1].keys()
+    assert [name for name, tensor in ended[0].items() if not torch.equal(tensor, ended[1][name])] == []
+
+
+def test_the_targets_weights_are_cast_once_a_step(tiny_recipe):
+    model = build_model(tiny_recipe, SMALL, seed=1)
+    batch = make_batch([64, 64, 32])
+    with torch.profiler.profile(record_shapes=True) as profile, torch.autocast("cpu", torch.bfloat16):
+        model(batch)
+    shape = list(model.head_k.fc1.weight.shape)
+    casts = [e for e in profile.events() if e.name == "aten::_to_copy" and e.input_shapes[:1] == [shape]]
+    stem = [e for e in profile.events() if e.name == "aten::_to_copy" and e.input_shapes[:1] == [[64, 3, 7, 7]]]
+    assert (len(casts), len(stem)) == (2, 2)  # once for each branch
+    assert not any(p.requires_grad for p in model.encoder_k.parameters())
 
 
 def test_the_model_follows_from_its_seed_and_leaves_torchs_generator_alone(tiny_recipe):

@@ -35,6 +35,19 @@ def test_a_weight_of_zeros_takes_a_plain_step():
     assert torch.allclose(weight, -torch.ones(2, 2))
 
 
+def test_lars_makes_its_buffers_once_and_leaves_gradients_alone():
+    weight, norm = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
+    optimiser = LARS([weight, norm])
+    optimiser.param_groups[0]["lr"] = optimiser.param_groups[1]["lr"] = 1.0
+    weight.grad, norm.grad = torch.full((2, 2), 3.0), torch.full((2,), 4.0)
+    optimiser.step()
+    buffers = [optimiser.state[p]["momentum_buffer"] for p in (weight, norm)]
+    optimiser.step()
+    assert all(optimiser.state[p]["momentum_buffer"] is b for p, b in zip((weight, norm), buffers, strict=True))
+    assert torch.equal(weight.grad, torch.full((2, 2), 3.0))
+    assert torch.equal(norm.grad, torch.full((2,), 4.0))
+
+
 def test_schedules_end_where_they_should(tiny_recipe):
     steps = tiny_recipe.epochs * 10
     assert learning_rate(steps, 10, tiny_recipe) == pytest.approx(tiny_recipe.final_lr)
