@@ -7,8 +7,11 @@ from soco.models.recompute import Call, plain
 
 
 def build_encoder(name: str) -> nn.Module:
-    """Make torchvision's ResNet of a name such as `resnet50`, randomly initialised, without its last layer."""
-    encoder = torchvision.models.get_model(name, weights=None)
+    """Make torchvision's ResNet of a name such as `resnet50`, randomly initialised, without its last layer.
+
+    The last norm of each block starts at 0, as in the release: a block begins as the identity (Goyal et al., 2017).
+    """
+    encoder = torchvision.models.get_model(name, weights=None, zero_init_residual=True)
     del encoder.fc
     return encoder
 

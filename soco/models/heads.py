@@ -7,19 +7,19 @@ ROI_SIDE = 7
 
 
 class BoxHead(nn.Module):
-    """3x3 convolutions with norms, then one fully connected layer; named as in the release (conv1, bn1, ..., fc1)."""
+    """3x3 convolutions with norms, then one fully connected layer; named as in the release (conv1, bn1, ..., fc1).
+
+    Weights start as torch draws them, as the release's do.
+    """
 
     def __init__(self, channels_in: int, channels: int, convs: int, outputs: int) -> None:
         super().__init__()
         self.convs = convs
         for number in range(1, convs + 1):
             conv = nn.Conv2d(channels_in if number == 1 else channels, channels, 3, padding=1, bias=False)
-            nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
             self.add_module(f"conv{number}", conv)
             self.add_module(f"bn{number}", nn.BatchNorm2d(channels))
         self.fc1 = nn.Linear(channels * ROI_SIDE**2, outputs)
-        nn.init.kaiming_uniform_(self.fc1.weight, a=1)
-        nn.init.zeros_(self.fc1.bias)
 
     def forward(self, rois: Tensor) -> Tensor:
         """(R, C, 7, 7) to (R, outputs)."""

@@ -142,6 +142,14 @@ def test_the_model_follows_from_its_seed_and_leaves_torchs_generator_alone(tiny_
     assert not torch.equal(weights[0], weights[2])
 
 
+def test_weights_start_as_the_releases_do(tiny_recipe):
+    model = build_model(tiny_recipe, DetectorConfig(backbone="resnet50"), seed=1)
+    assert all(not block.bn3.weight.any() for n in range(1, 5) for block in getattr(model.encoder, f"layer{n}"))
+    for conv, fan in ((model.neck.fpn_convs[0].conv, 256 * 9), (model.neck.lateral_convs[3].conv, 256)):
+        assert conv.weight.std().item() == pytest.approx((2 / fan) ** 0.5, rel=0.05)
+    assert model.head.conv1.weight.abs().max().item() == pytest.approx((256 * 9) ** -0.5, rel=0.01)
+
+
 def test_levels_are_taken_from_whole_pixels():
     side = torch.tensor([0.2099, 0.2101, 0.42, 0.85, 0.99, 1.0])
     boxes = torch.stack([torch.zeros(6), torch.zeros(6), side, side], dim=1)
