@@ -109,6 +109,7 @@ def read_all(folder: Path, kind: str, pictures: int, pipe: Connection) -> None:
         num_workers=WORKERS,
         worker_init_fn=prepare_worker,
         persistent_workers=True,
+        multiprocessing_context="fork",  # this process was spawned, and would spawn
     )
     start = time.perf_counter()
     rows = sum(len(batch) for batch in loader)
@@ -134,6 +135,7 @@ def measure(folder: Path, kind: str, pictures: int) -> Memory:
     ours, theirs = context.Pipe()
     process = context.Process(target=read_all, args=(folder, kind, pictures, theirs))
     process.start()
+    theirs.close()  # so that a process that fails is seen to
     told: Memory = ours.recv()
     process.join()
     if told["workers"] != WORKERS or told["rows"] != pictures:
@@ -173,7 +175,7 @@ def main() -> None:
     for what in ("PSS of a worker", "USS of a worker", "PSS of all", "USS of all"):
         base, ours = without[what] / 1e6, store[what] / 1e6
         added, listed = ours - base, (lists[what] / 1e6 - base) * scale
-        ratio = f"{listed / added:8.1f}" if added > 1 else f"{'-':>8}"
+        ratio = f"{listed / added:8.1f}" if added > 10 else f"{'-':>8}"
         print(f"{what:<18}{base:10.0f}{ours:10.0f}{base + listed:10.0f}{added:12.0f}{listed:12.0f}{ratio}")
 
 
