@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from common import BOXES, boxes, memory
 
 from soco.demo.photographs import PHOTOGRAPHS, pixels_of
 from soco.pictures import Entry
@@ -30,9 +31,8 @@ from soco.proposals.selective_search import selective_search
 from soco.stores.merged import ProposalStore, write_arrow
 from soco.stores.merging import merge_files, proposal_tables
 from soco.stores.parquet import write_table, write_tables
-from soco.stores.schema import PROPOSAL_SCHEMA, flat_rect_columns, picture_columns
+from soco.stores.schema import PROPOSAL_SCHEMA, picture_columns
 
-BOXES = 40
 SHARD = 1000
 PROCESSES = 4
 ROWS = 1000
@@ -47,13 +47,6 @@ def picture(number: int) -> Entry:
     synset = f"n{1440764 + number // 1280 * 7919:08d}"
     content = content_of(hashlib.sha256(str(number).encode()).digest())
     return Entry(f"{synset}/{synset}_{number}.JPEG", "", 0, 110_000, content)
-
-
-def boxes(rng: np.random.Generator, count: int) -> dict[str, pa.Array]:
-    """Boxes for so many pictures, within them."""
-    sizes = rng.integers(32, (400, 300), (count * BOXES, 2))
-    corners = (rng.random((count * BOXES, 2)) * ((500, 375) - sizes)).astype(np.int16)
-    return flat_rect_columns(np.concatenate([corners, sizes], axis=1), np.full(count, BOXES))
 
 
 def write_shards(folder: Path, images: int) -> None:
@@ -94,13 +87,6 @@ def open_json(path: Path) -> tuple[int, Reader]:
         content = json.load(file)
     names = list(content)
     return len(names), lambda number: np.asarray(content[names[number]])
-
-
-def memory() -> tuple[int, int]:
-    """This process's memory, in bytes: its share (PSS), and what it shares with none (USS)."""
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]
-    held = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
-    return held["Pss"], held["Private_Clean"] + held["Private_Dirty"]
 
 
 def use(opener: Opener, path: Path, seed: int, pipe: Connection) -> None:

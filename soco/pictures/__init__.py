@@ -3,17 +3,19 @@
 from soco.pictures.annotated import annotated_picture
 from soco.pictures.contents import read_listed
 from soco.pictures.manifest import MANIFEST_SCHEMA, SHARD_SCHEMA, deal_pictures
-from soco.pictures.read import UnreadablePictureError, decode_rgb, picture_size, read_rgb
+from soco.pictures.read import Decoded, UnreadablePictureError, decode_reduced, decode_rgb, picture_size, read_rgb
 from soco.pictures.sources import Entry, PictureSource, open_source
 
 __all__ = [
     "MANIFEST_SCHEMA",
     "SHARD_SCHEMA",
+    "Decoded",
     "Entry",
     "PictureSource",
     "UnreadablePictureError",
     "annotated_picture",
     "deal_pictures",
+    "decode_reduced",
     "decode_rgb",
     "open_source",
     "picture_size",

@@ -1,6 +1,7 @@
 """Read one picture as a viewer would show it; formats are known by content, whatever the name says."""
 
 import contextlib
+import dataclasses
 import io
 import threading
 import warnings
@@ -93,12 +94,59 @@ def decode_rgb(data: bytes, max_pixels: int | None = None) -> npt.NDArray[np.uin
         UnreadablePictureError: It is empty, truncated, in no known format, too large, or of values with no agreed
             white (floats, 32-bit integers).
     """
+    return decode_reduced(data, 1, max_pixels).rgb
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoded:
+    """A picture as it was decoded.
+
+    Attributes:
+        rgb: (H, W, 3) uint8, upright; H and W are the size divided by the reduction, rounded up.
+        size: Width and height of the whole picture, upright.
+        reduction: 1, 2, 4 or 8: how many of the picture's pixels lie along a side of one of `rgb`.
+    """
+
+    rgb: npt.NDArray[np.uint8]
+    size: tuple[int, int]
+    reduction: int
+
+
+def decode_reduced(data: bytes, reduction: int, max_pixels: int | None = None) -> Decoded:
+    """Decode a picture as `decode_rgb` does, a JPEG at a half, a quarter or an eighth of its size.
+
+    A JPEG's decoder makes the smaller picture from its low frequencies, in less time and memory. Other formats are
+    decoded whole, and so is a JPEG that is turned by its EXIF orientation and whose sides the reduction does not
+    divide: its rows and columns would no longer begin with a whole pixel.
+
+    Args:
+        data: The whole file.
+        reduction: 1, 2, 4 or 8.
+        max_pixels: Largest width times height, of the whole picture, that is decoded; None: any.
+
+    Raises:
+        UnreadablePictureError: As `decode_rgb` does.
+    """
     with _opened(data) as picture:
-        check_pixels(picture.width * picture.height, max_pixels)
+        width, height = picture.size
+        check_pixels(width * height, max_pixels)
+        reduction = _reduce(picture, reduction)
         picture.load()
-        turn = _UPRIGHT.get(_orientation(picture))
+        orientation = _orientation(picture)
         rgb = _to_rgb(picture)
-        return np.array(rgb if turn is None else rgb.transpose(turn))
+        if orientation in _UPRIGHT:
+            rgb = rgb.transpose(_UPRIGHT[orientation])
+        return Decoded(np.array(rgb), (height, width) if orientation >= 5 else (width, height), reduction)
+
+
+def _reduce(picture: Image.Image, reduction: int) -> int:
+    """Have a JPEG decoded smaller, where it can be; returns by how much."""
+    width, height = picture.size
+    divides = width % reduction == 0 and height % reduction == 0
+    if picture.format != "JPEG" or min(width, height) < reduction or (_orientation(picture) != 1 and not divides):
+        return 1
+    picture.draft(None, (width // reduction, height // reduction))
+    return reduction if picture.size != (width, height) else 1
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
@@ -172,7 +220,7 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.has_transparency_data:
         shown = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 class _Quiet:

@@ -26,8 +26,7 @@ from soco.pretrain.order import PictureOrder
 from soco.pretrain.ranks import Ranks
 from soco.pretrain.schedules import learning_rate, peak_rate, target_momentum
 from soco.pretrain.stop import StopSignals, leave
-from soco.views import Batch, ViewDataset, collate
-from soco.views.workers import prepare_worker
+from soco.views import Batch, ViewDataset, collate, prepare_worker
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +102,7 @@ class Training:
         """
         first, steps = self.order.first_step, self.order.steps
         with contextlib.ExitStack() as held:
-            # Closed here, whatever happens: the workers take no SIGTERM, and Python would wait for them at its end.
+            # Closed here, whatever happens: its workers take no SIGTERM at once, and Python would wait for them.
             passes = held.enter_context(contextlib.closing(self._passes()))
             stop = held.enter_context(StopSignals())
             journal = held.enter_context(self._journal()) if self.ranks.is_first else None
@@ -156,6 +155,8 @@ class Training:
             collate_fn=collate,
             pin_memory=self.device.type == "cuda",
             worker_init_fn=prepare_worker,
+            # Forked, whatever started this process: what is mapped and compiled is then shared.
+            multiprocessing_context="fork" if self.settings.workers else None,
         )
         try:
             yield from loader

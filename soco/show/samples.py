@@ -19,12 +19,12 @@ from soco.pictures.contents import content_of
 from soco.pictures.read import read_file
 from soco.proposals.engines import engine_of, search
 from soco.proposals.filters import proposals_of
-from soco.show.plan import Shown, boxes_of, shown_by_views
 from soco.stores.merged import write_arrow
 from soco.stores.merging import merge_files
 from soco.stores.parquet import write_table
 from soco.stores.schema import PROPOSAL_SCHEMA, picture_columns, rect_columns
 from soco.views import Batch, ViewDataset
+from soco.views.plan import ViewPlan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Sample:
         epoch: The epoch that sees this sample.
         rgb: (H, W, 3) uint8, the picture.
         boxes: (N, 4) in its pixels; `boxes[id - 1]` is the box of an id.
-        shown: What each view shows.
+        shown: The plan of each view.
         batch: The views and pairs, without a leading dimension.
     """
 
@@ -44,7 +44,7 @@ class Sample:
     epoch: int
     rgb: npt.NDArray[np.uint8]
     boxes: npt.NDArray[np.float32]
-    shown: list[Shown]
+    shown: tuple[ViewPlan, ...]
     batch: Batch
 
 
@@ -139,7 +139,7 @@ def samples_of(dataset: ViewDataset, pictures: int, epoch: int, count: int) -> I
         entry = dataset.store.entry(number)
         for at in range(epoch, epoch + count):
             batch = dataset[at, number]
-            shown, boxes = shown_by_views(dataset, at, number), boxes_of(dataset, number)
+            shown, boxes = dataset.plan((at, number)).views, dataset.boxes(number)
             yield Sample(entry.key, at, _rgb(dataset.source, entry), boxes, shown, batch)
 
 

@@ -13,7 +13,7 @@ from soco.models.levels import NO_LEVEL, levels
 from soco.report.drawing import COLOURS
 from soco.show.drawing import GROUND, INK, LINE, MARGIN, SMALL_SIZE, TITLE_SIZE, broken, font
 from soco.show.samples import Sample
-from soco.views.appearance import MEAN, STD
+from soco.views.colours import MEAN, STD
 from soco.views.batch import Pair
 
 _GAP = 5 * MARGIN  # between the views of a pair, where the lines cross

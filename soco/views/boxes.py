@@ -51,7 +51,7 @@ def draw(rng: np.random.Generator, candidates: npt.NDArray[np.integer], count: i
         (count,) numbers; a box that stands twice has the same number and thus the same id.
     """
     if len(candidates) >= count:
-        return rng.choice(candidates, count, replace=False)
+        return rng.permutation(candidates)[:count]
     padding = rng.choice(candidates, count - len(candidates), replace=True)
     return np.concatenate([candidates, padding])
 
@@ -80,4 +80,6 @@ def jitter(rng: np.random.Generator, boxes: Boxes, picture: tuple[int, int], mos
 
 def flip(boxes: Boxes) -> Boxes:
     """Mirror boxes in 0..1 left to right; (N, 4)."""
-    return np.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], axis=1).astype(np.float32)
+    mirrored = boxes.astype(np.float32)
+    mirrored[:, ::2] = 1 - boxes[:, 2::-2]
+    return mirrored

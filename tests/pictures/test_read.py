@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from soco.pictures import UnreadablePictureError, decode_rgb, picture_size, read_rgb
+from soco.pictures import UnreadablePictureError, decode_reduced, decode_rgb, picture_size, read_rgb
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +242,51 @@ def test_a_missing_file_and_a_folder_give_their_reason(tmp_path):
         read_rgb(tmp_path / "absent.jpg")
     with pytest.raises(UnreadablePictureError, match="cannot be read"):
         read_rgb(tmp_path)
+
+
+@pytest.mark.parametrize("reduction", [2, 4, 8])
+@pytest.mark.parametrize("size", [(200, 150), (197, 149)])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_is_decoded_reduced(rgb, reduction, size, mode):
+    """Each pixel is about the mean of those it stands for."""
+    picture = Image.fromarray(rgb).crop((0, 0, *size)).convert(mode)
+    decoded = decode_reduced(encoded(picture, "JPEG", quality=95), reduction)
+    assert (decoded.size, decoded.reduction) == (size, reduction)
+    assert decoded.rgb.shape == (-(-size[1] // reduction), -(-size[0] // reduction), 3)
+    full = decode_rgb(encoded(picture, "JPEG", quality=95))
+    rows, columns = size[1] // reduction, size[0] // reduction
+    means = full[: rows * reduction, : columns * reduction].reshape(rows, reduction, columns, reduction, 3).mean((1, 3))
+    assert np.abs(decoded.rgb[:rows, :columns] - means).mean() < 2
+
+
+def test_other_formats_and_the_smallest_are_decoded_whole(rgb):
+    for data in (encoded(Image.fromarray(rgb), "PNG"), encoded(Image.fromarray(rgb[:3]), "JPEG")):
+        decoded = decode_reduced(data, 4)
+        assert decoded.reduction == 1
+        assert np.array_equal(decoded.rgb, decode_rgb(data))
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_turned_jpeg_is_reduced_only_where_its_sides_divide(rgb, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for size, reduction in ((200, 148), 4), ((197, 148), 1):
+        data = encoded(Image.fromarray(rgb).crop((0, 0, *size)), "JPEG", quality=95, exif=exif)
+        decoded, whole = decode_reduced(data, 4), decode_rgb(data)
+        assert decoded.reduction == reduction
+        assert decoded.size == picture_size(data) == whole.shape[1::-1]
+        height, width = decoded.rgb.shape[:2]
+        means = whole.reshape(height, reduction, width, reduction, 3).mean((1, 3))
+        assert np.abs(decoded.rgb - means).mean() < 2
+
+
+def test_a_truncated_jpeg_is_refused_reduced_too(rgb):
+    data = encoded(Image.fromarray(rgb), "JPEG")
+    for end in (len(data) // 2, len(data) * 9 // 10):
+        with pytest.raises(UnreadablePictureError, match="truncated"):
+            decode_reduced(data[:end], 4)
+
+
+def test_the_limit_on_pixels_counts_the_whole_picture(rgb):
+    with pytest.raises(UnreadablePictureError, match="megapixels"):
+        decode_reduced(encoded(Image.fromarray(rgb), "JPEG"), 8, max_pixels=20_000)

@@ -114,7 +114,7 @@ def test_compiled_code_is_kept_apart_for_each_state_of_the_search(tmp_path):
     """A change in one file must not leave code in use that another file's functions were compiled into."""
     copied = tmp_path / "soco"
     shutil.copytree(Path(soco.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__"))
-    tell = "import numba, soco.proposals.compiled; print(soco.proposals.__file__, numba.config.CACHE_DIR)"
+    tell = "from soco.proposals import heap; print(heap.__file__, heap.push._cache.cache_path)"
 
     def told():
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

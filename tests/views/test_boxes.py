@@ -3,7 +3,7 @@ import pytest
 
 from soco.views.boxes import draw, flip, jitter, overlapping, seen_in
 from soco.views.crops import Crop, random_crop
-from soco.views.dataset import _jitter_once
+from soco.views.plan import _jitter_once
 
 
 def test_drawing_takes_each_candidate_once_while_there_are_enough():

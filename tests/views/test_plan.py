@@ -1,0 +1,59 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from soco.config import PretrainConfig, ViewConfig
+from soco.views.plan import largest_reduction, plan_views
+
+FPN = (ViewConfig(size=224), ViewConfig(size=224, crop="a"), ViewConfig(size=112, crop="b"))
+
+
+def plans(recipe, width, height, count=40):
+    boxes = np.array([[10, 10, width - 20, height - 20], [0, 0, width / 2, height / 2]], np.float32)
+    return [plan_views(np.random.default_rng(seed), boxes, width, height, recipe) for seed in range(count)]
+
+
+def test_a_picture_without_proposals_is_one_box(tiny_recipe):
+    recipe = tiny_recipe.model_copy(update={"jitter": 0.0})
+    box = np.array([[0, 0, 59, 39]], np.float32)
+    pairs = plan_views(np.random.default_rng(0), box, 60, 40, recipe).pairs
+    assert pairs[0].ids_1.tolist() == [1, 1, 1, 1]
+    assert pairs[0].boxes_1[0].tolist() == pytest.approx([0, 0, 59 / 60, 39 / 40], abs=1 / 30)
+
+
+def test_views_of_one_crop_name_show_the_same_crop():
+    recipe = PretrainConfig(
+        views=(ViewConfig(size=64), ViewConfig(size=64, crop="a"), ViewConfig(size=32, crop="a")), boxes=1, jitter=0.0
+    )
+    for plan in plans(recipe, 100, 80):
+        assert plan.views[1].crop == plan.views[2].crop
+        widths = [float(pair.boxes_v[0, 2] - pair.boxes_v[0, 0]) for pair in plan.pairs]
+        assert widths[0] == pytest.approx(widths[1]) or plan.pairs[0].ids_v[0] != plan.pairs[1].ids_v[0]
+
+
+def test_only_view_one_is_blurred_by_rule_and_never_cut_out(tiny_recipe):
+    for plan in plans(tiny_recipe, 200, 150):
+        assert plan.views[0].colours.blur is not None
+        assert plan.views[0].holes == ()
+    assert any(view.holes for plan in plans(tiny_recipe, 200, 150) for view in plan.views[1:])
+
+
+@pytest.mark.parametrize(
+    ("size", "reductions"),
+    [((500, 375), {1}), ((800, 600), {1, 2}), ((2000, 1500), {4}), ((8000, 6000), {8}), ((8000, 300), {1})],
+)
+def test_a_picture_is_reduced_while_every_view_still_samples_down(size, reductions):
+    drawn = plans(PretrainConfig(views=FPN), *size)
+    assert {largest_reduction(plan) for plan in drawn} == reductions
+    for plan in drawn:
+        reduction = largest_reduction(plan)
+        for view in plan.views:
+            assert reduction == 1 or view.crop.width / reduction >= view.size
+            assert reduction == 1 or view.crop.height / reduction >= view.size
+
+
+def test_an_eighth_is_the_most():
+    (plan,) = plans(PretrainConfig(views=FPN), 8000, 6000, count=1)
+    small = dataclasses.replace(plan, views=tuple(dataclasses.replace(view, size=8) for view in plan.views))
+    assert largest_reduction(small) == 8
