@@ -13,8 +13,8 @@ from soco.models.levels import NO_LEVEL, levels
 from soco.report.drawing import COLOURS
 from soco.show.drawing import GROUND, INK, LINE, MARGIN, SMALL_SIZE, TITLE_SIZE, broken, font
 from soco.show.samples import Sample
-from soco.views.colours import MEAN, STD
 from soco.views.batch import Pair
+from soco.views.colours import MEAN, STD
 
 _GAP = 5 * MARGIN  # between the views of a pair, where the lines cross
 _CROP_COLOURS = ("#ffffff", "#000000")
