@@ -2,7 +2,7 @@
 
 import json
 import math
-import resource
+import re
 import time
 from pathlib import Path
 from types import TracebackType
@@ -116,7 +116,9 @@ def _number(name: str, value: Any) -> float | int | None:
 
 def _memory() -> dict[str, float]:
     """Peaks up to now, in MB of 2^20 bytes: resident memory of this process, without its workers, and of the GPU."""
-    peaks = {"memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}
+    # Not getrusage: a started process takes over the peak of the one that started it.
+    resident = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    peaks = {"memory_mb": round(int(resident[1]) / 1024, 1)} if resident else {}
     if torch.cuda.is_initialized():
         peaks["gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
     return peaks
