@@ -26,14 +26,6 @@ wildcard_constraints:
     dataset="|".join(config["datasets"]) or "none",
 
 
-# Keys that change how a training runs and not what comes out. They are no params, so that a change reruns nothing; the
-# scripts take them from the configuration.
-HOW_IT_RUNS = (
-    *("processes", "recompute", "workers", "checkpoint_minutes", "keep_checkpoints", "log_every"),
-    "checkpoint_iterations",
-)
-
-
 def search_settings():
     """The section `proposals` with the keys of the chosen engine alone."""
     keys = {"soco": ("scale", "sigma", "min_size"), "opencv": ("opencv_mode",), "imported": ("file",)}
@@ -42,8 +34,19 @@ def search_settings():
 
 
 def pretrain_settings(wildcards):
-    """The run's section, but for how it runs."""
+    """The run's section but for HOW_IT_RUNS, which the script takes from the configuration: no params, no rerun."""
     return {key: value for key, value in config["pretrain"][wildcards.run].items() if key not in HOW_IT_RUNS}
+
+
+def pretrain_threads(wildcards):
+    """A core for each process that computes or makes views; on a CPU, Snakemake gives what there is."""
+    settings = config["pretrain"][wildcards.run]
+    return max(8, settings["processes"] * (1 + settings["workers"]))
+
+
+def pretrain_memory(wildcards):
+    """In MB: about 8000 for a process with its workers, and no less than 16000."""
+    return max(16000, 8000 * config["pretrain"][wildcards.run]["processes"])
 
 
 def made_by_demo(path):

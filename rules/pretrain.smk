@@ -21,11 +21,12 @@ rule pretrain_model:
         f"{RESULTS}/logs/pretrain_model/{{run}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pretrain_model/{{run}}.tsv"
+    retries: 3
     conda:
         "../envs/soco.yaml"
-    threads: 8
+    threads: pretrain_threads
     resources:
-        mem_mb=16000,
+        mem_mb=pretrain_memory,
         runtime=1440,
     params:
         settings=pretrain_settings,
@@ -33,6 +34,5 @@ rule pretrain_model:
         seed=config["seed"],
         checkpoints=f"{RESULTS}/checkpoints/pretrain/{{run}}",
         tensorboard=f"{RESULTS}/tensorboard/{{run}}",
-    retries: 3
     script:
         "../workflow_scripts/pretrain_model.py"

@@ -15,6 +15,13 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+# Keys that change how a training runs and not what it computes (but for rounding, with another number of processes): a
+# change repeats nothing, and refuses no checkpoint.
+HOW_IT_RUNS = (
+    *("processes", "recompute", "workers", "checkpoint_minutes", "keep_checkpoints", "log_every"),
+    "checkpoint_iterations",
+)
+
 Architecture = Literal["fpn", "c4"]
 Engine = Literal["soco", "opencv_fast", "opencv_quality", "opencv_single"]
 
@@ -156,6 +163,11 @@ class PretrainConfig(Section):
     )
     jitter_probability: Share = Field(0.5, description="Probability that a box of view 1 is jittered.")
     cutout_probability: Share = Field(0.5, description="Probability that a box of a cropped view loses a square.")
+    zero_blocks: bool = Field(
+        True,
+        description="Start the last norm of each ResNet block at 0, so that a block begins as the identity, as the "
+        "release does; a training of a few hundred steps does better without.",
+    )
     projector_hidden: Count = Field(4096, description="Hidden width of projector and predictor.")
     projector_out: Count = Field(256, description="Width of the vectors that the loss compares.")
     pooling: Literal["assigned", "release"] = Field(
@@ -200,6 +212,12 @@ class PretrainConfig(Section):
             raise ValueError("views needs at least two entries: the whole picture and one crop")
         if self.views[0].crop is not None:
             raise ValueError("the first of views shows the whole picture: leave its crop out")
+        return self
+
+    @model_validator(mode="after")
+    def _compiled_keeps_its_activations(self) -> "PretrainConfig":
+        if self.compile and self.recompute:
+            raise ValueError("compile and recompute are both true, and torch.compile cannot recompute: choose one")
         return self
 
     @model_validator(mode="after")

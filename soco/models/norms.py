@@ -43,8 +43,7 @@ class GlobalNorm(_BatchNorm):
     @torch.no_grad()
     def _note(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
         """Move the running statistics, as torch's norm does; recomputation sets them at rest (recompute.py)."""
-        if self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+        self.num_batches_tracked.add_(1)
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * count / (count - 1), self.momentum)
 

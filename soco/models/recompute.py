@@ -28,8 +28,10 @@ def recomputed(module: nn.Module, *inputs: Any) -> Any:
 def _statistics_at_rest(module: nn.Module) -> Iterator[None]:
     norms = [part for part in module.modules() if getattr(part, "track_running_stats", False)]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
-    for norm in norms:  # not track_running_stats: without the statistics a norm keeps other tensors for its gradient
-        norm.momentum, norm.num_batches_tracked = 0.0, None
+    for norm, (_, batches) in zip(norms, before, strict=True):
+        # Not by track_running_stats: without statistics a norm keeps other tensors for its gradient. And a counter to
+        # be thrown away rather than none: torch's SyncBatchNorm insists on one.
+        norm.momentum, norm.num_batches_tracked = 0.0, batches.clone()
     try:
         yield
     finally:

@@ -90,7 +90,7 @@ class SoCo(nn.Module):
     def __init__(self, settings: PretrainConfig, detector: DetectorConfig) -> None:
         super().__init__()
         self.settings = settings
-        self.encoder = build_encoder(detector.backbone)
+        self.encoder = build_encoder(detector.backbone, settings.zero_blocks)
         channels = channels_of(self.encoder)
         self.neck, self.head, features = None, None, channels[-1]
         if settings.architecture == "fpn":
@@ -115,8 +115,8 @@ class SoCo(nn.Module):
         online = self._pairs(self.online, maps, sets, plan)
         with weights_cast_once(follower for _, follower in self._followed()):
             target = self._pairs(self.target, [self._maps(self.target, view) for view in batch.views], sets, plan)
-        with torch.autocast(batch.numbers.device.type, enabled=False):  # a cosine in bf16 has two digits
-            first = target[0][0]
+        first = target[0][0]
+        with torch.autocast(first.values.device.type, enabled=False):  # a cosine in bf16 has two digits
             return Agreement(total_loss(online, target), *spread_and_cosine_apart(first.values, first.ids))
 
     def compile_parts(self) -> None:

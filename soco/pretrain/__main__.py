@@ -7,9 +7,9 @@ from pathlib import Path
 
 from soco.errors import UserError
 from soco.pretrain.job import PretrainJob
-from soco.pretrain.launch import failure_of, pretrain
+from soco.pretrain.launch import STOPPED, ending_of, pretrain
 from soco.pretrain.ranks import started_by_torchrun
-from soco.pretrain.stop import ends_with_parent
+from soco.pretrain.stop import EXIT_CODE, ends_with_parent
 from soco.stores.files import whole_file
 
 
@@ -22,13 +22,21 @@ def main(job_file: Path) -> int:
     try:
         pretrain(PretrainJob.model_validate_json(job_file.read_text()))
     except UserError as error:
-        if started_by_torchrun():  # the process that called torchrun hears of no more than a code
-            with whole_file(failure_of(job_file)) as temporary:
-                temporary.write_text(str(error))
-        else:
-            print(f"Error: {error}", file=sys.stderr)
+        print(f"Error: {error}", file=sys.stderr)
+        _tell(job_file, str(error))
         return 1
+    except SystemExit as left:
+        if left.code == EXIT_CODE:
+            _tell(job_file, STOPPED)
+        raise
     return 0
+
+
+def _tell(job_file: Path, ending: str) -> None:
+    """Leave word for the process that called torchrun, which hears of no more than a code."""
+    if started_by_torchrun():
+        with whole_file(ending_of(job_file)) as temporary:
+            temporary.write_text(ending)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@ class Checkpoints:
             with whole_file(path) as temporary:
                 torch.save(state, temporary)
         except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
+            if "DataLoader worker" in str(error):  # whose end reaches this thread wherever it is
+                raise
             raise UserError(
                 f"The checkpoint {path} cannot be written ({error}); make room there and run it again: it goes on from "
                 f"{self.last or 'the start'}."
@@ -67,7 +69,7 @@ class Checkpoints:
         return next(reversed(self._paths()), None)
 
     def newest_readable(self) -> Path | None:
-        """The newest checkpoint that is whole; damaged ones are passed over with a warning, halves removed.
+        """The newest checkpoint that is whole; damaged ones are put aside with a warning, halves removed.
 
         Raises:
             UserError: It is of other settings.
@@ -76,12 +78,18 @@ class Checkpoints:
             part.unlink()
         for path in reversed(self._paths()):
             try:
-                settings = _read(path)["settings"]
+                state = _read(path)
             except Exception as error:  # a damaged file fails in many ways; the one before may serve
-                log.warning("%s cannot be read (%s); trying the one before", path, error)
+                # Put aside: its number would keep it among the newest, and good ones would be dropped for it.
+                aside = path.rename(path.with_suffix(".damaged"))
+                log.warning("%s cannot be read (%s); now %s, and the one before is tried", path, error, aside.name)
                 continue
-            self._check_settings(path, settings)
+            self._check_settings(path, state["settings"])
+            if state["version"] != soco.__version__:
+                log.warning("%s was written by version %s; this is %s", path, state["version"], soco.__version__)
             return path
+        if any(self.folder.glob("step-*.damaged")):
+            log.warning("no checkpoint in %s can be read: training starts anew", self.folder)
         return None
 
     @staticmethod
@@ -102,14 +110,21 @@ class Checkpoints:
         return sorted(path for path in self.folder.glob("step-*.pt") if re.fullmatch(r"step-\d+\.pt", path.name))
 
     def _check_settings(self, path: Path, settings: dict[str, Any]) -> None:
-        differing = sorted(
-            key for key in self.settings.keys() | settings.keys() if self.settings.get(key) != settings.get(key)
-        )
+        ours, theirs = _flat(self.settings), _flat(settings)
+        differing = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
         if differing:
             raise UserError(
                 f"The checkpoint {path} is of a run that was not finished and had other settings "
                 f"({', '.join(differing)}); restore them, or remove {self.folder} to start anew."
             )
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with the keys of sections as `section.key`."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= {f"{key}.{inner}": held for inner, held in value.items()} if isinstance(value, dict) else {key: value}
+    return flat
 
 
 def _read(path: Path) -> State:

@@ -3,10 +3,8 @@
 import hashlib
 from typing import Any
 
+from soco.config.schema import HOW_IT_RUNS
 from soco.pretrain.job import PretrainJob
-
-# Settings that change how a run goes and not what it computes; the number of processes changes rounding alone.
-_WITHOUT_EFFECT = {"processes", "recompute", "workers", "checkpoint_minutes", "keep_checkpoints", "log_every"}
 
 
 def identity(job: PretrainJob, precision: str) -> dict[str, Any]:
@@ -16,7 +14,7 @@ def identity(job: PretrainJob, precision: str) -> dict[str, Any]:
         job: The run.
         precision: The arithmetic that it computes in, which `auto` leaves to the machine.
     """
-    settings = job.settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
+    settings = job.settings.model_dump(mode="json", exclude=set(HOW_IT_RUNS))
     with job.store.open("rb") as store:
         proposals = hashlib.file_digest(store, "sha256").hexdigest()
     given = {"proposals": proposals, "seed": job.seed}

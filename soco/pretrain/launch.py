@@ -1,9 +1,13 @@
 """Start a pretraining: in this process, or by torchrun in several that train together."""
 
 import contextlib
+import errno
+import logging
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -17,6 +21,8 @@ from soco.pretrain.ranks import Ranks, joined_ranks, started_by_torchrun
 from soco.pretrain.stop import StopSignals, ends_with_parent, leave
 from soco.pretrain.training import Training
 from soco.stores.files import write_json
+
+log = logging.getLogger(__name__)
 
 
 def pretrain(job: PretrainJob, threads: int | None = None) -> None:
@@ -43,53 +49,72 @@ def pretrain(job: PretrainJob, threads: int | None = None) -> None:
         _train(job, Ranks(0, 1, training_device()))
 
 
+def ending_of(job_file: Path) -> Path:
+    """Where a process that torchrun started leaves the sentence that ended it, or that it was asked to stop."""
+    return job_file.with_suffix(".ending")
+
+
 def train_in_this_process(job: PretrainJob) -> None:
     """The part of one process among those that torchrun started."""
     with joined_ranks() as ranks:
         _train(job, ranks)
 
 
-def failure_of(job_file: Path) -> Path:
-    """Where a process that torchrun started leaves the sentence that ended it."""
-    return job_file.with_name("failure.txt")
-
-
 def _train(job: PretrainJob, ranks: Ranks) -> None:
     # Held by the process that writes, and not by one that waits for it: that one may be killed alone.
-    with alone_in(job.folder) if ranks.is_first else contextlib.nullcontext():
+    with StopSignals() as stop, alone_in(job.folder) if ranks.is_first else contextlib.nullcontext(), _in_words():
         training = Training(job, ranks)
         if ranks.is_first:
             training.say_plan(job.run)
-        training.run()
+        training.run(stop)
         if ranks.is_first:
             write_outcome(job, training)
             training.checkpoints.remove()
 
 
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    """What runs out is told in a sentence."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"The GPU's memory does not suffice ({str(error).splitlines()[0]}); raise accumulate, which divides a step "
+            "over more passes, or set recompute to true, and run it again."
+        ) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(f"The disk is full ({error}); make room and run it again: it goes on.") from None
+
+
 def _by_torchrun(job: PretrainJob, threads: int) -> None:
     count = job.settings.processes
     _check_gpus(count)
-    job_file = job.folder / "job.json"
+    # Named by this process: another that is started in vain writes its own.
+    job_file = job.folder / f"job-{os.getpid()}.json"
     write_json(job_file, job.model_dump(mode="json"))
-    failure_of(job_file).unlink(missing_ok=True)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    command += [f"--shutdown-timeout={_GRACE}", "-m", "soco.pretrain", str(job_file)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, threads // count))}
-    with StopSignals() as stop:
-        # In a session of its own, so that Ctrl-C reaches it once, from here.
-        process = subprocess.Popen(
-            [*command, "-m", "soco.pretrain", str(job_file)],
-            env=environment,
-            start_new_session=True,
-            preexec_fn=ends_with_parent(),
-        )
-        code = _wait(process, stop)
-    if code and stop.asked:
-        leave(stop.asked)
+    try:
+        with StopSignals() as stop:
+            # In a session of its own, so that Ctrl-C reaches it once, from here.
+            process = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=ends_with_parent())
+            code = _wait(process, stop)
+        ending = ending_of(job_file)
+        told = ending.read_text() if ending.exists() else _CRASHED.format(code=code)
+    finally:
+        for left in job.folder.glob(f"{job_file.stem}.*"):
+            left.unlink()
+    if code and (stop.asked or told == STOPPED):
+        leave(stop.asked or signal.SIGTERM)
     if code:
-        failure = failure_of(job_file)
-        raise UserError(failure.read_text() if failure.exists() else _CRASHED.format(code=code))
+        raise UserError(told)
 
 
+_GRACE = 600  # seconds from SIGTERM to SIGKILL: a step and a checkpoint
+STOPPED = "stopped"
 _CRASHED = (
     "A training process ended without a word of ours (torchrun's code is {code}; see the log above, and whether the "
     "machine ran out of memory); run it again, and it goes on from its last checkpoint."
@@ -97,7 +122,7 @@ _CRASHED = (
 
 
 def _wait(process: subprocess.Popen, stop: StopSignals) -> int:
-    """Wait for torchrun's end, and pass on that it is asked for; torchrun then gives its processes 30 s."""
+    """Wait for torchrun's end, and pass on that it is asked for."""
     told = False
     while True:
         if stop.asked and not told:
@@ -111,6 +136,8 @@ def _check_gpus(processes: int) -> None:
     gpus = torch.cuda.device_count()
     if 0 < gpus < processes:
         raise UserError(
-            f"processes is {processes} and this machine has {gpus} GPU(s): set processes to {gpus}, and accumulate to "
-            f"{-(-processes // gpus)} times what it is, so that a pass takes as much memory as before."
+            f"processes is {processes} and this machine has {gpus} GPU(s): lower processes to at most {gpus}, and "
+            "raise accumulate by as much, so that a pass takes no more memory; both together must divide batch_size."
         )
+    if not gpus:
+        log.warning("no GPU: %d processes train on this machine's cores", processes)

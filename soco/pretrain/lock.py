@@ -19,7 +19,7 @@ _PATIENCE = 60.0  # seconds; a process that was asked to stop finishes its step 
 
 @contextlib.contextmanager
 def alone_in(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
-    """Hold a folder for the block. The system lets go of it when the process ends, however that comes about.
+    """Hold a folder for the block. The system lets go of it when the process and its forked workers have ended.
 
     Raises:
         UserError: Another process holds it, and does so still after `patience` seconds.
@@ -44,6 +44,12 @@ def _opened_lock(folder: Path, patience: float) -> Iterator[TextIO]:
                 return
 
 
+def _holder(lock: Path) -> str:
+    with contextlib.suppress(OSError):  # removed by a run that has just finished
+        return lock.read_text() or "another process"
+    return "another process"
+
+
 def _wait_for(file: int, folder: Path, patience: float) -> None:
     until = time.monotonic() + patience
     told = False
@@ -52,7 +58,10 @@ def _wait_for(file: int, folder: Path, patience: float) -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            holder = (folder / "lock").read_text() or "another process"
+            holder = _holder(folder / "lock")
+        except OSError as error:
+            log.warning("%s is on a file system without locks (%s): see that one run alone trains there", folder, error)
+            return
         if time.monotonic() > until:
             raise UserError(
                 f"{holder} trains this run already, in {folder}; let it go on, or stop it with `kill` and start again: "

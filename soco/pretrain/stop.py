@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-# "Try again later" in sysexits.h: Snakemake's `retries` and Slurm's `RequeueExit=75` start the job again.
+# "Try again later" in sysexits.h. Snakemake's `retries` start any failed job again; Slurm's `RequeueExit=75` one whose
+# own code this is, which under Snakemake is Snakemake's.
 EXIT_CODE = 75
 
 
@@ -29,7 +30,7 @@ class StopSignals:
         self._restore()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked is number is signal.SIGINT:
+        if self.asked == number == signal.SIGINT:
             raise KeyboardInterrupt
         self.asked = signal.Signals(number)
 

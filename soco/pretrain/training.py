@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import math
+import multiprocessing
 import signal
 import time
 from collections.abc import Generator, Iterator
@@ -29,6 +31,8 @@ from soco.pretrain.stop import StopSignals, leave
 from soco.views import Batch, ViewDataset, collate, prepare_worker
 
 log = logging.getLogger(__name__)
+
+_LEAST_SCALE = 1e-4  # of the loss in fp16, which begins at 65536 and halves when a gradient overflows
 
 
 @dataclass
@@ -74,7 +78,8 @@ class Training:
         self.optimiser = LARS(online, settings.momentum, settings.weight_decay, settings.trust)
         # bf16 has float32's range and needs no loss scaling; fp16 does.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.autocast_type is torch.float16)
-        self.checkpoints = Checkpoints(job.folder, identity(job, self.precision), settings.keep_checkpoints)
+        told = identity(job, self.precision) if ranks.is_first else {}  # the first alone reads and writes them
+        self.checkpoints = Checkpoints(job.folder, told, settings.keep_checkpoints)
         self._resume()
         self.journal_path, self.tensorboard = job.folder / "log.jsonl", job.tensorboard
 
@@ -92,8 +97,11 @@ class Training:
         """The arithmetic that the model computes in."""
         return {None: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.autocast_type]
 
-    def run(self) -> None:
+    def run(self, stop: StopSignals) -> None:
         """Train from the checkpoint's step to the last, writing checkpoints by time and by epoch.
+
+        Args:
+            stop: Says whether a signal came; the step under way is then finished and saved.
 
         Raises:
             UserError: The loss or a weight is no longer finite, or a file cannot be read or written.
@@ -102,9 +110,7 @@ class Training:
         """
         first, steps = self.order.first_step, self.order.steps
         with contextlib.ExitStack() as held:
-            # Closed here, whatever happens: its workers take no SIGTERM at once, and Python would wait for them.
             passes = held.enter_context(contextlib.closing(self._passes()))
-            stop = held.enter_context(StopSignals())
             journal = held.enter_context(self._journal()) if self.ranks.is_first else None
             saved = time.monotonic()
             for number in range(first, steps):
@@ -158,11 +164,20 @@ class Training:
             # Forked, whatever started this process: what is mapped and compiled is then shared.
             multiprocessing_context="fork" if self.settings.workers else None,
         )
+        others = set(multiprocessing.active_children())
+        batches = iter(loader)
         try:
-            yield from loader
+            yield from batches
         except UserError as error:
             # A worker's exception arrives with its traceback as its message; the sentence is what stands last.
             raise UserError(str(error).rsplit("UserError: ", 1)[-1].strip()) from None
+        finally:
+            # Workers take no SIGTERM, and Python would wait for them at its end. First torch must stop watching them (a
+            # killed one is a failure to it), which it does with the last reference; but a traceback may hold one.
+            if self.settings.workers:
+                batches._shutdown_workers()
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.kill()
 
     def _step(self, number: int, passes: Iterator[Batch]) -> Step:
         """One step, over all its passes; the weights stay as they are where a loss is not finite."""
@@ -206,11 +221,17 @@ class Training:
         Raises:
             UserError: A loss was not finite.
         """
-        failed, asked, loss = self.ranks.total(len(step.failed), stop.asked is not None, float(step.values["loss"]))
+        loss = float(step.values["loss"])
+        if not math.isfinite(loss):  # all pictures, where there are more than the sentence names
+            log.error("loss %g for the pictures %s", loss, ", ".join(self._keys(step.failed)))
+        failed, asked, loss = self.ranks.total(len(step.failed), stop.asked is not None, loss)
         step.values["loss"] = torch.tensor(loss / self.ranks.count)
         if failed:
             keys = [key for keys in self.ranks.from_all(self._keys(step.failed)) for key in keys]
-            self._fail(f"The loss is {loss:g} at step {number}", number, f", pictures {', '.join(keys[:8])}")
+            more = f" and {len(keys) - 8} more, see the log" if len(keys) > 8 else ""
+            self._fail(f"The loss is {loss:g}", number, f", with the pictures {', '.join(keys[:8])}{more}")
+        if self.scaler.is_enabled() and self.scaler.get_scale() < _LEAST_SCALE:
+            self._fail("Gradients overflow fp16 in every step", number, "; bf16 has the range that they need")
         return (stop.asked or signal.SIGTERM) if asked else None
 
     def _save(self, done: int) -> None:
@@ -221,7 +242,7 @@ class Training:
         """
         norms = torch.stack(torch._foreach_norm([p.detach() for p in self.model.parameters()]))
         if not torch.isfinite(norms).all():
-            self._fail(f"A weight is no finite number after step {done - 1}", done - 1, "")
+            self._fail("A weight is no finite number", done - 1, "")
         if self.ranks.is_first:
             self.checkpoints.save(done, self.model, self.optimiser, self.scaler)
 
@@ -231,6 +252,7 @@ class Training:
     def _fail(self, what: str, number: int, where: str) -> None:
         good = self.checkpoints.last
         raise UserError(
-            f"{what}, lr {self._rates(number)['lr']:g}{where}; the last good checkpoint is {good or 'none'}. Lower "
-            f"base_lr or lengthen warmup_epochs, and remove {self.checkpoints.folder} to start anew with them."
+            f"{what} at step {number}, learning rate {self._rates(number)['lr']:g}{where}; the last good checkpoint is "
+            f"{good or 'none'}. Lower base_lr or lengthen warmup_epochs, and remove {self.checkpoints.folder} to start "
+            "anew with them."
         )

@@ -57,6 +57,7 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(demo):
         (("demo", "objects"), [3, 2], "at least 3 and at most 2"),
         (("pretrain", "soco", "level_bounds"), [1, 5, 3, 9], "level_bounds must rise"),
         (("pretrain", "soco", "warmup_epochs"), 6, "leave some to train in"),
+        (("pretrain", "soco"), {"compile": True, "recompute": True}, "torch.compile cannot recompute: choose one"),
         (("pretrain", "soco", "views"), [{"size": 64}], "at least two entries"),
         (("finetune", "coco", "anchor_sizes"), [8, 16], r"finetune\.coco\.anchor_sizes"),
     ],

@@ -12,6 +12,7 @@ from soco.models.encoder import build_encoder, c2_to_c5, channels_of
 from soco.models.levels import levels
 from soco.models.loss import Vectors, similarity
 from soco.models.neck import FPN
+from soco.models.recompute import recomputed
 from soco.views.batch import Batch, Pair
 
 SMALL = DetectorConfig(backbone="resnet18", fpn_channels=8, head_channels=8, head_convs=2, head_fc=16)
@@ -202,3 +203,16 @@ def test_the_encoders_maps_have_the_stated_channels_and_strides(name, channels):
     assert [tuple(m.shape[1:]) for m in maps] == [
         (c, 64 // s, 64 // s) for c, s in zip(channels, (4, 8, 16, 32), strict=True)
     ]
+
+
+def test_recomputation_leaves_a_norm_its_counter():
+    """torch's SyncBatchNorm refuses to run without one."""
+
+    class Counting(torch.nn.BatchNorm2d):
+        def forward(self, features):
+            assert self.num_batches_tracked is not None
+            return super().forward(features)
+
+    part = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), Counting(3))
+    recomputed(part, torch.randn(2, 3, 4, 4, requires_grad=True)).sum().backward()
+    assert part[1].num_batches_tracked == 1

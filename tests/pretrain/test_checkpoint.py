@@ -46,6 +46,18 @@ def test_a_checkpoint_cut_short_is_passed_over(tmp_path, trained, caplog):
     assert "step-00000002.pt cannot be read" in caplog.text
 
 
+def test_a_damaged_checkpoint_takes_no_place_among_the_newest(tmp_path, trained):
+    checkpoints = Checkpoints(tmp_path, {"a": 1}, keep=2)
+    for step in (10, 90):
+        checkpoints.save(step, *trained)
+    (tmp_path / "step-00000090.pt").write_bytes(b"damaged")
+    assert checkpoints.newest_readable() == checkpoints.last == tmp_path / "step-00000010.pt"
+    for step in (20, 30):
+        checkpoints.save(step, *trained)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["step-00000020.pt", "step-00000030.pt", "step-00000090.damaged"]
+
+
 def test_one_flipped_bit_is_noticed(tmp_path, trained):
     """torch.load alone takes such a file for good."""
     checkpoints = Checkpoints(tmp_path, {"a": 1}, keep=2)
@@ -59,13 +71,18 @@ def test_one_flipped_bit_is_noticed(tmp_path, trained):
         flipped = bytearray(content)
         flipped[weight + draws.randrange(16)] ^= 1 << draws.randrange(8)
         newest.write_bytes(flipped)
+        (tmp_path / "step-00000002.damaged").unlink(missing_ok=True)
         assert checkpoints.newest_readable() == tmp_path / "step-00000001.pt"
 
 
 def test_a_checkpoint_of_other_settings_is_refused_and_the_keys_named(tmp_path, trained):
-    Checkpoints(tmp_path, {"epochs": 1, "trust": 1, "seed": 1}, keep=2).save(1, *trained)
-    with pytest.raises(UserError, match=r"other settings \(epochs, trust\)"):
-        Checkpoints(tmp_path, {"epochs": 2, "trust": 2, "seed": 1}, keep=2).newest_readable()
+    Checkpoints(tmp_path, {"epochs": 1, "detector": {"head_fc": 1, "head_convs": 4}, "seed": 1}, keep=2).save(
+        1, *trained
+    )
+    with pytest.raises(UserError, match=r"other settings \(detector.head_fc, epochs\)"):
+        Checkpoints(
+            tmp_path, {"epochs": 2, "detector": {"head_fc": 2, "head_convs": 4}, "seed": 1}, keep=2
+        ).newest_readable()
 
 
 def test_without_a_checkpoint_there_is_none(tmp_path):

@@ -20,12 +20,11 @@ def losses(folder):
 
 def test_two_processes_have_the_loss_of_one_with_the_same_batch(run, tiny_recipe):
     recipe = tiny_recipe.model_copy(update={"batch_size": 4, "epochs": 3})
-    alone = losses(run("alone", recipe))
-    together = losses(run("together", recipe.model_copy(update={"processes": 2})))
-    assert len(alone) == len(together) == 3
-    assert together == pytest.approx(alone, abs=1e-4)
-    metrics = json.loads((run("alone", recipe) / "metrics.json").read_text())
-    assert metrics["processes"] == 1
+    alone, together = run("alone", recipe), run("together", recipe.model_copy(update={"processes": 2}))
+    assert len(losses(alone)) == len(losses(together)) == 3
+    assert losses(together) == pytest.approx(losses(alone), abs=1e-4)
+    counts = [json.loads((folder / "metrics.json").read_text())["processes"] for folder in (alone, together)]
+    assert counts == [1, 2]
 
 
 def test_what_ends_a_process_is_told_by_the_one_that_started_it(run, tiny_recipe):

@@ -7,6 +7,7 @@ import pytest
 from soco.errors import UserError
 from soco.pretrain import pretrain
 from soco.pretrain.lock import alone_in
+from soco.pretrain.stop import StopSignals, leave
 
 
 def wait_for_steps(job, process, count):
@@ -38,6 +39,22 @@ def test_sigterm_to_all_processes_saves_and_asks_for_another_start(
     assert all(tensor.equal(whole[name]) for name, tensor in weights(job.weights.parent).items())
 
 
+def test_a_second_ctrl_c_acts_at_once_and_a_second_sigterm_does_not():
+    with StopSignals() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.asked is signal.SIGTERM
+    with StopSignals() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.asked is signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(SystemExit, match="75"):
+        leave(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        leave(signal.SIGINT)
+
+
 def test_a_second_run_does_not_write_into_the_folder_of_a_first(tmp_path):
     refused = pytest.raises(UserError, match=rf"^process {os.getpid()} on \S+ trains this run already")
     with alone_in(tmp_path, patience=0), refused, alone_in(tmp_path, patience=0.1):
@@ -47,10 +64,10 @@ def test_a_second_run_does_not_write_into_the_folder_of_a_first(tmp_path):
 
 
 def test_a_killed_holder_lets_go(job_of, started, tiny_recipe):
-    job = job_of("killed", tiny_recipe.model_copy(update={"epochs": 400}))
+    job = job_of("killed", tiny_recipe.model_copy(update={"epochs": 400, "workers": 1}))
     process = started(job)
     wait_for_steps(job, process, 1)
     process.kill()
     process.wait()
-    with alone_in(job.folder, patience=0):
+    with alone_in(job.folder, patience=30):  # its worker holds the lock as well until it sees that it is alone
         assert f"process {os.getpid()} " in (job.folder / "lock").read_text()

@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from soco.errors import UserError
+from soco.models import load_weights
+from soco.pretrain import training
 from soco.pretrain.checkpoint import Checkpoints
+from soco.pretrain.ranks import Ranks
 
 
 def test_a_run_leaves_weights_log_and_metrics(run, weights, tiny_recipe):
@@ -45,8 +48,44 @@ def test_another_seed_gives_other_weights(run, weights, tiny_recipe):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(run, weights, tiny_recipe):
-    with pytest.raises(UserError, match=r"The loss is nan at step \d.*the last good checkpoint is none. Lower base_lr"):
+    told = (
+        r"The loss is nan at step 1, learning rate 3.9\S*, with the pictures \S.*\.\w+, \S.*; the last good.* is none"
+    )
+    with pytest.raises(UserError, match=told):
         run("broken", tiny_recipe.model_copy(update={"base_lr": 1e30, "epochs": 4}))
+
+
+def test_a_run_that_fails_leaves_its_last_good_checkpoint(run, weights, tiny_recipe, monkeypatch, tmp_path):
+    """The rate becomes absurd in the last step of an epoch, whose checkpoint would hold weights that are no numbers."""
+    monkeypatch.setattr(training, "learning_rate", lambda step, *_: 0.01 if step < 3 else float("inf"))
+    with pytest.raises(UserError, match=r"A weight is no finite number at step 3.* is \S+/step-00000002\.pt\. Lower"):
+        run("broken", tiny_recipe)
+    assert [path.name for path in (tmp_path / "broken/checkpoints").glob("step*")] == ["step-00000002.pt"]
+    model = load_weights(tmp_path / "broken/checkpoints/step-00000002.pt")
+    assert all(torch.isfinite(tensor).all() for tensor in model.values())
+
+
+def test_passes_add_up_to_the_gradient_of_the_whole_step(job_of, tiny_recipe):
+    """With norms that take no statistics of a batch, a step in two passes is a step in one."""
+    gradients = []
+    for accumulate in (1, 2):
+        recipe = tiny_recipe.model_copy(update={"batch_size": 4, "accumulate": accumulate})
+        whole = training.Training(job_of(f"passes{accumulate}", recipe), Ranks(0, 1, torch.device("cpu")))
+        whole.model.eval()
+        step = whole._step(0, whole._passes())
+        gradients.append({name: p.grad for name, p in whole.model.named_parameters() if p.grad is not None})
+        assert torch.isfinite(step.values["loss"])
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, atol=1e-5, rtol=1e-3, msg=name)
+
+
+def test_a_run_in_passes_tells_its_total_batch(run, tiny_recipe, caplog):
+    caplog.set_level("INFO")
+    folder = run("passes", tiny_recipe.model_copy(update={"batch_size": 4, "accumulate": 2}))
+    assert "total batch 4: 1 process(es) x 2 pass(es) x 2 pictures" in caplog.text
+    assert "learning rate 0.015625: 1 x 4 / 256" in caplog.text
+    assert json.loads((folder / "metrics.json").read_text())["steps"] == 2
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -58,7 +97,8 @@ def test_a_picture_gone_is_told_in_one_sentence(run, weights, tiny_recipe, folde
     assert "\n" not in str(caught.value)
 
 
-def test_bf16_trains_to_finite_weights(run, weights, tiny_recipe):
-    folder = run("bf16", tiny_recipe.model_copy(update={"precision": "bf16"}))
-    assert json.loads((folder / "metrics.json").read_text())["precision"] == "bf16"
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_reduced_precision_trains_to_finite_weights(run, weights, tiny_recipe, precision):
+    folder = run("reduced", tiny_recipe.model_copy(update={"precision": precision}))
+    assert json.loads((folder / "metrics.json").read_text())["precision"] == precision
     assert all(torch.isfinite(tensor.float()).all() for tensor in weights(folder).values())

@@ -9,13 +9,10 @@ torch.set_num_threads(2)
 prepare_worker(0)
 for number in (signal.SIGTERM, signal.SIGINT):
     os.kill(os.getpid(), number)
-print(json.dumps([torch.get_num_threads(), cv2.getNumThreads(), signal.alarm(0)]))
+print(json.dumps([torch.get_num_threads(), cv2.getNumThreads()]))
 """
 
 
 def test_a_worker_has_one_thread_and_outlives_the_signals_that_its_trainer_answers():
-    """SIGTERM ends it in the end: an alarm is set."""
     told = subprocess.run([sys.executable, "-c", TELL], capture_output=True, text=True, check=True)
-    torch_threads, opencv_threads, seconds = json.loads(told.stdout)
-    assert (torch_threads, opencv_threads) == (1, 1)
-    assert 10 <= seconds <= 20
+    assert json.loads(told.stdout) == [1, 1]
