@@ -76,13 +76,11 @@ def test_one_flipped_bit_is_noticed(tmp_path, trained):
 
 
 def test_a_checkpoint_of_other_settings_is_refused_and_the_keys_named(tmp_path, trained):
-    Checkpoints(tmp_path, {"epochs": 1, "detector": {"head_fc": 1, "head_convs": 4}, "seed": 1}, keep=2).save(
-        1, *trained
-    )
+    before = {"epochs": 1, "detector": {"head_fc": 1, "head_convs": 4}, "seed": 1}
+    Checkpoints(tmp_path, before, keep=2).save(1, *trained)
+    now = {"epochs": 2, "detector": {"head_fc": 2, "head_convs": 4}, "seed": 1}
     with pytest.raises(UserError, match=r"other settings \(detector.head_fc, epochs\)"):
-        Checkpoints(
-            tmp_path, {"epochs": 2, "detector": {"head_fc": 2, "head_convs": 4}, "seed": 1}, keep=2
-        ).newest_readable()
+        Checkpoints(tmp_path, now, keep=2).newest_readable()
 
 
 def test_without_a_checkpoint_there_is_none(tmp_path):
