@@ -48,17 +48,20 @@ def pretrained_features(state: Mapping[str, Tensor], detector: DetectorConfig, k
     Raises:
         UserError: A tensor of these parts is missing, has another shape, or is unknown.
     """
-    encoder = _filled(build_encoder(detector.backbone), "encoder", state)
+    with torch.device("meta"):  # nothing is drawn: the weights take the place of what stands there
+        encoder = build_encoder(detector.backbone)
+        neck = FPN(channels_of(encoder), detector.fpn_channels)
+        head = BoxHead(detector.fpn_channels, detector.head_channels, detector.head_convs, detector.head_fc)
+    _fill(encoder, "encoder", state)
     image = _image()
     features = named("C", c2_to_c5(encoder, image))
     if "neck" not in KINDS[kind]:
         return Probe(image, None), features
-    neck = _filled(FPN(channels_of(encoder), detector.fpn_channels), "neck", state)
+    _fill(neck, "neck", state)
+    _fill(head, "head", state)
     pyramid = neck([features[f"C{level}"] for level in LEVELS])
     rois = torch.cat([F.adaptive_avg_pool2d(features, ROI_SIDE) for features in pyramid])
-    head = BoxHead(detector.fpn_channels, detector.head_channels, detector.head_convs, detector.head_fc)
-    vectors = _filled(head, "head", state)(rois)
-    return Probe(image, rois), features | named("P", pyramid) | {"head": vectors}
+    return Probe(image, rois), features | named("P", pyramid) | {"head": head(rois)}
 
 
 def named(letter: str, maps: list[Tensor] | tuple[Tensor, ...]) -> Features:
@@ -96,8 +99,8 @@ def _image() -> Tensor:
     return torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(0))
 
 
-def _filled(module: nn.Module, part: str, state: Mapping[str, Tensor]) -> nn.Module:
+def _fill(module: nn.Module, part: str, state: Mapping[str, Tensor]) -> None:
     given = {name: value for name, value in state.items() if name.startswith(f"{part}.")}
     account("the pretraining's model", {f"{part}.{name}": held for name, held in module.state_dict().items()}, given)
-    module.load_state_dict({name.removeprefix(f"{part}."): value for name, value in given.items()})
-    return module.eval()
+    module.load_state_dict({name.removeprefix(f"{part}."): held for name, held in given.items()}, assign=True)
+    module.eval()

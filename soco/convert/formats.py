@@ -9,23 +9,19 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from soco.stores.files import whole_file
-
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a safetensors file, for every library that does not demand another."""
-    with whole_file(path) as temporary:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
 
 
 def write_detectron2(path: Path, tensors: Mapping[str, Tensor | np.ndarray]) -> None:
     """Write a pickle of arrays as detectron2's checkpointer reads it; it matches names by their longest suffix."""
     model = {name: np.asarray(value) for name, value in tensors.items()}
-    with whole_file(path) as temporary, temporary.open("wb") as file:
+    with path.open("wb") as file:
         pickle.dump({"model": model, "__author__": "soco-pretraining", "matching_heuristics": True}, file)
 
 
 def write_mmdetection(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a torch file as mmdetection's `load_from` and `Pretrained` read it."""
-    with whole_file(path) as temporary:
-        torch.save({"state_dict": dict(tensors), "meta": {}}, temporary)
+    torch.save({"state_dict": dict(tensors), "meta": {}}, path)
