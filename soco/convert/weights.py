@@ -36,7 +36,7 @@ def convert_file(source: Path, target: str, output: Path, summary: Path) -> None
     chosen = target_of(target)
     if output.suffix != chosen.suffix:
         raise UserError(f"{output} is no name of a file for {target}; give one that ends in {chosen.suffix}.")
-    state = {name.removeprefix("module."): value for name, value in load_source(source).items()}
+    state = load_source(source)
     converted = convert_state(state, target)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"weights{chosen.suffix}"

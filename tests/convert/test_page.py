@@ -81,10 +81,18 @@ def test_detectron2_takes_the_file(blocks, here, installed):
     assert report["unused_names"] == []
 
 
-def test_the_command_converts_and_tells(here, weights, file_of, capsys):
+def test_the_command_names_every_target(capsys):
+    with pytest.raises(SystemExit):
+        main(["convert", "--help"])
+    named = set(re.findall(r"\w+", capsys.readouterr().out))
+    assert set(TARGETS) <= named
+
+
+def test_the_command_converts_and_tells(tmp_path, monkeypatch, weights, file_of, capsys):
+    monkeypatch.chdir(tmp_path)
     assert main(["convert", str(file_of(weights)), "out.safetensors", "--to", "torchvision_resnet"]) == 0
     assert "compute the features that the pretraining's model computes" in capsys.readouterr().out
-    assert (here / "out.safetensors").exists()
-    assert (here / "out.safetensors.json").exists()
+    assert (tmp_path / "out.safetensors").exists()
+    assert (tmp_path / "out.safetensors.json").exists()
     assert main(["convert", "absent.pth", "out.safetensors", "--to", "timm"]) == 1
     assert "There is no file absent.pth" in capsys.readouterr().err

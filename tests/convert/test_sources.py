@@ -1,4 +1,5 @@
 import argparse
+import pickle
 
 import numpy as np
 import pytest
@@ -54,6 +55,13 @@ def test_a_pickle_without_a_model_is_named(tmp_path):
     write_detectron2(tmp_path / "empty.pkl", {})
     with pytest.raises(UserError, match=r"empty\.pkl holds no arrays under 'model'"):
         load_source(tmp_path / "empty.pkl")
+
+
+def test_a_source_that_would_run_code_is_refused(tmp_path):
+    (tmp_path / "bad.pkl").write_bytes(pickle.dumps({"model": {"stem.conv1.weight": print}}))
+    with pytest.raises(UserError, match=r"bad\.pkl is refused: reading it would use builtins\.print"):
+        convert_file(tmp_path / "bad.pkl", "detectron2", tmp_path / "out.pkl", tmp_path / "out.json")
+    assert not (tmp_path / "out.pkl").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights", b"\x80\x04", b"PK\x03\x04 cut"])
