@@ -1,9 +1,13 @@
-# Conversion, a stage that takes seconds.
+# Conversion, a stage that takes seconds; it ends by loading the result into its library and comparing features.
 #
 # In:  {results}/pretrain/{run}/weights.safetensors, from rule pretrain_model.
 # Out: {results}/convert/{run}/detectron2_{kind}.pkl, which detectron2 takes as MODEL.WEIGHTS, and beside it
-#      detectron2_{kind}.json: how many tensors it carries, under which names, and what was left behind and why.
-#      kind is fpn_head (ResNet, FPN and box head; runs of architecture fpn only) or c4 (the ResNet alone).
+#      detectron2_{kind}.json: how many tensors it carries, under which names, what was left behind and why, and how
+#      far the features differ. kind is fpn_head (ResNet, FPN and box head; runs of architecture fpn only) or c4 (the
+#      ResNet alone).
+#      On demand the same for other libraries: mmdetection.pth and torchvision.safetensors (runs of architecture fpn
+#      only), torchvision_resnet.safetensors and timm.safetensors, each with a .json of its full name, such as
+#      timm.safetensors.json.
 
 
 rule convert_weights:
@@ -25,5 +29,22 @@ rule convert_weights:
     resources:
         mem_mb=4000,
         runtime=10,
+    params:
+        target=lambda wildcards: {"fpn_head": "detectron2", "c4": "detectron2_c4"}[wildcards.kind],
     script:
         "../workflow_scripts/convert_weights.py"
+
+
+# The same for other libraries, when a file is asked for by its name.
+use rule convert_weights as convert_for with:
+    output:
+        weights=f"{RESULTS}/convert/{{run}}/{{converted}}",
+        summary=f"{RESULTS}/convert/{{run}}/{{converted}}.json",
+    log:
+        f"{RESULTS}/logs/convert_for/{{run}}/{{converted}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/convert_for/{{run}}/{{converted}}.tsv"
+    wildcard_constraints:
+        converted=r"mmdetection\.pth|(torchvision|torchvision_resnet|timm)\.safetensors",
+    params:
+        target=lambda wildcards: wildcards.converted.split(".")[0],

@@ -5,6 +5,7 @@ import sys
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -100,10 +101,26 @@ def _take_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", choices=("name", "key"), default="name", help="what pictures go by; default: base name")
 
 
+def _convert(arguments: argparse.Namespace) -> None:
+    from soco.convert import convert_file
+
+    output: Path = arguments.output
+    convert_file(arguments.weights, arguments.to, output, output.with_name(f"{output.name}.json"))
+
+
+def _take_weights(parser: argparse.ArgumentParser) -> None:
+    weights = "weights.safetensors, a checkpoint, or a released .pth or detectron2 .pkl"
+    parser.add_argument("weights", type=Path, metavar="IN", help=weights)
+    parser.add_argument("output", type=Path, metavar="OUT", help="the file to write; OUT.json tells what it carries")
+    libraries = "detectron2, detectron2_c4, mmdetection, torchvision, torchvision_resnet or timm"
+    parser.add_argument("--to", required=True, metavar="TARGET", help=libraries)
+
+
 COMMANDS = (
     Command("keys", "list every configuration key with its default and its sentence", lambda parser: None, _list_keys),
     Command("check", "check a configuration file and its overlays", _take_configs, _check),
     Command("show", "draw what the workflow makes of one picture", add_show, run_show),
+    Command("convert", "convert pretrained weights for a library, and try them in it", _take_weights, _convert),
     Command("export-proposals", "write a store's proposals as the SoCo authors' JSON", _take_store, _export_proposals),
 )
 

@@ -1,19 +1,22 @@
 """One table: a tensor's name in our pretrained weights, and its name in each library that fine-tunes them.
 
-A row holds for a whole family of tensors. Its first column is a pattern over our names (the release's own, without
-its `module.`); the columns after it are templates that may use what the pattern caught, and also
+A row holds for a whole family of tensors, and every column is a template, so that names are translated in both
+directions. Between braces stands a whole number, with what another library adds to it:
 
-* `{stage}`, the ResNet stage counted as detectors do: `layer1` is stage 2, at stride 4;
-* `{level}`, the pyramid level that stands at that stride: entry 0 of the neck is level 2.
+* `{layer}` of the ResNet, which detectors count as `{layer+1}`: `layer1` is stage 2, at stride 4; `{block}` in it;
+* `{entry}` of the neck, of which the first, 0, stands at pyramid level 2, `{entry+2}`;
+* `{n}`, counted from 1: a convolution and its norm, or a fully connected layer; libraries that count from 0 say
+  `{n-1}`, and torchvision counts the box head's `{convs}` convolutions and a flattening before the first such layer.
 
-A further library is a further field of `Row`, filled in row by row.
+`{leaf}` is one of a layer's own tensors, `{norm}` one of a norm's.
 """
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
-Target = Literal["detectron2"]
+Column = Literal["ours", "detectron2", "mmdetection", "torchvision", "resnet"]
 Kind = Literal["fpn_head", "c4"]
 
 KINDS: dict[Kind, tuple[str, ...]] = {"fpn_head": ("encoder", "neck", "head"), "c4": ("encoder",)}
@@ -22,30 +25,55 @@ KINDS: dict[Kind, tuple[str, ...]] = {"fpn_head": ("encoder", "neck", "head"), "
 
 @dataclass(frozen=True)
 class Row:
-    """A family of tensors: `ours` is a pattern over our names, the other fields are templates of theirs."""
+    """A family of tensors.
+
+    Attributes:
+        ours: Our name, which is the release's without its `module.`.
+        detectron2: detectron2's, without the prefixes that its checkpointer fills in.
+        mmdetection: That of mmdetection's two-stage detectors.
+        torchvision: That of torchvision's Mask R-CNN.
+        resnet: That of a plain ResNet of torchvision or timm; None for what such a network lacks.
+    """
 
     ours: str
     detectron2: str
+    mmdetection: str
+    torchvision: str
+    resnet: str | None = None
 
 
-_BLOCK = r"encoder\.layer(?P<layer>\d+)\.(?P<block>\d+)"
-_LEAF = r"(?P<leaf>weight|bias)"
-_NORM = r"(?P<leaf>weight|bias|running_mean|running_var|num_batches_tracked)"
+def _resnet(name: str, detectron2: str) -> Row:
+    """A row of the ResNet, which all but detectron2 name as torchvision does."""
+    return Row(f"encoder.{name}", detectron2, f"backbone.{name}", f"backbone.body.{name}", name)
+
+
+def _neck(name: str, detectron2: str, torchvision: str) -> Row:
+    """A row of the FPN, which mmdetection and the release name alike."""
+    return Row(f"neck.{name}", detectron2, f"neck.{name}", f"backbone.fpn.{torchvision}")
+
+
+def _head(name: str, detectron2: str, mmdetection: str, torchvision: str) -> Row:
+    """A row of the box head."""
+    box_head = f"roi_heads.box_head.{torchvision}"
+    return Row(f"head.{name}", f"box_head.{detectron2}", f"roi_head.bbox_head.{mmdetection}", box_head)
+
+
+_BLOCK, _STAGE = "layer{layer}.{block}", "res{layer+1}.{block}"
 
 TABLE = (
-    Row(rf"encoder\.conv1\.{_LEAF}", "stem.conv1.{leaf}"),
-    Row(rf"encoder\.bn1\.{_NORM}", "stem.conv1.norm.{leaf}"),
-    Row(rf"{_BLOCK}\.conv(?P<n>\d+)\.{_LEAF}", "res{stage}.{block}.conv{n}.{leaf}"),
-    Row(rf"{_BLOCK}\.bn(?P<n>\d+)\.{_NORM}", "res{stage}.{block}.conv{n}.norm.{leaf}"),
-    Row(rf"{_BLOCK}\.downsample\.0\.{_LEAF}", "res{stage}.{block}.shortcut.{leaf}"),
-    Row(rf"{_BLOCK}\.downsample\.1\.{_NORM}", "res{stage}.{block}.shortcut.norm.{leaf}"),
-    Row(rf"neck\.lateral_convs\.(?P<entry>\d+)\.conv\.{_LEAF}", "fpn_lateral{level}.{leaf}"),
-    Row(rf"neck\.lateral_convs\.(?P<entry>\d+)\.bn\.{_NORM}", "fpn_lateral{level}.norm.{leaf}"),
-    Row(rf"neck\.fpn_convs\.(?P<entry>\d+)\.conv\.{_LEAF}", "fpn_output{level}.{leaf}"),
-    Row(rf"neck\.fpn_convs\.(?P<entry>\d+)\.bn\.{_NORM}", "fpn_output{level}.norm.{leaf}"),
-    Row(rf"head\.conv(?P<n>\d+)\.{_LEAF}", "box_head.conv{n}.{leaf}"),
-    Row(rf"head\.bn(?P<n>\d+)\.{_NORM}", "box_head.conv{n}.norm.{leaf}"),
-    Row(rf"head\.fc(?P<n>\d+)\.{_LEAF}", "box_head.fc{n}.{leaf}"),
+    _resnet("conv1.{leaf}", "stem.conv1.{leaf}"),
+    _resnet("bn1.{norm}", "stem.conv1.norm.{norm}"),
+    _resnet(_BLOCK + ".conv{n}.{leaf}", _STAGE + ".conv{n}.{leaf}"),
+    _resnet(_BLOCK + ".bn{n}.{norm}", _STAGE + ".conv{n}.norm.{norm}"),
+    _resnet(_BLOCK + ".downsample.0.{leaf}", _STAGE + ".shortcut.{leaf}"),
+    _resnet(_BLOCK + ".downsample.1.{norm}", _STAGE + ".shortcut.norm.{norm}"),
+    _neck("lateral_convs.{entry}.conv.{leaf}", "fpn_lateral{entry+2}.{leaf}", "inner_blocks.{entry}.0.{leaf}"),
+    _neck("lateral_convs.{entry}.bn.{norm}", "fpn_lateral{entry+2}.norm.{norm}", "inner_blocks.{entry}.1.{norm}"),
+    _neck("fpn_convs.{entry}.conv.{leaf}", "fpn_output{entry+2}.{leaf}", "layer_blocks.{entry}.0.{leaf}"),
+    _neck("fpn_convs.{entry}.bn.{norm}", "fpn_output{entry+2}.norm.{norm}", "layer_blocks.{entry}.1.{norm}"),
+    _head("conv{n}.{leaf}", "conv{n}.{leaf}", "shared_convs.{n-1}.conv.{leaf}", "{n-1}.0.{leaf}"),
+    _head("bn{n}.{norm}", "conv{n}.norm.{norm}", "shared_convs.{n-1}.bn.{norm}", "{n-1}.1.{norm}"),
+    _head("fc{n}.{leaf}", "fc{n}.{leaf}", "shared_fcs.{n-1}.{leaf}", "{n+convs}.{leaf}"),
 )
 
 _NOT_CARRIED = {
@@ -57,6 +85,9 @@ _NOT_CARRIED = {
     "projector_k": "the target branch is a slow copy of the online branch",
 }
 
+_FIELD = re.compile(r"\{(?P<name>\w+)(?:(?P<sign>[+-])(?P<shift>\w+))?\}")
+_WORDS = {"leaf": "weight|bias", "norm": "weight|bias|running_mean|running_var|num_batches_tracked"}
+
 
 def part_of(name: str) -> str:
     """The part of the model that a tensor belongs to: the first component of its name, `module.` aside."""
@@ -67,25 +98,66 @@ def left_behind(name: str, kind: Kind) -> str | None:
     """Why a converted file of this kind does not carry the tensor; None where it does, or where the name is unknown."""
     part = part_of(name)
     if part in KINDS["fpn_head"] and part not in KINDS[kind]:
-        return f"a {kind} file carries the ResNet alone"
+        return "this target is a ResNet alone" if kind == "c4" else None
     return _NOT_CARRIED.get(part)
 
 
-def renamed(name: str, target: Target = "detectron2") -> str | None:
-    """The tensor's name in the target library, or None where the table has no row for it.
+def renamed(name: str, target: Column = "detectron2", convs: int = 4) -> str | None:
+    """The tensor's name in the target library, or None where the table has no name for it.
 
     Args:
         name: Our name, such as `encoder.layer1.0.bn1.weight`; a released checkpoint's leading `module.` is allowed.
         target: The library whose column is read.
+        convs: Convolutions of the box head.
+    """
+    return translated(name.removeprefix("module."), "ours", target, convs)
+
+
+def translated(name: str, source: Column, target: Column, convs: int = 4) -> str | None:
+    """A tensor's name in one column of the table, given its name in another; None where the table has none.
+
+    Args:
+        name: The name in the column `source`.
+        source: The library that the name is of.
+        target: The library whose name is asked for.
+        convs: Convolutions of the box head.
     """
     for row in TABLE:
-        match = re.fullmatch(row.ours, name.removeprefix("module."))
+        given, wanted = getattr(row, source), getattr(row, target)
+        match = re.fullmatch(_pattern(given), name) if given and wanted else None
         if match:
-            caught = match.groupdict()
-            if "layer" in caught:
-                caught["stage"] = str(int(caught["layer"]) + 1)
-            if "entry" in caught:
-                caught["level"] = str(int(caught["entry"]) + 2)
-            template: str = getattr(row, target)
-            return template.format_map(caught)
+            return _fill(wanted, _fields(given, match.groups(), convs), convs)
     return None
+
+
+@cache
+def _pattern(template: str) -> str:
+    """A regular expression whose groups are the template's fields, in their order."""
+    texts, fields = _FIELD.split(template)[::4], [field["name"] for field in _FIELD.finditer(template)]
+    groups = [f"({_WORDS.get(field, '[0-9]+')})" for field in fields] + [""]
+    return "".join(re.escape(text) + group for text, group in zip(texts, groups, strict=True))
+
+
+def _fields(template: str, caught: tuple[str, ...], convs: int) -> dict[str, str]:
+    """What the fields of a template stand for, given what stood in their place."""
+    fields = {}
+    for field, text in zip(_FIELD.finditer(template), caught, strict=True):
+        shift = _shift(field, convs)
+        fields[field["name"]] = str(int(text) - shift) if shift else text
+    return fields
+
+
+def _fill(template: str, fields: dict[str, str], convs: int) -> str:
+    def value(field: re.Match[str]) -> str:
+        shift, text = _shift(field, convs), fields[field["name"]]
+        return str(int(text) + shift) if shift else text
+
+    return _FIELD.sub(value, template)
+
+
+def _shift(field: re.Match[str], convs: int) -> int:
+    """What a field adds to its number, such as -1 in `{n-1}`."""
+    if field["shift"] is None:
+        return 0
+    size = convs if field["shift"] == "convs" else int(field["shift"])
+    return -size if field["sign"] == "-" else size

@@ -1,99 +1,146 @@
-"""Rename pretrained weights for detectron2, and write the one file that its format wants as a pickle."""
+"""Convert pretrained weights, and try the result in the library that it is for before it is kept."""
 
-import pickle
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from torch import Tensor
 
+from soco.convert.features import differences, pretrained_features, see_that_they_agree
 from soco.convert.names import KINDS, Kind, left_behind, part_of, renamed
+from soco.convert.sizes import sizes_of
+from soco.convert.sources import load_source
+from soco.convert.targets import Target, target_of
 from soco.errors import UserError
 from soco.stores.files import whole_file, write_json
 
-Array: TypeAlias = torch.Tensor | np.ndarray
+
+def convert_file(source: Path, target: str, output: Path, summary: Path) -> None:
+    """Convert a file of weights, try the result, write it, and tell what was carried over and what was left.
+
+    Args:
+        source: As `load_source` takes it.
+        target: A name of `TARGETS`.
+        output: Receives the converted weights.
+        summary: Receives a JSON file: counts, names, each tensor left behind with its reason, and how far the features
+            of one image differ between the pretraining's model and the target's, as a part of their largest magnitude.
+
+    Raises:
+        UserError: The file cannot be read, holds unknown names or lacks a part, the output's name has another ending
+            than the target demands, or the target's model does not take the weights or computes other features.
+    """
+    chosen = target_of(target)
+    if output.suffix != chosen.suffix:
+        raise UserError(f"{output} is no name of a file for {target}; give one that ends in {chosen.suffix}.")
+    state = load_source(source)
+    converted = convert_state(state, target)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / f"weights{chosen.suffix}"
+        chosen.write(made, converted)
+        found = try_out(made, state, chosen)
+        with whole_file(output) as temporary:
+            shutil.copyfile(made, temporary)
+    told = {"target": target, **_summary(state, chosen), "feature_differences": found}
+    write_json(summary, told)
+    _tell(source, output, chosen, told)
 
 
-def convert_to_detectron2(state: Mapping[str, Array], kind: Kind) -> dict[str, np.ndarray]:
-    """Give each tensor that detectron2's model holds the name that it has there.
+def convert_state(state: Mapping[str, Tensor], target: str) -> dict[str, Tensor]:
+    """Give each tensor that the target's model holds the name that it has there.
 
     Args:
         state: Pretrained tensors by our name, of any shape; a released checkpoint's `module.` is allowed.
-        kind: `fpn_head` carries ResNet, FPN and box head; `c4` the ResNet alone.
+        target: A name of `TARGETS`.
 
     Returns:
-        Arrays by detectron2's name without its prefix (`res2.0.conv1.weight`), shapes unchanged, reals in float32.
+        Tensors by the library's name, shapes unchanged, reals in float32.
 
     Raises:
-        UserError: A name is unknown, or a part that the kind carries is absent.
+        UserError: A name is unknown, or a part that the target takes is absent.
     """
-    carried = {name: renamed(name) for name in state if left_behind(name, kind) is None}
-    unknown = sorted(name for name, theirs in carried.items() if theirs is None)
+    chosen = target_of(target)
+    names = _names(state, chosen)
+    unknown = sorted(name for name, theirs in names.items() if theirs is None)
     if unknown:
         raise UserError(
             f"The pretrained weights hold {len(unknown)} tensor(s) that soco/convert/names.py has no row for "
             f"({', '.join(unknown)}); add a row there, or convert weights that this workflow or the release wrote."
         )
-    absent = [part for part in KINDS[kind] if part not in {part_of(name) for name in carried}]
+    absent = [part for part in KINDS[chosen.kind] if part not in {part_of(name) for name in names}]
     if absent:
         raise UserError(
-            f"The pretrained weights hold no {' and no '.join(absent)}, which a detectron2_{kind} file carries; "
-            f"convert a run whose architecture is fpn, or ask for detectron2_c4."
+            f"The pretrained weights hold no {' and no '.join(absent)}, which {chosen.library} takes; convert a run "
+            "whose architecture is fpn, or ask for detectron2_c4, torchvision_resnet or timm."
         )
-    return {theirs: _array(state[name]) for name, theirs in carried.items() if theirs is not None}
+    return {theirs: _widened(state[name]) for name, theirs in names.items() if theirs is not None}
 
 
-def write_detectron2(path: Path, state: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as a file that detectron2's checkpointer reads; it matches names by their longest suffix."""
-    content = {"model": dict(state), "__author__": "soco-pretraining", "matching_heuristics": True}
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        pickle.dump(content, file)
-
-
-def convert_run(weights: Path, kind: Kind, output: Path, summary: Path) -> None:
-    """Convert one pretraining's weights and tell what was carried over and what was left.
+def try_out(made: Path, state: Mapping[str, Tensor], target: Target) -> dict[str, float]:
+    """Load a converted file into its target's model and compare features with those of the pretraining's model.
 
     Args:
-        weights: The pretraining's safetensors file.
-        kind: What the converted file carries, see `convert_to_detectron2`.
-        output: Receives the file for detectron2.
-        summary: Receives a JSON file: counts, names, and each tensor left behind with its reason.
+        made: The converted file.
+        state: The pretrained tensors by our name.
+        target: What the file is for.
+
+    Returns:
+        For each feature map the largest difference, as a part of the map's largest magnitude; nothing for a target
+        that is held to names and shapes alone.
 
     Raises:
-        UserError: The file cannot be read, holds unknown names, or lacks a part.
+        UserError: Tensors are left over on either side, or features differ by more than 1e-5.
     """
-    try:
-        state = load_file(weights)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{weights} cannot be read ({error}); run the pretraining that writes it again.") from None
-    converted = convert_to_detectron2(state, kind)
-    write_detectron2(output, converted)
-    told = _summary(state, kind)
-    write_json(summary, told)
-    print(f"Converted {told['converted']} tensors of {weights} ({told['numbers']:,} numbers) to {output}.")
-    for reason, count in told["left_behind_by_reason"].items():
-        print(f"Left {count} tensors behind: {reason}.")
+    sizes = sizes_of(state)
+    with torch.random.fork_rng(devices=[]):  # models draw weights, which are then overwritten
+        probe, ours = pretrained_features({name: _widened(value) for name, value in state.items()}, sizes, target.kind)
+        theirs = target.run(made, sizes, probe)
+    found = differences(ours, theirs) if theirs else {}
+    see_that_they_agree(target.library, found)
+    return found
 
 
-def _array(value: Array) -> np.ndarray:
-    if isinstance(value, torch.Tensor):
-        value = (value.float() if value.is_floating_point() else value).detach().cpu().numpy()
-    return value.astype(np.float32, copy=False) if np.issubdtype(value.dtype, np.floating) else value
+def _names(state: Mapping[str, Tensor], target: Target) -> dict[str, str | None]:
+    """The target's name of each tensor that it carries."""
+    convs = len({name for name in state if part_of(name) == "head" and ".conv" in name})
+    carried = [name for name in state if left_behind(name, target.kind) is None]
+    return {name: renamed(name, target.column, convs) for name in carried}
 
 
-def _summary(state: Mapping[str, Array], kind: Kind) -> dict[str, Any]:
+def _widened(value: Tensor) -> Tensor:
+    return value.detach().float() if value.is_floating_point() else value.detach()
+
+
+def _summary(state: Mapping[str, Tensor], target: Target) -> dict[str, Any]:
+    kind: Kind = target.kind
     reasons = {name: left_behind(name, kind) for name in state}
     left = {name: reason for name, reason in reasons.items() if reason is not None}
-    names = {name: renamed(name) for name in state if name not in left}
+    names = _names(state, target)
     return {
         "kind": kind,
         "converted": len(names),
-        "numbers": sum(int(np.prod(state[name].shape)) for name in names),
+        "numbers": sum(state[name].numel() for name in names),
         "left_behind_by_reason": dict(Counter(left.values())),
         "names": names,
         "left_behind": left,
     }
+
+
+def _tell(source: Path, output: Path, target: Target, told: Mapping[str, Any]) -> None:
+    print(f"Converted {told['converted']} tensors of {source} ({told['numbers']:,} numbers) to {output}.")
+    for reason, count in told["left_behind_by_reason"].items():
+        print(f"Left {count} tensors behind: {reason}.")
+    found = told["feature_differences"]
+    if not found:
+        print(f"Names and shapes are those of {target.library}, which is not installed here and was not run.")
+        return
+    worst = max(found, key=lambda name: found[name])
+    apart = (
+        f"at most {found[worst]:.1e} of their largest magnitude apart, in {worst}"
+        if found[worst]
+        else "equal to the bit"
+    )
+    print(f"Loaded into {target.library}, they compute the features that the pretraining's model computes: {apart}.")

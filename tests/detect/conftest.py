@@ -10,7 +10,7 @@ import torchvision
 from PIL import Image, ImageDraw
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
-from soco.convert import convert_to_detectron2, write_detectron2
+from soco.convert import convert_state, write_detectron2
 
 if importlib.util.find_spec("detectron2") is None:
     collect_ignore = ["test_evaluate.py", "test_finetune.py", "test_loading.py", "test_registering.py"]
@@ -102,7 +102,7 @@ def pretrained(encoder, detector):
 @pytest.fixture(scope="session")
 def converted(pretrained, tmp_path_factory):
     path = tmp_path_factory.mktemp("converted") / "detectron2_fpn_head.pkl"
-    write_detectron2(path, convert_to_detectron2(pretrained, "fpn_head"))
+    write_detectron2(path, convert_state(pretrained, "detectron2"))
     return path
 
 

@@ -6,7 +6,7 @@ import torch
 from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.modeling import build_model
 
-from soco.convert import convert_to_detectron2, write_detectron2
+from soco.convert import convert_state, write_detectron2
 from soco.detect.loading import describe, loading_report
 from soco.detect.protocol import build_config
 from soco.errors import UserError
@@ -41,7 +41,7 @@ def test_backbone_fpn_and_head_take_their_values_and_nothing_else_does(model, co
 
 
 def test_a_c4_file_fills_the_backbone_alone(model, pretrained, tmp_path):
-    write_detectron2(tmp_path / "c4.pkl", convert_to_detectron2(pretrained, "c4"))
+    write_detectron2(tmp_path / "c4.pkl", convert_state(pretrained, "detectron2_c4"))
     DetectionCheckpointer(model).load(str(tmp_path / "c4.pkl"))
     report = loading_report(model, tmp_path / "c4.pkl")
     assert report["taken_names"]

@@ -1,0 +1,27 @@
+"""The files that libraries read weights from."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file, for every library that does not demand another."""
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+
+
+def write_detectron2(path: Path, tensors: Mapping[str, Tensor | np.ndarray]) -> None:
+    """Write a pickle of arrays as detectron2's checkpointer reads it; it matches names by their longest suffix."""
+    model = {name: np.asarray(value) for name, value in tensors.items()}
+    with path.open("wb") as file:
+        pickle.dump({"model": model, "__author__": "soco-pretraining", "matching_heuristics": True}, file)
+
+
+def write_mmdetection(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a torch file as mmdetection's `load_from` and `Pretrained` read it."""
+    torch.save({"state_dict": dict(tensors), "meta": {}}, path)

@@ -1,0 +1,148 @@
+"""A pickle read as data: numpy arrays of numbers in plain containers, and nothing that runs code.
+
+A pickle names functions and calls them. Here the few names that an array's pickle needs stand for functions of this
+file, which build the array from its bytes; numpy's own take a file's word for a type's layout in memory, and are not
+reached. Any other name ends the reading.
+"""
+
+import collections
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from soco.errors import UserError
+
+_NDARRAY = "numpy.ndarray"
+_NUMBERS = re.compile(r"b1|i[1248]|u[1248]|f[248]")
+
+
+def read_pickle(path: str | Path) -> Any:
+    """Read a pickle of numpy arrays, numbers, text, lists, tuples and dictionaries, such as detectron2's `.pkl` files.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What it holds, arrays as `np.ndarray` of bool, whole numbers or reals.
+
+    Raises:
+        UserError: The file is missing or damaged, or names anything else; nothing of it was run.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return _plain(_Reader(file, encoding="latin1").load())  # latin1, for arrays that Python 2 wrote
+    except FileNotFoundError:
+        raise UserError(f"There is no file {path}; give a detectron2 .pkl file.") from None
+    except _RefusedError as refused:
+        raise UserError(
+            f"{path} is refused: reading it would use {refused}, and weights need no more than numpy arrays in plain "
+            "containers; nothing of it was run: take the file from a source that you trust."
+        ) from None
+    except Exception as error:  # a damaged pickle fails in many ways
+        reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
+        raise UserError(f"{path} cannot be read as a pickle ({reason}); copy or download it again.") from None
+
+
+class _RefusedError(Exception):
+    """Names what a file tried to use."""
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ADMITTED:
+            raise _RefusedError(f"{module}.{name}")
+        return _ADMITTED[module, name]
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise _RefusedError("an object outside of the file")
+
+
+class _Type:
+    """Stands for `numpy.dtype` while a file is read: a kind of number, and the order of its bytes."""
+
+    __slots__ = ("kind", "order")
+
+    def __init__(self, kind: Any) -> None:
+        if not isinstance(kind, str) or not _NUMBERS.fullmatch(kind):
+            raise _RefusedError(f"an array of {kind!r}")
+        self.kind, self.order = kind, "="
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] not in ("<", ">", "|", "=") or any(state[2:5]):
+            raise _RefusedError("an array of structures")
+        self.order = state[1]
+
+
+class _Array:
+    """Stands for `numpy.ndarray` while a file is read, until its state brings the numbers."""
+
+    __slots__ = ("numbers",)
+
+    def __init__(self) -> None:
+        self.numbers: np.ndarray | None = None
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, of_type, is_fortran, buffer = state
+        self.numbers = _numbers(buffer, of_type, shape, "F" if is_fortran else "C")
+
+
+class _MakeType:
+    __slots__ = ()  # without a __dict__, so that a file cannot set anything on what it is handed; the same below
+
+    def __call__(self, kind: Any, align: Any = False, copy: Any = False) -> _Type:
+        return _Type(kind)
+
+
+class _MakeArray:
+    __slots__ = ()
+
+    def __call__(self, of_class: Any, shape: Any, of_type: Any) -> _Array:
+        if of_class != _NDARRAY:
+            raise _RefusedError(f"an array of the class {of_class!r}")
+        return _Array()
+
+
+class _MakeArrayOfBuffer:
+    __slots__ = ()
+
+    def __call__(self, buffer: Any, of_type: Any, shape: Any, order: Any) -> _Array:
+        made = _Array()
+        made.numbers = _numbers(buffer, of_type, shape, order)
+        return made
+
+
+def _numbers(buffer: Any, of_type: Any, shape: Any, order: Any) -> np.ndarray:
+    if isinstance(buffer, str):
+        buffer = buffer.encode("latin1")
+    if not isinstance(of_type, _Type) or not isinstance(buffer, bytes | bytearray) or order not in ("C", "F"):
+        raise _RefusedError("an array of something else than numbers")
+    stored = np.dtype(of_type.order.replace("|", "=") + of_type.kind)
+    return np.array(np.frombuffer(buffer, stored).reshape(shape, order=order), of_type.kind)
+
+
+def _plain(value: Any) -> Any:
+    """The value with arrays in place of what stood for them."""
+    if isinstance(value, _Array):
+        if value.numbers is None:
+            raise ValueError("an array without its numbers")
+        return value.numbers
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(held) for held in value)
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return value
+    raise _RefusedError(f"a value of {type(value).__name__}")
+
+
+_ADMITTED: Mapping[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("numpy", "ndarray"): _NDARRAY,
+    ("numpy", "dtype"): _MakeType(),
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _MakeArray() for core in ("core", "_core")},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _MakeArrayOfBuffer() for core in ("core", "_core")},
+}
