@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"Error: {error.filename or 'a file'}: {error.strerror}; give another path.", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,23 +19,37 @@ def compiler(folder: Path) -> Callable[..., Any]:
     No fast-math and no contraction: sums are made in the order that is written.
 
     Args:
-        folder: Where the files lie. Its `__pycache__` holds the code; where it cannot be written, the user's cache.
+        folder: Where the files lie. Its `__pycache__` holds the code; where it cannot be written, the user's cache, or
+            a folder for temporary files. Where nothing can be written, each process compiles for itself.
 
     Returns:
         A decorator. With signatures, as in `@compiled("void(u1[:])")`, it compiles at import.
     """
     state = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))).hexdigest()[:12]
-    own = folder / "__pycache__" if os.access(folder, os.W_OK) else Path.home() / ".cache" / "soco"
-    cache = str(Path(os.environ.get("NUMBA_CACHE_DIR", own)) / f"compiled-{state}")
+    cache = _writable(folder, f"compiled-{state}")
 
     def compiled(*signature: Any) -> Any:
         def decorate(function: Callable[..., Any]) -> Any:
-            before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, cache
+            before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, cache or ""
             try:
-                return numba.njit(*signature, cache=True, nogil=True, error_model="numpy")(function)
+                return numba.njit(*signature, cache=cache is not None, nogil=True, error_model="numpy")(function)
             finally:
                 numba.config.CACHE_DIR = before
 
         return decorate
 
     return compiled
+
+
+def _writable(folder: Path, name: str) -> str | None:
+    """The first place that takes a folder of this name."""
+    user = Path(tempfile.gettempdir()) / f"soco-{os.getuid()}"
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    for place in (Path(given),) if given else (folder / "__pycache__", Path.home() / ".cache" / "soco", user):
+        try:
+            (place / name).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(place / name, os.W_OK):
+            return str(place / name)
+    return None

@@ -29,6 +29,8 @@ def load_config(*paths: str | Path) -> Config:
             loaded = yaml.safe_load(Path(path).read_text())
         except FileNotFoundError:
             raise UserError(f"There is no configuration file {path}; give a YAML file such as config.yaml.") from None
+        except UnicodeDecodeError:
+            raise UserError(f"{path} is no text; give a YAML file such as config.yaml.") from None
         except yaml.YAMLError as error:
             raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
         if not isinstance(loaded, dict):

@@ -4,7 +4,6 @@ detectron2 warns of what did not match and trains on; its "Total num" counts row
 of the model is held against the file after loading.
 """
 
-import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from soco.convert.safe_pickle import read_pickle
 from soco.errors import UserError
 
 
@@ -64,10 +64,8 @@ def describe(report: Mapping[str, Any]) -> str:
 
 
 def read_converted(weights: Path) -> dict[str, np.ndarray]:
-    """The arrays of a converted file by name; a pickle, so only files of the user's own making are to be given."""
-    with Path(weights).open("rb") as file:
-        content = pickle.load(file)
-    return dict(content["model"])
+    """The arrays of a converted file by name; nothing in it is run."""
+    return dict(read_pickle(weights)["model"])
 
 
 def _source(name: str, file: Iterable[str]) -> str | None:

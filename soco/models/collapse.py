@@ -27,4 +27,5 @@ def spread_and_cosine_apart(values: Tensor, ids: Tensor) -> tuple[Tensor, Tensor
     spread = variance.sqrt().mean() * values.shape[-1] ** 0.5
     apart = total.square().sum() - of_picture.square().sum()
     pairs = count.square() - numbers.square().sum()
-    return spread.float(), (apart / pairs).float()
+    apart = apart / pairs
+    return torch.where(apart.isnan(), apart, spread).float(), apart.float()

@@ -1,8 +1,10 @@
 """Pretrained weights of any origin, read without running code: a released raw checkpoint, or a file of ours."""
 
 import argparse
+import contextlib
 import pickle
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ def load_released(path: str | Path) -> dict[str, Tensor]:
         UserError: The file is missing or broken, holds no weights, or holds what would run code; nothing is run.
     """
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with _nothing_else_allowed(), torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise _missing(path) from None
@@ -77,12 +79,27 @@ def _is_safetensors(path: str | Path) -> bool:
 
 def _weights(path: str | Path, content: Any) -> dict[str, Tensor]:
     model = content.get("model") if isinstance(content, dict) else None
-    if not isinstance(model, dict) or not model or not all(isinstance(value, Tensor) for value in model.values()):
+    if not isinstance(model, dict) or not model or not all(_is_weight(*pair) for pair in model.items()):
         raise UserError(
             f"{path} holds no weights under 'model'; give a raw checkpoint of the authors' release, or a checkpoint "
             "or weights.safetensors of a pretraining."
         )
     return {name.removeprefix("module."): value for name, value in model.items()}
+
+
+def _is_weight(name: Any, value: Any) -> bool:
+    return isinstance(name, str) and isinstance(value, Tensor)
+
+
+@contextlib.contextmanager
+def _nothing_else_allowed() -> Iterator[None]:
+    """Set aside what other code of this process has allowed torch to load."""
+    allowed = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    try:
+        yield
+    finally:
+        torch.serialization.add_safe_globals(allowed)
 
 
 def _missing(path: str | Path) -> UserError:

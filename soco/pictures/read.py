@@ -143,7 +143,8 @@ def _reduce(picture: Image.Image, reduction: int) -> int:
     """Have a JPEG decoded smaller, where it can be; returns by how much."""
     width, height = picture.size
     divides = width % reduction == 0 and height % reduction == 0
-    if picture.format != "JPEG" or min(width, height) < reduction or (_orientation(picture) != 1 and not divides):
+    is_jpeg = picture.format in ("JPEG", "MPO")  # the latter: JPEGs of phones with a second picture behind
+    if not is_jpeg or min(width, height) < reduction or (_orientation(picture) != 1 and not divides):
         return 1
     picture.draft(None, (width // reduction, height // reduction))
     return reduction if picture.size != (width, height) else 1

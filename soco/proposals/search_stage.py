@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 
 import joblib
+import numpy as np
+import numpy.typing as npt
 
 from soco.config import PicturesConfig, ProposalsConfig
 from soco.pictures import SHARD_SCHEMA, Entry, PictureSource, UnreadablePictureError, decode_rgb, read_listed
@@ -70,9 +72,18 @@ def search_picture(
     """
     try:
         rgb = decode_rgb(read_listed(source, entry), max_pixels)
+        check_sides(rgb)
     except UnreadablePictureError as error:
         return str(error)
-    if max(rgb.shape) > LONGEST_SIDE:
-        return f"longer than {LONGEST_SIDE} pixels"
     with budget.holding(rgb.shape[0] * rgb.shape[1]) if budget else contextlib.nullcontext():
         return rgb.shape[1], rgb.shape[0], search(rgb, engine_of(settings), settings)
+
+
+def check_sides(rgb: npt.NDArray[np.uint8]) -> None:
+    """Refuse a picture whose boxes the stores cannot hold.
+
+    Raises:
+        UnreadablePictureError: It is longer than 16 bits tell.
+    """
+    if max(rgb.shape) > LONGEST_SIDE:
+        raise UnreadablePictureError(f"longer than {LONGEST_SIDE} pixels")

@@ -50,10 +50,10 @@ def read_object(path: Path, *keys: str) -> dict[str, Any]:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read a JSONL log; blank lines are passed over.
+    """Read a JSONL log; blank lines are passed over, and a last line that a kill cut short.
 
     Raises:
-        UserError: The file is missing or a line is no JSON.
+        UserError: The file is missing, or a line before the last is no JSON object.
     """
     try:
         lines = path.read_text().splitlines()
@@ -62,8 +62,13 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     entries = []
     for number, line in enumerate(lines, start=1):
         try:
-            entries += [plain(json.loads(line))] if line.strip() else []
+            entry = plain(json.loads(line)) if line.strip() else None
+            if entry is not None and not isinstance(entry, dict):
+                raise ValueError
+            entries += [entry] if entry is not None else []
         except ValueError:
+            if number == len(lines):
+                break
             raise UserError(f"Line {number} of {path} is not valid JSON; remove it and run the pretraining.") from None
     return entries
 

@@ -4,7 +4,7 @@ import argparse
 import typing
 from pathlib import Path
 
-from soco.config import Config, FilterConfig, PretrainConfig, ProposalsConfig, load_config
+from soco.config import Config, FilterConfig, PicturesConfig, PretrainConfig, ProposalsConfig, load_config
 from soco.config.schema import Engine
 from soco.errors import UserError
 
@@ -70,19 +70,23 @@ def _views(chosen: argparse.Namespace, config: Config | None) -> str:
     output: Path = chosen.out
     if output.suffix.lower() not in ("", ".png"):
         raise UserError(f"--out is {output}; give a name that ends in .png, or a folder without a dot.")
+    _see_that_it_can_be(output, folder=not output.suffix)
     if bool(chosen.pictures) == bool(chosen.store):
         raise UserError("Give picture files to search, or a store with --store; one of the two.")
     recipe, seed = _recipe(config, chosen.run_name), chosen.seed
     if seed is None:
         seed = config.seed if config else 1
     if chosen.pictures:
-        opened = searched(chosen.pictures, *_search_settings(config), recipe, seed, chosen.engine)
+        most_pixels = (config.pictures if config else PicturesConfig(path="")).max_pixels
+        opened = searched(chosen.pictures, *_search_settings(config), recipe, seed, chosen.engine, most_pixels)
         most = len(chosen.pictures)
     elif config is None:
         raise UserError("A store does not hold its pictures; give --config, which says where they are.")
     else:
         opened, most = of_store(chosen.store, config.pictures, recipe, seed), chosen.most
     with opened as dataset:
+        if not len(dataset):
+            raise UserError(f"{chosen.store} holds no picture; give the store of a search that found some.")
         samples = samples_of(dataset, most, chosen.epoch, chosen.samples)
         count = write_gallery(samples, recipe, output, chosen.side)
     shown = output if output.suffix else output / "index.html"
@@ -94,12 +98,19 @@ def _loss(chosen: argparse.Namespace, config: Config | None) -> str:
 
     _see_that_it_is_png(chosen.out)
     pairs = len(_recipe(config, chosen.run_name).views) - 1
-    return f"{show_loss(chosen.log, pairs, chosen.out)}; see {chosen.out}"
+    assumed = "" if config else f" (of {pairs} pairs of views; --config says how many a run of yours has)"
+    return f"{show_loss(chosen.log, pairs, chosen.out)}{assumed}; see {chosen.out}"
 
 
 def _see_that_it_is_png(output: Path) -> None:
     if output.suffix.lower() != ".png":
         raise UserError(f"--out is {output}, and the drawing is a PNG; give a name that ends in .png.")
+
+
+def _see_that_it_can_be(output: Path, folder: bool) -> None:
+    """Refuse before the work what could not be written after it."""
+    if output.exists() and output.is_dir() != folder:
+        raise UserError(f"--out is {output}, which is a {'file' if folder else 'folder'}; give another name.")
 
 
 def _search_settings(config: Config | None) -> tuple[ProposalsConfig, FilterConfig]:

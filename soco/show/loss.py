@@ -28,7 +28,7 @@ def show_loss(log: Path, pairs: int, output: Path) -> str:
     Raises:
         UserError: The log is missing, holds no step, or a line is broken.
     """
-    lines = [line for line in read_lines(log) if line.get("loss") is not None]
+    lines = [line for line in read_lines(log) if line.get("loss") is not None and {"step", "lr"} <= line.keys()]
     if not lines:
         raise UserError(f"{log} holds no step yet; wait for the first.")
     with matplotlib.rc_context(STYLE), whole_file(output) as temporary:

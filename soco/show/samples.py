@@ -19,6 +19,7 @@ from soco.pictures.contents import content_of
 from soco.pictures.read import read_file
 from soco.proposals.engines import engine_of, search
 from soco.proposals.filters import proposals_of
+from soco.proposals.search_stage import check_sides
 from soco.stores.merged import write_arrow
 from soco.stores.merging import merge_files
 from soco.stores.parquet import write_table
@@ -76,6 +77,7 @@ def searched(
     recipe: PretrainConfig,
     seed: int,
     engine: str | None = None,
+    max_pixels: int | None = None,
 ) -> Iterator[ViewDataset]:
     """Search and filter picture files, and open them as training would, from a store that lasts as long as the block.
 
@@ -86,6 +88,7 @@ def searched(
         recipe: The pretraining whose views are made.
         seed: The run's.
         engine: Name of another engine than the settings'.
+        max_pixels: Largest picture that is searched; None: any.
 
     Raises:
         UserError: A picture cannot be read.
@@ -95,7 +98,8 @@ def searched(
     for entry in source.entries():
         try:
             data = source.read(entry)
-            rgb = decode_rgb(data)
+            rgb = decode_rgb(data, max_pixels)
+            check_sides(rgb)
         except UnreadablePictureError as error:
             raise UserError(f"{entry.key} cannot be read ({error}); give picture files.") from None
         found = search(rgb, engine, settings)[:, :4]

@@ -19,7 +19,7 @@ def _byte(value: np.float32) -> np.uint8:
 
 @compiled()
 def _grey(red: np.uint8, green: np.uint8, blue: np.uint8) -> np.int32:
-    """The weights of PIL and torchvision."""
+    """The weights of torchvision's functions on tensors; PIL's have more digits."""
     return np.int32(np.float32(0.2989) * red + np.float32(0.587) * green + np.float32(0.114) * blue)
 
 
@@ -34,7 +34,7 @@ def adjust_brightness(values: Bytes, factor: np.float32) -> None:
 @compiled("void(u1[:, ::1], f4)")
 def adjust_contrast(values: Bytes, factor: np.float32) -> None:
     """Blend all values with the view's mean grey."""
-    total = np.int32(0)  # enough for views of 2900 pixels
+    total = np.int64(0)
     for i in range(values.shape[1]):
         total += _grey(values[0, i], values[1, i], values[2, i])
     grey = np.float32(total / values.shape[1]) * (_ONE - factor)

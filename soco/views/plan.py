@@ -61,11 +61,15 @@ def plan_views(rng: np.random.Generator, boxes: Boxes, width: int, height: int, 
         settings: The recipe.
     """
     crops = _draw_crops(rng, boxes, width, height, settings)
-    chosen = [draw(rng, _candidates(boxes, crop), settings.boxes) for crop in crops[1:]]
+    # Views of one crop name have the same boxes, as views 2 and 4 of the release's SoCo* have.
+    names = [view.crop for view in settings.views[1:]]
+    by_name = dict(zip(names, crops[1:], strict=True))
+    chosen = {name: draw(rng, _candidates(boxes, crop), settings.boxes) for name, crop in by_name.items()}
     flips = (rng.random(len(crops)) < 0.5).tolist()
+    jittered = {name: _jitter_once(rng, boxes, own, (width, height), settings) for name, own in chosen.items()}
     pairs, seen_by_view = [], [np.empty((0, 4), np.float32)]
-    for number, (crop, of_pair) in enumerate(zip(crops[1:], chosen, strict=True), start=1):
-        moved = _jitter_once(rng, boxes, of_pair, (width, height), settings)
+    for number, (name, crop) in enumerate(zip(names, crops[1:], strict=True), start=1):
+        moved, of_pair = jittered[name], chosen[name]
         seen_1, seen_v = seen_in(moved, crops[0]), seen_in(boxes[of_pair], crop)
         seen_1, seen_v = (flip(seen) if flips[view] else seen for view, seen in ((0, seen_1), (number, seen_v)))
         seen_by_view.append(seen_v)

@@ -27,7 +27,7 @@ def test_a_list_cut_short_is_refused(tmp_path):
 
 
 def test_faults_name_file_and_line(tmp_path):
-    (tmp_path / "log.jsonl").write_text('{"step": 1}\n\n{"step"\n')
+    (tmp_path / "log.jsonl").write_text('{"step": 1}\n\n{"step"\n{}\n')
     with pytest.raises(UserError, match="Line 3 of"):
         read_lines(tmp_path / "log.jsonl")
     with pytest.raises(UserError, match="not valid JSON"):

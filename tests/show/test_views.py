@@ -4,18 +4,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageColor
+from PIL import Image, ImageColor, ImageDraw
 
 from soco.boxes import rects_to_boxes
 from soco.cli import main
 from soco.config import FilterConfig, PretrainConfig, ProposalsConfig, ViewConfig
+from soco.models.levels import NO_LEVEL, levels
 from soco.proposals import selective_search
 from soco.proposals.filters import proposals_of
+from soco.show.drawing import MARGIN
 from soco.show.gallery import write_gallery
 from soco.show.samples import samples_of, searched
 from soco.show.views import colours_of, compose, denormalised, places
 from soco.views import ViewDataset
 from soco.views.boxes import flip, seen_in
+from soco.views.crops import Crop
 
 SIDE = 128
 
@@ -55,6 +58,33 @@ def outline_of(box, corner):
     x1, y1, x2, y2 = box + np.tile(corner, 2)
     across, down = np.linspace(x1, x2, 10), np.linspace(y1, y2, 10)
     return [*((x, y) for x in across for y in (y1, y2)), *((x, y) for x in (x1, x2) for y in down)]
+
+
+def test_labels_tell_id_and_level_and_captions_the_flip(dataset, monkeypatch):
+    words = []
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda self, place, text, **_: words.append(text))
+    (sample,) = samples_of(dataset, pictures=1, epoch=0, count=1)
+    compose(sample, dataset.settings, SIDE)
+    bounds = dataset.settings.level_bounds
+    for number, pair in enumerate(sample.batch.pairs, start=1):
+        for view, boxes in ((0, pair.boxes_1), (number, pair.boxes_v)):
+            of_boxes = levels(boxes, sample.batch.views[view].shape[-1], bounds).tolist()
+            for box_id, level in zip(pair.ids_1.tolist(), of_boxes, strict=True):
+                assert f"{box_id} {'none' if level == NO_LEVEL else f'P{level + 2}'}" in words
+            told = next(text for text in words if text.startswith(f"view {view + 1},"))
+            assert told.endswith(", flipped") == sample.shown[view].flipped
+
+
+def test_the_picture_shows_the_chosen_boxes_and_the_crops(dataset):
+    (sample,) = samples_of(dataset, pictures=1, epoch=0, count=1)
+    drawn = np.array(compose(sample, dataset.settings, SIDE))
+    left = drawn[:, : places(1, SIDE)[0][0][0] - MARGIN]
+    for colour in colours_of(sample).values():
+        rgb = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+        assert (left == rgb).all(axis=-1).sum() > 20, colour
+    other = tuple(dataclasses.replace(shown, crop=Crop(0, 0, 9, 9)) for shown in sample.shown)
+    changed = np.array(compose(dataclasses.replace(sample, shown=other), dataset.settings, SIDE))
+    assert (changed[:, : left.shape[1]] != left).any()
 
 
 def test_a_line_joins_the_edges_of_corresponding_boxes(dataset):

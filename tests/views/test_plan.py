@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from soco.config import PretrainConfig, ViewConfig
 from soco.views.plan import largest_reduction, plan_views
@@ -24,12 +25,28 @@ def test_a_picture_without_proposals_is_one_box(tiny_recipe):
 
 def test_views_of_one_crop_name_show_the_same_crop():
     recipe = PretrainConfig(
-        views=(ViewConfig(size=64), ViewConfig(size=64, crop="a"), ViewConfig(size=32, crop="a")), boxes=1, jitter=0.0
+        views=(ViewConfig(size=64), ViewConfig(size=64, crop="a"), ViewConfig(size=32, crop="a")), boxes=1
     )
     for plan in plans(recipe, 100, 80):
         assert plan.views[1].crop == plan.views[2].crop
+        first, second = plan.pairs
+        assert torch.equal(first.ids_v, second.ids_v) and torch.equal(first.boxes_1, second.boxes_1)
         widths = [float(pair.boxes_v[0, 2] - pair.boxes_v[0, 0]) for pair in plan.pairs]
-        assert widths[0] == pytest.approx(widths[1]) or plan.pairs[0].ids_v[0] != plan.pairs[1].ids_v[0]
+        assert widths[0] == pytest.approx(widths[1], abs=1e-6)
+
+
+def test_holes_lie_around_the_boxes_of_their_own_view():
+    recipe = PretrainConfig(views=FPN, boxes=1, cutout_probability=1.0)
+    flipped = set()
+    for plan in plans(recipe, 600, 450):
+        for view, pair in zip(plan.views[1:], plan.pairs, strict=True):
+            x1, y1, x2, y2 = (pair.boxes_v[0] * view.size).tolist()
+            for hole in view.holes:
+                across, down = hole.left + hole.width / 2, hole.top + hole.height / 2
+                at_edge = hole.left == 0 or hole.top == 0
+                assert at_edge or (x1 - 1 <= across <= x2 + 1 and y1 - 1 <= down <= y2 + 1)
+                flipped.add(view.flipped)
+    assert flipped == {False, True}
 
 
 def test_only_view_one_is_blurred_by_rule_and_never_cut_out(tiny_recipe):
