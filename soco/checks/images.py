@@ -32,7 +32,7 @@ def check_images(content: Tables, folder: Path, findings: Findings) -> Images:
     """Judge the table `images` and the files; entries of `images` and `annotations` are mended in place."""
     _check_ids(content, findings)
     entries: list[Entry] = content["images"]
-    paths = [annotated_picture(folder, entry) for entry in entries]
+    paths = [_path(folder, entry) for entry in entries]
     _refuse_twice(entries, paths, findings)
     unusable: set[int] = set()
     contents = {}
@@ -49,6 +49,12 @@ def check_images(content: Tables, folder: Path, findings: Findings) -> Images:
         what = f"Pictures left out, of {len(entries)}"
         findings.add("refused", what, names, "more than a tenth: correct `images` in `datasets`, or the file")
     return Images({entry["id"]: entry for entry in entries if entry["id"] not in unusable}, unusable, contents)
+
+
+def _path(folder: Path, entry: Entry) -> Path:
+    """Where a picture lies; a name that is no text leads to no file."""
+    named = isinstance(entry.get("file_name") or "", str)
+    return annotated_picture(folder, entry) if named else folder / f"no file_name of id {entry['id']}"
 
 
 def _check_ids(content: Tables, findings: Findings) -> None:

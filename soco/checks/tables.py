@@ -11,6 +11,8 @@ from soco.errors import UserError
 Entry = dict[str, Any]
 Tables = dict[str, Any]
 
+_FREQUENCIES = ("r", "c", "f")
+
 _TABLES = ("images", "annotations", "categories")
 _LVIS_KEYS = {"images": ("neg_category_ids", "not_exhaustive_category_ids"), "categories": ("frequency",)}
 
@@ -52,9 +54,16 @@ def lvis_faults(content: Tables) -> Iterator[tuple[str, str, list[Any]]]:
     """What LVIS's evaluation needs and lacks: table, key, and the ids of the entries without it."""
     for table, keys in _LVIS_KEYS.items():
         for key in keys:
-            bare = [entry.get("id") for entry in content[table] if key not in entry]
+            bare = [entry.get("id") for entry in content[table] if not _holds(entry.get(key), table)]
             if bare:
                 yield table, key, bare
+
+
+def _holds(value: Any, table: str) -> bool:
+    """Whether a value is what LVIS has there: of a picture a list of category ids, of a category a letter."""
+    if table == "images":
+        return isinstance(value, list) and all(type(key) is int for key in value)
+    return value in _FREQUENCIES
 
 
 def whole(value: Any) -> int | None:

@@ -15,9 +15,15 @@ def renumber(content, mapping):
 def test_gaps_are_noted_and_harmless(detection_set, train, val, findings):
     for half in (train, val):
         renumber(half, {1: 2, 2: 6})
-    told = "Ids between 2 and 6 that no category has: 3 (3, 4, 5); no harm: the 2 categories become the detector's"
+    told = "Gaps between category ids, each told by the id before it: 1 (2); no harm: the 2 categories become"
     assert [(kind, sentence[: len(told)]) for kind, _, _, sentence in findings()] == [("noted", told)] * 2
     assert not any(half["mended"] for half in detection_set.write()[2]["halves"].values())
+
+
+def test_ids_of_any_size_are_taken(train, val, findings):
+    for half in (train, val):
+        renumber(half, {1: 5, 2: 10**30})
+    assert [kind for kind, *_ in findings()] == ["noted", "noted"]
 
 
 def test_an_id_of_two_names_is_refused(train, findings):
@@ -101,5 +107,7 @@ def test_lvis_lists_follow_their_categories(detection_set, val, key):
 
 def test_lvis_needs_its_keys_in_the_validation_half(detection_set, val, findings):
     detection_set.as_lvis()
-    del val["images"][0]["neg_category_ids"]
+    val["images"][0]["neg_category_ids"] = None
+    val["categories"][1]["frequency"] = "often"
+    assert refuse(findings, "both", "`categories` without `frequency`: 1 (2)")
     assert refuse(findings, "both", "`images` without `neg_category_ids`: 1 (1)")

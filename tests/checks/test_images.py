@@ -28,6 +28,12 @@ def test_a_name_with_a_folder_too_many_is_seen(train, findings):
     assert "there is a train3.jpg in" in findings()[0][3]
 
 
+def test_a_name_that_is_no_text_leads_to_no_file(detection_set, train, findings):
+    train["images"][2]["file_name"] = 3
+    assert "1 (no file_name of id 3); left out." in findings()[0][3]
+    assert left_out(detection_set) == [3]
+
+
 def test_many_missing_pictures_are_refused(detection_set, findings, third_picture):
     third_picture.unlink()
     third_picture.with_name("train4.jpg").unlink()
