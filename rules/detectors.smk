@@ -14,24 +14,41 @@ def dataset_of(wildcards):
     return config["datasets"][config["finetune"][wildcards.task]["dataset"]]
 
 
-def split_of(half, part):
-    """An input function: the `images` or `annotations` of the training or validation half of the task's set."""
+def given_split(half, part):
+    """An input function: the `images` or `annotations` of a half of the set {dataset}, as the configuration has them."""
 
     def path(wildcards):
-        name = config["finetune"][wildcards.task]["dataset"]
+        name = wildcards.dataset
         return given(config["datasets"][name][half][part], f"datasets.{name}.{half}.{part}")
 
     return path
 
 
-def validation_half(part):
-    """An input function: the `images` or `annotations` of the validation half of the set {dataset}."""
+def checked_annotations(name, half):
+    """The annotations of a half of a set as they are used, checked and mended."""
+    return getattr(rules.check_dataset.output, half).format(dataset=name)
+
+
+def pictures_of(half):
+    """An input function: the pictures of the training or validation half of the task's set."""
 
     def path(wildcards):
-        name = wildcards.dataset
-        return given(config["datasets"][name]["val"][part], f"datasets.{name}.val.{part}")
+        name = config["finetune"][wildcards.task]["dataset"]
+        return given(config["datasets"][name][half]["images"], f"datasets.{name}.{half}.images")
 
     return path
+
+
+def checked_split(half):
+    """An input function: the checked annotations of the training or validation half of the task's set."""
+    return lambda wildcards: checked_annotations(config["finetune"][wildcards.task]["dataset"], half)
+
+
+def validation_half(part):
+    """An input function: the `images` or checked `annotations` of the validation half of the set {dataset}."""
+    if part == "annotations":
+        return lambda wildcards: checked_annotations(wildcards.dataset, "val")
+    return given_split("val", part)
 
 
 def converted_weights(wildcards):
@@ -78,8 +95,10 @@ def of_evaluations(path):
 
 
 def validation_halves(part):
-    """An input function: the `images` or `annotations` that each evaluation reads."""
+    """An input function: the `images` or checked `annotations` that each evaluation reads."""
     names = [config["finetune"][task]["dataset"] for task, _ in EVALUATIONS]
+    if part == "annotations":
+        return lambda wildcards: [checked_annotations(name, "val") for name in names]
     return lambda wildcards: [
         given(config["datasets"][name]["val"][part], f"datasets.{name}.val.{part}") for name in names
     ]

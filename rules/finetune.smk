@@ -1,22 +1,51 @@
-# Fine-tuning and its evaluation, with detectron2.
+# Detection sets are checked; then fine-tuning and its evaluation, with detectron2.
 #
 # In:  the detection set that the task names (annotation files and picture folders), and the converted weights of the
 #      pretraining run that {initialisation} names; none when it is `scratch`.
-# Out: {results}/finetune/{task}/{initialisation}/weights.pth, the detector;
+# Out: {results}/datasets/{dataset}/train.json and val.json, the annotations as they are used: the files themselves, or
+#      copies in which faults are mended; findings.json there, what was found;
+#      {results}/finetune/{task}/{initialisation}/weights.pth, the detector;
 #      loading.json there, which of its tensors started from the converted weights; history.jsonl, the losses;
 #      {results}/evaluate/{task}/{initialisation}/metrics.json, box and mask AP on the validation half;
 #      detections.json there, what was detected, in COCO's result format.
 # Checkpoints lie in {results}/checkpoints/finetune/, no output: a run that was stopped goes on from the last.
 
 
+rule check_dataset:
+    """Check a detection set, tell what was found, and mend what can be mended in a copy."""
+    input:
+        train=given_split("train", "annotations"),
+        val=given_split("val", "annotations"),
+        train_images=ancient(given_split("train", "images")),
+        val_images=ancient(given_split("val", "images")),
+    output:
+        train=f"{RESULTS}/datasets/{{dataset}}/train.json",
+        val=f"{RESULTS}/datasets/{{dataset}}/val.json",
+        findings=f"{RESULTS}/datasets/{{dataset}}/findings.json",
+    log:
+        f"{RESULTS}/logs/check_dataset/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/check_dataset/{{dataset}}.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        dataset=lambda wildcards: config["datasets"][wildcards.dataset],
+    script:
+        "../workflow_scripts/check_dataset.py"
+
+
 rule finetune_detector:
     """Train Mask R-CNN on a detection set, from scratch or from converted weights."""
     input:
         weights=converted_weights,
-        train=split_of("train", "annotations"),
-        val=split_of("val", "annotations"),
-        train_images=ancient(split_of("train", "images")),
-        val_images=ancient(split_of("val", "images")),
+        train=checked_split("train"),
+        val=checked_split("val"),
+        train_images=ancient(pictures_of("train")),
+        val_images=ancient(pictures_of("val")),
     output:
         weights=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/weights.pth",
         loading=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/loading.json",
@@ -45,8 +74,8 @@ rule evaluate_detector:
     """Score a fine-tuned detector on the validation half of its set."""
     input:
         weights=once_listed(rules.finetune_detector.output.weights),
-        val=split_of("val", "annotations"),
-        val_images=ancient(split_of("val", "images")),
+        val=checked_split("val"),
+        val_images=ancient(pictures_of("val")),
     output:
         metrics=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/metrics.json",
         detections=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/detections.json",

@@ -87,6 +87,12 @@ def _check(arguments: argparse.Namespace) -> None:
     print("The configuration is accepted.")
 
 
+def _check_data(arguments: argparse.Namespace) -> None:
+    from soco.checks.command import check_data
+
+    check_data(load_config(*arguments.config).datasets)
+
+
 def _take_configs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", nargs="+", help="YAML files; a later one's keys replace an earlier one's")
 
@@ -122,6 +128,7 @@ def _take_weights(parser: argparse.ArgumentParser) -> None:
 COMMANDS = (
     Command("keys", "list every configuration key with its default and its sentence", lambda parser: None, _list_keys),
     Command("check", "check a configuration file and its overlays", _take_configs, _check),
+    Command("check-data", "check the detection sets of a configuration", _take_configs, _check_data),
     Command("show", "draw what the workflow makes of one picture", add_show, run_show),
     Command("convert", "convert pretrained weights for a library, and try them in it", _take_weights, _convert),
     Command("export-proposals", "write a store's proposals as the SoCo authors' JSON", _take_store, _export_proposals),

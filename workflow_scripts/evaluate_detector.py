@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from soco.checks import with_annotations
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.logs import stage_log
 
@@ -12,12 +13,13 @@ with stage_log(snakemake.log[0]):
 
     torch.set_num_threads(snakemake.threads)
     task = snakemake.wildcards.task
+    dataset = DatasetConfig.model_validate(snakemake.params.dataset)
     evaluate(
         task=task,
         initialisation=snakemake.wildcards.initialisation,
         settings=FinetuneConfig.model_validate({**snakemake.config["finetune"][task], **snakemake.params.settings}),
         detector=DetectorConfig.model_validate(snakemake.params.detector),
-        dataset=DatasetConfig.model_validate(snakemake.params.dataset),
+        dataset=with_annotations(dataset, val=Path(snakemake.input.val)),
         weights=Path(snakemake.input.weights),
         metrics=Path(snakemake.output.metrics),
         detections=Path(snakemake.output.detections),

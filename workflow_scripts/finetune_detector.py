@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from soco.checks import with_annotations
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.logs import stage_log
 
@@ -13,13 +14,14 @@ if __name__ == "__main__":
         from soco.detect import finetune  # in here: where detectron2 is absent, this says so in a sentence
 
         torch.set_num_threads(snakemake.threads)
-        task = snakemake.wildcards.task
+        task, given = snakemake.wildcards.task, snakemake.input
+        dataset = DatasetConfig.model_validate(snakemake.params.dataset)
         finetune(
             task=task,
             settings=FinetuneConfig.model_validate({**snakemake.config["finetune"][task], **snakemake.params.settings}),
             detector=DetectorConfig.model_validate(snakemake.params.detector),
-            dataset=DatasetConfig.model_validate(snakemake.params.dataset),
-            weights=Path(snakemake.input.weights) if snakemake.input.weights else None,
+            dataset=with_annotations(dataset, val=Path(given.val), train=Path(given.train)),
+            weights=Path(given.weights) if given.weights else None,
             output=Path(snakemake.output.weights),
             loading_report=Path(snakemake.output.loading),
             history=Path(snakemake.output.history),

@@ -1,10 +1,14 @@
-"""Read one half of a detection set, and refuse in words what would otherwise stop training or spoil its figures."""
+"""Read one half of a detection set as training and evaluation use it.
 
-import json
+The workflow checks and mends a set first (`soco.checks`); what is refused here is what would stop a caller's training
+who has not.
+"""
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from soco.checks import lvis_faults, read_tables
 from soco.config.schema import DatasetConfig, SplitConfig
 from soco.errors import UserError
 from soco.pictures import annotated_picture
@@ -20,7 +24,7 @@ class Split:
         content: What the file holds: `images`, `annotations`, `categories`.
         categories: Category ids in ascending order; their places are the detector's classes.
         classes: The categories' names in that order.
-        rle: Whether any mask is run-length coded rather than a polygon.
+        rle: Whether any mask that is trained on (no crowd region's) is run-length coded rather than a polygon.
     """
 
     images: Path
@@ -44,11 +48,7 @@ def read_split(split: SplitConfig) -> Split:
             or the first picture is not where the file says.
     """
     folder, path = Path(split.images), Path(split.annotations)
-    if not path.is_file():
-        raise UserError(f"There is no annotation file at {path}; put it there or correct `annotations` in `datasets`.")
-    if not folder.is_dir():
-        raise UserError(f"There is no picture folder at {folder}; put it there or correct `images` in `datasets`.")
-    content = _read_json(path)
+    content = read_tables(split)
     _check_content(content, path, folder)
     categories = sorted(content["categories"], key=lambda category: category["id"])
     return Split(
@@ -57,7 +57,9 @@ def read_split(split: SplitConfig) -> Split:
         content=content,
         categories=[category["id"] for category in categories],
         classes=[category["name"] for category in categories],
-        rle=any(isinstance(entry["segmentation"], dict) for entry in content["annotations"]),
+        rle=any(
+            isinstance(entry["segmentation"], dict) for entry in content["annotations"] if not entry.get("iscrowd", 0)
+        ),
     )
 
 
@@ -67,14 +69,11 @@ def check_lvis(split: Split) -> None:
     Raises:
         UserError: A category has no `frequency`, or a picture none of the lists of a federated set.
     """
-    wanted = {"images": ("neg_category_ids", "not_exhaustive_category_ids"), "categories": ("frequency",)}
-    for table, keys in wanted.items():
-        for key in keys:
-            if any(key not in entry for entry in split.content[table]):
-                raise UserError(
-                    f"{split.annotations} has entries of `{table}` without `{key}`, which LVIS's evaluation needs; "
-                    "add it, or set `format: coco` for this set in `datasets`."
-                )
+    for table, key, _ in lvis_faults(split.content):
+        raise UserError(
+            f"{split.annotations} has entries of `{table}` without `{key}`, which LVIS's evaluation needs; "
+            "add it, or set `format: coco` for this set in `datasets`."
+        )
 
 
 def read_dataset(dataset: DatasetConfig) -> tuple[Split, Split]:
@@ -95,22 +94,7 @@ def read_dataset(dataset: DatasetConfig) -> tuple[Split, Split]:
     return train, val
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as JSON ({error}); write the annotation file anew.") from None
-    if not isinstance(content, dict) or not {"images", "annotations", "categories"} <= content.keys():
-        raise UserError(
-            f"{path} is not in COCO's or LVIS's format: it needs `images`, `annotations` and `categories`; "
-            "correct `annotations` in `datasets`."
-        )
-    return content
-
-
 def _check_content(content: dict[str, Any], path: Path, folder: Path) -> None:
-    if not content["images"] or not content["categories"]:
-        raise UserError(f"{path} lists no pictures or no categories; give a file that does.")
     bare = [entry["id"] for entry in content["annotations"] if not entry.get("segmentation")]
     if bare:
         raise UserError(

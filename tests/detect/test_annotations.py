@@ -25,6 +25,14 @@ def test_a_half_is_read(datasets):
     assert read_split(datasets["rle"].train).rle
 
 
+def test_a_crowd_regions_run_lengths_leave_the_others_polygons(tiny, tmp_path):
+    entries = json.loads((tiny / "coco.json").read_text())["annotations"]
+    entries[0] |= {"iscrowd": 1, "segmentation": {"size": [64, 64], "counts": [64, 8, 4024]}}
+    assert not read_split(changed(tiny, tmp_path, annotations=entries)).rle
+    entries[0]["iscrowd"] = 0
+    assert read_split(changed(tiny, tmp_path, annotations=entries)).rle
+
+
 def test_a_missing_annotation_file_is_named(tiny):
     with pytest.raises(UserError, match=r"no annotation file at .*absent\.json; .*`datasets`"):
         read_split(SplitConfig(images=str(tiny), annotations=str(tiny / "absent.json")))

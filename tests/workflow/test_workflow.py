@@ -47,12 +47,19 @@ def test_the_whole_line_ends_in_an_ap_and_a_report(finished):
 
 
 def test_every_rule_leaves_a_log_and_a_benchmark(finished):
-    rules = {"demo_data", *SEARCH, *PROPOSALS, *QUALITY, *AFTER}
+    rules = {"demo_data", "check_dataset", *SEARCH, *PROPOSALS, *QUALITY, *AFTER}
     for kind in ("logs", "benchmarks"):
         assert {path.stem for path in finished.path(kind).iterdir()} == rules
         files = [path for path in finished.path(kind).rglob("*.*") if path.is_file()]
         assert [path.name for path in files if kind == "benchmarks" and not path.stat().st_size] == []
     assert finished.path("logs", "demo_data.log").read_text()
+
+
+def test_a_sound_detection_set_is_used_byte_for_byte(finished):
+    for name, form in (("shapes_coco", "coco"), ("shapes_lvis", "lvis_v1")):
+        for half in ("train", "val"):
+            given = finished.folder / "data/demo/shapes" / f"{form}_{half}.json"
+            assert finished.path("datasets", name, f"{half}.json").read_bytes() == given.read_bytes()
 
 
 def test_pretraining_reaches_the_detector(finished):
@@ -128,6 +135,22 @@ def test_another_number_of_shards_gives_the_same_store(copied):
     assert {"shard_pictures", "search_regions", "merge_proposals"} <= copied.ran
     assert copied.path("proposals", "store.arrow").read_bytes() == store
     assert copied.would_run("proposals") - {"proposals"} == set()
+
+
+def test_a_set_that_is_changed_is_checked_before_it_is_trained_on(copied):
+    path = copied.folder / "data/demo/shapes/coco_train.json"
+    content = json.loads(path.read_text())
+    content["annotations"][0]["id"] = 0
+    path.write_text(json.dumps(content))
+    copied("results/datasets/shapes_coco/train.json")
+    assert copied.ran == {"check_dataset"}
+    assert "never matches 0" in copied.path("logs", "check_dataset", "shapes_coco.log").read_text()
+    assert copied.would_run("all") - {"all"} == {"finetune_detector", "evaluate_detector", "report"}
+    content["categories"][0]["id"] = "disc"
+    path.write_text(json.dumps(content))
+    printed = copied("finetune", succeeds=False)
+    assert "Error: The detection set is refused. Category ids that are no whole numbers: 1 ('disc')" in printed
+    assert "finetune_detector" not in copied.ran
 
 
 def test_a_shard_that_was_lost_is_made_again(copied):

@@ -1,0 +1,153 @@
+"""The pictures of one half: entries and files."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soco.checks.files import PictureFile, read_headers
+from soco.checks.findings import Findings
+from soco.checks.objects import MOST_LEFT_OUT
+from soco.checks.tables import Entry, Tables, whole
+from soco.pictures import annotated_picture
+
+
+@dataclass(frozen=True)
+class Images:
+    """The pictures of one half.
+
+    Attributes:
+        usable: Their entries by id, in the file's order, with whole `width` and `height`.
+        unusable: Ids of the pictures that are left out.
+        contents: Of the usable: what tells copies from others (see `PictureFile.content`).
+    """
+
+    usable: dict[int, Entry]
+    unusable: set[int]
+    contents: dict[int, tuple[int, bytes]]
+
+
+def check_images(content: Tables, folder: Path, findings: Findings) -> Images:
+    """Judge the table `images` and the files; entries of `images` and `annotations` are mended in place."""
+    _check_ids(content, findings)
+    entries: list[Entry] = content["images"]
+    paths = [_path(folder, entry) for entry in entries]
+    _refuse_twice(entries, paths, findings)
+    unusable: set[int] = set()
+    contents = {}
+    faults: Mapping[str, list[str]] = defaultdict(list)
+    for entry, path, file in zip(entries, paths, read_headers(paths), strict=True):
+        name = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+        if _mend(entry, name, file, faults):
+            contents[entry["id"]] = file.content
+        else:
+            unusable.add(entry["id"])
+    _tell(faults, folder, findings)
+    if len(unusable) > MOST_LEFT_OUT * len(entries):
+        names = [path.name for entry, path in zip(entries, paths, strict=True) if entry["id"] in unusable]
+        what = f"Pictures left out, of {len(entries)}"
+        findings.add("refused", what, names, "more than a tenth: correct `images` in `datasets`, or the file")
+    return Images({entry["id"]: entry for entry in entries if entry["id"] not in unusable}, unusable, contents)
+
+
+def _path(folder: Path, entry: Entry) -> Path:
+    """Where a picture lies; a name that is no text leads to no file."""
+    named = isinstance(entry.get("file_name") or "", str)
+    return annotated_picture(folder, entry) if named else folder / f"no file_name of id {entry['id']}"
+
+
+def _check_ids(content: Tables, findings: Findings) -> None:
+    """Make the pictures' ids whole numbers, and drop entries that stand there twice."""
+    entries: list[Entry] = content["images"]
+    keys = [whole(entry.get("id")) for entry in entries]
+    if None in keys:
+        odd = [repr(entry.get("id")) for entry, key in zip(entries, keys, strict=True) if key is None]
+        findings.add("mended", "Picture ids that are no whole numbers", odd, "all are numbered anew, from 1")
+        numbers: dict[Any, int] = {}
+        keys = [numbers.setdefault(str(entry.get("id")), len(numbers) + 1) for entry in entries]
+        for entry in content["annotations"]:
+            entry["image_id"] = numbers.get(str(entry.get("image_id")))
+    else:
+        spelled = [repr(entry["id"]) for entry in entries if type(entry["id"]) is not int]
+        findings.add("mended", "Picture ids written as text or with a point", spelled, "read as whole numbers")
+    first: dict[int, Entry] = {}
+    same: list[int] = []
+    other: list[int] = []
+    for entry, key in zip(entries, keys, strict=True):
+        assert key is not None
+        entry["id"] = key
+        known = first.setdefault(key, entry)
+        if known is not entry:
+            (same if known == entry else other).append(key)
+    findings.add("mended", "Pictures listed twice in the same words", same, "listed once")
+    findings.add("refused", "Picture ids that two different pictures bear", other, "give each its own")
+    content["images"] = list(first.values())
+
+
+def _refuse_twice(entries: list[Entry], paths: list[Path], findings: Findings) -> None:
+    by_path = defaultdict(list)
+    for entry, path in zip(entries, paths, strict=True):
+        by_path[path].append(entry["id"])
+    twice = [path.name for path, ids in by_path.items() if len(ids) > 1]
+    findings.add(
+        "refused",
+        "Picture files listed under more than one id",
+        twice,
+        "an evaluation would take the objects of one entry for missing in the other: merge the entries",
+    )
+
+
+def _mend(entry: Entry, name: str, file: PictureFile, faults: Mapping[str, list[str]]) -> bool:
+    """Compare an entry with its file; returns whether the picture can be used."""
+    if not file.size:
+        if file.reason == "missing":
+            faults["missing"].append(name)
+        else:
+            faults["unreadable"].append(f"{name}: {file.reason}")
+        return False
+    listed = whole(entry.get("width")), whole(entry.get("height"))
+    if listed == file.size:
+        if type(entry["width"]) is not int or type(entry["height"]) is not int:
+            faults["no size"].append(name)
+    elif listed == file.stored_size:
+        faults["unturned"].append(name)
+        return False
+    elif None in listed or min(side for side in listed if side is not None) <= 0:
+        faults["no size"].append(name)
+    else:
+        width, height = file.size
+        faults["other size"].append(f"{name}: {listed[0]} x {listed[1]}, the picture {width} x {height}")
+        return False
+    entry["width"], entry["height"] = file.size
+    if file.orientation > 1:
+        faults["turned"].append(name)
+    return True
+
+
+def _tell(faults: Mapping[str, list[str]], folder: Path, findings: Findings) -> None:
+    missing = faults["missing"]
+    hint = ""
+    if missing and (folder / Path(missing[0]).name).is_file():
+        hint = f" (there is a {Path(missing[0]).name} in {folder}: take the folder off `file_name`)"
+    findings.add("mended", f"Pictures that are not below {folder}", missing, f"left out{hint}")
+    findings.add("mended", "Pictures that cannot be read", faults["unreadable"], "left out")
+    findings.add(
+        "mended",
+        "Pictures of another size than the file says, so that boxes and masks would not fit",
+        faults["other size"],
+        "left out",
+    )
+    findings.add(
+        "mended",
+        "Pictures that their EXIF tag turns and whose objects are drawn on them unturned",
+        faults["unturned"],
+        "left out: take the tag out of the pictures, or annotate them upright",
+    )
+    findings.add("mended", "Pictures without a whole `width` and `height`", faults["no size"], "taken from the picture")
+    findings.add(
+        "noted",
+        "Pictures that their EXIF tag turns",
+        faults["turned"],
+        "they are used upright, and boxes and masks must be those of the upright picture",
+    )
