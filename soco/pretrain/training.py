@@ -140,7 +140,7 @@ class Training:
             return self.model
         devices = [self.device] if self.device.type == "cuda" else None
         # The norms' buffers are alike everywhere: their statistics are of all processes.
-        return DistributedDataParallel(self.model, devices, broadcast_buffers=False, gradient_as_bucket_view=True)
+        return DistributedDataParallel(self.model, devices, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
     def _resume(self) -> None:
         path = self.ranks.from_first(self.checkpoints.newest_readable() if self.ranks.is_first else None)
