@@ -163,11 +163,6 @@ class PretrainConfig(Section):
     )
     jitter_probability: Share = Field(0.5, description="Probability that a box of view 1 is jittered.")
     cutout_probability: Share = Field(0.5, description="Probability that a box of a cropped view loses a square.")
-    zero_blocks: bool = Field(
-        True,
-        description="Start the last norm of each ResNet block at 0, so that a block begins as the identity, as the "
-        "release does; a training of a few hundred steps does better without.",
-    )
     projector_hidden: Count = Field(4096, description="Hidden width of projector and predictor.")
     projector_out: Count = Field(256, description="Width of the vectors that the loss compares.")
     pooling: Literal["assigned", "release"] = Field(

@@ -6,15 +6,12 @@ from torch import Tensor, nn
 from soco.models.recompute import Call, plain
 
 
-def build_encoder(name: str, zero_blocks: bool = True) -> nn.Module:
-    """Make torchvision's ResNet, randomly initialised, without its last layer.
+def build_encoder(name: str) -> nn.Module:
+    """Make torchvision's ResNet of a name such as `resnet50`, randomly initialised, without its last layer.
 
-    Args:
-        name: Such as `resnet50`.
-        zero_blocks: Whether the last norm of each block starts at 0, as in the release: a block then begins as the
-            identity (Goyal et al., 2017).
+    The last norm of each block starts at 0, as in the release: a block begins as the identity (Goyal et al., 2017).
     """
-    encoder = torchvision.models.get_model(name, weights=None, zero_init_residual=zero_blocks)
+    encoder = torchvision.models.get_model(name, weights=None, zero_init_residual=True)
     del encoder.fc
     return encoder
 

@@ -90,7 +90,7 @@ class SoCo(nn.Module):
     def __init__(self, settings: PretrainConfig, detector: DetectorConfig) -> None:
         super().__init__()
         self.settings = settings
-        self.encoder = build_encoder(detector.backbone, settings.zero_blocks)
+        self.encoder = build_encoder(detector.backbone)
         channels = channels_of(self.encoder)
         self.neck, self.head, features = None, None, channels[-1]
         if settings.architecture == "fpn":
