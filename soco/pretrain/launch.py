@@ -24,6 +24,13 @@ from soco.stores.files import write_json
 
 log = logging.getLogger(__name__)
 
+STOPPED = "stopped"
+_GRACE = 600  # seconds from SIGTERM to SIGKILL: a step and a checkpoint
+_CRASHED = (
+    "A training process ended without a word of ours (torchrun's code is {code}; see the log above, and whether the "
+    "machine ran out of memory); run it again, and it goes on from its last checkpoint."
+)
+
 
 def pretrain(job: PretrainJob, threads: int | None = None) -> None:
     """Pretrain a model on the pictures of a proposal store, or go on with a run that was stopped.
@@ -111,14 +118,6 @@ def _by_torchrun(job: PretrainJob, threads: int) -> None:
         leave(stop.asked or signal.SIGTERM)
     if code:
         raise UserError(told)
-
-
-_GRACE = 600  # seconds from SIGTERM to SIGKILL: a step and a checkpoint
-STOPPED = "stopped"
-_CRASHED = (
-    "A training process ended without a word of ours (torchrun's code is {code}; see the log above, and whether the "
-    "machine ran out of memory); run it again, and it goes on from its last checkpoint."
-)
 
 
 def _wait(process: subprocess.Popen, stop: StopSignals) -> int:
