@@ -28,9 +28,11 @@ def category_figure(task: dict[str, Any]) -> Picture:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.1 + 0.24 * len(shown)), layout="constrained")
         axes = figure.subplots()
-        for label, (colour, marker, _) in zip(labels, _series(len(labels)), strict=True):
+        for place, (label, (colour, marker, _)) in enumerate(zip(labels, _series(len(labels)), strict=True)):
             values = [_number(entry["ap"][label]["box"]) for entry in shown]
-            axes.plot(values, rows, marker, color=colour, markersize=6, alpha=0.85, label=label)
+            # A little apart, so that equal values do not hide one another.
+            apart = 0.5 * (place + 0.5) / len(labels) - 0.25
+            axes.plot(values, rows + apart, marker, color=colour, markersize=6, alpha=0.85, label=label)
         axes.set_yticks(rows, labels=[_short(entry["category"]) for entry in shown])
         axes.set(title="box AP", ylim=(len(shown) - 0.4, -0.6))
         axes.set_xlim(0, None)
@@ -53,6 +55,7 @@ def ap_figure(task: dict[str, Any]) -> Picture:
                 _draw_line(axes, line, part, style)
             axes.set(title=f"{part} AP")
             axes.set_ylim(0, None)
+            axes.set_xlim(0, None)
         panels[-1].set(xlabel="iteration")
         _legend(figure, panels[0])
         return as_picture(figure, f"Lines of {task['task']}, box AP against iterations: {_lines_told(task)}.")

@@ -82,9 +82,7 @@ def _row(image: dict[str, Any], folder: Path, columns: dict[str, Entries], names
     except UnreadablePictureError as error:
         log.warning("left %s out of the detections shown: %s", path, error)
         return []
-    return [
-        _picture(rgb, path.name, title, entries.get(image["id"], []), names) for title, entries in columns.items()
-    ]
+    return [_picture(rgb, path.name, title, entries.get(image["id"], []), names) for title, entries in columns.items()]
 
 
 def _picture(
@@ -96,8 +94,13 @@ def _picture(
     uri, (width, height) = draw_marks(rgb, worded, _WIDTH, _LETTERS)
     told = _told([_name(entry, names) for entry in sorted(entries, key=lambda entry: -entry.get("score", 0))])
     masks = sum(mark.mask is not None for mark in marks)
-    drawn = f", {masks} of them with a mask" if masks < len(marks) else ", each with its mask" if masks else ""
-    return Picture(uri, f"Picture {name}, {title}: {told}{drawn}.", told, width, height, title)
+    return Picture(uri, f"Picture {name}, {title}: {told}{_masked(masks, len(marks))}.", told, width, height, title)
+
+
+def _masked(masks: int, marks: int) -> str:
+    if not masks:
+        return ", without masks" if marks else ""
+    return ", each with its mask" if masks == marks else f", {masks} of them with a mask"
 
 
 def _told(labels: list[str]) -> str:

@@ -82,7 +82,9 @@ def recall_figure(measured: dict[str, Any]) -> Picture:
             for entry in measured["engines"]:
                 colour, marker, line = _LINES[entry["engine"]]
                 values = entry["proposals"][name]["drawn"]
-                axes.plot(drawn, values, linestyle=line, color=colour, marker=marker, markersize=4, label=entry["engine"])
+                axes.plot(
+                    drawn, values, linestyle=line, color=colour, marker=marker, markersize=4, label=entry["engine"]
+                )
             axes.set(title=title, ylim=(0, 1), xscale="log")
             axes.set_xticks([1, 10, 100, 1000], labels=["1", "10", "100", "1000"])
             axes.minorticks_off()

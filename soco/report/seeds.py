@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_NO_PROTOCOL = ("seed",)
+_NO_PROTOCOL = ("seed", "changed")
 PARTS = ("box", "mask")
 
 
@@ -54,8 +54,15 @@ def grouped(rows: Sequence[dict[str, Any]]) -> list[Group]:
 
 
 def differences(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Keys of the protocol, and of what was scored, that are not the same in all rows, with each row's value."""
-    told = [row["protocol"] | {"images": row["images"], "instances": row["instances"]} for row in rows]
+    """Keys of the protocol, and of what was scored, that are not the same in all rows, with each row's value.
+
+    What was changed from the named protocol counts key by key; a key that one row did not change is None there, unless
+    the protocol tells it.
+    """
+    told = [
+        (row["protocol"].get("changed") or {}) | row["protocol"] | {name: row[name] for name in ("images", "instances")}
+        for row in rows
+    ]
     keys = [key for key in dict.fromkeys(key for protocol in told for key in protocol) if key not in _NO_PROTOCOL]
     values = {key: [protocol.get(key) for protocol in told] for key in keys}
     return {key: found for key, found in values.items() if any(value != found[0] for value in found)}
@@ -72,7 +79,7 @@ def summarise(group: Group) -> dict[str, Any]:
     figures = {
         part: {name: mean_std([row[part].get(name) for row in group.rows]) for name in first[part]} for part in PARTS
     }
-    protocol = {key: value for key, value in first["protocol"].items() if key not in _NO_PROTOCOL}
+    protocol = {key: value for key, value in first["protocol"].items() if key != "seed"}
     return {
         "initialisation": group.initialisation,
         "label": group.label,

@@ -61,19 +61,11 @@ def _unlike(summary: list[dict[str, Any]]) -> list[str]:
     differing = {entry["initialisation"]: entry["differs"] for entry in summary if entry["differs"]}
     return [
         f"The seeds of {initialisation} are of unlike protocol and not averaged: "
-        + "; ".join(f"{key} {' and '.join(map(_shown, values))}" for key, values in differs.items())
+        + "; ".join(f"{key} {' and '.join(map(value_words, values))}" for key, values in differs.items())
         for initialisation, differs in differing.items()
     ]
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {value_words(held)}" for key, held in value.items()) or "nothing"
-    return value_words(value)
-
-
 def _as_means(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the paper in the form of a summary's: its figures stand alone."""
-    return row | {
-        part: {name: {"mean": value, "std": None} for name, value in row[part].items()} for part in PARTS
-    }
+    return row | {part: {name: {"mean": value, "std": None} for name, value in row[part].items()} for part in PARTS}
