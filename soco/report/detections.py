@@ -100,7 +100,9 @@ def _picture(
 def _masked(masks: int, marks: int) -> str:
     if not masks:
         return ", without masks" if marks else ""
-    return ", each with its mask" if masks == marks else f", {masks} of them with a mask"
+    if masks < marks:
+        return f", {masks} of them with a mask"
+    return ", with its mask" if masks == 1 else ", each with its mask"
 
 
 def _told(labels: list[str]) -> str:
