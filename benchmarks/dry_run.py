@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).parents[1]
 KINDS = ("shards", "proposals/raw", "proposals/skipped", "proposals/filtered", "proposals/fixed")
 MERGED = ("shards/manifest.parquet", *(f"proposals/{name}" for name in ("store.parquet", "store.arrow")))
 COUNTED = ("proposals/skipped.parquet", "proposals/summary.json")
+OF_SHARDS = {"raw": "search_regions", "filtered": "filter_regions", "fixed": "fix_up_proposals"}
 
 
 def dry_run(folder: Path) -> tuple[float, float]:
@@ -44,10 +45,16 @@ def make_outputs(folder: Path, shards: int) -> None:
     results = folder / "results"
     for kind in KINDS:
         (results / kind).mkdir(parents=True, exist_ok=True)
-    (results / MERGED[0]).touch()
+    for rule in OF_SHARDS.values():
+        (results / "origins" / rule).mkdir(parents=True, exist_ok=True)
+    for name in (MERGED[0], "origins/shard_pictures.json"):
+        (results / name).touch()
     for kind in KINDS:
         for shard in range(shards):
             (results / kind / f"{shard:04d}.parquet").touch()
+            if rule := OF_SHARDS.get(Path(kind).name):
+                (results / "origins" / rule / f"{shard:04d}.json").touch()
+    (results / "origins/merge_proposals.json").touch()
     for name in (*MERGED[1:], *COUNTED):
         (results / name).touch()
 

@@ -18,6 +18,7 @@ rule convert_weights:
     output:
         weights=f"{RESULTS}/convert/{{pretrained}}/detectron2_{{kind}}.pkl",
         summary=f"{RESULTS}/convert/{{pretrained}}/detectron2_{{kind}}.json",
+        origin=f"{RESULTS}/origins/convert_weights/{{pretrained}}/{{kind}}.json",
     log:
         f"{RESULTS}/logs/convert_weights/{{pretrained}}/{{kind}}.log",
     benchmark:
@@ -41,6 +42,7 @@ use rule convert_weights as convert_for with:
     output:
         weights=f"{RESULTS}/convert/{{pretrained}}/{{converted}}",
         summary=f"{RESULTS}/convert/{{pretrained}}/{{converted}}.json",
+        origin=f"{RESULTS}/origins/convert_for/{{pretrained}}/{{converted}}.json",
     log:
         f"{RESULTS}/logs/convert_for/{{pretrained}}/{{converted}}.log",
     benchmark:

@@ -20,6 +20,7 @@ rule demo_data:
         lvis_train=f"{DEMO}/shapes/lvis_v1_train.json",
         lvis_val=f"{DEMO}/shapes/lvis_v1_val.json",
         sources=f"{DEMO}/sources.csv",
+        origin=f"{RESULTS}/origins/demo_data.json",
     log:
         f"{RESULTS}/logs/demo_data.log",
     benchmark:

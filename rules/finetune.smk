@@ -23,6 +23,7 @@ rule check_dataset:
         train=f"{RESULTS}/datasets/{{dataset}}/train.json",
         val=f"{RESULTS}/datasets/{{dataset}}/val.json",
         findings=f"{RESULTS}/datasets/{{dataset}}/findings.json",
+        origin=f"{RESULTS}/origins/check_dataset/{{dataset}}.json",
     log:
         f"{RESULTS}/logs/check_dataset/{{dataset}}.log",
     benchmark:
@@ -53,6 +54,7 @@ rule finetune_detector:
         history=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/seed_{{seed}}/history.jsonl",
         curve=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/seed_{{seed}}/ap.jsonl",
         training=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/seed_{{seed}}/training.json",
+        origin=f"{RESULTS}/origins/finetune_detector/{{task}}/{{initialisation}}/{{seed}}.json",
     log:
         f"{RESULTS}/logs/finetune_detector/{{task}}/{{initialisation}}/{{seed}}.log",
     benchmark:
@@ -83,6 +85,7 @@ rule evaluate_detector:
     output:
         metrics=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/seed_{{seed}}/metrics.json",
         detections=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/seed_{{seed}}/detections.json",
+        origin=f"{RESULTS}/origins/evaluate_detector/{{task}}/{{initialisation}}/{{seed}}.json",
     log:
         f"{RESULTS}/logs/evaluate_detector/{{task}}/{{initialisation}}/{{seed}}.log",
     benchmark:

@@ -17,6 +17,7 @@ rule import_regions:
     output:
         raw=expand(rules.search_regions.output.raw, shard=SHARDS),
         skipped=expand(rules.search_regions.output.skipped, shard=SHARDS),
+        origin=f"{RESULTS}/origins/import_regions.json",
     log:
         f"{RESULTS}/logs/import_regions.log",
     benchmark:

@@ -17,6 +17,7 @@ rule pretrain_model:
         weights=f"{RESULTS}/pretrain/{{run}}/weights.safetensors",
         log=f"{RESULTS}/pretrain/{{run}}/log.jsonl",
         metrics=f"{RESULTS}/pretrain/{{run}}/metrics.json",
+        origin=f"{RESULTS}/origins/pretrain_model/{{run}}.json",
     log:
         f"{RESULTS}/logs/pretrain_model/{{run}}.log",
     benchmark:

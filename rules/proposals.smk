@@ -20,6 +20,7 @@ rule search_regions:
     output:
         raw=f"{RESULTS}/proposals/raw/{{shard}}.parquet",
         skipped=f"{RESULTS}/proposals/skipped/{{shard}}.parquet",
+        origin=f"{RESULTS}/origins/search_regions/{{shard}}.json",
     log:
         f"{RESULTS}/logs/search_regions/{{shard}}.log",
     benchmark:
@@ -48,6 +49,7 @@ rule filter_regions:
         raw=once_listed(rules.search_regions.output.raw),
     output:
         filtered=f"{RESULTS}/proposals/filtered/{{shard}}.parquet",
+        origin=f"{RESULTS}/origins/filter_regions/{{shard}}.json",
     log:
         f"{RESULTS}/logs/filter_regions/{{shard}}.log",
     benchmark:
@@ -71,6 +73,7 @@ rule fix_up_proposals:
         filtered=once_listed(rules.filter_regions.output.filtered),
     output:
         fixed=f"{RESULTS}/proposals/fixed/{{shard}}.parquet",
+        origin=f"{RESULTS}/origins/fix_up_proposals/{{shard}}.json",
     log:
         f"{RESULTS}/logs/fix_up_proposals/{{shard}}.log",
     benchmark:
@@ -98,6 +101,7 @@ rule merge_proposals:
         arrow=f"{RESULTS}/proposals/store.arrow",
         skipped=f"{RESULTS}/proposals/skipped.parquet",
         summary=f"{RESULTS}/proposals/summary.json",
+        origin=f"{RESULTS}/origins/merge_proposals.json",
     log:
         f"{RESULTS}/logs/merge_proposals.log",
     benchmark:

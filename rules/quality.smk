@@ -12,6 +12,7 @@ rule describe_proposals:
         fixed=once_listed(expand(rules.fix_up_proposals.output.fixed, shard=SHARDS)),
     output:
         statistics=f"{RESULTS}/quality/statistics.json",
+        origin=f"{RESULTS}/origins/describe_proposals.json",
     log:
         f"{RESULTS}/logs/describe_proposals.log",
     benchmark:
@@ -35,6 +36,7 @@ rule measure_recall:
         images=ancient(validation_half("images")),
     output:
         recall=f"{RESULTS}/quality/recall/{{dataset}}.json",
+        origin=f"{RESULTS}/origins/measure_recall/{{dataset}}.json",
     log:
         f"{RESULTS}/logs/measure_recall/{{dataset}}.log",
     benchmark:

@@ -3,9 +3,45 @@
 # In:  the merged proposals with their counts, their statistics and each measurement of recall; of each pretraining log,
 #      metrics and weights; every converted file and its summary; of each task, initialisation and seed the detector, what
 #      it loaded, its AP, also while it trained, and its detections; what was found in the detection sets, and their
-#      validation halves. Read where they are there, and no inputs: the benchmark files of all rules, and eight of the
-#      pictures that were pretrained on.
+#      validation halves; the record of every job that made any of this. Read, and no inputs: the files that were given,
+#      to be hashed, and eight of the pictures that were pretrained on.
 # Out: {results}/report/report.html, one page that opens without a network, and report.json, the same as data.
+
+CHECKED = list(dict.fromkeys([*DATASETS, *config["quality"]["recall"]]))
+
+
+def uses_demo():
+    """Whether anything that the report tells of was made from the demo's data."""
+    halves = [config["datasets"][name][half] for name in CHECKED for half in ("train", "val")]
+    parts = [split[part] for split in halves for part in ("images", "annotations")]
+    return any(made_by_demo(path) for path in [config["pictures"]["path"], *parts])
+
+
+def all_origins():
+    """The records of all jobs that a report tells of, in the order of the stages: none of an earlier run is among them.
+
+    A rule that makes what the report shows adds its own here.
+    """
+    demo = [rules.demo_data.output.origin] if uses_demo() else []
+    if config["proposals"]["engine"] == "imported":
+        searched = [rules.import_regions.output.origin]
+    else:
+        searched = expand(rules.search_regions.output.origin, shard=SHARDS)
+    return [
+        *demo,
+        rules.shard_pictures.output.origin,
+        *searched,
+        *expand(rules.filter_regions.output.origin, shard=SHARDS),
+        *expand(rules.fix_up_proposals.output.origin, shard=SHARDS),
+        rules.merge_proposals.output.origin,
+        rules.describe_proposals.output.origin,
+        *expand(rules.check_dataset.output.origin, dataset=CHECKED),
+        *expand(rules.measure_recall.output.origin, dataset=config["quality"]["recall"]),
+        *of_runs(rules.pretrain_model.output.origin),
+        *of_conversions(rules.convert_weights.output.origin),
+        *of_evaluations(rules.finetune_detector.output.origin),
+        *of_evaluations(rules.evaluate_detector.output.origin),
+    ]
 
 
 rule report:
@@ -29,9 +65,11 @@ rule report:
         findings=expand(rules.check_dataset.output.findings, dataset=DATASETS),
         annotations=validation_halves("annotations"),
         images=ancient(validation_halves("images")),
+        origins=once_listed(all_origins()),
     output:
         html=f"{RESULTS}/report/report.html",
         json=f"{RESULTS}/report/report.json",
+        origin=f"{RESULTS}/origins/report.json",
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
@@ -49,6 +87,5 @@ rule report:
         evaluations=EVALUATIONS,
         datasets=[(dataset,) for dataset in DATASETS],
         recall=[(dataset,) for dataset in config["quality"]["recall"]],
-        benchmarks=f"{RESULTS}/benchmarks",
     script:
         "../workflow_scripts/report.py"

@@ -13,6 +13,7 @@ checkpoint shard_pictures:
     output:
         manifest=update(f"{RESULTS}/shards/manifest.parquet"),
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
+        origin=f"{RESULTS}/origins/shard_pictures.json",
     log:
         f"{RESULTS}/logs/shard_pictures.log",
     benchmark:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from soco.checks import check_dataset
 from soco.config import DatasetConfig
-from soco.logs import stage_log
+from soco.origins import stage
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     checked = check_dataset(DatasetConfig.model_validate(snakemake.params.dataset))
     print(checked.describe(snakemake.wildcards.dataset))
     checked.write(

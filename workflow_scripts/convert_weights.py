@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from soco.convert import convert_file
-from soco.logs import stage_log
+from soco.origins import stage
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     convert_file(
         source=Path(snakemake.input.weights),
         target=snakemake.params.target,

@@ -2,8 +2,8 @@
 
 from soco.config import DemoConfig
 from soco.demo import make_demo
-from soco.logs import stage_log
+from soco.origins import stage
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     make_demo(DemoConfig.model_validate(snakemake.params.settings), seed=snakemake.params.seed)
     print(f"The demo's data lie in {snakemake.params.settings['path']}.")

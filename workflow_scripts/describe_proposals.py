@@ -1,10 +1,10 @@
 """Describe the regions and proposals of all shards; run by rule `describe_proposals`."""
 
 from soco.config import FilterConfig
-from soco.logs import stage_log
+from soco.origins import stage
 from soco.quality import describe_proposals
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     described = describe_proposals(
         raw=snakemake.input.raw,
         fixed=snakemake.input.fixed,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from soco.checks import with_annotations
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
-from soco.logs import stage_log
+from soco.origins import stage
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     import torch
 
     from soco.detect import evaluate  # in here: where detectron2 is absent, this says so in a sentence

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from soco.checks import with_annotations
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
-from soco.logs import stage_log
+from soco.origins import stage
 
 # detectron2 starts a process for each GPU, and each of them imports this file.
 if __name__ == "__main__":
-    with stage_log(snakemake.log[0]):
+    with stage(snakemake):
         import torch
 
         from soco.detect import finetune  # in here: where detectron2 is absent, this says so in a sentence

@@ -1,10 +1,10 @@
 """Give the pictures of all shards the boxes of a file; run by rule `import_regions`."""
 
 from soco.config import PicturesConfig
-from soco.logs import stage_log
+from soco.origins import stage
 from soco.proposals.import_stage import import_shards
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     import_shards(
         shards=snakemake.input.shards,
         file=snakemake.input.boxes,

@@ -1,10 +1,10 @@
 """Measure the recall of proposals on an annotated set; run by rule `measure_recall`."""
 
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
-from soco.logs import stage_log
+from soco.origins import stage
 from soco.quality import measure_recall
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     measured = measure_recall(
         split=SplitConfig(images=snakemake.input.images, annotations=snakemake.input.annotations),
         quality=QualityConfig.model_validate(snakemake.params.quality),

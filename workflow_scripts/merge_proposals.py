@@ -1,10 +1,10 @@
 """Merge the shards into the store that training reads; run by rule `merge_proposals`."""
 
 from soco.config import FilterConfig
-from soco.logs import stage_log
+from soco.origins import stage
 from soco.proposals.merge_stage import merge_shards
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     counts = merge_shards(
         filtered=snakemake.input.filtered,
         fixed=snakemake.input.fixed,

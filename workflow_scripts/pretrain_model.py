@@ -1,8 +1,8 @@
 """Pretrain one run of the configuration; run by rule `pretrain_model`."""
 
-from soco.logs import stage_log
+from soco.origins import stage
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     from soco.pretrain import PretrainJob, pretrain
 
     run = snakemake.wildcards.run

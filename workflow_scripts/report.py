@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from soco.logs import stage_log
+from soco.origins import stage
 from soco.report import (
     ConversionFiles,
     EvaluationFiles,
@@ -19,7 +19,7 @@ def entries(kind, names, *columns):
     return tuple(kind(*name, *map(Path, files)) for name, *files in zip(names, *columns, strict=True))
 
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     given, params = snakemake.input, snakemake.params
     evaluated = (given.metrics, given.annotations, given.images, given.detections, given.curves, given.loading)
     inputs = ReportInputs(
@@ -32,7 +32,7 @@ with stage_log(snakemake.log[0]):
         pretrain=entries(PretrainFiles, params.runs, given.logs, given.run_metrics, given.weights),
         conversions=entries(ConversionFiles, params.conversions, given.conversions, given.converted),
         evaluations=entries(EvaluationFiles, params.evaluations, *evaluated, given.detectors),
-        benchmarks=Path(params.benchmarks),
+        origins=tuple(map(Path, given.origins)),
         findings=entries(FindingsFiles, params.datasets, given.findings),
     )
     build_report(inputs, html=Path(snakemake.output.html), json=Path(snakemake.output.json))

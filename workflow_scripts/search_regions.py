@@ -1,11 +1,11 @@
 """Run selective search on one shard; run by rule `search_regions`."""
 
 from soco.config import PicturesConfig, ProposalsConfig
-from soco.logs import stage_log
+from soco.origins import stage
 from soco.pictures import open_source
 from soco.proposals.search_stage import search_shard
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     pictures = PicturesConfig.model_validate(
         {**snakemake.config["pictures"], "max_megapixels": snakemake.params.max_megapixels}
     )

@@ -1,10 +1,10 @@
 """List the pictures and deal them into shards; run by rule `shard_pictures`."""
 
 from soco.config import PicturesConfig
-from soco.logs import stage_log
+from soco.origins import stage
 from soco.pictures import deal_pictures, open_source
 
-with stage_log(snakemake.log[0]):
+with stage(snakemake):
     settings = PicturesConfig.model_validate(snakemake.params.settings)
     deal_pictures(
         source=open_source(settings),

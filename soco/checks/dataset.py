@@ -14,7 +14,8 @@ from soco.checks.objects import check_objects
 from soco.checks.tables import Entry, Tables, lvis_faults, read_tables
 from soco.config import DatasetConfig, SplitConfig
 from soco.errors import UserError
-from soco.stores.files import whole_file, write_json
+from soco.origins import origin_inside, write_result
+from soco.stores.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,10 @@ class CheckedDataset:
         for half, path in ((self.halves["train"], train), (self.halves["val"], val)):
             with whole_file(path) as temporary:
                 if self.is_mended(half):
-                    temporary.write_text(json.dumps(half.content))
+                    temporary.write_text(json.dumps({**half.content, **origin_inside()}))
                 else:
                     shutil.copyfile(half.split.annotations, temporary)
-        write_json(report, self.as_json())
+        write_result(report, self.as_json())
 
     def is_mended(self, half: CheckedHalf) -> bool:
         """Whether a half is used otherwise than its file has it."""

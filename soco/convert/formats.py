@@ -1,5 +1,6 @@
 """The files that libraries read weights from."""
 
+import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,19 +10,23 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from soco.origins import KEY, origin_inside
+
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a safetensors file, for every library that does not demand another."""
-    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+    metadata = {KEY: json.dumps(origin_inside(), sort_keys=True)} if origin_inside() else None
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path, metadata=metadata)
 
 
 def write_detectron2(path: Path, tensors: Mapping[str, Tensor | np.ndarray]) -> None:
     """Write a pickle of arrays as detectron2's checkpointer reads it; it matches names by their longest suffix."""
     model = {name: np.asarray(value) for name, value in tensors.items()}
     with path.open("wb") as file:
-        pickle.dump({"model": model, "__author__": "soco-pretraining", "matching_heuristics": True}, file)
+        held = {"model": model, "__author__": "soco-pretraining", "matching_heuristics": True, **origin_inside()}
+        pickle.dump(held, file)
 
 
 def write_mmdetection(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a torch file as mmdetection's `load_from` and `Pretrained` read it."""
-    torch.save({"state_dict": dict(tensors), "meta": {}}, path)
+    torch.save({"state_dict": dict(tensors), "meta": origin_inside()}, path)

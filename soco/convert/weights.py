@@ -16,7 +16,8 @@ from soco.convert.sizes import sizes_of
 from soco.convert.sources import load_source
 from soco.convert.targets import Target, target_of
 from soco.errors import UserError
-from soco.stores.files import whole_file, write_json
+from soco.origins import write_result
+from soco.stores.files import whole_file
 
 
 def convert_file(source: Path, target: str, output: Path, summary: Path) -> None:
@@ -45,7 +46,7 @@ def convert_file(source: Path, target: str, output: Path, summary: Path) -> None
         with whole_file(output) as temporary:
             shutil.copyfile(made, temporary)
     told = {"target": target, **_summary(state, chosen), "feature_differences": found}
-    write_json(summary, told)
+    write_result(summary, told)
     _tell(source, output, chosen, told)
 
 

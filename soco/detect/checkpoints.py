@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.origins import origin_inside
 from soco.stores.files import whole_file, write_json
 
 _NOTE = "training.json"
@@ -60,11 +61,11 @@ def write_final_weights(folder: Path, output: Path) -> None:
 
     Args:
         folder: Holds detectron2's `model_final.pth`.
-        output: Receives `{"model": name -> tensor}`.
+        output: Receives `{"model": name -> tensor}`, and in a stage `origin`.
     """
     final = torch.load(folder / "model_final.pth", map_location="cpu", weights_only=True)
     with whole_file(output) as temporary:
-        torch.save({"model": final["model"]}, temporary)
+        torch.save({"model": final["model"], **origin_inside()}, temporary)
 
 
 def copy_whole(source: Path, destination: Path) -> None:

@@ -17,7 +17,7 @@ from soco.detect.datasets import register
 from soco.detect.protocol import build_config
 from soco.detect.scoring import score
 from soco.errors import UserError
-from soco.stores.files import write_json
+from soco.origins import write_result
 
 _DETECTIONS = {"coco": "coco_instances_results.json", "lvis": "lvis_instances_results.json"}
 _OF_EVALUATION = ("test_short_side", "score_threshold", "detections_per_image")
@@ -76,7 +76,7 @@ def evaluate(
         "images": len(val.content["images"]),
         "instances": val.instances,
     }
-    write_json(metrics, result)
+    write_result(metrics, result)
     return result
 
 
@@ -98,4 +98,5 @@ def _read(training: Path) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(training.read_text())
     except FileNotFoundError:
         raise UserError(f"There is no {training}; run the fine-tuning that writes it.") from None
+    told.pop("origin", None)  # of the fine-tuning, and no part of the protocol
     return told

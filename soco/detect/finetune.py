@@ -21,7 +21,7 @@ from soco.detect.schedule import in_words
 from soco.detect.scoring import score
 from soco.detect.trainer import CURVE, HISTORY, Trainer
 from soco.errors import UserError
-from soco.stores.files import write_json
+from soco.origins import write_result
 
 _REPORT = "loading.json"
 
@@ -73,7 +73,7 @@ def finetune(
     copy_whole(checkpoint_dir / _REPORT, loading_report)
     copy_lines(checkpoint_dir / HISTORY, history)
     copy_lines(checkpoint_dir / CURVE, curve)
-    write_json(training, describe_run(settings, detector, settings.processes, seed))
+    write_result(training, describe_run(settings, detector, settings.processes, seed))
     shutil.rmtree(checkpoint_dir)
 
 
@@ -103,7 +103,7 @@ def _train(cfg: CfgNode, train: Split, val: Split, form: Form, threads: int) -> 
         model = trainer.model.module if comm.get_world_size() > 1 else trainer.model
         report = loading.loading_report(model, Path(cfg.MODEL.WEIGHTS) if cfg.MODEL.WEIGHTS else None)
         print(loading.describe(report), flush=True)
-        write_json(Path(cfg.OUTPUT_DIR) / _REPORT, report)
+        write_result(Path(cfg.OUTPUT_DIR) / _REPORT, report)
     trainer.train()
 
 

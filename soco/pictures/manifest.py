@@ -160,6 +160,6 @@ def _write(table: pa.Table, settings: PicturesConfig, manifest: str | Path, shar
     by_shard = table.select(SHARD_SCHEMA.names).take(np.argsort(numbers, kind="stable")).combine_chunks()
     stops = np.cumsum(np.bincount(numbers, minlength=len(shards))).tolist()
     for path, start, stop in zip(shards, [0, *stops], stops, strict=False):
-        write_table(path, by_shard.slice(start, stop - start))
+        write_table(path, by_shard.slice(start, stop - start), short_origin=True)
     metadata = {_SHARDS: str(len(shards)).encode(), _SOURCE: _source(settings)}
     write_table(manifest, table.select(MANIFEST_SCHEMA.names).replace_schema_metadata(metadata))

@@ -12,6 +12,7 @@ from torch import nn
 
 import soco
 from soco.errors import UserError
+from soco.origins import origin_inside
 from soco.stores.files import whole_file
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Checkpoints:
             "scaler": scaler.state_dict(),
             "settings": self.settings,
             "version": soco.__version__,
+            **origin_inside(),
         }
         path = self.folder / f"step-{step:08d}.pt"
         try:

@@ -1,10 +1,10 @@
 """What decides the weights that a run ends with: its checkpoints are taken up by a run of the same alone."""
 
-import hashlib
 from typing import Any
 
 from soco.config.schema import HOW_IT_RUNS
 from soco.pretrain.job import PretrainJob
+from soco.stores.merged import rows_digest
 
 
 def identity(job: PretrainJob, precision: str) -> dict[str, Any]:
@@ -15,7 +15,5 @@ def identity(job: PretrainJob, precision: str) -> dict[str, Any]:
         precision: The arithmetic that it computes in, which `auto` leaves to the machine.
     """
     settings = job.settings.model_dump(mode="json", exclude=set(HOW_IT_RUNS))
-    with job.store.open("rb") as store:
-        proposals = hashlib.file_digest(store, "sha256").hexdigest()
-    given = {"proposals": proposals, "seed": job.seed}
+    given = {"proposals": rows_digest(job.store), "seed": job.seed}
     return {**settings, "precision": precision, "detector": job.detector.model_dump(), **given}

@@ -9,10 +9,11 @@ import safetensors.torch
 
 import soco
 from soco.models import SoCo
+from soco.origins import KEY, origin_inside, write_result
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.schedules import peak_rate
 from soco.pretrain.training import Training
-from soco.stores.files import whole_file, write_json
+from soco.stores.files import whole_file
 
 
 def write_outcome(job: PretrainJob, training: Training) -> None:
@@ -21,7 +22,7 @@ def write_outcome(job: PretrainJob, training: Training) -> None:
     _write_weights(training.model, job.weights, told)
     with whole_file(job.journal) as temporary:
         shutil.copyfile(training.journal_path, temporary)
-    write_json(job.metrics, _summary(job, training))
+    write_result(job.metrics, _summary(job, training))
 
 
 def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
@@ -48,8 +49,8 @@ def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
     }
 
 
-def _write_weights(model: SoCo, path: Path, origin: dict[str, Any]) -> None:
+def _write_weights(model: SoCo, path: Path, told: dict[str, Any]) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {"soco": json.dumps({**origin, "version": soco.__version__})}
+    metadata = {KEY: json.dumps({**told, "version": soco.__version__, **origin_inside()}, sort_keys=True)}
     with whole_file(path) as temporary:
         safetensors.torch.save_file(tensors, temporary, metadata=metadata)

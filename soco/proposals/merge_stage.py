@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from soco.config import FilterConfig
 from soco.errors import UserError
+from soco.origins import write_result
 from soco.proposals.filters import left_empty
-from soco.stores.files import write_json
 from soco.stores.merged import write_arrow
 from soco.stores.merging import merge_files, proposal_tables
 from soco.stores.parquet import read_table, write_table, write_tables
@@ -54,7 +54,7 @@ def merge_shards(
     write_tables(store, PROPOSAL_SCHEMA, proposal_tables(merged))
     write_arrow(arrow, merged)
     write_table(skipped_store, unreadable)
-    write_json(summary, counts)
+    write_result(summary, counts)
     return counts
 
 

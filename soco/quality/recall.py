@@ -12,10 +12,10 @@ import numpy.typing as npt
 from soco.choice import evenly
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
 from soco.errors import UserError
+from soco.origins import write_result
 from soco.progress import progress
 from soco.quality.annotated import annotated_pictures
 from soco.quality.annotated_search import DRAWN, THRESHOLDS, Search, search_annotated
-from soco.stores.files import write_json
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def measure_recall(
             for number, engine in enumerate(quality.engines)
         ],
     }
-    write_json(output, measured)
+    write_result(output, measured)
     return measured
 
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from soco.config import FilterConfig
 from soco.errors import UserError
+from soco.origins import write_result
 from soco.proposals.filters import left_empty
 from soco.quality.histogram import Histogram, whole_numbers
-from soco.stores.files import write_json
 from soco.stores.parquet import read_table
 from soco.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, rects_of
 
@@ -54,7 +54,7 @@ def describe_proposals(raw: Paths, fixed: Paths, settings: FilterConfig, output:
         "proposals": proposals.shown(),
         "without_proposals": _without(strategies, settings),
     }
-    write_json(output, description)
+    write_result(output, description)
     return description
 
 

@@ -7,12 +7,14 @@ from typing import Any
 import pyarrow as pa
 
 from soco.choice import evenly
-from soco.report.benchmarks import read_benchmarks
+from soco.origins import read_record
+from soco.report.data import data_sets
 from soco.report.findings import set_findings
 from soco.report.inputs import ConversionFiles, EvaluationFiles, PretrainFiles, ProbeFiles, ReportInputs
 from soco.report.paper import PROTOCOL, paper_rows
 from soco.report.provenance import provenance, redo_commands
 from soco.report.reading import plain, read_json, read_lines, read_object
+from soco.report.resources import rule_resources
 from soco.report.results import task_results
 from soco.report.spread import counts_per_picture, spread
 from soco.stores.parquet import read_table
@@ -47,14 +49,17 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
           were not compared.
         * `loading`: one entry an evaluation.
         * `probes`: one entry a probe and initialisation, its metrics.json.
-        * `resources`: one entry a rule, see `read_benchmarks`.
-        * `provenance`: see `provenance`, and `redo`, the commands.
+        * `resources`: one entry a rule, see `rule_resources`.
+        * `schema`, `run`, `git`, `lock`, `environments`, `jobs`, `artefacts`: see `soco.report.provenance.provenance`.
+        * `data`: one entry an input, see `soco.report.data.data_sets`.
+        * `redo`: shell commands that repeat the run.
 
     Raises:
         UserError: A file is missing or holds something else.
     """
-    origin = provenance(inputs.artefacts())
-    content = {
+    records = [read_record(path) for path in inputs.origins]
+    origin = provenance(records, inputs.origins)
+    content = origin | {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": inputs.config["seed"],
         "config": dict(inputs.config),
@@ -63,16 +68,28 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
         "proposals": _proposals(inputs, store),
         "quality": _quality(inputs),
         "findings": [set_findings(files) for files in inputs.findings],
-        "results": task_results(inputs.evaluations),
+        "results": _results(inputs, origin["artefacts"]),
         "paper": {form: {"protocol": PROTOCOL[form], "rows": paper_rows(form)} for form in PROTOCOL},
         "conversion": [_conversion(files) for files in inputs.conversions],
         "loading": [_loading(files) for files in inputs.evaluations if files.loading],
         "probes": [_probe(files) for files in inputs.probes],
-        "resources": read_benchmarks(inputs.benchmarks),
-        "provenance": origin | {"redo": redo_commands(origin["git"])},
+        "resources": rule_resources(records),
+        "data": data_sets(inputs.config, records),
+        "redo": redo_commands(origin["git"]),
     }
     held: dict[str, Any] = plain(content)
     return held
+
+
+def _results(inputs: ReportInputs, artefacts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The tasks; each row with `artefact`, the number of its file among the artefacts."""
+    places = {artefact["path"]: place for place, artefact in enumerate(artefacts)}
+    tasks = task_results(inputs.evaluations)
+    for task in tasks:
+        files = [files for files in inputs.evaluations if files.task == task["task"]]
+        for row, of_row in zip(task["rows"], files, strict=True):
+            row["artefact"] = places.get(str(of_row.metrics))
+    return tasks
 
 
 def _pretraining(files: PretrainFiles, settings: dict[str, Any]) -> dict[str, Any]:

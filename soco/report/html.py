@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from soco.report.detections import TaskDetections
 from soco.report.drawing import Picture
-from soco.report.tables import ap_table, loading_lists
+from soco.report.tables import ap_table, files_shown, loading_lists
 
 _FOLDER = Path(__file__).parent
 _DASH = "–"
@@ -59,6 +59,7 @@ def render(content: dict[str, Any], pictures: Pictures) -> str:
         "style": style,
         "tables": [ap_table(task, content) for task in content["results"]],
         "loading_lists": loading_lists(content["loading"]),
+        **files_shown(content),
     }
     return _environment().get_template("page.html").render(content | shown)
 

@@ -124,7 +124,7 @@ class ReportInputs:
         pretrain: One entry a pretraining.
         conversions: One entry a converted file.
         evaluations: One entry a task, initialisation and seed; a task's entries follow one another.
-        benchmarks: Folder of Snakemake's benchmark files.
+        origins: The record of every job that made them, in the order of the stages; see `soco.origins.record`.
         findings: One entry a detection set that was checked.
         probes: One entry a probe and initialisation.
     """
@@ -138,21 +138,6 @@ class ReportInputs:
     pretrain: tuple[PretrainFiles, ...]
     conversions: tuple[ConversionFiles, ...]
     evaluations: tuple[EvaluationFiles, ...]
-    benchmarks: Path
+    origins: tuple[Path, ...]
     findings: tuple[FindingsFiles, ...] = ()
     probes: tuple[ProbeFiles, ...] = ()
-
-    def artefacts(self) -> list[Path]:
-        """Every result file that the report was given, in the order of the stages; annotations are no result."""
-        files: list[Path | None] = [self.summary, self.store, self.skipped, self.statistics]
-        files += [measured.recall for measured in self.recall]
-        files += [checked.findings for checked in self.findings]
-        for run in self.pretrain:
-            files += [run.weights, run.metrics, run.log]
-        for conversion in self.conversions:
-            files += [conversion.weights, conversion.summary]
-        for evaluation in self.evaluations:
-            files += [evaluation.weights, evaluation.loading, evaluation.curve]
-            files += [evaluation.metrics, evaluation.detections]
-        files += [probe.metrics for probe in self.probes]
-        return list(dict.fromkeys(file for file in files if file is not None))

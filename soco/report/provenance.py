@@ -1,104 +1,68 @@
-"""Where the figures come from: code version, packages, machine, and a hash of every file."""
+"""Where the figures come from: every job with what it ran in, and a hash of every file that it made."""
 
-import hashlib
-import os
-import platform
-import subprocess
-from collections.abc import Iterable
-from importlib import metadata
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from soco.errors import UserError
+from soco.origins import Record
+from soco.origins.environment import REPOSITORY, git_state
+from soco.origins.fingerprint import sha256_of
 
-PACKAGES = (
-    "snakemake",
-    "torch",
-    "torchvision",
-    "opencv-contrib-python",
-    "joblib",
-    "pyarrow",
-    "numpy",
-    "scikit-image",
-    "sal-detectron2",
-    "detectron2",
-    "pycocotools",
-    "lvis",
-    "matplotlib",
-)
-_CODE = Path(__file__).resolve().parent
+SCHEMA = 1
+LOCK = Path("envs", "requirements.lock")
 
 
-def provenance(artefacts: Iterable[Path]) -> dict[str, Any]:
+def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, Any]:
     """All that tells one run from another, apart from its configuration.
 
-    Returns:
-        `git`, `python`, `packages`, `machine` and `artefacts`, see the functions of this file.
+    Args:
+        records: Of all jobs, in the order of the stages.
+        paths: The files that they stand in.
 
-    Raises:
-        UserError: An artefact is missing.
+    Returns:
+        By key:
+
+        * `schema`: the version of this form; soco/report/report.schema.json describes it.
+        * `run`: `started` of the earliest job and `ended` of the latest, ISO, UTC; `targets`, None: not known here.
+        * `git`: commit of the code that made the report, see `git_state`.
+        * `lock`: `path` and `sha256` of the lock of packages; None where the code lies without it.
+        * `environments`: the distinct ones of the jobs, see `soco.origins.environment`.
+        * `jobs`: see `_job`.
+        * `artefacts`: every file that a job made: `path`, `bytes`, `sha256`, `job` (its number among the jobs); of a
+          folder also `files`, and its `sha256` is that of its listing, see `fingerprint`.
     """
+    environments: list[dict[str, Any]] = []
+    for record in records:
+        if record["environment"] not in environments:
+            environments.append(record["environment"])
     return {
-        "git": git_state(_CODE),
-        "python": platform.python_version(),
-        "packages": package_versions(),
-        "machine": machine(),
-        "artefacts": [fingerprint(path) for path in artefacts],
+        "schema": SCHEMA,
+        "run": _span(records),
+        "git": git_state(REPOSITORY),
+        "lock": lock_state(),
+        "environments": environments,
+        "jobs": [
+            _job(record, path, environments.index(record["environment"]))
+            for record, path in zip(records, paths, strict=True)
+        ],
+        "artefacts": [
+            {key: held for key, held in output.items() if key != "name"} | {"job": number}
+            for number, record in enumerate(records)
+            for output in record["outputs"]
+        ],
     }
 
 
-def fingerprint(path: Path) -> dict[str, Any]:
-    """`path`, `bytes` and `sha256` of a file.
+def lock_state(lock: Path | None = None) -> dict[str, Any]:
+    """`path` (below the repository) and `sha256` of the lock of packages; the hash is None where there is none.
 
-    Raises:
-        UserError: The file is missing.
+    Args:
+        lock: The file; None: the repository's.
     """
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise UserError(f"There is no {path}; run the stage that makes it, then the report again.") from None
-    return {"path": str(path), "bytes": path.stat().st_size, "sha256": digest}
-
-
-def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str | None]:
-    """Versions of the installed packages that decide results; None for one that is not installed here."""
-    versions: dict[str, str | None] = {}
-    for name in names:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return versions
-
-
-def git_state(folder: Path) -> dict[str, Any]:
-    """The commit of the code in a folder.
-
-    Returns:
-        `commit` (40 hex digits) and `dirty` (whether files differ from it), both None where git cannot say;
-        `note` then says why, and is None otherwise.
-    """
-    try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        dirty = bool(_git(folder, "status", "--porcelain"))
-    except FileNotFoundError:
-        return {"commit": None, "dirty": None, "note": "git is not installed"}
-    except subprocess.SubprocessError as error:
-        said = str(getattr(error, "stderr", "") or error).strip().splitlines()
-        return {"commit": None, "dirty": None, "note": said[0] if said else "git failed"}
-    return {"commit": commit, "dirty": dirty, "note": None}
-
-
-def machine() -> dict[str, Any]:
-    """The machine that the report was made on: `platform`, `cpu`, `cores`, `memory_gb`."""
-    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    return {
-        "platform": platform.platform(),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "memory_gb": round(pages * size / 1e9, 1),
-    }
+    file = lock or REPOSITORY / LOCK
+    return {"path": str(LOCK), "sha256": sha256_of(file) if file.is_file() else None}
 
 
 def redo_commands(git: dict[str, Any]) -> list[str]:
@@ -107,16 +71,20 @@ def redo_commands(git: dict[str, Any]) -> list[str]:
     return [*checkout, "make install", ".venv/bin/snakemake report"]
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+def _job(record: Record, path: Path, environment: int) -> dict[str, Any]:
+    """A job for `report.json`; `environment` is a number among the environments, `origin` the file of its record."""
+    same = ("rule", "wildcards", "params", "seed", "threads", "started", "seconds", "cpu_seconds", "peak_mb")
+    return {key: record[key] for key in same} | {
+        "environment": environment,
+        "inputs": list(chain.from_iterable(record["inputs"].values())),
+        "outputs": [output["path"] for output in record["outputs"]],
+        "origin": str(path),
+    }
 
 
-def _cpu() -> str | None:
-    """The processor's name; Python's own `platform.processor()` is empty on most Linux systems."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or None
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or None
+def _span(records: Sequence[Record]) -> dict[str, Any]:
+    spans = [(datetime.fromisoformat(record["started"]), timedelta(seconds=record["seconds"])) for record in records]
+    started = min((start for start, _ in spans), default=None)
+    ended = max((start + length for start, length in spans), default=None)
+    told = [moment.isoformat(timespec="seconds") if moment else None for moment in (started, ended)]
+    return {"started": told[0], "ended": told[1], "targets": None}

@@ -23,17 +23,18 @@ def plain(value: Any) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; NaN and infinities become None.
+    """Read a JSON file; NaN and infinities become None. The origin in it is left out: the records tell more.
 
     Raises:
         UserError: The file is missing or is no JSON.
     """
     try:
-        return plain(json.loads(path.read_text()))
+        content = plain(json.loads(path.read_text()))
     except FileNotFoundError:
         raise UserError(f"There is no {path}; run the stage that makes it, then the report again.") from None
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}); remove it and run the stage that makes it.") from None
+    return {key: held for key, held in content.items() if key != "origin"} if isinstance(content, dict) else content
 
 
 def read_object(path: Path, *keys: str) -> dict[str, Any]:

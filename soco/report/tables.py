@@ -7,6 +7,7 @@ from soco.report.protocol import named_words, protocol_table, seed_words, settin
 from soco.report.seeds import PARTS
 
 _FIGURES = {"coco": ("AP", "AP50", "AP75"), "lvis": ("AP", "AP50", "AP75", "APr", "APc", "APf")}
+FILES = 20
 _DETECTORS = {"fpn": "R50-FPN", "c4": "R50-C4"}
 
 
@@ -50,6 +51,20 @@ def loading_lists(loading: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if entry["taken"]["tensors"]:
             first.setdefault((entry["task"], entry["initialisation"]), entry)
     return list(first.values())
+
+
+def files_shown(content: dict[str, Any]) -> dict[str, Any]:
+    """`listed_files`, the first artefacts of each rule with its name, and `left_files`, how many more there are.
+
+    Args:
+        content: The report's; a set of millions of pictures has thousands of shards.
+    """
+    listed: dict[str, list[dict[str, Any]]] = {}
+    for file in content["artefacts"]:
+        of_rule = listed.setdefault(content["jobs"][file["job"]]["rule"], [])
+        of_rule += [file] if len(of_rule) < FILES else []
+    told = [file | {"rule": rule} for rule, files in listed.items() for file in files]
+    return {"listed_files": told, "left_files": len(content["artefacts"]) - len(told)}
 
 
 def _words(entry: dict[str, Any]) -> list[str]:

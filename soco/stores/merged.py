@@ -1,5 +1,6 @@
 """The merged store that training opens: an Arrow IPC file, memory-mapped, so that all processes share one copy."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from soco.errors import UserError
+from soco.origins import metadata_inside
 from soco.pictures.sources import Entry
 from soco.stores.files import whole_file
 
@@ -34,6 +36,7 @@ MOST_RECTS = int(np.iinfo(np.int32).max)
 
 def write_arrow(path: str | Path, batch: pa.RecordBatch) -> None:
     """Write rows of `STORE_SCHEMA` as the one, uncompressed batch of a file, so that a reader can point into it."""
+    batch = batch.replace_schema_metadata({**(batch.schema.metadata or {}), **metadata_inside()})
     with (
         whole_file(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
@@ -62,7 +65,7 @@ class ProposalStore:
             raise UserError(f"There is no proposal store {path}; make it with `snakemake proposals`.") from None
         except (OSError, pa.ArrowInvalid):
             raise UserError(f"{path} is no proposal store; make one with `snakemake proposals`.") from None
-        if not file.schema.equals(STORE_SCHEMA, check_metadata=True):
+        if not _is_ours(file.schema):
             raise UserError(f"{path} is no proposal store of this version; make it again with `snakemake proposals`.")
         batch = file.get_batch(0)
         self._keys = batch["key"]
@@ -97,6 +100,23 @@ class ProposalStore:
     def rects(self, number: int) -> npt.NDArray[np.int16]:
         """Proposals of picture `number`: (N, 4) left, top, width, height, in its pixels; a view that is not written."""
         return self._rects[self._first[number] : self._first[number + 1]]
+
+
+def rows_digest(path: Path) -> str:
+    """SHA-256 of a store's rows alone, in hex digits: the same rows made by another commit are the same proposals."""
+    digest = hashlib.sha256()
+    with pa.memory_map(str(path)) as mapped:
+        for column in pa.ipc.open_file(mapped).get_batch(0).columns:
+            words = column.dictionary.buffers() if pa.types.is_dictionary(column.type) else []
+            for buffer in (*column.buffers(), *words):
+                digest.update(b"" if buffer is None else buffer)
+    return digest.hexdigest()
+
+
+def _is_ours(schema: pa.Schema) -> bool:
+    """Whether columns and version are this one's, whatever else the file tells of itself."""
+    told = (STORE_SCHEMA.metadata or {}).items() <= (schema.metadata or {}).items()
+    return told and schema.equals(STORE_SCHEMA)
 
 
 def _view(numbers: pa.Array) -> npt.NDArray[Any]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soco.errors import UserError
+from soco.origins import metadata_inside
 from soco.stores.files import whole_file
 
 # Measured on the regions of 106 photographs, 500 px long, 253 regions each. Bytes a picture of the list columns at zstd
@@ -20,13 +21,14 @@ KEY_ENCODING = "DELTA_BYTE_ARRAY"
 PLACE_ENCODING = "DELTA_BINARY_PACKED"
 
 
-def write_table(path: str | Path, table: pa.Table) -> None:
-    """Write a table as Parquet (zstd), whole or not at all."""
-    write_tables(path, table.schema, [table])
+def write_table(path: str | Path, table: pa.Table, short_origin: bool = False) -> None:
+    """Write a table as Parquet (zstd), whole or not at all; `short_origin` as `short` of `metadata_inside`."""
+    write_tables(path, table.schema, [table], short_origin)
 
 
-def write_tables(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """Write tables of one schema one below the other, each as soon as it comes."""
+def write_tables(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table], short_origin: bool = False) -> None:
+    """Write tables of one schema one below the other, each as soon as it comes; in a stage with its origin."""
+    schema = schema.with_metadata({**(schema.metadata or {}), **metadata_inside(short_origin)})
     with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema, **_options(schema)) as writer:
         for table in tables:
             writer.write_table(table)

@@ -14,6 +14,9 @@ import skimage.data
 from PIL import Image
 
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig, load_config
+from soco.origins import Job
+from soco.origins.environment import environment
+from soco.origins.record import Clock, write_record
 from soco.proposals.merge_stage import merge_shards
 from soco.quality import describe_proposals, measure_recall
 from soco.report import (
@@ -32,7 +35,7 @@ from soco.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, rect
 ROOT = Path(__file__).parents[2]
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "retina", "hubble_deep_field")
 SKIPPED = [("broken/<b>one</b>.jpg", "not in a known picture format"), ("empty.png", "the file is missing")]
-BENCHMARK = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+STARTED = "2026-11-23T10:00:00+00:00"
 
 
 @pytest.fixture(scope="session")
@@ -54,9 +57,14 @@ def write_run(root: Path) -> ReportInputs:
         for seed in seeds
     )
     conversions = tuple(_conversion(root, kind) for kind in ("fpn_head", "c4"))
-    benchmarks = _benchmarks(root)
     quality = _quality(root, store)
-    results = ((run,), conversions, evaluations, benchmarks, _findings(root), _probes(root))
+    made = {
+        "merge_proposals": [summary, store, skipped],
+        "pretrain_model": [run.weights, run.log, run.metrics],
+        "convert_weights": [conversion.weights for conversion in conversions],
+        "evaluate_detector": [path for files in evaluations for path in (files.metrics, files.detections)],
+    }
+    results = ((run,), conversions, evaluations, _origins(root, made), _findings(root), _probes(root))
     return ReportInputs(config, summary, store, skipped, *quality, *results)
 
 
@@ -277,20 +285,27 @@ def _probes(root: Path) -> tuple[ProbeFiles, ...]:
     return tuple(files)
 
 
-def _benchmarks(root: Path) -> Path:
-    folder = root / "results" / "benchmarks"
-    jobs = {
-        "demo_data": (11.2, "310.5"), "search_proposals/0": (61.5, "512.25"), "search_proposals/1": (58.5, "530.75"),
-        "filter_proposals/0": (0.3, "NA"), "merge_proposals": (1.4, "210.0"), "pretrain/soco": (214.0, "2950.4"),
-        "convert/soco_fpn_head": (3.4, "640.1"), "finetune/coco_scratch": (188.4, "2101.9"),
-        "finetune/coco_soco": (191.3, "2140.0"), "evaluate/coco_soco": (22.1, "1890.0"), "report": (9.9, "200.0"),
+def _origins(root: Path, made: dict[str, list[Path]]) -> tuple[Path, ...]:
+    """The record of each job, in whose rule's name a number tells two apart; seconds and MB as no machine measures."""
+    measured = {
+        "demo_data": (11.2, 310.5), "search_regions/0": (61.5, 512.25), "search_regions/1": (58.5, 530.75),
+        "filter_regions/0": (0.3, 210.0), "merge_proposals": (1.4, 210.0), "pretrain_model": (214.0, 2950.4),
+        "convert_weights": (3.4, 640.1), "finetune_detector/0": (188.4, 2101.9), "finetune_detector/1": (191.3, 2140.0),
+        "evaluate_detector": (22.1, 1890.0),
     }  # fmt: skip
-    for name, (seconds, memory) in jobs.items():
-        path = folder / f"{name}.tsv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cpu = "NA" if memory == "NA" else str(seconds * 1.5)
-        path.write_text(BENCHMARK + f"{seconds}\t0:00:01\t{memory}\t1\t1\t1\t0\t0\t150\t{cpu}\n")
-    return folder
+    runs_in, paths = environment(), []
+    for name, (seconds, memory) in measured.items():
+        path = root / "results" / "origins" / f"{name}.json"
+        rule, _, number = name.partition("/")
+        outputs = {f"file{place}": [str(file)] for place, file in enumerate(made.get(name, []))}
+        wildcards = {"shard": number} if number else {}
+        job = Job(rule, wildcards, {"seed": 1}, 2, {"pictures": [str(root / "pictures")]}, outputs)
+        write_record(path, job, runs_in, Clock())
+        record = json.loads(path.read_text())
+        told = {"seconds": seconds, "peak_mb": memory, "cpu_seconds": seconds * 1.5, "started": STARTED}
+        path.write_text(json.dumps(record | told))
+        paths.append(path)
+    return tuple(paths)
 
 
 @pytest.fixture

@@ -142,10 +142,10 @@ def test_special_characters_are_escaped(built, changed, inputs, tmp_path, parsed
 
 
 def test_a_run_of_nothing_but_proposals_is_reported(changed, tmp_path, build):
-    empty = changed(pretrain=(), conversions=(), evaluations=(), benchmarks=tmp_path / "none")
+    empty = changed(pretrain=(), conversions=(), evaluations=(), origins=())
     content, page = build(empty, tmp_path)
     assert content["results"] == content["pretraining"] == content["resources"] == []
-    assert "asks for no pretraining" in page and "no benchmark files" in page
+    assert "asks for no pretraining" in page and "no records of jobs" in page
 
 
 def test_a_missing_file_is_named(changed, tmp_path, build):

@@ -1,67 +1,16 @@
-import hashlib
-import subprocess
+import json
 
+import jsonschema
 import pytest
 
 from soco.errors import UserError
 from soco.report import provenance
-from soco.report.provenance import fingerprint, git_state, machine, package_versions, redo_commands
+from soco.report.provenance import lock_state, redo_commands
 
 
-def test_fingerprint_is_hashlibs(tmp_path):
-    path = tmp_path / "weights"
-    path.write_bytes(b"soco" * 100_000)
-    expected = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert fingerprint(path) == {"path": str(path), "bytes": 400_000, "sha256": expected}
-
-
-def test_fingerprint_names_a_missing_file(tmp_path):
-    with pytest.raises(UserError, match="no-such"):
-        fingerprint(tmp_path / "no-such")
-
-
-def test_absent_packages_are_none():
-    versions = package_versions(["numpy", "surely-no-such-package"])
-    assert versions["numpy"] and versions["surely-no-such-package"] is None
-
-
-def test_machine_is_told():
-    told = machine()
-    assert told["cores"] >= 1 and told["memory_gb"] > 0 and told["platform"]
-
-
-@pytest.fixture(autouse=True)
-def plain_git(monkeypatch, tmp_path):
-    """git says what it says in English, and looks for a repository no higher than the test's folder."""
-    monkeypatch.setenv("LC_ALL", "C")
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-
-
-def test_git_tells_commit_and_changes(tmp_path):
-    def git(*arguments):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True)
-
-    git("init")
-    (tmp_path / "file").write_text("1")
-    git("add", "file")
-    git("commit", "-m", "one")
-    state = git_state(tmp_path)
-    assert len(state["commit"]) == 40 and state["dirty"] is False and state["note"] is None
-    assert redo_commands(state)[0] == f"git checkout {state['commit']}"
-    (tmp_path / "file").write_text("2")
-    assert git_state(tmp_path)["dirty"] is True
-
-
-def test_a_folder_without_git_has_no_commit(tmp_path):
-    state = git_state(tmp_path)
-    assert state["commit"] is None and state["dirty"] is None and "not a git repository" in state["note"]
-    assert redo_commands(state) == ["make install", ".venv/bin/snakemake report"]
-
-
-def test_git_may_be_missing(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert git_state(tmp_path) == {"commit": None, "dirty": None, "note": "git is not installed"}
+def test_a_run_is_repeated_from_its_commit():
+    assert redo_commands({"commit": "0" * 40})[0] == f"git checkout {'0' * 40}"
+    assert redo_commands({"commit": None}) == ["make install", ".venv/bin/snakemake report"]
 
 
 def test_a_page_without_commit_says_why(monkeypatch, inputs, tmp_path):
@@ -71,3 +20,43 @@ def test_a_page_without_commit_says_why(monkeypatch, inputs, tmp_path):
     monkeypatch.setattr(provenance, "git_state", lambda folder: unknown)
     build_report(inputs, tmp_path / "report.html", tmp_path / "report.json")
     assert "unknown: git is not installed" in (tmp_path / "report.html").read_text()
+
+
+def test_the_report_is_as_its_schema_says(built, repository):
+    schema = json.loads((repository / "soco/report/report.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(built[0], schema)
+    without_hash = json.loads(json.dumps(built[0]))
+    del without_hash["artefacts"][0]["sha256"]
+    with pytest.raises(jsonschema.ValidationError, match="sha256"):
+        jsonschema.validate(without_hash, schema)
+
+
+def test_every_artefact_points_at_the_job_that_made_it(built):
+    report = built[0]
+    assert report["artefacts"]
+    for artefact in report["artefacts"]:
+        assert artefact["path"] in report["jobs"][artefact["job"]]["outputs"]
+    rows = [row for task in report["results"] for row in task["rows"]]
+    assert {report["artefacts"][row["artefact"]]["path"].rsplit("/", 1)[1] for row in rows} == {"metrics.json"}
+
+
+def test_the_run_lasts_from_its_first_job_to_its_last(built):
+    report = built[0]
+    assert report["run"] == {
+        "started": "2026-11-23T10:00:00+00:00",
+        "ended": "2026-11-23T10:03:34+00:00",
+        "targets": None,
+    }
+    assert len(report["environments"]) == 1
+    assert {job["environment"] for job in report["jobs"]} == {0}
+
+
+def test_a_lock_that_is_absent_has_no_hash(tmp_path):
+    assert lock_state(tmp_path / "none")["sha256"] is None
+    assert len(lock_state()["sha256"]) == 64
+
+
+def test_a_record_that_is_missing_is_named(inputs, changed, build, tmp_path):
+    with pytest.raises(UserError, match="no-such"):
+        build(changed(origins=(tmp_path / "no-such.json",)), tmp_path)

@@ -1,0 +1,20 @@
+"""What made a file: told inside the file itself, and at length in the record of the job that made it."""
+
+from soco.origins.inside import KEY, made_by, metadata_inside, origin_inside, origin_text
+from soco.origins.record import Job, Record, described, read_record
+from soco.origins.results import write_result
+from soco.origins.stage import stage
+
+__all__ = [
+    "KEY",
+    "Job",
+    "Record",
+    "described",
+    "made_by",
+    "metadata_inside",
+    "origin_inside",
+    "origin_text",
+    "read_record",
+    "stage",
+    "write_result",
+]

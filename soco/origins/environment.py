@@ -1,0 +1,104 @@
+"""What a job runs in: code version, packages, machine."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "snakemake",
+    "torch",
+    "torchvision",
+    "opencv-contrib-python",
+    "joblib",
+    "pyarrow",
+    "numpy",
+    "numba",
+    "pillow",
+    "safetensors",
+    "scikit-image",
+    "sal-detectron2",
+    "detectron2",
+    "pycocotools",
+    "lvis",
+    "matplotlib",
+)
+REPOSITORY = Path(__file__).resolve().parents[2]
+_GPUS = Path("/proc/driver/nvidia/gpus")
+
+
+def environment() -> dict[str, Any]:
+    """`code`, `python`, `packages` and `machine` of this process, see the functions of this file."""
+    return {
+        "code": git_state(REPOSITORY),
+        "python": platform.python_version(),
+        "packages": package_versions(),
+        "machine": machine(),
+    }
+
+
+def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Versions of those of the packages that are installed here."""
+    versions: dict[str, str] = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """The commit of the code in a folder.
+
+    Returns:
+        `commit` (40 hex digits) and `dirty` (whether files differ from it), both None where git cannot say;
+        `note` then says why, and is None otherwise.
+    """
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        dirty = bool(_git(folder, "status", "--porcelain"))
+    except FileNotFoundError:
+        return {"commit": None, "dirty": None, "note": "git is not installed"}
+    except subprocess.SubprocessError as error:
+        said = str(getattr(error, "stderr", "") or error).strip().splitlines()
+        return {"commit": None, "dirty": None, "note": said[0] if said else "git failed"}
+    return {"commit": commit, "dirty": dirty, "note": None}
+
+
+def machine() -> dict[str, Any]:
+    """This machine: `platform`, `cpu`, `cores`, `memory_gb`, and `gpus`, the names of NVIDIA's."""
+    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return {
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(pages * size / 1e9, 1),
+        "gpus": _gpus(),
+    }
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    # Many jobs ask at once: none may hold the lock of the index.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+
+
+def _cpu() -> str | None:
+    """The processor's name; Python's own `platform.processor()` is empty on most Linux systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or None
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or None
+
+
+def _gpus() -> list[str]:
+    """From the driver's own files: asking torch would load it in every job, and nvidia-smi takes a second."""
+    files = sorted(_GPUS.glob("*/information")) if _GPUS.is_dir() else []
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    return [line.split(":", 1)[1].strip() for line in lines if line.startswith("Model:")]
