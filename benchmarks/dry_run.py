@@ -52,8 +52,8 @@ def make_outputs(folder: Path, shards: int) -> None:
     for kind in KINDS:
         for shard in range(shards):
             (results / kind / f"{shard:04d}.parquet").touch()
-            if rule := OF_SHARDS.get(Path(kind).name):
-                (results / "origins" / rule / f"{shard:04d}.json").touch()
+            if of_rule := OF_SHARDS.get(Path(kind).name):
+                (results / "origins" / of_rule / f"{shard:04d}.json").touch()
     (results / "origins/merge_proposals.json").touch()
     for name in (*MERGED[1:], *COUNTED):
         (results / name).touch()

@@ -18,7 +18,9 @@ def test_json_has_the_stages_own_values(built, inputs):
         (row["task"], row["initialisation"], row["seed"]): row for task in content["results"] for row in task["rows"]
     }
     for files in inputs.evaluations:
-        assert rows[files.task, files.initialisation, files.seed] == json.loads(files.metrics.read_text())
+        row = rows[files.task, files.initialisation, files.seed]
+        assert content["artefacts"][row["artefact"]]["path"] == str(files.metrics)
+        assert row == json.loads(files.metrics.read_text()) | {"artefact": row["artefact"]}
     assert content["proposals"]["counts"] == json.loads(inputs.summary.read_text())
     assert content["config"] == json.loads(json.dumps(inputs.config))
     assert (content["seed"], content["demo"]) == (1, True)
