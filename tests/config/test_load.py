@@ -60,6 +60,18 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(demo):
         (("pretrain", "soco"), {"compile": True, "recompute": True}, "torch.compile cannot recompute: choose one"),
         (("pretrain", "soco", "views"), [{"size": 64}], "at least two entries"),
         (("finetune", "coco", "anchor_sizes"), [8, 16], r"finetune\.coco\.anchor_sizes"),
+        (("finetune", "coco", "architecture"), "c4", "set it to resnet50 or resnet101"),
+        (("finetune", "coco", "processes"), 3, "batch_size 8 does not divide over 3 processes"),
+        (("finetune", "coco", "seeds"), [1, 2, 1], r"seeds holds one twice: \[1, 2, 1\]"),
+        (("finetune", "coco", "protocol"), "coco_3x", "no protocol 'coco_3x'; the protocols are coco_fpn_1x"),
+        (
+            ("finetune", "coco", "initialisations"),
+            ["sooco"],
+            "'sooco', neither scratch nor a key of pretrain or weights",
+        ),
+        (("weights", "soco"), {"path": "a.pth"}, "pretrain and weights both name 'soco'"),
+        (("weights", "scratch"), {"path": "a.pth"}, "may not be named 'scratch'"),
+        (("weights", "released"), {"file": "a.pth"}, r"no key 'weights\.released\.file'"),
     ],
 )
 def test_a_value_without_sense_is_refused_before_anything_runs(demo, place, value, sentence):

@@ -124,9 +124,7 @@ def test_what_bad_input_makes_a_process_say_is_one_sentence(settings, detector, 
     odd = tmp_path / "odd.pkl"
     write_detectron2(odd, {"stem.conv1.weight": np.zeros((1, 1), np.float32)})
     shared = settings.model_copy(update={"processes": 2})
-    with pytest.raises(
-        UserError, match=r"^Not one tensor of the detector took a value from .*odd\.pkl; convert .*has\.$"
-    ):
+    with pytest.raises(UserError, match=r"^1 tensor\(s\) of .*odd\.pkl have no place .* `detector` has\.$"):
         finetune("tiny", shared, detector, datasets["coco"], odd, **places, seed=1)
 
 
