@@ -24,6 +24,7 @@ wildcard_constraints:
     task="|".join(config["finetune"]) or "none",
     initialisation="|".join(["scratch", *config["pretrain"]]),
     dataset="|".join(config["datasets"]) or "none",
+    probe="|".join(config["probes"]) or "none",
 
 
 def search_settings():
@@ -53,7 +54,9 @@ def made_by_demo(path):
     """Whether rule demo_data makes the path."""
     if not config["demo"]:
         return False
-    return any(Path(path).is_relative_to(Path(config["demo"]["path"], part)) for part in ("pictures", "shapes"))
+    return any(
+        Path(path).is_relative_to(Path(config["demo"]["path"], part)) for part in ("pictures", "shapes", "classes")
+    )
 
 
 def given(path, key):
