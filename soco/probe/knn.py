@@ -27,20 +27,18 @@ def knn_hits(
         temperature: Smaller: the nearest counts more.
         device: Where cosines are computed.
     """
+    cosines, numbers = nearest(val.vectors, train.vectors, neighbours, device)
     found = []
-    with progress_bar(len(val.labels), "kNN", "picture") as bar:
-        for vectors, labels in zip(val.vectors.split(_QUERIES), val.labels.split(_QUERIES), strict=True):
-            cosines, numbers = nearest(vectors, train.vectors, neighbours, device)
-            # The nearest one's vote is made 1: exp(s / T) of a small T is more than a float holds.
-            votes = ((cosines - cosines[:, :1]) / temperature).exp()
-            scores = torch.zeros(len(labels), classes).scatter_add_(1, train.labels[numbers], votes)
-            found.append(hits(scores, labels))
-            bar.update(len(labels))
+    for near, places, labels in zip(*(of.split(_QUERIES) for of in (cosines, numbers, val.labels)), strict=True):
+        # The nearest one's vote is made 1: exp(s / T) of a small T is more than a float holds.
+        votes = ((near - near[:, :1]) / temperature).exp()
+        scores = torch.zeros(len(labels), classes).scatter_add_(1, train.labels[places], votes)
+        found.append(hits(scores, labels))
     return joined(found)
 
 
 def nearest(queries: Tensor, keys: Tensor, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Find the vectors of largest cosine, block by block.
+    """Find the vectors of largest cosine, block by block; each block of keys is fetched once.
 
     Args:
         queries: (Q, D).
@@ -51,12 +49,19 @@ def nearest(queries: Tensor, keys: Tensor, count: int, device: torch.device) -> 
     Returns:
         (Q, K) cosines, falling, and (Q, K) int64 numbers of keys, on the CPU.
     """
-    queries = functional.normalize(queries.to(device))
-    cosines, numbers = torch.empty(len(queries), 0, device=device), torch.empty(len(queries), 0, device=device).long()
-    for first in range(0, len(keys), _KEYS):
-        block = functional.normalize(keys[first : first + _KEYS].to(device))
-        best, places = (queries @ block.T).topk(min(count, len(block)))
-        cosines, numbers = torch.cat([cosines, best], dim=1), torch.cat([numbers, places + first], dim=1)
-        cosines, order = cosines.topk(min(count, cosines.shape[1]))
-        numbers = numbers.gather(1, order)
-    return cosines.cpu(), numbers.cpu()
+    cosines, numbers = torch.empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64)
+    with progress_bar(len(keys), "kNN", "picture") as bar:
+        for first in range(0, len(keys), _KEYS):
+            block = functional.normalize(keys[first : first + _KEYS].to(device))
+            found = [_nearest_in(block, some.to(device), count) for some in queries.split(_QUERIES)]
+            best, places = (torch.cat(parts) for parts in zip(*found, strict=True))
+            cosines, numbers = torch.cat([cosines, best], dim=1), torch.cat([numbers, places + first], dim=1)
+            cosines, order = cosines.topk(min(count, cosines.shape[1]))
+            numbers = numbers.gather(1, order)
+            bar.update(len(block))
+    return cosines, numbers
+
+
+def _nearest_in(block: Tensor, queries: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    best, places = (functional.normalize(queries) @ block.T).topk(min(count, len(block)))
+    return best.cpu(), places.cpu()

@@ -81,15 +81,17 @@ def linear_probe(
     choice: dict[float, float] = {}
     rates = sorted(settings.base_lrs)
     if len(rates) > 1:
-        kept, held_out = (_part(train, numbers) for numbers in _split(train.labels, generator))
-        standard = _standard(kept.vectors, device)
-        layers = _train(kept, standard, classes, rates, settings, generator, "choosing a rate")
+        kept, held_out = _split(train.labels, generator)
+        standard = _standard(train.vectors, kept, device)
+        layers = _train(train, kept, standard, classes, rates, settings, generator, "choosing a rate")
+        judged = Features(train.vectors[held_out], train.labels[held_out], 0)
         choice = {
-            rate: percent(_classify(held_out, standard, layer).top1) for rate, layer in zip(rates, layers, strict=True)
+            rate: percent(_classify(judged, standard, layer).top1) for rate, layer in zip(rates, layers, strict=True)
         }
     rate = max(rates, key=lambda each: choice.get(each, 0.0))
-    standard = _standard(train.vectors, device)
-    (layer,) = _train(train, standard, classes, [rate], settings, generator, "linear")
+    everything = torch.arange(len(train.labels))
+    standard = _standard(train.vectors, everything, device)
+    (layer,) = _train(train, everything, standard, classes, [rate], settings, generator, "linear")
     return Linear(_classify(val, standard, layer), _classify(train, standard, layer), rate, choice)
 
 
@@ -107,15 +109,11 @@ def _split(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     return torch.cat(kept).sort().values, torch.cat(held_out).sort().values
 
 
-def _part(features: Features, numbers: Tensor) -> Features:
-    return Features(features.vectors[numbers], features.labels[numbers], 0)
-
-
-def _standard(vectors: Tensor, device: torch.device) -> Standard:
-    """Sums in float64, block by block: over a million pictures float32 would lose digits."""
-    mean = sum(block.double().sum(dim=0) for block in vectors.split(_BLOCK)) / len(vectors)
-    squares = sum((block.double() - mean).square().sum(dim=0) for block in vectors.split(_BLOCK))
-    deviation = (squares / len(vectors)).sqrt()
+def _standard(vectors: Tensor, numbers: Tensor, device: torch.device) -> Standard:
+    """Mean and deviation of some of the vectors, by sums in float64: float32 loses digits over a million pictures."""
+    mean = sum(vectors[some].double().sum(dim=0) for some in numbers.split(_BLOCK)) / len(numbers)
+    squares = sum((vectors[some].double() - mean).square().sum(dim=0) for some in numbers.split(_BLOCK))
+    deviation = (squares / len(numbers)).sqrt()
     varies = deviation > 1e-6 * mean.abs()  # less is the rounding of float32
     deviation[~varies] = math.inf
     return Standard(mean.float().to(device), deviation.float().to(device))
@@ -123,6 +121,7 @@ def _standard(vectors: Tensor, device: torch.device) -> Standard:
 
 def _train(
     train: Features,
+    numbers: Tensor,
     standard: Standard,
     classes: int,
     rates: Sequence[float],
@@ -130,20 +129,20 @@ def _train(
     generator: torch.Generator,
     what: str,
 ) -> list[nn.Linear]:
-    """Train a layer for each rate, all on the same batches, so that features are fetched once."""
-    batch = min(settings.batch_size, len(train.labels))
+    """Train a layer for each rate on some of the pictures, all on the same batches: features are fetched once."""
+    batch = min(settings.batch_size, len(numbers))
     device = standard.mean.device
     layers = [_zeros(train.vectors.shape[1], classes).to(device) for _ in rates]
     groups = [
         {"params": layer.parameters(), "lr": rate * batch / 256} for layer, rate in zip(layers, rates, strict=True)
     ]
     optimiser = torch.optim.SGD(groups, momentum=_MOMENTUM, weight_decay=settings.weight_decay)
-    steps = settings.epochs * math.ceil(len(train.labels) / batch)
+    steps = settings.epochs * math.ceil(len(numbers) / batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
     with progress_bar(settings.epochs, what, "epoch") as bar:
         for _ in range(settings.epochs):
-            for numbers in torch.randperm(len(train.labels), generator=generator).split(batch):
-                vectors, labels = standard(train.vectors[numbers].to(device)), train.labels[numbers].to(device)
+            for some in numbers[torch.randperm(len(numbers), generator=generator)].split(batch):
+                vectors, labels = standard(train.vectors[some].to(device)), train.labels[some].to(device)
                 # Layers share no parameter: the gradient of the sum is each one's own.
                 loss = torch.stack([functional.cross_entropy(layer(vectors), labels) for layer in layers]).sum()
                 optimiser.zero_grad()
