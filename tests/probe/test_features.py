@@ -8,8 +8,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchvision import transforms
 
+from soco.config import DetectorConfig
 from soco.convert import convert_state, write_detectron2
 from soco.errors import UserError
+from soco.models.soco import build_model
 from soco.probe.backbone import frozen_backbone, pooled_c5
 from soco.probe.features import features_of
 from soco.probe.folder import labelled_halves
@@ -69,6 +71,13 @@ def test_fresh_weights_follow_from_the_seed():
     drawn = [frozen_backbone(None, "resnet18", seed)[0].conv1.weight for seed in (1, 1, 2)]
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_scratch_is_what_a_pretraining_of_the_seed_begins_with(tiny_recipe):
+    sizes = DetectorConfig(backbone="resnet18", fpn_channels=4, head_channels=4, head_convs=1, head_fc=8)
+    begun = build_model(tiny_recipe, sizes, seed=3).encoder.state_dict()
+    drawn = frozen_backbone(None, "resnet18", seed=3)[0].state_dict()
+    assert all(torch.equal(value, begun[name]) for name, value in drawn.items())
 
 
 def test_another_backbone_is_refused(weights):
