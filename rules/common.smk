@@ -22,7 +22,9 @@ wildcard_constraints:
     shard=r"\d+",
     run="|".join(config["pretrain"]) or "none",
     task="|".join(config["finetune"]) or "none",
-    initialisation="|".join(["scratch", *config["pretrain"]]),
+    pretrained="|".join([*config["pretrain"], *config["weights"]]) or "none",
+    initialisation="|".join(["scratch", *config["pretrain"], *config["weights"]]),
+    seed=r"\d+",
     dataset="|".join(config["datasets"]) or "none",
     probe="|".join(config["probes"]) or "none",
 

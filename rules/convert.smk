@@ -1,9 +1,10 @@
 # Conversion, a stage that takes seconds; it ends by loading the result into its library and comparing features.
 #
-# In:  {results}/pretrain/{run}/weights.safetensors, from rule pretrain_model.
-# Out: {results}/convert/{run}/detectron2_{kind}.pkl, which detectron2 takes as MODEL.WEIGHTS, and beside it
+# In:  {results}/pretrain/{run}/weights.safetensors, from rule pretrain_model, or a file that the section `weights` names;
+#      {pretrained} is the name of either.
+# Out: {results}/convert/{pretrained}/detectron2_{kind}.pkl, which detectron2 takes as MODEL.WEIGHTS, and beside it
 #      detectron2_{kind}.json: how many tensors it carries, under which names, what was left behind and why, and how
-#      far the features differ. kind is fpn_head (ResNet, FPN and box head; runs of architecture fpn only) or c4 (the
+#      far the features differ. kind is fpn_head (ResNet, FPN and box head; what is of architecture fpn only) or c4 (the
 #      ResNet alone).
 #      On demand the same for other libraries: mmdetection.pth and torchvision.safetensors (runs of architecture fpn
 #      only), torchvision_resnet.safetensors and timm.safetensors, each with a .json of its full name, such as
@@ -11,16 +12,16 @@
 
 
 rule convert_weights:
-    """Rename a pretraining's weights for detectron2."""
+    """Rename pretrained weights for detectron2."""
     input:
-        weights=once_listed(rules.pretrain_model.output.weights),
+        weights=to_convert,
     output:
-        weights=f"{RESULTS}/convert/{{run}}/detectron2_{{kind}}.pkl",
-        summary=f"{RESULTS}/convert/{{run}}/detectron2_{{kind}}.json",
+        weights=f"{RESULTS}/convert/{{pretrained}}/detectron2_{{kind}}.pkl",
+        summary=f"{RESULTS}/convert/{{pretrained}}/detectron2_{{kind}}.json",
     log:
-        f"{RESULTS}/logs/convert_weights/{{run}}/{{kind}}.log",
+        f"{RESULTS}/logs/convert_weights/{{pretrained}}/{{kind}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/convert_weights/{{run}}/{{kind}}.tsv"
+        f"{RESULTS}/benchmarks/convert_weights/{{pretrained}}/{{kind}}.tsv"
     wildcard_constraints:
         kind="fpn_head|c4",
     conda:
@@ -38,12 +39,12 @@ rule convert_weights:
 # The same for other libraries, when a file is asked for by its name.
 use rule convert_weights as convert_for with:
     output:
-        weights=f"{RESULTS}/convert/{{run}}/{{converted}}",
-        summary=f"{RESULTS}/convert/{{run}}/{{converted}}.json",
+        weights=f"{RESULTS}/convert/{{pretrained}}/{{converted}}",
+        summary=f"{RESULTS}/convert/{{pretrained}}/{{converted}}.json",
     log:
-        f"{RESULTS}/logs/convert_for/{{run}}/{{converted}}.log",
+        f"{RESULTS}/logs/convert_for/{{pretrained}}/{{converted}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/convert_for/{{run}}/{{converted}}.tsv"
+        f"{RESULTS}/benchmarks/convert_for/{{pretrained}}/{{converted}}.tsv"
     wildcard_constraints:
         converted=r"mmdetection\.pth|(torchvision|torchvision_resnet|timm)\.safetensors",
     params:

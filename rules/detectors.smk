@@ -5,9 +5,31 @@
 # Out: the functions that conversion, fine-tuning, evaluation, recall, probes and report take their input and params from.
 
 
-def conversion_kinds(run):
-    """The kinds of file that a pretraining run can be converted to, the richest first."""
-    return ["fpn_head", "c4"] if config["pretrain"][run]["architecture"] == "fpn" else ["c4"]
+def conversion_kinds(name):
+    """The kinds of file that a pretraining, or a file of weights, can be converted to, the richest first."""
+    if name in config["weights"]:
+        of_detector = config["weights"][name]["holds"] == "detector"
+    else:
+        of_detector = config["pretrain"][name]["architecture"] == "fpn"
+    return ["fpn_head", "c4"] if of_detector else ["c4"]
+
+
+def pretrained_weights(name):
+    """The file of a pretraining's weights, or the file that the configuration gives by that name."""
+    if name in config["weights"]:
+        return given(config["weights"][name]["path"], f"weights.{name}.path")
+    return rules.pretrain_model.output.weights.format(run=name)
+
+
+def to_convert(wildcards):
+    """The weights that {pretrained} names."""
+    return once_listed(pretrained_weights(wildcards.pretrained))(wildcards)
+
+
+def pretrained_file(wildcards):
+    """The weights, as they were before any conversion, that {initialisation} names; nothing for scratch."""
+    name = wildcards.initialisation
+    return [] if name == "scratch" else once_listed(pretrained_weights(name))(wildcards)
 
 
 def dataset_of(wildcards):
@@ -53,18 +75,20 @@ def validation_half(part):
 
 
 def converted_weights(wildcards):
-    """The richest converted file of the pretraining that the fine-tuning starts from; nothing for scratch."""
-    run = wildcards.initialisation
-    if run == "scratch":
+    """The converted file that the fine-tuning starts from, the richest that its detector takes; none for scratch."""
+    name = wildcards.initialisation
+    if name == "scratch":
         return []
-    return once_listed(rules.convert_weights.output.weights.format(run=run, kind=conversion_kinds(run)[0]))(wildcards)
+    kinds = conversion_kinds(name)
+    kind = kinds[0] if config["finetune"][wildcards.task]["architecture"] == "fpn" else kinds[-1]
+    return once_listed(rules.convert_weights.output.weights.format(pretrained=name, kind=kind))(wildcards)
 
 
 def finetune_settings(wildcards, leave_out=()):
-    """The task's section for this one initialisation, so that adding another to the list reruns nothing."""
+    """The task's section for this one initialisation and seed, so that adding another to the list reruns nothing."""
     section = config["finetune"][wildcards.task]
     settings = {key: value for key, value in section.items() if key not in (*leave_out, *HOW_IT_RUNS)}
-    return settings | {"initialisations": [wildcards.initialisation]}
+    return settings | {"initialisations": [wildcards.initialisation], "seeds": [int(wildcards.seed)]}
 
 
 def training_settings(wildcards):
@@ -72,11 +96,23 @@ def training_settings(wildcards):
     return finetune_settings(wildcards, leave_out=("test_short_side", "score_threshold", "detections_per_image"))
 
 
-CONVERSIONS = [(run, kind) for run in config["pretrain"] for kind in conversion_kinds(run)]
+def detector_threads(wildcards):
+    """A core for each process that trains or loads pictures; on a CPU, Snakemake gives what there is."""
+    settings = config["finetune"][wildcards.task]
+    return max(8, settings["processes"] * (1 + settings["workers"]))
+
+
+def detector_memory(wildcards):
+    """In MB: about 16000 for each training process."""
+    return 16000 * config["finetune"][wildcards.task]["processes"]
+
+
+CONVERSIONS = [(name, kind) for name in [*config["pretrain"], *config["weights"]] for kind in conversion_kinds(name)]
 EVALUATIONS = [
-    (task, initialisation)
+    (task, initialisation, seed)
     for task, settings in config["finetune"].items()
     for initialisation in settings["initialisations"]
+    for seed in settings["seeds"] or [config["seed"]]
 ]
 
 
@@ -87,28 +123,22 @@ def of_runs(path):
 
 def of_conversions(path):
     """The path for each converted file."""
-    return [path.format(run=run, kind=kind) for run, kind in CONVERSIONS]
+    return [path.format(pretrained=name, kind=kind) for name, kind in CONVERSIONS]
 
 
 def of_evaluations(path):
-    """The path for each initialisation of each fine-tuning."""
-    return [path.format(task=task, initialisation=initialisation) for task, initialisation in EVALUATIONS]
+    """The path for each initialisation and seed of each fine-tuning."""
+    return [path.format(task=task, initialisation=start, seed=seed) for task, start, seed in EVALUATIONS]
 
 
 def validation_halves(part):
     """An input function: the `images` or checked `annotations` that each evaluation reads."""
-    names = [config["finetune"][task]["dataset"] for task, _ in EVALUATIONS]
+    names = [config["finetune"][task]["dataset"] for task, *_ in EVALUATIONS]
     if part == "annotations":
         return lambda wildcards: [checked_annotations(name, "val") for name in names]
     return lambda wildcards: [
         given(config["datasets"][name]["val"][part], f"datasets.{name}.val.{part}") for name in names
     ]
-
-
-def pretrained_file(wildcards):
-    """The unconverted weights of an initialisation; nothing for scratch."""
-    run = wildcards.initialisation
-    return [] if run == "scratch" else once_listed(rules.pretrain_model.output.weights.format(run=run))(wildcards)
 
 
 def labelled_half(half):

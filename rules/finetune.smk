@@ -1,12 +1,13 @@
 # Detection sets are checked; then fine-tuning and its evaluation, with detectron2.
 #
 # In:  the detection set that the task names (annotation files and picture folders), and the converted weights of the
-#      pretraining run that {initialisation} names; none when it is `scratch`.
+#      pretraining, or of the given file, that {initialisation} names; none when it is `scratch`.
 # Out: {results}/datasets/{dataset}/train.json and val.json, the annotations as they are used: the files themselves, or
 #      copies in which faults are mended; findings.json there, what was found;
-#      {results}/finetune/{task}/{initialisation}/weights.pth, the detector;
+#      {results}/finetune/{task}/{initialisation}/seed_{seed}/weights.pth, the detector;
 #      loading.json there, which of its tensors started from the converted weights; history.jsonl, the losses;
-#      {results}/evaluate/{task}/{initialisation}/metrics.json, box and mask AP on the validation half;
+#      ap.jsonl, AP while it trained; training.json, the protocol as it was run;
+#      {results}/evaluate/{task}/{initialisation}/seed_{seed}/metrics.json, box and mask AP on the validation half;
 #      detections.json there, what was detected, in COCO's result format.
 # Checkpoints lie in {results}/checkpoints/finetune/, no output: a run that was stopped goes on from the last.
 
@@ -47,25 +48,27 @@ rule finetune_detector:
         train_images=ancient(pictures_of("train")),
         val_images=ancient(pictures_of("val")),
     output:
-        weights=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/weights.pth",
-        loading=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/loading.json",
-        history=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/history.jsonl",
+        weights=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/seed_{{seed}}/weights.pth",
+        loading=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/seed_{{seed}}/loading.json",
+        history=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/seed_{{seed}}/history.jsonl",
+        curve=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/seed_{{seed}}/ap.jsonl",
+        training=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/seed_{{seed}}/training.json",
     log:
-        f"{RESULTS}/logs/finetune_detector/{{task}}/{{initialisation}}.log",
+        f"{RESULTS}/logs/finetune_detector/{{task}}/{{initialisation}}/{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/finetune_detector/{{task}}/{{initialisation}}.tsv"
+        f"{RESULTS}/benchmarks/finetune_detector/{{task}}/{{initialisation}}/{{seed}}.tsv"
     conda:
         "../envs/soco.yaml"
-    threads: 8
+    threads: detector_threads
     resources:
-        mem_mb=16000,
+        mem_mb=detector_memory,
         runtime=1440,
     params:
         settings=training_settings,
         detector=config["detector"],
         dataset=dataset_of,
-        seed=config["seed"],
-        checkpoints=f"{RESULTS}/checkpoints/finetune/{{task}}/{{initialisation}}",
+        seed=lambda wildcards: int(wildcards.seed),
+        checkpoints=f"{RESULTS}/checkpoints/finetune/{{task}}/{{initialisation}}/seed_{{seed}}",
     script:
         "../workflow_scripts/finetune_detector.py"
 
@@ -74,15 +77,16 @@ rule evaluate_detector:
     """Score a fine-tuned detector on the validation half of its set."""
     input:
         weights=once_listed(rules.finetune_detector.output.weights),
+        training=once_listed(rules.finetune_detector.output.training),
         val=checked_split("val"),
         val_images=ancient(pictures_of("val")),
     output:
-        metrics=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/metrics.json",
-        detections=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/detections.json",
+        metrics=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/seed_{{seed}}/metrics.json",
+        detections=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/seed_{{seed}}/detections.json",
     log:
-        f"{RESULTS}/logs/evaluate_detector/{{task}}/{{initialisation}}.log",
+        f"{RESULTS}/logs/evaluate_detector/{{task}}/{{initialisation}}/{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/evaluate_detector/{{task}}/{{initialisation}}.tsv"
+        f"{RESULTS}/benchmarks/evaluate_detector/{{task}}/{{initialisation}}/{{seed}}.tsv"
     conda:
         "../envs/soco.yaml"
     threads: 4
@@ -93,6 +97,6 @@ rule evaluate_detector:
         settings=finetune_settings,
         detector=config["detector"],
         dataset=dataset_of,
-        seed=config["seed"],
+        seed=lambda wildcards: int(wildcards.seed),
     script:
         "../workflow_scripts/evaluate_detector.py"

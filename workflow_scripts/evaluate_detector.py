@@ -21,6 +21,7 @@ with stage_log(snakemake.log[0]):
         detector=DetectorConfig.model_validate(snakemake.params.detector),
         dataset=with_annotations(dataset, val=Path(snakemake.input.val)),
         weights=Path(snakemake.input.weights),
+        training=Path(snakemake.input.training),
         metrics=Path(snakemake.output.metrics),
         detections=Path(snakemake.output.detections),
         seed=snakemake.params.seed,

@@ -25,6 +25,8 @@ if __name__ == "__main__":
             output=Path(snakemake.output.weights),
             loading_report=Path(snakemake.output.loading),
             history=Path(snakemake.output.history),
+            curve=Path(snakemake.output.curve),
+            training=Path(snakemake.output.training),
             checkpoint_dir=Path(snakemake.params.checkpoints),
             seed=snakemake.params.seed,
         )

@@ -23,7 +23,7 @@ with stage_log(snakemake.log[0]):
         recall=entries(RecallFiles, params.recall, given.recall),
         pretrain=entries(PretrainFiles, params.runs, given.logs, given.run_metrics, given.weights),
         conversions=entries(ConversionFiles, params.conversions, given.conversions, given.converted),
-        evaluations=entries(EvaluationFiles, params.evaluations, *evaluated),
+        evaluations=entries(EvaluationFiles, [names[:2] for names in params.evaluations], *evaluated),
         benchmarks=Path(params.benchmarks),
     )
     build_report(inputs, html=Path(snakemake.output.html), json=Path(snakemake.output.json))

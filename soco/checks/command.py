@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from soco.checks.dataset import check_dataset
-from soco.config.schema import DatasetConfig
+from soco.config import DatasetConfig
 from soco.errors import UserError
 
 

@@ -12,7 +12,7 @@ from soco.checks.findings import Finding, Findings, HalfName
 from soco.checks.images import Images, check_images
 from soco.checks.objects import check_objects
 from soco.checks.tables import Entry, Tables, lvis_faults, read_tables
-from soco.config.schema import DatasetConfig, SplitConfig
+from soco.config import DatasetConfig, SplitConfig
 from soco.errors import UserError
 from soco.stores.files import whole_file, write_json
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from soco.config.schema import SplitConfig
+from soco.config import SplitConfig
 from soco.errors import UserError
 
 Entry = dict[str, Any]

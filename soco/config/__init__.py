@@ -1,19 +1,17 @@
 """The configuration: every key with its sentence (`schema`), read and checked (`load`)."""
 
+from soco.config.finetune import DatasetConfig, FinetuneConfig, SplitConfig, WeightsConfig
 from soco.config.load import check_config, load_config
+from soco.config.probe import ProbeConfig
 from soco.config.schema import (
     Config,
-    DatasetConfig,
     DemoConfig,
     DetectorConfig,
     FilterConfig,
-    FinetuneConfig,
     PicturesConfig,
     PretrainConfig,
-    ProbeConfig,
     ProposalsConfig,
     QualityConfig,
-    SplitConfig,
     ViewConfig,
 )
 from soco.config.strategy import Strategy
@@ -33,6 +31,7 @@ __all__ = [
     "SplitConfig",
     "Strategy",
     "ViewConfig",
+    "WeightsConfig",
     "check_config",
     "load_config",
 ]

@@ -40,7 +40,7 @@ def load_config(*paths: str | Path) -> Config:
 
 
 def check_config(raw: dict[str, Any]) -> Config:
-    """Turn a nested mapping into a `Config`; entries of null in sections of named entries are dropped.
+    """Turn a nested mapping into a `Config`; an entry of null among named ones is dropped.
 
     Raises:
         UserError: A key is unknown (the nearest known key is named) or a value is refused; all faults are listed.
@@ -61,7 +61,7 @@ def _overlay(base: dict[str, Any], change: dict[str, Any]) -> None:
 
 
 def _without_removed(raw: dict[str, Any]) -> dict[str, Any]:
-    named = {"pretrain", "datasets", "finetune", "probes"}
+    named = {"pretrain", "weights", "datasets", "finetune", "probes"}
     return {
         key: {name: entry for name, entry in value.items() if entry is not None}
         if key in named and isinstance(value, dict)

@@ -8,13 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from soco.config.section import Section
+from soco.config.finetune import DatasetConfig, FinetuneConfig, WeightsConfig
+from soco.config.probe import ProbeConfig
+from soco.config.section import Architecture, Count, Name, Positive, Section, Share
 from soco.config.strategy import Strategy
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 # Keys that change how a training runs and not what it computes (but for rounding, with another number of processes): a
 # change repeats nothing, and refuses no checkpoint.
 HOW_IT_RUNS = (
@@ -22,7 +20,6 @@ HOW_IT_RUNS = (
     "checkpoint_iterations",
 )
 
-Architecture = Literal["fpn", "c4"]
 Engine = Literal["soco", "opencv_fast", "opencv_quality", "opencv_single"]
 
 
@@ -224,83 +221,6 @@ class PretrainConfig(Section):
         return self
 
 
-class SplitConfig(Section):
-    """One half of a detection set."""
-
-    images: str = Field(description="Folder that the annotation file's `file_name` entries are below.")
-    annotations: str = Field(description="JSON file in COCO or LVIS format.")
-
-
-class DatasetConfig(Section):
-    """A detection set to fine-tune and evaluate on."""
-
-    format: Literal["coco", "lvis"] = Field("coco", description="Format of its annotation files, and its evaluator.")
-    train: SplitConfig = Field(description="The training half.")
-    val: SplitConfig = Field(description="The validation half.")
-
-
-class FinetuneConfig(Section):
-    """One fine-tuning protocol on one detection set, run from each of its initialisations."""
-
-    dataset: Name = Field(description="A key of `datasets`.")
-    initialisations: tuple[Name, ...] = Field(description="`scratch`, or a key of `pretrain`; each gives a row of AP.")
-    batch_size: Count = Field(16, description="Pictures in a step, over all processes.")
-    base_lr: Positive = Field(0.02, description="Learning rate after warm-up.")
-    weight_decay: Annotated[float, Field(ge=0.0)] = Field(2.5e-5, description="Weight decay.")
-    iterations: Count = Field(90_000, description="Training steps.")
-    steps: tuple[int, ...] = Field((60_000, 80_000), description="Steps at which the learning rate falls tenfold.")
-    warmup_iterations: Annotated[int, Field(ge=0)] = Field(1000, description="Steps of linear warm-up.")
-    short_sides: tuple[Count, ...] = Field(
-        (640, 672, 704, 736, 768, 800), description="Shorter sides that training pictures are resized to, by chance."
-    )
-    test_short_side: Count = Field(800, description="Shorter side that validation pictures are resized to.")
-    max_long_side: Count = Field(1333, description="Longest side allowed after resizing.")
-    anchor_sizes: tuple[Count, Count, Count, Count, Count] = Field(
-        (32, 64, 128, 256, 512), description="Anchor side on P2 to P6, in pixels."
-    )
-    rois_per_image: Count = Field(512, description="Boxes an image on which the box head is trained.")
-    score_threshold: Share = Field(0.05, description="Detections scored lower are dropped; LVIS uses 0.0001.")
-    detections_per_image: Count = Field(100, description="Most detections an image; LVIS uses 300.")
-    repeat_threshold: Share = Field(
-        0.0,
-        description="LVIS repeat-factor sampling: rarer categories are shown more; 0 turns it off, LVIS uses 0.001.",
-    )
-    precise_bn_batches: Annotated[int, Field(ge=0)] = Field(
-        200, description="Batches that PreciseBN averages norm statistics over before evaluation; 0 turns it off."
-    )
-    workers: Annotated[int, Field(ge=0)] = Field(4, description="Processes that load pictures.")
-    checkpoint_iterations: Count = Field(5000, description="Steps between checkpoints.")
-
-
-class ProbeConfig(Section):
-    """One probe of pretrained backbones without a detector: kNN and a linear layer on frozen features."""
-
-    train: str = Field(description="Folder whose sub-folders are the classes; each may hold a tree of pictures.")
-    val: str = Field(description="Folder of the same classes, on which accuracy is measured.")
-    initialisations: tuple[Name, ...] = Field(
-        description="`scratch`, or a key of `pretrain`; each gives a row of accuracies."
-    )
-    short_side: Count = Field(256, description="Shorter side that a picture is resized to, in pixels.")
-    crop: Count = Field(224, description="Side of the square in its middle that the backbone sees, in pixels.")
-    neighbours: Count = Field(20, description="kNN: nearest training pictures that vote.")
-    temperature: Positive = Field(0.07, description="kNN: a neighbour's vote is exp(cosine / temperature).")
-    epochs: Count = Field(100, description="Linear: passes over the training pictures' features.")
-    batch_size: Count = Field(256, description="Linear: pictures in a step.")
-    base_lrs: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
-        (0.003, 0.03, 0.3),
-        description="Linear: learning rates at 256 pictures a step, scaled with the batch size; of several, the best "
-        "on a fifth of the training pictures is taken.",
-    )
-    weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Linear: weight decay.")
-    workers: Annotated[int, Field(ge=0)] = Field(4, description="Processes that load pictures.")
-
-    @model_validator(mode="after")
-    def _crop_fits(self) -> "ProbeConfig":
-        if self.crop > self.short_side:
-            raise ValueError(f"a probe's crop is {self.crop} and its short_side {self.short_side}: crop no more")
-        return self
-
-
 class QualityConfig(Section):
     """How good the proposals are: on which annotated pictures recall is measured, and with which engines."""
 
@@ -325,6 +245,9 @@ class Config(Section):
     quality: QualityConfig = Field(QualityConfig(), description="How the quality of proposals is measured.")
     detector: DetectorConfig = Field(DetectorConfig(), description="Sizes shared by pretraining and fine-tuning.")
     pretrain: dict[Name, PretrainConfig] = Field(default_factory=dict, description="Pretrainings by name.")
+    weights: dict[Name, WeightsConfig] = Field(
+        default_factory=dict, description="Files of pretrained weights that you give, by name."
+    )
     datasets: dict[Name, DatasetConfig] = Field(default_factory=dict, description="Detection sets by name.")
     finetune: dict[Name, FinetuneConfig] = Field(default_factory=dict, description="Fine-tunings by name.")
     probes: dict[Name, ProbeConfig] = Field(
@@ -332,24 +255,39 @@ class Config(Section):
     )
 
     @model_validator(mode="after")
+    def _initialisations_differ(self) -> "Config":
+        if "scratch" in {*self.pretrain, *self.weights}:
+            raise ValueError("a pretraining or a file of weights may not be named 'scratch', which means none")
+        if both := sorted(self.pretrain.keys() & self.weights.keys()):
+            raise ValueError(f"pretrain and weights both name '{both[0]}'; rename one")
+        return self
+
+    @model_validator(mode="after")
     def _names_are_known(self) -> "Config":
-        if "scratch" in self.pretrain:
-            raise ValueError("a pretraining may not be named 'scratch', which means none")
         for name in self.quality.recall:
             if name not in self.datasets:
                 raise ValueError(f"quality.recall names '{name}', which datasets does not define")
         for task, settings in self.finetune.items():
             if settings.dataset not in self.datasets:
                 raise ValueError(f"finetune.{task}.dataset names '{settings.dataset}', which datasets does not define")
-            for name in settings.initialisations:
-                if name != "scratch" and name not in self.pretrain:
-                    raise ValueError(
-                        f"finetune.{task}.initialisations names '{name}', neither scratch nor a key of pretrain"
-                    )
+            self._see_that_starts_are_known(f"finetune.{task}", settings.initialisations)
         for probe, probing in self.probes.items():
-            for name in probing.initialisations:
-                if name != "scratch" and name not in self.pretrain:
-                    raise ValueError(
-                        f"probes.{probe}.initialisations names '{name}', neither scratch nor a key of pretrain"
-                    )
+            self._see_that_starts_are_known(f"probes.{probe}", probing.initialisations)
         return self
+
+    @model_validator(mode="after")
+    def _c4_heads_have_bottlenecks(self) -> "Config":
+        for task, settings in self.finetune.items():
+            if settings.architecture == "c4" and self.detector.backbone not in ("resnet50", "resnet101"):
+                raise ValueError(
+                    f"finetune.{task}.architecture is c4, whose head is made of bottleneck blocks, and "
+                    f"detector.backbone is {self.detector.backbone}: set it to resnet50 or resnet101"
+                )
+        return self
+
+    def _see_that_starts_are_known(self, place: str, initialisations: tuple[str, ...]) -> None:
+        for name in initialisations:
+            if name not in ("scratch", *self.pretrain, *self.weights):
+                raise ValueError(
+                    f"{place}.initialisations names '{name}', neither scratch nor a key of pretrain or weights"
+                )

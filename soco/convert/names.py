@@ -77,6 +77,7 @@ TABLE = (
 )
 
 _NOT_CARRIED = {
+    "classifier": "a detector has no use for the classifier of whole images",
     "projector": "only the pretraining loss uses the projector",
     "predictor": "only the pretraining loss uses the predictor",
     "encoder_k": "the target branch is a slow copy of the online branch",

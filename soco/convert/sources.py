@@ -1,4 +1,4 @@
-"""Where pretrained weights come from, told by what a file holds: ours, the release's raw ones, or detectron2's."""
+"""Where pretrained weights come from, told by the content: ours, the release's, detectron2's, or a plain ResNet's."""
 
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ def load_source(path: Path) -> dict[str, Tensor]:
     """Read pretrained weights of any origin under our names; reading runs no code.
 
     Args:
-        path: `weights.safetensors` of a run, one of its checkpoints, a released raw `.pth`, or a released detectron2
-            `.pkl`, which holds the online branch's encoder, neck and head alone.
+        path: `weights.safetensors` of a run, one of its checkpoints, a released raw `.pth`, a released detectron2
+            `.pkl`, which holds the online branch's encoder, neck and head alone, or a ResNet of torchvision or timm
+            (`.pth` or `.safetensors`), whose classifier is named `classifier`.
 
     Returns:
         Tensors on the CPU by our name.
@@ -30,7 +31,7 @@ def load_source(path: Path) -> dict[str, Tensor]:
         UserError: The file is missing or damaged, holds no weights or unknown ones, or would run code.
     """
     if not _is_pickle(path):
-        return load_weights(path)
+        return _from_resnet(load_weights(path))
     model = _arrays(path, read_pickle(path))
     names = {theirs: translated(theirs, "detectron2", "ours") for theirs in model}
     unknown = sorted(theirs for theirs, ours in names.items() if ours is None)
@@ -40,6 +41,24 @@ def load_source(path: Path) -> dict[str, Tensor]:
             "add a row there, or give a detectron2 file that this workflow or the release wrote."
         )
     return {ours: torch.from_numpy(model[theirs]) for theirs, ours in names.items() if ours is not None}
+
+
+def _from_resnet(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A plain ResNet's tensors under our names; others as they are."""
+    names = {theirs: _of_resnet(theirs) for theirs in state}
+    if any(ours is None for ours in names.values()):
+        return state
+    found = {ours: state[theirs] for theirs, ours in names.items() if ours is not None}
+    # Files from before PyTorch 0.4.1 do not count the batches that a norm has seen; nothing uses the count.
+    variances = [name for name in found if name.endswith(".running_var")]
+    counts = {name.replace("running_var", "num_batches_tracked"): torch.tensor(0) for name in variances}
+    return counts | found
+
+
+def _of_resnet(theirs: str) -> str | None:
+    if theirs.startswith("fc."):
+        return f"classifier.{theirs.removeprefix('fc.')}"
+    return translated(theirs, "resnet", "ours")
 
 
 def _is_pickle(path: Path) -> bool:

@@ -11,6 +11,6 @@ except ImportError:
     ) from None
 
 from soco.detect.evaluate import evaluate
-from soco.detect.trainer import finetune
+from soco.detect.finetune import finetune
 
 __all__ = ["evaluate", "finetune"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from soco.checks import lvis_faults, read_tables
-from soco.config.schema import DatasetConfig, SplitConfig
+from soco.config import DatasetConfig, SplitConfig
 from soco.errors import UserError
 from soco.pictures import annotated_picture
 

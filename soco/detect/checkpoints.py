@@ -12,14 +12,17 @@ from typing import Any
 
 import torch
 
-from soco.config.schema import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.stores.files import whole_file, write_json
 
 _NOTE = "training.json"
 _WITHOUT_EFFECT = {
     "initialisations",
+    "seeds",
+    "protocol",
     "workers",
     "checkpoint_iterations",
+    "evaluate_every",
     "test_short_side",
     "score_threshold",
     "detections_per_image",
@@ -68,6 +71,19 @@ def copy_whole(source: Path, destination: Path) -> None:
     """Copy a file so that it appears under its new name only when it is whole."""
     with whole_file(destination) as temporary:
         shutil.copyfile(source, temporary)
+
+
+def copy_lines(source: Path, destination: Path) -> None:
+    """Copy a log of JSON lines, in which a resumed run has told some iterations twice: the later line stays.
+
+    Args:
+        source: The log; where there is none, the copy is empty.
+        destination: The copy, in the order of iterations.
+    """
+    lines = source.read_text().splitlines() if source.exists() else []
+    told = {json.loads(line)["iteration"]: line for line in lines if line.endswith("}")}
+    with whole_file(destination) as temporary:
+        temporary.write_text("".join(f"{told[iteration]}\n" for iteration in sorted(told)))
 
 
 def _digest(path: Path) -> str:

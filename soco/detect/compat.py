@@ -1,5 +1,12 @@
-"""What libraries need that have not followed their own dependencies."""
+"""What libraries need that have not followed their own dependencies, and what they keep to themselves."""
 
+import contextlib
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import detectron2.engine.defaults as engine
+import lvis
 import numpy as np
 
 
@@ -7,3 +14,29 @@ def restore_numpy_float() -> None:
     """Give NumPy its old name `float` back: lvis's evaluation uses `np.float`, which NumPy 1.24 dropped."""
     if not hasattr(np, "float"):
         np.float = float  # type: ignore[attr-defined]  # noqa: NPY001
+
+
+def allow_processes_without_gpus() -> None:
+    """Let detectron2's trainer run in several processes on CPUs: it names a GPU to DistributedDataParallel."""
+    engine.create_ddp_model = functools.partial(engine.create_ddp_model, device_ids=None)
+
+
+@contextlib.contextmanager
+def remembered_lvis() -> Iterator[list[Any]]:
+    """Keep the LVIS evaluations that detectron2 makes and drops: the AP of a category is in them alone.
+
+    Yields:
+        A list that receives every `lvis.LVISEval` that is made meanwhile.
+    """
+    made: list[Any] = []
+
+    class Remembered(lvis.LVISEval):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            made.append(self)
+
+    original, lvis.LVISEval = lvis.LVISEval, Remembered
+    try:
+        yield made
+    finally:
+        lvis.LVISEval = original

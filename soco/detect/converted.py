@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 from detectron2.checkpoint import DetectionCheckpointer
-from detectron2.config import CfgNode
 from detectron2.modeling import build_backbone, build_model
 from torch import Tensor, nn
 
 from soco.config import DetectorConfig, FinetuneConfig
+from soco.config.section import Architecture
 from soco.convert.accounting import refuse_leftovers
 from soco.convert.features import LEVELS, Features, Probe, named
 from soco.detect.loading import loading_report
@@ -37,26 +37,18 @@ def run_in_detectron2(path: Path, detector: DetectorConfig, probe: Probe) -> Fea
     Raises:
         UserError: Tensors are left over in the file or in the model.
     """
-    settings = FinetuneConfig(dataset="none", initialisations=("scratch",))
+    architecture: Architecture = "fpn" if probe.rois is not None else "c4"
+    settings = FinetuneConfig(dataset="none", initialisations=("scratch",), architecture=architecture)
     cfg = build_config(settings, detector, classes=1, rle=False, seed=1)
     cfg.MODEL.DEVICE = "cpu"
     if probe.rois is not None:
         return _run_fpn(_loaded(build_model(cfg), path), probe.image, probe.rois)
-    cfg.MODEL.BACKBONE.NAME = "build_resnet_backbone"
     if cfg.MODEL.RESNETS.DEPTH < 50:  # detectron2's C4 head is made of bottleneck blocks
+        cfg.MODEL.RESNETS.OUT_FEATURES = _STAGES
         return _run_resnet(_loaded(build_backbone(cfg), path), probe.image)
-    return _run_c4(_loaded(build_model(_of_c4(cfg)), path), probe.image)
-
-
-def _of_c4(cfg: CfgNode) -> CfgNode:
-    """Make detectron2's Mask R-CNN C4 of a configuration: boxes are pooled on res4 and described by res5."""
     cfg.MODEL.RESNETS.OUT_FEATURES = _STAGES[:-1]
-    cfg.MODEL.ANCHOR_GENERATOR.SIZES = [[32, 64, 128, 256, 512]]
-    cfg.MODEL.RPN.IN_FEATURES = cfg.MODEL.ROI_HEADS.IN_FEATURES = ["res4"]
-    cfg.MODEL.ROI_HEADS.NAME = "Res5ROIHeads"
-    cfg.MODEL.ROI_BOX_HEAD.POOLER_RESOLUTION = 14
-    cfg.MODEL.ROI_MASK_HEAD.NUM_CONV = 0
-    return cfg
+    cfg.MODEL.ROI_HEADS.NAME = "Res5ROIHeads"  # detectron2's own, whose res5 ends where the pretraining's does
+    return _run_c4(_loaded(build_model(cfg), path), probe.image)
 
 
 def _loaded(model: nn.Module, path: Path) -> nn.Module:

@@ -78,11 +78,12 @@ def _is_safetensors(path: str | Path) -> bool:
 
 
 def _weights(path: str | Path, content: Any) -> dict[str, Tensor]:
-    model = content.get("model") if isinstance(content, dict) else None
+    held = content if isinstance(content, dict) else {}
+    model = held.get("model") or held.get("state_dict") or held  # the last: a bare state dict, as torchvision's files
     if not isinstance(model, dict) or not model or not all(_is_weight(*pair) for pair in model.items()):
         raise UserError(
-            f"{path} holds no weights under 'model'; give a raw checkpoint of the authors' release, or a checkpoint "
-            "or weights.safetensors of a pretraining."
+            f"{path} holds no weights; give a raw checkpoint of the authors' release, a checkpoint or "
+            "weights.safetensors of a pretraining, or a ResNet's state dict."
         )
     return {name.removeprefix("module."): value for name, value in model.items()}
 

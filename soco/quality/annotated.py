@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from soco.config.schema import SplitConfig
+from soco.config import SplitConfig
 from soco.errors import UserError
 from soco.pictures import annotated_picture
 

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soco.choice import evenly
-from soco.config import FilterConfig, ProposalsConfig, QualityConfig
-from soco.config.schema import SplitConfig
+from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
 from soco.errors import UserError
 from soco.progress import progress
 from soco.quality.annotated import annotated_pictures

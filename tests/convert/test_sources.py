@@ -1,11 +1,15 @@
 import argparse
+import json
 import pickle
 
 import numpy as np
 import pytest
 import torch
+import torchvision
+from safetensors.torch import save_file
 
 from soco.convert import convert_file, convert_state, load_source, write_detectron2
+from soco.convert.safe_pickle import read_pickle
 from soco.errors import UserError
 
 ONLINE = ("encoder.", "neck.", "head.")
@@ -43,6 +47,26 @@ def test_a_detectron2_file_of_a_resnet_alone_comes_back(tmp_path, weights):
     assert (tmp_path / "out.safetensors").stat().st_size > 40_000_000
     with pytest.raises(UserError, match="no neck and no head"):
         convert_file(tmp_path / "c4.pkl", "mmdetection", tmp_path / "out.pth", tmp_path / "out.json")
+
+
+@pytest.mark.parametrize("form", ["state dict", "state dict before torch 1.6", "under state_dict", "safetensors"])
+def test_a_supervised_resnet_is_taken_and_its_classifier_left(tmp_path, form):
+    model = torchvision.models.resnet50()
+    state, path = model.state_dict(), tmp_path / "resnet50"
+    if form == "safetensors":
+        save_file(state, path)
+    elif form == "state dict before torch 1.6":
+        state = {name: held for name, held in state.items() if not name.endswith("num_batches_tracked")}
+        torch.save(state, path, _use_new_zipfile_serialization=False)
+    else:
+        torch.save({"state_dict": state} if "under" in form else state, path)
+    convert_file(path, "detectron2_c4", tmp_path / "out.pkl", tmp_path / "out.json")
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert told["converted"] == 318
+    assert sorted(told["left_behind"]) == ["classifier.bias", "classifier.weight"]
+    assert max(told["feature_differences"].values()) <= 1e-5
+    weights = read_pickle(tmp_path / "out.pkl")["model"]["res5.2.conv3.weight"]
+    np.testing.assert_array_equal(weights, model.layer4[2].conv3.weight.detach().numpy())
 
 
 def test_unknown_names_of_detectron2_are_listed(tmp_path):

@@ -31,6 +31,7 @@ def settings():
         dataset="tiny",
         initialisations=("scratch",),
         batch_size=2,
+        reference_batch=2,
         iterations=2,
         steps=(),
         warmup_iterations=1,
@@ -49,12 +50,13 @@ def settings():
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
-    """A folder with six pictures and their annotations in both formats, and with run-length masks."""
+    """Six pictures and their annotations in both formats, with run-length masks, and six of which some are wider."""
     folder = tmp_path_factory.mktemp("tiny")
     content = _compose(folder / "train2017", np.random.default_rng(0))
     (folder / "coco.json").write_text(json.dumps(content))
     (folder / "rle.json").write_text(json.dumps(_with_run_lengths(content)))
     (folder / "lvis.json").write_text(json.dumps(_as_lvis(content)))
+    (folder / "mixed.json").write_text(json.dumps(_compose(folder / "mixed", np.random.default_rng(1), extra=9)))
     return folder
 
 
@@ -63,10 +65,12 @@ def datasets(tiny):
     """The tiny set in each form; both halves are the same pictures."""
     coco = {"images": str(tiny / "train2017"), "annotations": str(tiny / "coco.json")}
     lvis = {"images": str(tiny), "annotations": str(tiny / "lvis.json")}
+    mixed = {"images": str(tiny / "mixed"), "annotations": str(tiny / "mixed.json")}
     rle = coco | {"annotations": str(tiny / "rle.json")}
     return {
         "coco": DatasetConfig(format="coco", train=coco, val=coco),
         "rle": DatasetConfig(format="coco", train=rle, val=rle),
+        "mixed": DatasetConfig(format="coco", train=mixed, val=mixed),
         "lvis": DatasetConfig(format="lvis", train=lvis, val=lvis),
     }
 
@@ -117,17 +121,19 @@ def _conv(conv, norm, inputs, outputs, side):
     }
 
 
-def _compose(folder: Path, random):
+def _compose(folder: Path, random, extra=0):
+    """Pictures with an object of each category; every third is wider by some pixels."""
     folder.mkdir()
     images, annotations = [], []
     for key in range(1, 7):
-        picture = Image.fromarray(random.integers(0, 80, (SIDE, SIDE, 3), dtype=np.uint8))
+        width = SIDE + extra * (key % 3 == 0)
+        picture = Image.fromarray(random.integers(0, 80, (SIDE, width, 3), dtype=np.uint8))
         for place, (category, _, _) in enumerate(CATEGORIES):
             corners = _polygon((24, 4, 3)[place], random.uniform(16, 48, 2), random.uniform(8, 14))
             ImageDraw.Draw(picture).polygon([tuple(corner) for corner in corners], fill=(250, 90 * place, 200))
             annotations.append(_annotation(len(annotations) + 1, key, category, corners))
         picture.save(folder / f"{key:012d}.png")
-        images.append({"id": key, "file_name": f"{key:012d}.png", "width": SIDE, "height": SIDE})
+        images.append({"id": key, "file_name": f"{key:012d}.png", "width": width, "height": SIDE})
     categories = [{"id": key, "name": name} for key, name, _ in CATEGORIES]
     return {"images": images, "annotations": annotations, "categories": categories}
 

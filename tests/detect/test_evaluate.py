@@ -1,6 +1,7 @@
 import json
 import sys
 
+import detectron2
 import numpy as np
 import pytest
 import torch
@@ -16,20 +17,31 @@ from soco.errors import UserError
 @pytest.mark.parametrize("form", ["coco", "lvis"])
 def test_a_detector_is_trained_and_scored(form, settings, detector, datasets, tmp_path):
     tuned = settings.model_copy(update={"repeat_threshold": 0.1 if form == "lvis" else 0.0})
-    weights, metrics, detections = (tmp_path / name for name in ("weights.pth", "metrics.json", "detections.json"))
-    dataset = datasets[form]
-    finetune(form, tuned, detector, dataset, None, weights, tmp_path / "l.json", tmp_path / "checkpoints", seed=1)
-    result = evaluate(form, "scratch", tuned, detector, dataset, weights, metrics, detections, seed=1)
+    weights, training, metrics, detections = (
+        tmp_path / name for name in ("weights.pth", "training.json", "metrics.json", "detections.json")
+    )
+    dataset, logs = datasets[form], (tmp_path / name for name in ("loading.json", "history.jsonl", "ap.jsonl"))
+    finetune(form, tuned, detector, dataset, None, weights, *logs, training, tmp_path / "checkpoints", seed=1)
+    result = evaluate(form, "scratch", tuned, detector, dataset, weights, training, metrics, detections, seed=1)
 
     assert json.loads(metrics.read_text()) == result
     assert (result["task"], result["dataset"], result["format"]) == (form, "tiny", form)
-    assert (result["initialisation"], result["norm"], result["seed"]) == ("scratch", "SyncBN", 1)
+    assert (result["initialisation"], result["seed"]) == ("scratch", 1)
+    protocol = result["protocol"]
+    assert (protocol["norm"], protocol["head"]) == ("SyncBN over 1 process", "2 conv + 1 fc")
+    assert (protocol["iterations"], protocol["batch_size"], protocol["weight_decay"]) == (2, 2, 2.5e-5)
+    assert (protocol["detectron2"], protocol["seed"]) == (detectron2.__version__, 1)
     assert (result["images"], result["instances"]) == (6, 18)
     for kind in ("box", "mask"):
         assert set(result[kind]) >= {"AP", "AP50", "AP75"} | ({"APr", "APc", "APf"} if form == "lvis" else set())
         assert 0 <= result[kind]["AP"] <= 100
         assert result[kind]["APl"] is None  # no object is that large
-    assert set(result["per_category"]) == ({"disc", "square", "triangle"} if form == "coco" else set())
+    assert {name: told["instances"] for name, told in result["per_category"].items()} == dict.fromkeys(
+        ("disc", "square", "triangle"), 6
+    )
+    for part in ("box", "mask"):
+        of_each = [told[part] for told in result["per_category"].values()]
+        assert result[part]["AP"] == pytest.approx(sum(of_each) / 3)
 
     found = json.loads(detections.read_text())
     assert found
@@ -65,17 +77,20 @@ def test_perfect_detections_score_a_hundred(form, settings, detector, datasets, 
     """Scores are in percent, ids with gaps are mapped back, and LVIS is scored on the file's own categories."""
     records = DatasetCatalog.get(register(read_split(datasets[form].val), form))
     monkeypatch.setattr(sys.modules["soco.detect.evaluate"], "_load", lambda cfg, weights: Oracle(records).eval())
-    places = (tmp_path / "metrics.json", tmp_path / "detections.json")
+    (tmp_path / "training.json").write_text('{"seed": 1}')
+    places = [tmp_path / name for name in ("training.json", "metrics.json", "detections.json")]
     result = evaluate(form, "scratch", settings, detector, datasets[form], tmp_path, *places, seed=1)
     assert result["box"]["AP"] == pytest.approx(100)
     assert result["mask"]["AP"] > 90
+    assert [told["box"] for told in result["per_category"].values()] == pytest.approx([100] * 3)
     if form == "lvis":
+        assert [told["frequency"] for told in result["per_category"].values()] == ["f", "c", "r"]
         assert [result["box"][name] for name in ("APr", "APc", "APf")] == pytest.approx([100] * 3)
 
 
 def test_weights_of_another_detector_are_refused(settings, detector, datasets, tmp_path):
     torch.save({"model": {"odd": torch.ones(1)}}, tmp_path / "weights.pth")
-    places = (tmp_path / "metrics.json", tmp_path / "detections.json")
+    places = [tmp_path / name for name in ("training.json", "metrics.json", "detections.json")]
     with pytest.raises(UserError, match=r"weights\.pth does not fit the configured detector"):
         evaluate("t", "scratch", settings, detector, datasets["coco"], tmp_path / "weights.pth", *places, seed=1)
     with pytest.raises(UserError, match=r"no weights at .*absent\.pth"):

@@ -73,6 +73,16 @@ def test_fresh_weights_follow_from_the_seed():
     assert not torch.equal(drawn[0], drawn[2])
 
 
+def test_a_resnet_of_torchvision_is_probed_as_it_is(tmp_path):
+    theirs = torchvision.models.resnet18(num_classes=5)
+    torch.save(theirs.state_dict(), tmp_path / "resnet18.pth")
+    encoder, name = frozen_backbone(tmp_path / "resnet18.pth", None, seed=1)
+    theirs.fc = torch.nn.Identity()
+    pictures = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert name == "resnet18"
+    assert torch.allclose(pooled_c5(encoder, pictures), theirs.eval()(pictures), atol=1e-5)
+
+
 def test_scratch_is_what_a_pretraining_of_the_seed_begins_with(tiny_recipe):
     sizes = DetectorConfig(backbone="resnet18", fpn_channels=4, head_channels=4, head_convs=1, head_fc=8)
     begun = build_model(tiny_recipe, sizes, seed=3).encoder.state_dict()

@@ -26,7 +26,7 @@ def of_the_page(workflow, repository):
 
 def test_the_page_names_paths_and_rules_that_are_there(of_the_page):
     assert of_the_page.would_run("all") >= {"check_dataset", "pretrain_model", "finetune_detector", "report"}
-    assert of_the_page.would_run("results/own_cpu/evaluate/coco/scratch/metrics.json") == {
+    assert of_the_page.would_run("results/own_cpu/evaluate/own/scratch/seed_1/metrics.json") == {
         "check_dataset",
         "finetune_detector",
         "evaluate_detector",
@@ -45,7 +45,7 @@ def test_the_page_takes_a_folder_to_an_ap(of_the_page):
     findings = json.loads((results / "datasets/own/findings.json").read_text())
     assert [found["count"] for found in findings["findings"] if found["kind"] == "mended"] == [24, 24]
     for start in ("scratch", "soco"):
-        metrics = json.loads((results / "evaluate/coco" / start / "metrics.json").read_text())
+        metrics = json.loads((results / "evaluate/own" / start / "seed_1/metrics.json").read_text())
         assert (metrics["images"], metrics["instances"]) == (6, 24)
         assert set(metrics["per_category"]) == {"small coin", "large coin"}
         assert metrics["box"]["AP50"] > 30, start

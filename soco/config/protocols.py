@@ -1,0 +1,34 @@
+"""The paper's fine-tuning protocols by name; `protocols.yaml` holds their values."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROTOCOLS: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("protocols.yaml").read_text())
+"""Keys of a fine-tuning and their values, for each protocol."""
+
+
+def filled(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A fine-tuning's keys, those that it leaves out taken from the protocol that it names, if it names one.
+
+    Raises:
+        ValueError: There is no protocol of that name.
+    """
+    name = settings.get("protocol")
+    if name is None:
+        return dict(settings)
+    if name not in PROTOCOLS:
+        raise ValueError(f"there is no protocol '{name}'; the protocols are {', '.join(PROTOCOLS)}")
+    return {**PROTOCOLS[name], **settings}
+
+
+def changed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys in which a fine-tuning departs from the protocol that it names, with its own values.
+
+    Args:
+        settings: All keys of a fine-tuning, as plain values.
+    """
+    named = PROTOCOLS.get(settings.get("protocol") or "", {})
+    return {key: settings[key] for key, value in named.items() if settings[key] != value}

@@ -1,0 +1,126 @@
+"""Fine-tune one detector, with detectron2's own training loop and launcher."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import torch
+from detectron2.config import CfgNode
+from detectron2.engine import launch
+from detectron2.utils import comm
+from detectron2.utils.env import seed_all_rng
+
+from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.detect import loading
+from soco.detect.annotations import Split, read_dataset
+from soco.detect.checkpoints import copy_lines, copy_whole, describe_training, open_folder, write_final_weights
+from soco.detect.compat import allow_processes_without_gpus
+from soco.detect.datasets import Form, register
+from soco.detect.protocol import build_config, describe_run
+from soco.detect.schedule import in_words
+from soco.detect.scoring import score
+from soco.detect.trainer import CURVE, HISTORY, Trainer
+from soco.errors import UserError
+from soco.stores.files import write_json
+
+_REPORT = "loading.json"
+
+
+def finetune(
+    task: str,
+    settings: FinetuneConfig,
+    detector: DetectorConfig,
+    dataset: DatasetConfig,
+    weights: Path | None,
+    output: Path,
+    loading_report: Path,
+    history: Path,
+    curve: Path,
+    training: Path,
+    checkpoint_dir: Path,
+    seed: int,
+) -> None:
+    """Train a detector, from its last checkpoint if there is one; stopped and resumed, it ends with the same bits.
+
+    Args:
+        task: Name of the fine-tuning, for the log.
+        settings: The protocol.
+        detector: Sizes of the detector.
+        dataset: The set; its validation half is scored while training where the settings say so.
+        weights: Converted weights to start from; None starts from scratch.
+        output: Receives the final weights, `{"model": name -> tensor}`.
+        loading_report: Receives a JSON file: which tensors took their value from `weights`.
+        history: Receives the losses as JSON lines, one every 20 steps.
+        curve: Receives AP while it trained as JSON lines: `iteration`, `box` and `mask`, each with AP, AP50, AP75.
+        training: Receives the protocol as it was run, as JSON.
+        checkpoint_dir: Folder of the checkpoints, removed at the end; never an output of the workflow.
+        seed: Of shuffling, augmentation and fresh weights.
+
+    Raises:
+        UserError: The set is refused, there are fewer GPUs than processes, or nothing matched in `weights`.
+    """
+    train, val = read_dataset(dataset)
+    if weights and not weights.is_file():
+        raise UserError(f"There are no converted weights at {weights}; run the conversion that writes them.")
+    _see_that_gpus_suffice(settings)
+    open_folder(checkpoint_dir, describe_training(settings, detector, dataset, weights, seed))
+    cfg = build_config(settings, detector, len(train.classes), train.rle, seed, settings.processes)
+    cfg.OUTPUT_DIR = str(checkpoint_dir)
+    cfg.MODEL.WEIGHTS = str(weights or "")
+    _announce(task, settings, train, weights, cfg.MODEL.DEVICE)
+    _launch(settings.processes, (cfg, train, val, dataset.format, torch.get_num_threads()))
+    write_final_weights(checkpoint_dir, output)
+    copy_whole(checkpoint_dir / _REPORT, loading_report)
+    copy_lines(checkpoint_dir / HISTORY, history)
+    copy_lines(checkpoint_dir / CURVE, curve)
+    write_json(training, describe_run(settings, detector, settings.processes, seed))
+    shutil.rmtree(checkpoint_dir)
+
+
+def _launch(processes: int, arguments: tuple[CfgNode, Split, Split, Form, int]) -> None:
+    """Train in one process or several; what bad input made one of them say comes back as its sentence."""
+    try:
+        launch(_train, processes, dist_url="auto", args=arguments)
+    except torch.multiprocessing.ProcessRaisedException as error:
+        _, mark, sentence = str(error).rpartition(f"{UserError.__module__}.{UserError.__name__}: ")
+        raise (UserError(sentence.strip()) if mark else error) from None
+
+
+def _train(cfg: CfgNode, train: Split, val: Split, form: Form, threads: int) -> None:
+    """One process of the training."""
+    logging.getLogger().setLevel(logging.INFO if comm.is_main_process() else logging.WARNING)
+    torch.set_num_threads(max(1, threads // comm.get_world_size()))
+    if cfg.MODEL.DEVICE == "cpu":
+        allow_processes_without_gpus()
+    # Each process must build the same fresh weights.
+    seed_all_rng(cfg.SEED)
+    cfg.DATASETS.TRAIN, name = (register(train, form),), register(val, form)
+    trainer = Trainer(cfg, lambda model: score(cfg, model, name, val, form, folder=None))
+    trainer.resume_or_load()
+    if trainer.start_iter and comm.is_main_process():
+        print(f"Goes on from a checkpoint after {trainer.start_iter} of {cfg.SOLVER.MAX_ITER} iterations.", flush=True)
+    elif comm.is_main_process():
+        model = trainer.model.module if comm.get_world_size() > 1 else trainer.model
+        report = loading.loading_report(model, Path(cfg.MODEL.WEIGHTS) if cfg.MODEL.WEIGHTS else None)
+        print(loading.describe(report), flush=True)
+        write_json(Path(cfg.OUTPUT_DIR) / _REPORT, report)
+    trainer.train()
+
+
+def _see_that_gpus_suffice(settings: FinetuneConfig) -> None:
+    gpus = torch.cuda.device_count()
+    if gpus and settings.processes > gpus:
+        raise UserError(
+            f"`processes` of this fine-tuning is {settings.processes}, and {gpus} GPU(s) can be seen; lower it, or "
+            "show more of them in CUDA_VISIBLE_DEVICES."
+        )
+
+
+def _announce(task: str, settings: FinetuneConfig, train: Split, weights: Path | None, device: str) -> None:
+    named = f" by the protocol {settings.protocol}" if settings.protocol else ""
+    print(
+        f"Fine-tuning {task}{named} from {weights or 'scratch'} on {train.annotations}: {len(train.content['images'])} "
+        f"pictures, {train.instances} objects, {len(train.classes)} categories, in {settings.processes} process(es) on "
+        f"{device}. {in_words(settings)}",
+        flush=True,
+    )
