@@ -56,32 +56,32 @@ def features_of(
         views,
         batch_size=_BATCH,
         num_workers=workers,
-        collate_fn=list,
+        collate_fn=_stacked,
         worker_init_fn=prepare_worker,
         multiprocessing_context="fork" if workers else None,
     )
-    vectors = torch.empty(len(views), channels_of(encoder)[-1])
-    kept: list[int] = []
-    first = 0
+    vectors, kept = torch.empty(len(views), channels_of(encoder)[-1]), 0
+    readable: list[bool] = []
     with torch.inference_mode(), progress_bar(len(views), f"features of {folder.root}", "picture") as bar:
-        for batch in loader:
-            readable = [number for number, view in enumerate(batch, first) if _is_readable(view, folder, number)]
-            if readable:
-                pictures = torch.stack([batch[number - first] for number in readable]).to(device)
-                vectors[len(kept) : len(kept) + len(readable)] = pooled_c5(encoder, pictures).cpu()
-            kept += readable
-            first += len(batch)
-            bar.update(len(batch))
-    found = Features(vectors[: len(kept)], torch.tensor(folder.labels)[kept], len(views) - len(kept))
+        for pictures, faults in loader:
+            if pictures is not None:
+                vectors[kept : kept + len(pictures)] = pooled_c5(encoder, pictures.to(device)).cpu()
+                kept += len(pictures)
+            paths = folder.paths[len(readable) : len(readable) + len(faults)]
+            for path, fault in zip(paths, faults, strict=True):
+                if fault is not None:
+                    log.warning("skipped %s: %s", path, fault)
+            readable += [fault is None for fault in faults]
+            bar.update(len(faults))
+    found = Features(vectors[:kept], torch.tensor(folder.labels)[torch.tensor(readable)], len(views) - kept)
     _see_that_they_serve(found, folder)
     return found
 
 
-def _is_readable(view: Tensor | str, folder: LabelledFolder, number: int) -> bool:
-    if isinstance(view, str):
-        log.warning("skipped %s: %s", folder.paths[number], view)
-        return False
-    return True
+def _stacked(batch: list[Tensor | str]) -> tuple[Tensor | None, list[str | None]]:
+    """Readable views as one tensor (B, 3, S, S), for a worker opens a file for each that it sends; and all faults."""
+    views = [view for view in batch if isinstance(view, Tensor)]
+    return torch.stack(views) if views else None, [view if isinstance(view, str) else None for view in batch]
 
 
 def _see_that_they_serve(found: Features, folder: LabelledFolder) -> None:

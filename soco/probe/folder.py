@@ -1,5 +1,6 @@
 """Labelled pictures: a folder whose sub-folders are the classes."""
 
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from pathlib import Path
 
 from soco.errors import UserError
 from soco.pictures.sources.names import is_hidden, is_picture
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,10 @@ def labelled_halves(train: Path, val: Path) -> tuple[LabelledFolder, LabelledFol
 def _labelled_folder(root: Path) -> LabelledFolder:
     if not root.is_dir():
         raise UserError(f"There is no folder {root}; give one whose sub-folders are the classes.")
-    classes = tuple(sorted(found.name for found in root.iterdir() if found.is_dir() and not is_hidden(found.name)))
+    found = sorted(path for path in root.iterdir() if not is_hidden(path.name))
+    classes = tuple(path.name for path in found if path.is_dir())
+    if loose := [path.name for path in found if path.is_file() and is_picture(path.name)]:
+        log.warning("passed over %d pictures of %s that lie in no class, first %s", len(loose), root, loose[0])
     if len(classes) < 2:
         raise UserError(f"{root} has {len(classes)} sub-folders that could be classes; a probe needs two at least.")
     by_class = [sorted(_pictures(root / name)) for name in classes]

@@ -19,13 +19,14 @@ def halves(tmp_path):
     return tmp_path / "train", tmp_path / "val"
 
 
-def test_a_class_is_a_sub_folder_and_may_hold_a_tree(halves):
+def test_a_class_is_a_sub_folder_and_may_hold_a_tree(halves, caplog):
     make(halves[0], "cat/b/two.jpeg", "cat/a/one.jpg", "cat/notes.txt", "cat/.hidden/x.jpg", ".cache/x.jpg", "top.jpg")
     train, val = labelled_halves(*halves)
     assert train.classes == val.classes == ("cat", "dog")
     told = [path.relative_to(halves[0]).as_posix() for path in train.paths]
     assert told == ["cat/a/one.jpg", "cat/b/two.jpeg", "cat/one.jpg", "dog/one.PNG"]
     assert train.labels == (0, 0, 0, 1)
+    assert "passed over 1 pictures" in caplog.text
 
 
 def test_a_class_may_be_a_link_to_a_folder(halves, tmp_path):
