@@ -114,6 +114,7 @@ EVALUATIONS = [
     for initialisation in settings["initialisations"]
     for seed in settings["seeds"] or [config["seed"]]
 ]
+DATASETS = list(dict.fromkeys(settings["dataset"] for settings in config["finetune"].values()))
 
 
 def of_runs(path):

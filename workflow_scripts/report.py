@@ -3,7 +3,15 @@
 from pathlib import Path
 
 from soco.logs import stage_log
-from soco.report import ConversionFiles, EvaluationFiles, PretrainFiles, RecallFiles, ReportInputs, build_report
+from soco.report import (
+    ConversionFiles,
+    EvaluationFiles,
+    FindingsFiles,
+    PretrainFiles,
+    RecallFiles,
+    ReportInputs,
+    build_report,
+)
 
 
 def entries(kind, names, *columns):
@@ -13,7 +21,7 @@ def entries(kind, names, *columns):
 
 with stage_log(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
-    evaluated = (given.metrics, given.annotations, given.images, given.detections, given.loading, given.detectors)
+    evaluated = (given.metrics, given.annotations, given.images, given.detections, given.curves, given.loading)
     inputs = ReportInputs(
         config=params.config,
         summary=Path(given.summary),
@@ -23,7 +31,8 @@ with stage_log(snakemake.log[0]):
         recall=entries(RecallFiles, params.recall, given.recall),
         pretrain=entries(PretrainFiles, params.runs, given.logs, given.run_metrics, given.weights),
         conversions=entries(ConversionFiles, params.conversions, given.conversions, given.converted),
-        evaluations=entries(EvaluationFiles, [names[:2] for names in params.evaluations], *evaluated),
+        evaluations=entries(EvaluationFiles, params.evaluations, *evaluated, given.detectors),
         benchmarks=Path(params.benchmarks),
+        findings=entries(FindingsFiles, params.datasets, given.findings),
     )
     build_report(inputs, html=Path(snakemake.output.html), json=Path(snakemake.output.json))

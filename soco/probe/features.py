@@ -89,7 +89,7 @@ def _see_that_they_serve(found: Features, folder: LabelledFolder) -> None:
     if 0 in counts:
         name = folder.classes[counts.index(0)]
         raise UserError(
-            f"Of {folder.root / name} no picture can be read; the log says why: replace them, or the class."
+            f"Of {folder.root / name} no picture can be read, for the reasons told above: replace them, or the class."
         )
     if not all(block.isfinite().all() for block in found.vectors.split(1 << 16)):
         raise UserError(f"The backbone's features of {folder.root} are not finite: its weights diverged; take others.")

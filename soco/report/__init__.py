@@ -1,6 +1,23 @@
 """The report: what a run did, one JSON file for programs and one self-contained HTML page for readers."""
 
 from soco.report.build import build_report
-from soco.report.inputs import ConversionFiles, EvaluationFiles, PretrainFiles, RecallFiles, ReportInputs
+from soco.report.inputs import (
+    ConversionFiles,
+    EvaluationFiles,
+    FindingsFiles,
+    PretrainFiles,
+    ProbeFiles,
+    RecallFiles,
+    ReportInputs,
+)
 
-__all__ = ["ConversionFiles", "EvaluationFiles", "PretrainFiles", "RecallFiles", "ReportInputs", "build_report"]
+__all__ = [
+    "ConversionFiles",
+    "EvaluationFiles",
+    "FindingsFiles",
+    "PretrainFiles",
+    "ProbeFiles",
+    "RecallFiles",
+    "ReportInputs",
+    "build_report",
+]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from soco.config import PicturesConfig
 from soco.pictures import open_source
+from soco.report.ap_figures import ap_figure, category_figure
 from soco.report.collect import collect
 from soco.report.detections import task_detections
 from soco.report.figures import loss_figure, resources_figure
@@ -35,6 +36,8 @@ def build_report(inputs: ReportInputs, html: Path, json: Path) -> None:
         shapes=shape_figure(content["quality"]["statistics"]),
         without=without_figure(content["quality"]["statistics"]),
         recall={entry["dataset"]: recall_figure(entry) for entry in content["quality"]["recall"]},
+        categories={task["task"]: category_figure(task) for task in content["results"] if task["categories"]},
+        training={task["task"]: ap_figure(task) for task in content["results"] if task["logged"]},
         detections=task_detections(inputs.evaluations),
         resources=resources_figure(content["resources"]) if content["resources"] else None,
     )

@@ -8,10 +8,12 @@ import pyarrow as pa
 
 from soco.choice import evenly
 from soco.report.benchmarks import read_benchmarks
-from soco.report.inputs import ConversionFiles, EvaluationFiles, PretrainFiles, ReportInputs
+from soco.report.findings import set_findings
+from soco.report.inputs import ConversionFiles, EvaluationFiles, PretrainFiles, ProbeFiles, ReportInputs
 from soco.report.paper import PROTOCOL, paper_rows
 from soco.report.provenance import provenance, redo_commands
 from soco.report.reading import plain, read_json, read_lines, read_object
+from soco.report.results import task_results
 from soco.report.spread import counts_per_picture, spread
 from soco.stores.parquet import read_table
 from soco.stores.schema import SKIPPED_SCHEMA
@@ -38,9 +40,13 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
           median, mean, largest), `skipped` (how many) and `skipped_first` (key and reason of the first 50).
         * `quality`: `statistics`, as `soco.quality.describe_proposals` documents them, and `recall`, one entry a
           detection set: `dataset`, and what `soco.quality.measure_recall` documents.
-        * `results`: one entry a task: `task`, `dataset`, `format`, `rows` (each initialisation's metrics.json).
+        * `findings`: one entry a detection set that was checked, see `soco.report.findings.set_findings`.
+        * `results`: one entry a task, see `soco.report.results.task_results`.
         * `paper`: for each data set format `protocol` and `rows`, as the paper prints them.
-        * `conversion`, `loading`: one entry a converted file, and one a task and initialisation.
+        * `conversion`: one entry a converted file, its summary with `largest_difference` of features: None where they
+          were not compared.
+        * `loading`: one entry an evaluation.
+        * `probes`: one entry a probe and initialisation, its metrics.json.
         * `resources`: one entry a rule, see `read_benchmarks`.
         * `provenance`: see `provenance`, and `redo`, the commands.
 
@@ -56,10 +62,12 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
         "pretraining": [_pretraining(files, inputs.config["pretrain"][files.run]) for files in inputs.pretrain],
         "proposals": _proposals(inputs, store),
         "quality": _quality(inputs),
-        "results": _results(inputs.evaluations),
+        "findings": [set_findings(files) for files in inputs.findings],
+        "results": task_results(inputs.evaluations),
         "paper": {form: {"protocol": PROTOCOL[form], "rows": paper_rows(form)} for form in PROTOCOL},
         "conversion": [_conversion(files) for files in inputs.conversions],
         "loading": [_loading(files) for files in inputs.evaluations if files.loading],
+        "probes": [_probe(files) for files in inputs.probes],
         "resources": read_benchmarks(inputs.benchmarks),
         "provenance": origin | {"redo": redo_commands(origin["git"])},
     }
@@ -106,17 +114,20 @@ def _quality(inputs: ReportInputs) -> dict[str, Any]:
     return {"statistics": read_object(inputs.statistics, "regions", "proposals", "without_proposals"), "recall": recall}
 
 
-def _results(evaluations: tuple[EvaluationFiles, ...]) -> list[dict[str, Any]]:
-    tasks: dict[str, dict[str, Any]] = {}
-    for files in evaluations:
-        row = read_object(files.metrics, "dataset", "format", "box", "mask")
-        entry = {"task": files.task, "dataset": row["dataset"], "format": row["format"], "rows": []}
-        tasks.setdefault(files.task, entry)["rows"].append(row | {"initialisation": files.initialisation})
-    return list(tasks.values())
-
-
 def _conversion(files: ConversionFiles) -> dict[str, Any]:
-    return read_object(files.summary) | {"run": files.run, "kind": files.kind, "file": str(files.weights)}
+    summary = read_object(files.summary)
+    differences = summary.get("feature_differences") or {}
+    return summary | {
+        "run": files.run,
+        "kind": files.kind,
+        "file": str(files.weights),
+        "largest_difference": max(differences.values(), default=None),
+    }
+
+
+def _probe(files: ProbeFiles) -> dict[str, Any]:
+    metrics = read_object(files.metrics, "backbone", "classes", "pictures", "skipped", "knn", "linear", "seed")
+    return metrics | {"probe": files.probe, "initialisation": files.initialisation}
 
 
 def _loading(files: EvaluationFiles) -> dict[str, Any]:
@@ -124,4 +135,5 @@ def _loading(files: EvaluationFiles) -> dict[str, Any]:
     return read_object(files.loading, "taken", "fresh", "fresh_names", "unused_names") | {
         "task": files.task,
         "initialisation": files.initialisation,
+        "seed": files.seed,
     }

@@ -2,16 +2,20 @@
 
 import heapq
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from soco.choice import evenly
 from soco.pictures import UnreadablePictureError, annotated_picture, read_rgb
-from soco.report.drawing import COLOURS, Mark, Picture, draw_boxes
+from soco.report.drawing import COLOURS, Mark, Picture, draw_marks
 from soco.report.inputs import EvaluationFiles
+from soco.report.masks import covered_pixels
 from soco.report.reading import iterate_list, read_object
 
 log = logging.getLogger(__name__)
@@ -19,7 +23,9 @@ log = logging.getLogger(__name__)
 PICTURES = 4
 SCORE = 0.3
 MOST = 6
-_WIDTH = 220
+LABELLED = 20
+# The page shows a picture at half its width on a phone, where letters of this size can still be read.
+_WIDTH, _LETTERS = 320, 16
 
 Entries = dict[int, list[dict[str, Any]]]
 
@@ -40,28 +46,29 @@ class TaskDetections:
 
 
 def task_detections(evaluations: Sequence[EvaluationFiles]) -> list[TaskDetections]:
-    """Draw the labelled and the detected boxes of each task that has a detections file.
+    """Draw the labelled and the detected objects of each task that has a detections file, with their masks.
 
-    A detection is drawn when it scores at least 0.3, the six best of a picture at most.
+    A detection is drawn when it scores at least 0.3, the six best of a picture at most; of the labelled objects the
+    twenty largest are. Crowd regions are left aside. Of several seeds the first is shown.
 
     Raises:
         UserError: An annotation or detections file is missing or holds something else.
     """
-    tasks: dict[str, list[EvaluationFiles]] = defaultdict(list)
+    tasks: dict[str, dict[str, EvaluationFiles]] = defaultdict(dict)
     for files in evaluations:
         if files.detections:
-            tasks[files.task].append(files)
-    return [_task(task, files) for task, files in tasks.items()]
+            tasks[files.task].setdefault(files.initialisation, files)
+    return [_task(task, list(of_task.values())) for task, of_task in tasks.items()]
 
 
 def _task(task: str, evaluations: list[EvaluationFiles]) -> TaskDetections:
     first = evaluations[0]
     content = read_object(first.annotations, "images", "annotations", "categories")
     names = {category["id"]: str(category["name"]) for category in content["categories"]}
-    labelled = _by_picture(content["annotations"])
+    labelled = _by_picture([entry for entry in content["annotations"] if not entry.get("iscrowd")])
     images = sorted((image for image in content["images"] if image["id"] in labelled), key=lambda image: image["id"])
     chosen = evenly(images, PICTURES)
-    columns = {"labelled": labelled}
+    columns = {"labelled": {image["id"]: _largest(labelled[image["id"]]) for image in chosen}}
     for files in evaluations:
         columns[files.initialisation] = _best(files, {image["id"] for image in chosen})
     rows = [_row(image, first.images, columns, names) for image in chosen]
@@ -75,20 +82,51 @@ def _row(image: dict[str, Any], folder: Path, columns: dict[str, Entries], names
     except UnreadablePictureError as error:
         log.warning("left %s out of the detections shown: %s", path, error)
         return []
-    row = []
-    for title, entries in columns.items():
-        marks = [_mark(entry, names) for entry in entries.get(image["id"], [])]
-        told = ", ".join(mark.label for mark in marks) or "none"
-        row.append(draw_boxes(rgb, marks, _WIDTH, f"{path.name}, {title}: {told}", title))
-    return row
+    return [_picture(rgb, path.name, title, entries.get(image["id"], []), names) for title, entries in columns.items()]
 
 
-def _mark(entry: dict[str, Any], names: dict[int, str]) -> Mark:
-    left, top, width, height = entry["bbox"]
+def _picture(
+    rgb: npt.NDArray[np.uint8], name: str, title: str, entries: list[dict[str, Any]], names: dict[int, str]
+) -> Picture:
+    marks = [_mark(entry, names, rgb) for entry in entries]
+    # Words on more than six objects would hide them; the caption counts all.
+    worded = [mark if place < MOST else replace(mark, label="") for place, mark in enumerate(marks)]
+    uri, (width, height) = draw_marks(rgb, worded, _WIDTH, _LETTERS)
+    told = _told([_name(entry, names) for entry in sorted(entries, key=lambda entry: -entry.get("score", 0))])
+    masks = sum(mark.mask is not None for mark in marks)
+    return Picture(uri, f"Picture {name}, {title}: {told}{_masked(masks, len(marks))}.", told, width, height, title)
+
+
+def _masked(masks: int, marks: int) -> str:
+    if not masks:
+        return ", without masks" if marks else ""
+    if masks < marks:
+        return f", {masks} of them with a mask"
+    return ", with its mask" if masks == 1 else ", each with its mask"
+
+
+def _told(labels: list[str]) -> str:
+    """What is drawn; objects of one name are counted."""
+    counts = Counter(labels)
+    return ", ".join(label if count == 1 else f"{count} × {label}" for label, count in counts.items()) or "nothing"
+
+
+def _mark(entry: dict[str, Any], names: dict[int, str], rgb: npt.NDArray[np.uint8]) -> Mark:
+    left, top, across, down = entry["bbox"]
     category = entry["category_id"]
     colour = COLOURS[sorted(names).index(category) % len(COLOURS)] if category in names else COLOURS[0]
+    mask = covered_pixels(entry.get("segmentation"), rgb.shape[1], rgb.shape[0])
+    return Mark((left, top, left + across, top + down), colour, _name(entry, names), mask)
+
+
+def _name(entry: dict[str, Any], names: dict[int, str]) -> str:
     score = f" {entry['score']:.2f}" if "score" in entry else ""
-    return Mark((left, top, left + width, top + height), colour, names.get(category, str(category)) + score)
+    return names.get(entry["category_id"], str(entry["category_id"])) + score
+
+
+def _largest(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The largest labelled objects, the largest first, so that small ones are drawn above them."""
+    return heapq.nlargest(LABELLED, entries, key=lambda entry: entry["bbox"][2] * entry["bbox"][3])
 
 
 def _best(files: EvaluationFiles, pictures: set[int]) -> Entries:

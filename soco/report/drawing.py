@@ -1,12 +1,15 @@
-"""Boxes drawn on a picture, as a small JPEG that a page can hold."""
+"""Boxes, masks and words drawn on a picture, as a small JPEG that a page can hold."""
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+
+from soco.report.masks import Pixels, paint
 
 # Twelve colours told apart on light and dark grounds; neighbours in the list differ most.
 COLOURS = (
@@ -25,6 +28,8 @@ COLOURS = (
 )
 _SHADE = "#000000"
 
+Rect = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -36,6 +41,7 @@ class Picture:
         caption: The line below it.
         width: In pixels; None for a drawing that scales.
         height: In pixels.
+        title: What the caption opens with, set off from it.
     """
 
     uri: str
@@ -43,38 +49,55 @@ class Picture:
     caption: str = ""
     width: int | None = None
     height: int | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A box to draw: left, top, right, bottom in pixels of the picture before it is resized, and a word beside it."""
+    """An object to draw.
 
-    box: tuple[float, float, float, float]
+    Attributes:
+        box: Left, top, right, bottom in pixels of the picture before it is resized.
+        colour: Of its box and mask.
+        label: A word beside it.
+        mask: Which pixels of the picture it covers, (H, W).
+    """
+
+    box: Rect
     colour: str
     label: str = ""
+    mask: Pixels | None = None
 
 
-def draw_boxes(rgb: npt.NDArray[np.uint8], marks: list[Mark], width: int, alt: str, caption: str = "") -> Picture:
-    """Resize a picture and draw boxes on it.
+def draw_marks(
+    rgb: npt.NDArray[np.uint8], marks: Sequence[Mark], width: int, letters: int = 11
+) -> tuple[str, tuple[int, int]]:
+    """Resize a picture and draw objects on it.
 
     Args:
         rgb: (H, W, 3).
-        marks: The boxes; a later one lies above an earlier one.
+        marks: The objects; a later one lies above an earlier one.
         width: Of the result, in pixels.
-        alt: What the picture shows.
-        caption: The line below it.
+        letters: Size of the words, in pixels.
+
+    Returns:
+        A JPEG as data URI, and its width and height.
     """
-    height = max(1, round(rgb.shape[0] * width / rgb.shape[1]))
-    image = Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS)
+    size = width, max(1, round(rgb.shape[0] * width / rgb.shape[1]))
+    image = Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)
+    for mark in marks:
+        if mark.mask is not None:
+            image = paint(image, mark.mask, mark.colour)
     draw = ImageDraw.Draw(image)
     scale = width / rgb.shape[1]
     for mark in marks:
-        _draw(draw, mark, scale, (width, height))
-    # After all boxes, so that no box crosses a word.
-    for mark in marks:
+        _draw(draw, mark, scale, size)
+    # After all boxes, so that no box crosses a word; the best, which comes last, takes its place first.
+    taken: list[Rect] = []
+    for mark in reversed(marks):
         if mark.label:
-            _label(draw, mark, scale, (width, height))
-    return Picture(_jpeg(image), alt, caption, width, height)
+            taken.append(_label(draw, mark, scale, size, letters, taken))
+    return _jpeg(image), size
 
 
 def _draw(draw: ImageDraw.ImageDraw, mark: Mark, scale: float, size: tuple[int, int]) -> None:
@@ -87,14 +110,24 @@ def _draw(draw: ImageDraw.ImageDraw, mark: Mark, scale: float, size: tuple[int, 
     draw.rectangle((left, top, right, bottom), outline=mark.colour, width=2)
 
 
-def _label(draw: ImageDraw.ImageDraw, mark: Mark, scale: float, size: tuple[int, int]) -> None:
-    font = ImageFont.load_default(11)
+def _label(
+    draw: ImageDraw.ImageDraw, mark: Mark, scale: float, size: tuple[int, int], letters: int, taken: list[Rect]
+) -> Rect:
+    """Write a mark's word above its box, or where that is taken below its top, at its foot or inside; tells where."""
+    font = ImageFont.load_default(letters)
     x0, y0, x1, y1 = draw.textbbox((0, 0), mark.label, font=font)
     width, height = x1 - x0 + 4, y1 - y0 + 4
-    x = max(0.0, min(mark.box[0] * scale, size[0] - width))
-    y = max(0.0, min(mark.box[1] * scale - height + 2, size[1] - height))
+    left, top, _, bottom = (value * scale for value in mark.box)
+    x = max(0.0, min(left, size[0] - width))
+    tops = [max(0.0, min(y, size[1] - height)) for y in (top - height + 2, top, bottom, bottom - height, top + height)]
+    y = next((y for y in tops if not any(_meet((x, y, x + width, y + height), other) for other in taken)), tops[0])
     draw.rectangle((x, y, x + width, y + height), fill=mark.colour)
     draw.text((x + 2 - x0, y + 2 - y0), mark.label, fill=_SHADE, font=font)
+    return x, y, x + width, y + height
+
+
+def _meet(one: Rect, other: Rect) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _jpeg(image: Image.Image) -> str:

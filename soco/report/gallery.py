@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from soco.choice import evenly
 from soco.pictures import PictureSource, UnreadablePictureError, decode_rgb
-from soco.report.drawing import COLOURS, Mark, Picture, draw_boxes
+from soco.report.drawing import COLOURS, Mark, Picture, draw_marks
 from soco.report.spread import counts_per_picture
 from soco.stores.schema import entries_of, rects_of
 
@@ -47,7 +47,8 @@ def proposal_gallery(store: pa.Table, source: PictureSource) -> list[Picture]:
         ]
         count = f"{len(shown)} of {len(rects)} proposals"
         told = f"Picture {entry.key} with {count} drawn as boxes"
-        drawn.append(draw_boxes(rgb, marks, _WIDTH, told, f"{entry.key}: {count}"))
+        uri, (width, height) = draw_marks(rgb, marks, _WIDTH)
+        drawn.append(Picture(uri, told, f"{entry.key}: {count}", width, height))
     return drawn
 
 

@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from soco.report.detections import TaskDetections
 from soco.report.drawing import Picture
+from soco.report.tables import ap_table, loading_lists
 
 _FOLDER = Path(__file__).parent
 _DASH = "–"
-_FIGURES = {"coco": ("AP", "AP50", "AP75"), "lvis": ("AP", "AP50", "AP75", "APr", "APc", "APf")}
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Pictures:
         shapes: Histograms of number, size and shape of regions and proposals.
         without: Bars of pictures without a proposal.
         recall: Recall against the number of boxes, by detection set.
+        categories: AP of each category, by task.
+        training: AP against iterations, by task; only tasks that measured it.
         detections: Pictures with detections, one entry a task.
         resources: Bars of time and memory; None where no rule was measured.
     """
@@ -36,6 +38,8 @@ class Pictures:
     shapes: Picture
     without: Picture
     recall: dict[str, Picture]
+    categories: dict[str, Picture]
+    training: dict[str, Picture]
     detections: list[TaskDetections]
     resources: Picture | None
 
@@ -49,9 +53,14 @@ def render(content: dict[str, Any], pictures: Pictures) -> str:
     """
     config = yaml.safe_dump(content["config"], sort_keys=False, allow_unicode=True, width=100)
     style = Markup((_FOLDER / "style.css").read_text())
-    tables = [_ap_table(task, content) for task in content["results"]]
-    page = _environment().get_template("template.html")
-    return page.render(content | {"pictures": pictures, "config_yaml": config, "style": style, "tables": tables})
+    shown = {
+        "pictures": pictures,
+        "config_yaml": config,
+        "style": style,
+        "tables": [ap_table(task, content) for task in content["results"]],
+        "loading_lists": loading_lists(content["loading"]),
+    }
+    return _environment().get_template("page.html").render(content | shown)
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
@@ -85,20 +94,10 @@ def size(count: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
-def _ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
-    """A task's table: its own rows, and the paper's rows of the same data set format and detectors."""
-    runs = {run["run"]: run["architecture"] for run in content["pretraining"]}
-    kinds = {runs.get(row["initialisation"], "fpn") for row in task["rows"]}
-    detectors = {"R50-C4" if kind == "c4" else "R50-FPN" for kind in kinds}
-    paper = content["paper"][task["format"]]
-    rows = [row for row in paper["rows"] if row["detector"] in detectors] or paper["rows"]
-    return task | {"figures": _FIGURES[task["format"]], "paper_rows": rows, "paper_protocol": paper["protocol"]}
-
-
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
+        loader=jinja2.FileSystemLoader(_FOLDER / "template"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

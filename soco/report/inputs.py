@@ -47,20 +47,24 @@ class EvaluationFiles:
     Attributes:
         task: The fine-tuning's name in the configuration.
         initialisation: What it started from: `scratch` or a pretraining's name.
-        metrics: JSON with box and mask AP and the protocol.
+        seed: Of the fine-tuning.
+        metrics: JSON with box and mask AP, each category's AP and the protocol.
         annotations: The validation half's annotation file.
         images: Folder of the validation half's pictures.
         detections: COCO results file; None leaves this row out of the detections shown.
+        curve: JSONL, the AP measured while training; may be empty, and None where there is none.
         loading: JSON that says which of the detector's tensors took a pretrained value; None where there is none.
         weights: The fine-tuned detector; only hashed.
     """
 
     task: str
     initialisation: str
+    seed: int
     metrics: Path
     annotations: Path
     images: Path
     detections: Path | None = None
+    curve: Path | None = None
     loading: Path | None = None
     weights: Path | None = None
 
@@ -79,6 +83,34 @@ class RecallFiles:
 
 
 @dataclass(frozen=True)
+class FindingsFiles:
+    """What the checks of one detection set left.
+
+    Attributes:
+        dataset: The detection set's name in the configuration.
+        findings: JSON, as `soco.checks.dataset.CheckedDataset.write` writes it.
+    """
+
+    dataset: str
+    findings: Path
+
+
+@dataclass(frozen=True)
+class ProbeFiles:
+    """What one probe of a backbone left.
+
+    Attributes:
+        probe: Its name in the configuration.
+        initialisation: Whose backbone it is.
+        metrics: JSON with the accuracies of nearest neighbours and of a linear classifier.
+    """
+
+    probe: str
+    initialisation: str
+    metrics: Path
+
+
+@dataclass(frozen=True)
 class ReportInputs:
     """All that a report is made of.
 
@@ -91,8 +123,10 @@ class ReportInputs:
         recall: One entry a detection set on which recall was measured.
         pretrain: One entry a pretraining.
         conversions: One entry a converted file.
-        evaluations: One entry a task and initialisation; a task's entries follow one another.
+        evaluations: One entry a task, initialisation and seed; a task's entries follow one another.
         benchmarks: Folder of Snakemake's benchmark files.
+        findings: One entry a detection set that was checked.
+        probes: One entry a probe and initialisation.
     """
 
     config: Mapping[str, Any]
@@ -105,15 +139,20 @@ class ReportInputs:
     conversions: tuple[ConversionFiles, ...]
     evaluations: tuple[EvaluationFiles, ...]
     benchmarks: Path
+    findings: tuple[FindingsFiles, ...] = ()
+    probes: tuple[ProbeFiles, ...] = ()
 
     def artefacts(self) -> list[Path]:
         """Every result file that the report was given, in the order of the stages; annotations are no result."""
         files: list[Path | None] = [self.summary, self.store, self.skipped, self.statistics]
         files += [measured.recall for measured in self.recall]
+        files += [checked.findings for checked in self.findings]
         for run in self.pretrain:
             files += [run.weights, run.metrics, run.log]
         for conversion in self.conversions:
             files += [conversion.weights, conversion.summary]
         for evaluation in self.evaluations:
-            files += [evaluation.weights, evaluation.loading, evaluation.metrics, evaluation.detections]
+            files += [evaluation.weights, evaluation.loading, evaluation.curve]
+            files += [evaluation.metrics, evaluation.detections]
+        files += [probe.metrics for probe in self.probes]
         return list(dict.fromkeys(file for file in files if file is not None))

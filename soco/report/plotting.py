@@ -11,6 +11,17 @@ from soco.report.drawing import Picture
 INK = "#010203"
 _THEME = "svg{color:#24292f}@media(prefers-color-scheme:dark){svg{color:#d6dbe1}}"
 BLUE, ORANGE = "#2f81d6", "#d9822b"
+# One colour, mark and line for each of several things compared, so that they can be told apart without colours too.
+SERIES = (
+    (BLUE, "o", "-"),
+    (ORANGE, "s", "--"),
+    ("#9b6bd1", "D", "-."),
+    ("#3a9b5c", "^", ":"),
+    ("#d1495b", "v", (0, (5, 1))),
+    ("#1a9ba8", "P", (0, (3, 1, 1, 1))),
+    ("#a0772d", "X", (0, (1, 1))),
+    ("#7d8590", "*", (0, (7, 2))),
+)
 # Inches; a narrow figure keeps its words readable where a phone shrinks it.
 WIDTH = 5.4
 STYLE = {

@@ -8,15 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from soco.report.drawing import Picture
-from soco.report.plotting import BLUE, ORANGE, STYLE, WIDTH, as_picture
+from soco.report.plotting import BLUE, ORANGE, SERIES, STYLE, WIDTH, as_picture
 
-# One colour and mark an engine, so that lines can be told apart without colours too.
-_LINES = {
-    "soco": (BLUE, "o", "-"),
-    "opencv_fast": (ORANGE, "s", "--"),
-    "opencv_quality": ("#9b6bd1", "D", "-."),
-    "opencv_single": ("#3a9b5c", "^", ":"),
-}
+_LINES = dict(zip(("soco", "opencv_fast", "opencv_quality", "opencv_single"), SERIES, strict=False))
 _MEASURES = {"recall_50": "recall, IoU 0.5", "recall_70": "recall, IoU 0.7", "abo": "best overlap"}
 _RATIOS = {1 / 16: "1:16", 1 / 4: "1:4", 1: "1:1", 4: "4:1", 16: "16:1"}
 
@@ -88,7 +82,9 @@ def recall_figure(measured: dict[str, Any]) -> Picture:
             for entry in measured["engines"]:
                 colour, marker, line = _LINES[entry["engine"]]
                 values = entry["proposals"][name]["drawn"]
-                axes.plot(drawn, values, line, color=colour, marker=marker, markersize=4, label=entry["engine"])
+                axes.plot(
+                    drawn, values, linestyle=line, color=colour, marker=marker, markersize=4, label=entry["engine"]
+                )
             axes.set(title=title, ylim=(0, 1), xscale="log")
             axes.set_xticks([1, 10, 100, 1000], labels=["1", "10", "100", "1000"])
             axes.minorticks_off()

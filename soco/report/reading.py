@@ -69,7 +69,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             if number == len(lines):
                 break
-            raise UserError(f"Line {number} of {path} is not valid JSON; remove it and run the pretraining.") from None
+            raise UserError(
+                f"Line {number} of {path} is not valid JSON; remove it and run the stage that makes it."
+            ) from None
     return entries
 
 

@@ -1,12 +1,14 @@
 """A finished run in small: every file that a report reads, written as its stage writes it."""
 
 import dataclasses
+import html.parser
 import json
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pycocotools.mask as mask_tools
 import pytest
 import skimage.data
 from PIL import Image
@@ -14,7 +16,16 @@ from PIL import Image
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig, load_config
 from soco.proposals.merge_stage import merge_shards
 from soco.quality import describe_proposals, measure_recall
-from soco.report import ConversionFiles, EvaluationFiles, PretrainFiles, RecallFiles, ReportInputs
+from soco.report import (
+    ConversionFiles,
+    EvaluationFiles,
+    FindingsFiles,
+    PretrainFiles,
+    ProbeFiles,
+    RecallFiles,
+    ReportInputs,
+    build_report,
+)
 from soco.stores.parquet import read_table, write_table
 from soco.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns, rects_of
 
@@ -37,12 +48,16 @@ def write_run(root: Path) -> ReportInputs:
     summary, store, skipped = _proposals(root, random)
     run = _pretraining(root, random)
     evaluations = tuple(
-        _evaluation(root, random, task, start) for task in config["finetune"] for start in ("scratch", "soco")
+        _evaluation(root, random, task, start, seed)
+        for task, seeds in (("coco", (1, 2)), ("lvis", (1,)))
+        for start in ("scratch", "soco")
+        for seed in seeds
     )
     conversions = tuple(_conversion(root, kind) for kind in ("fpn_head", "c4"))
     benchmarks = _benchmarks(root)
     quality = _quality(root, store)
-    return ReportInputs(config, summary, store, skipped, *quality, (run,), conversions, evaluations, benchmarks)
+    results = ((run,), conversions, evaluations, benchmarks, _findings(root), _probes(root))
+    return ReportInputs(config, summary, store, skipped, *quality, *results)
 
 
 def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Path]:
@@ -127,32 +142,54 @@ def _conversion(root: Path, kind: str) -> ConversionFiles:
         "kind": kind, "converted": 199, "numbers": 12_345_678, "left_behind_by_reason": {reason: 2},
         "names": {"encoder.conv1.weight": "stem.conv1.weight"},
         "left_behind": {"projector.0.weight": reason, "projector.0.bias": reason},
+        "feature_differences": {"p2": 3.14e-7, "p3": 2e-8} if kind == "fpn_head" else {},
     }  # fmt: skip
     files.summary.write_text(json.dumps(summary))
     return files
 
 
-def _evaluation(root: Path, random: np.random.Generator, task: str, start: str) -> EvaluationFiles:
-    folder = root / "results" / "evaluate" / task / start
+def metrics_of(task: str, start: str, seed: int, figures: dict, form: str = "coco", **protocol) -> dict:
+    """One evaluation's metrics.json: `figures` by name for boxes, two less for masks."""
+    masks = {name: None if value is None else value - 2 for name, value in figures.items()}
+    names = ("disc", "ring", "star")
+    frequencies = [{"frequency": letter} if form == "lvis" else {} for letter in "rcf"]
+    per_category = {
+        name: {"box": 10.0 * place + seed, "mask": None if place == 2 else 5.0 * place, "instances": 2 + 2 * place}
+        | more
+        for place, (name, more) in enumerate(zip(names, frequencies, strict=True))
+    }
+    held = {
+        "name": "coco_fpn_1x", "changed": {"base_lr": 0.08, "iterations": 220}, "architecture": "fpn",
+        "head": "4 conv + 1 fc", "norm": "SyncBN over 1 process", "batch_size": 8, "base_lr": 0.08,
+        "weight_decay": 2.5e-5, "iterations": 220, "steps": [175, 205], "warmup_iterations": 30, "short_sides": [128],
+        "max_long_side": 256, "test_short_side": 128, "score_threshold": 0.05, "detections_per_image": 20,
+        "repeat_threshold": 0.0, "precise_bn_batches": 10, "processes": 1, "detectron2": "0.6", "torch": "2.14.1",
+        "seed": seed,
+    }  # fmt: skip
+    return {
+        "task": task, "dataset": f"shapes_{task}", "format": form, "initialisation": start, "seed": seed,
+        "box": figures, "mask": masks, "per_category": per_category, "protocol": held | protocol, "images": 6,
+        "instances": 12,
+    }  # fmt: skip
+
+
+def _evaluation(root: Path, random: np.random.Generator, task: str, start: str, seed: int) -> EvaluationFiles:
+    folder = root / "results" / "evaluate" / task / f"{start}-{seed}"
     folder.mkdir(parents=True)
     annotations, images = _validation_half(root)
-    names = ["AP", "AP50", "AP75", "APs", "APm", "APl"] + (["APr", "APc", "APf"] if task == "lvis" else [])
-    metrics = {
-        "task": task, "dataset": f"shapes_{task}", "format": task, "initialisation": start,
-        "box": {name: float(random.uniform(2, 14)) for name in names} | {"APs": None},
-        "mask": {name: float(random.uniform(2, 14)) for name in names},
-        "iterations": 300, "batch_size": 8, "base_lr": 0.02, "weight_decay": 2.5e-5, "norm": "SyncBN",
-        "detectron2": "0.6", "seed": 1, "images": 6, "instances": 12,
-    }  # fmt: skip
-    (folder / "metrics.json").write_text(json.dumps(metrics))
+    names = ["AP", "AP50", "AP75", "APm", "APl"] + (["APr", "APc", "APf"] if task == "lvis" else [])
+    figures = {name: float(random.uniform(2, 14)) for name in names} | {"APs": None}
+    (folder / "metrics.json").write_text(json.dumps(metrics_of(task, start, seed, figures, task)))
     content = json.loads(annotations.read_text())
     found = [
         {"image_id": entry["image_id"], "category_id": int(random.integers(1, 4)), "score": float(random.uniform(0, 1)),
-         "bbox": [value + float(random.normal(0, 4)) for value in entry["bbox"]],
-         "segmentation": {"size": [128, 128], "counts": "PPYo1"}}
+         "bbox": [float(value) for value in entry["bbox"]], "segmentation": run_lengths(entry["bbox"])}
         for entry in content["annotations"] * 3
     ]  # fmt: skip
     (folder / "detections.json").write_text(json.dumps(found))
+    ap = {"AP": figures["AP"] / 2, "AP50": 1.0, "AP75": 0.5}
+    curve = [{"iteration": iteration, "box": ap, "mask": ap} for iteration in (110, 165)] if task == "coco" else []
+    (folder / "ap.jsonl").write_text("".join(json.dumps(line) + "\n" for line in curve))
     fresh = [f"roi_heads.mask_head.mask_fcn{n}.weight" for n in range(1, 5)]
     taken = {"tensors": 0, "numbers": 0} if start == "scratch" else {"tensors": 199, "numbers": 12_345_678}
     loading = {
@@ -161,13 +198,22 @@ def _evaluation(root: Path, random: np.random.Generator, task: str, start: str) 
     }  # fmt: skip
     (folder / "loading.json").write_text(json.dumps(loading))
     (folder / "weights.pth").write_bytes(random.bytes(1000))
-    files = (folder / name for name in ("metrics.json", "detections.json", "loading.json", "weights.pth"))
-    scores, detections, loaded, weights = files
-    return EvaluationFiles(task, start, scores, annotations, images, detections, loaded, weights)
+    names = ("metrics.json", "detections.json", "ap.jsonl", "loading.json", "weights.pth")
+    scores, detections, measured, loaded, weights = (folder / name for name in names)
+    return EvaluationFiles(task, start, seed, scores, annotations, images, detections, measured, loaded, weights)
+
+
+def run_lengths(box: list[int], side: int = 128) -> dict:
+    """The ellipse in a box as COCO's compressed run lengths, on a square picture."""
+    left, top, width, height = box
+    y, x = np.mgrid[:side, :side]
+    inside = ((x - left - width / 2) * 2 / width) ** 2 + ((y - top - height / 2) * 2 / height) ** 2 < 1
+    code = mask_tools.encode(np.asfortranarray(inside.astype(np.uint8)))
+    return {"size": [side, side], "counts": code["counts"].decode()}
 
 
 def _validation_half(root: Path) -> tuple[Path, Path]:
-    """Six pictures of 128 pixels with two labelled boxes each."""
+    """Six pictures of 128 pixels, each with two labelled objects, a polygon and run lengths, and a crowd."""
     annotations, images = root / "val.json", root / "val"
     if annotations.exists():
         return annotations, images
@@ -175,11 +221,18 @@ def _validation_half(root: Path) -> tuple[Path, Path]:
     for number, name in enumerate(PHOTOGRAPHS):
         photograph = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
         photograph.resize((128, 128)).save(images / f"{number}.png")
-    boxes = ([20, 24, 40, 36], [70, 60, 44, 50])
+    diamond = {"bbox": [20, 24, 40, 36], "segmentation": [[40, 24, 60, 42, 40, 60, 20, 42]]}
+    # Columns 70 to 113, in each of them rows 60 to 109.
+    runs = [70 * 128 + 60, *[50, 78] * 43, 50, 18 + 14 * 128]
+    block = {"bbox": [70, 60, 44, 50], "segmentation": {"size": [128, 128], "counts": runs}}
     entries = [
-        {"id": number * 2 + place, "image_id": number, "category_id": (number + place) % 3 + 1, "bbox": box}
+        {"id": number * 3 + place, "image_id": number, "category_id": (number + place) % 3 + 1, "iscrowd": 0} | shape
         for number in range(len(PHOTOGRAPHS))
-        for place, box in enumerate(boxes)
+        for place, shape in enumerate((diamond, block))
+    ]
+    entries += [
+        {"id": number * 3 + 2, "image_id": number, "category_id": 2, "iscrowd": 1} | block
+        for number in range(len(PHOTOGRAPHS))
     ]
     content = {
         "images": [{"id": n, "file_name": f"{n}.png", "width": 128, "height": 128} for n in range(len(PHOTOGRAPHS))],
@@ -188,6 +241,40 @@ def _validation_half(root: Path) -> tuple[Path, Path]:
     }
     annotations.write_text(json.dumps(content))
     return annotations, images
+
+
+def _findings(root: Path) -> tuple[FindingsFiles, ...]:
+    """Of the COCO set, whose halves are used as they are, and of the LVIS set, whose validation half was mended."""
+    sentence = "Boxes without an area: 2 (7, 9); left out."
+    found = {"kind": "mended", "half": "val", "count": 2, "sentence": sentence}
+    files = []
+    for task, findings in (("coco", []), ("lvis", [found])):
+        counts = {"pictures": 6, "objects": 12, "categories": 3}
+        halves = {
+            half: counts | {"annotations": f"{task}_{half}.json", "mended": bool(findings) and half == "val"}
+            for half in ("train", "val")
+        }
+        path = root / "results" / "checks" / f"shapes_{task}" / "findings.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"halves": halves, "findings": findings}))
+        files.append(FindingsFiles(f"shapes_{task}", path))
+    return tuple(files)
+
+
+def _probes(root: Path) -> tuple[ProbeFiles, ...]:
+    files = []
+    for start, top1 in (("scratch", 12.34), ("soco", 45.67)):
+        path = root / "results" / "probe" / f"photographs-{start}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        metrics = {
+            "probe": "photographs", "initialisation": start, "backbone": "resnet18", "classes": 6,
+            "pictures": {"train": 1200, "val": 300}, "skipped": 1, "seed": 1,
+            "knn": {"top1": top1, "top5": 88.8, "neighbours": 20, "temperature": 0.07},
+            "linear": {"top1": top1 + 5, "top5": None},
+        }  # fmt: skip
+        path.write_text(json.dumps(metrics))
+        files.append(ProbeFiles("photographs", start, path))
+    return tuple(files)
 
 
 def _benchmarks(root: Path) -> Path:
@@ -210,3 +297,56 @@ def _benchmarks(root: Path) -> Path:
 def changed(inputs):
     """Give a copy of the inputs with some fields replaced."""
     return lambda **fields: dataclasses.replace(inputs, **fields)
+
+
+class Page(html.parser.HTMLParser):
+    """The tags of a page, with their attributes, and its visible text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+    def told(self, part):
+        """The alternative texts that hold `part`."""
+        return [attrs["alt"] for attrs in self.all("img") if part in (attrs["alt"] or "")]
+
+
+@pytest.fixture(scope="session")
+def parsed():
+    """Read a page."""
+    return Page
+
+
+@pytest.fixture(scope="session")
+def build():
+    """Build a report into a folder; gives its content and its page."""
+
+    def build_into(inputs: ReportInputs, folder: Path) -> tuple[dict, str]:
+        build_report(inputs, folder / "report.html", folder / "report.json")
+        strict = json.loads((folder / "report.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+        return strict, (folder / "report.html").read_text()
+
+    return build_into
+
+
+@pytest.fixture(scope="session")
+def built(inputs, build, tmp_path_factory):
+    """The report of the whole run."""
+    return build(inputs, tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="session")
+def metrics():
+    """Make one evaluation's metrics, see `metrics_of`."""
+    return metrics_of

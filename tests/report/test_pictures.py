@@ -11,8 +11,7 @@ from soco.choice import evenly
 from soco.config import PicturesConfig
 from soco.pictures import open_source
 from soco.report.collect import curve_of
-from soco.report.detections import task_detections
-from soco.report.drawing import Mark, draw_boxes
+from soco.report.drawing import Mark, draw_marks
 from soco.report.figures import loss_figure
 from soco.report.gallery import proposal_gallery
 from soco.report.html import duration, number, size
@@ -21,8 +20,8 @@ from soco.stores.parquet import read_table
 from soco.stores.schema import PROPOSAL_SCHEMA
 
 
-def decoded(picture):
-    data = base64.b64decode(picture.uri.split(",", 1)[1])
+def decoded(uri):
+    data = base64.b64decode(uri.split(",", 1)[1])
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
 
@@ -32,7 +31,7 @@ def svg_of(picture):
 
 def test_a_box_is_drawn_where_it_lies():
     grey = np.full((50, 100, 3), 128, np.uint8)
-    drawn = decoded(draw_boxes(grey, [Mark((20, 10, 60, 40), "#00ff00")], 200, "alt"))
+    drawn = decoded(draw_marks(grey, [Mark((20, 10, 60, 40), "#00ff00")], 200)[0])
     assert drawn.shape == (100, 200, 3)
     for y, x in ((20, 80), (79, 80), (50, 41), (50, 119)):
         assert drawn[y, x, 1] > drawn[y, x, 0] + 40
@@ -42,7 +41,7 @@ def test_a_box_is_drawn_where_it_lies():
 def test_boxes_beyond_the_picture_are_cut():
     grey = np.full((40, 40, 3), 128, np.uint8)
     marks = [Mark((-10, -10, 400, 400), "#ff0000", "a long label"), Mark((5, 5, 5, 5), "#ffffff", "x")]
-    assert draw_boxes(grey, marks, 40, "alt").height == 40
+    assert draw_marks(grey, marks, 40)[1] == (40, 40)
 
 
 def test_the_gallery_is_the_same_each_time_and_has_no_empty_picture(inputs):
@@ -57,14 +56,6 @@ def test_the_gallery_is_the_same_each_time_and_has_no_empty_picture(inputs):
 def test_pictures_that_are_gone_are_left_out(inputs, tmp_path):
     elsewhere = open_source(PicturesConfig(path=str(tmp_path)))
     assert proposal_gallery(read_table(inputs.store, PROPOSAL_SCHEMA), elsewhere) == []
-
-
-def test_detections_stand_beside_the_labels(inputs):
-    tasks = task_detections(inputs.evaluations)
-    assert [task.task for task in tasks] == ["coco", "lvis"]
-    assert tasks[0].columns == ["labelled", "scratch", "soco"]
-    assert [[picture.caption for picture in row] for row in tasks[0].rows] == [tasks[0].columns] * 4
-    assert "labelled: disc, ring" in tasks[0].rows[0][0].alt
 
 
 def test_plots_take_the_readers_colours_and_read_names_literally():

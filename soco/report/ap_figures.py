@@ -1,0 +1,119 @@
+"""The report's plots of average precision: by category, and while training."""
+
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from soco.report.categories import DRAWN
+from soco.report.drawing import Picture
+from soco.report.plotting import SERIES, STYLE, WIDTH, as_picture
+from soco.report.seeds import PARTS
+
+_LETTERS = 22
+_MOST_TOLD = 6
+
+
+def category_figure(task: dict[str, Any]) -> Picture:
+    """Box AP of each category: a line of dots a category, a colour and mark an initialisation.
+
+    Args:
+        task: An entry of `results` in the report's content; of its categories the first thirty are drawn.
+    """
+    shown = task["categories"][:DRAWN]
+    labels = [entry["label"] for entry in task["summary"]]
+    rows = np.arange(len(shown))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 1.1 + 0.24 * len(shown)), layout="constrained")
+        axes = figure.subplots()
+        for place, (label, (colour, marker, _)) in enumerate(zip(labels, _series(len(labels)), strict=True)):
+            values = [_number(entry["ap"][label]["box"]) for entry in shown]
+            # A little apart, so that equal values do not hide one another.
+            apart = 0.5 * (place + 0.5) / len(labels) - 0.25
+            axes.plot(values, rows + apart, marker, color=colour, markersize=6, alpha=0.85, label=label)
+        axes.set_yticks(rows, labels=[_short(entry["category"]) for entry in shown])
+        axes.set(title="box AP", ylim=(len(shown) - 0.4, -0.6))
+        axes.set_xlim(0, None)
+        axes.tick_params(axis="y", length=0)
+        _legend(figure, axes)
+        return as_picture(figure, _categories_told(task, labels))
+
+
+def ap_figure(task: dict[str, Any]) -> Picture:
+    """Box and mask AP against iterations: two panels, a line an initialisation.
+
+    Args:
+        task: An entry of `results` in the report's content.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+        panels = figure.subplots(2, 1, sharex=True)
+        for axes, part in zip(panels, PARTS, strict=True):
+            for line, style in zip(task["curves"], _series(len(task["curves"])), strict=True):
+                _draw_line(axes, line, part, style)
+            axes.set(title=f"{part} AP")
+            axes.set_ylim(0, None)
+            axes.set_xlim(0, None)
+        panels[-1].set(xlabel="iteration")
+        _legend(figure, panels[0])
+        return as_picture(figure, f"Lines of {task['task']}, box AP against iterations: {_lines_told(task)}.")
+
+
+def _draw_line(axes: Axes, line: dict[str, Any], part: str, style: tuple[Any, Any, Any]) -> None:
+    colour, marker, dashes = style
+    if len(line["seeds"]) > 1:
+        for points in line["seeds"].values():
+            axes.plot(*_points(points, part), color=colour, linewidth=0.7, alpha=0.55)
+    axes.plot(
+        *_points(line["mean"], part),
+        color=colour,
+        linestyle=dashes,
+        marker=marker,
+        markersize=4.5,
+        linewidth=1.7,
+        label=line["label"],
+    )
+
+
+def _points(points: list[dict[str, Any]], part: str) -> tuple[list[int], list[float]]:
+    return [point["iteration"] for point in points], [_number(point[part]) for point in points]
+
+
+def _series(count: int) -> list[tuple[Any, Any, Any]]:
+    return [SERIES[place % len(SERIES)] for place in range(count)]
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LETTERS else name[: _LETTERS - 1] + "…"
+
+
+def _ap_words(value: float | None) -> str:
+    return "not scored" if value is None else f"{value:.1f}"
+
+
+def _categories_told(task: dict[str, Any], labels: list[str]) -> str:
+    told = "; ".join(
+        f"{entry['category']} " + ", ".join(f"{_ap_words(entry['ap'][label]['box'])} {label}" for label in labels)
+        for entry in task["categories"][:_MOST_TOLD]
+    )
+    more = ". The table has the others" if len(task["categories"]) > _MOST_TOLD else ""
+    return f"Dots of {task['task']}, box AP by category: {told}{more}."
+
+
+def _lines_told(task: dict[str, Any]) -> str:
+    ends = ((line["label"], line["mean"][0], line["mean"][-1]) for line in task["curves"])
+    return "; ".join(
+        f"{label} from {_ap_words(first['box'])} at {first['iteration']} to {_ap_words(last['box'])} at "
+        f"{last['iteration']}"
+        for label, first, last in ends
+    )

@@ -1,0 +1,56 @@
+"""Masks of objects as the pixels that they cover, and how they are laid over a picture."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pycocotools.mask as mask_tools
+from PIL import Image, ImageChops, ImageFilter, ImageOps
+
+from soco.checks.masks import read_mask
+
+Pixels = npt.NDArray[np.bool_]
+_VEIL = 0.4
+
+
+def covered_pixels(segmentation: Any, width: int, height: int) -> Pixels | None:
+    """Which pixels of a picture an object covers.
+
+    Args:
+        segmentation: Polygons, or run lengths as numbers or as COCO's compressed string.
+        width: Of the picture.
+        height: Of the picture.
+
+    Returns:
+        (height, width), or None where the mask is missing, broken or of another size.
+    """
+    usable = read_mask(segmentation, width, height).segmentation
+    if usable is None:
+        return None
+    if isinstance(usable, dict) and isinstance(usable["counts"], str):
+        codes = usable
+    elif isinstance(usable, dict):
+        codes = mask_tools.frPyObjects(usable, height, width)
+    else:
+        codes = mask_tools.merge(mask_tools.frPyObjects(usable, height, width))
+    pixels: Pixels = mask_tools.decode(codes).astype(bool)
+    return pixels
+
+
+def paint(image: Image.Image, pixels: Pixels, colour: str) -> Image.Image:
+    """Lay a mask over a picture: its inside translucent, its edge opaque.
+
+    Args:
+        image: RGB, of any size.
+        pixels: (H, W) of the picture before it was resized.
+        colour: Such as `#ffd400`.
+    """
+    mask = Image.fromarray(pixels).convert("L").resize(image.size, Image.Resampling.BILINEAR)
+    inside = mask.point(lambda value: 255 if value > 127 else 0)
+    # Beyond the picture's own edge counts as outside, so that a mask that reaches it is closed there too.
+    framed = ImageOps.expand(inside, border=2, fill=0).filter(ImageFilter.MinFilter(5))
+    core = ImageOps.crop(framed, border=2)
+    edge = ImageChops.subtract(inside, core)
+    solid = Image.new("RGB", image.size, colour)
+    veiled = Image.composite(Image.blend(image, solid, _VEIL), image, inside)
+    return Image.composite(solid, veiled, edge)

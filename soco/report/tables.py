@@ -1,0 +1,71 @@
+"""What the page's tables of AP hold, made from the report's content."""
+
+from typing import Any
+
+from soco.report.categories import DRAWN, LISTED
+from soco.report.protocol import named_words, protocol_table, seed_words, setting_words, value_words
+from soco.report.seeds import PARTS
+
+_FIGURES = {"coco": ("AP", "AP50", "AP75"), "lvis": ("AP", "AP50", "AP75", "APr", "APc", "APf")}
+_DETECTORS = {"fpn": "R50-FPN", "c4": "R50-C4"}
+
+
+def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    """A task with its tables: its own rows, and the paper's of the same data set format and detectors.
+
+    Args:
+        task: An entry of `results` in the report's content.
+        content: The report's.
+
+    Returns:
+        The task's keys, and `figures` (names of the columns), `lines` (one a row of `summary`: it, and its protocol in
+        `words`), `several` (whether any row is a mean), `unlike` (a sentence an initialisation whose seeds are of
+        unlike protocol), `protocols`, `paper_rows`, `paper_protocol`, `listed` (the categories of the table),
+        `left` (how many more there are), `drawn` (how many the figure has) and `mended` (whether the checks mended the
+        validation half).
+    """
+    found = {_DETECTORS.get(entry["protocol"].get("architecture", "")) for entry in task["summary"]}
+    paper = content["paper"][task["format"]]
+    rows = [row for row in paper["rows"] if row["detector"] in found] or paper["rows"]
+    categories = task["categories"]
+    return task | {
+        "figures": _FIGURES[task["format"]],
+        "lines": [entry | {"words": _words(entry)} for entry in task["summary"]],
+        "several": any(entry["n"] > 1 for entry in task["summary"]),
+        "unlike": _unlike(task["summary"]),
+        "protocols": protocol_table(task["summary"]),
+        "paper_rows": [_as_means(row) for row in rows],
+        "paper_protocol": paper["protocol"],
+        "listed": categories[:LISTED],
+        "left": max(0, len(categories) - LISTED),
+        "drawn": min(DRAWN, len(categories)),
+        "mended": any(entry["dataset"] == task["dataset"] and entry["val_mended"] for entry in content["findings"]),
+    }
+
+
+def loading_lists(loading: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the loadings that took something, one for each task and initialisation: its seeds load the same file."""
+    first: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in loading:
+        if entry["taken"]["tensors"]:
+            first.setdefault((entry["task"], entry["initialisation"]), entry)
+    return list(first.values())
+
+
+def _words(entry: dict[str, Any]) -> list[str]:
+    protocol = entry["protocol"]
+    return [seed_words(entry["seeds"]), named_words(protocol), setting_words(protocol)]
+
+
+def _unlike(summary: list[dict[str, Any]]) -> list[str]:
+    differing = {entry["initialisation"]: entry["differs"] for entry in summary if entry["differs"]}
+    return [
+        f"The seeds of {initialisation} are of unlike protocol and not averaged: "
+        + "; ".join(f"{key} {' and '.join(map(value_words, values))}" for key, values in differs.items())
+        for initialisation, differs in differing.items()
+    ]
+
+
+def _as_means(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the paper in the form of a summary's: its figures stand alone."""
+    return row | {part: {name: {"mean": value, "std": None} for name, value in row[part].items()} for part in PARTS}

@@ -1,0 +1,161 @@
+"""AP on the page: tables, categories and curves."""
+
+import base64
+import dataclasses
+import json
+import re
+
+import pytest
+
+from soco.errors import UserError
+from soco.report.ap_figures import ap_figure, category_figure
+from soco.report.categories import by_category
+from soco.report.curves import curve_lines, read_curve, was_logged
+from soco.report.results import task_results
+from soco.report.seeds import grouped, summarise
+from soco.report.tables import ap_table
+
+
+def svg_of(picture):
+    return base64.b64decode(picture.uri.split(",", 1)[1]).decode()
+
+
+def point(iteration, box, mask=1.0):
+    return {"iteration": iteration, "box": {"AP": box, "AP50": 0, "AP75": 0}, "mask": {"AP": mask}}
+
+
+def write(path, *points):
+    path.write_text("".join(json.dumps(line) + "\n" for line in points))
+    return path
+
+
+@pytest.fixture
+def evaluations(inputs, metrics, tmp_path):
+    """Make the evaluations of one task: `(initialisation, seed, box AP, curve, changes of the protocol)` each."""
+
+    def make(*told, form="coco"):
+        found = []
+        for start, seed, ap, curve, protocol in told:
+            path = tmp_path / f"{start}-{seed}"
+            held = metrics("t", start, seed, {"AP": ap, "AP50": ap + 20, "AP75": ap + 5}, form, **protocol)
+            path.with_suffix(".json").write_text(json.dumps(held))
+            files = {"metrics": path.with_suffix(".json"), "curve": write(path.with_suffix(".jsonl"), *curve)}
+            named = {"task": "t", "initialisation": start, "seed": seed, "detections": None}
+            found.append(dataclasses.replace(inputs.evaluations[0], **named, **files))
+        return tuple(found)
+
+    return make
+
+
+def test_mean_and_deviation_stand_in_the_table(evaluations, build, parsed, changed, tmp_path):
+    # 42.5 and 43.5: mean 43, deviation 1 / sqrt(2) = 0.707.
+    told = ("scratch", 1, 31.0, (), {}), ("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {})
+    content, page = build(changed(evaluations=evaluations(*told)), tmp_path)
+    text = parsed(page).text
+    assert re.search(r"soco\s*43\.00 ± 0\.71\s+63\.00 ± 0\.71\s+48\.00 ± 0\.71\s+41\.00 ± 0\.71", text)
+    assert re.search(r"scratch\s*31\.0\s+51\.0\s+36\.0\s+29\.0", text)
+    words = "coco_fpn_1x, changed: base_lr 0.08, iterations 220 · fpn, 4 conv + 1 fc, SyncBN over 1 process"
+    assert f"2 seeds: 1, 2 · {words}" in text and f"seed 1 · {words}" in text
+    assert "standard deviation over\nfine-tuning seeds that all start from one pretraining" in text
+    summary = {entry["initialisation"]: entry for entry in content["results"][0]["summary"]}
+    assert summary["soco"]["box"]["AP"] == {"mean": 43.0, "std": pytest.approx(0.5**0.5)}
+    assert [row["seed"] for row in content["results"][0]["rows"]] == [1, 1, 2]
+    assert "weight_decay" in text and "precise_bn_batches" in text
+
+
+def test_unlike_seeds_are_told_and_stand_apart(evaluations, build, parsed, changed, tmp_path):
+    told = ("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {"base_lr": 0.02, "changed": {"rois_per_image": 32}})
+    _, page = build(changed(evaluations=evaluations(*told)), tmp_path)
+    text = parsed(page).text
+    assert "The seeds of soco are of unlike protocol and not averaged: " in text
+    assert "not averaged: base_lr 0.08 and 0.02; rois_per_image – and 32." in text
+    assert re.search(r"soco, seed 1\s*42\.5\s", text) and re.search(r"soco, seed 2\s*43\.5\s", text)
+    assert "±" not in text
+
+
+def test_the_papers_detector_follows_the_protocol(evaluations, built):
+    task = task_results(evaluations(("soco", 1, 30.0, (), {"architecture": "c4", "head": "res5 + norm"})))[0]
+    table = ap_table(task, built[0] | {"findings": []})
+    assert {row["detector"] for row in table["paper_rows"]} == {"R50-C4"}
+    assert table["paper_rows"][0]["box"]["AP"] == {"mean": 26.4, "std": None}
+    assert {row["detector"] for row in ap_table(built[0]["results"][0], built[0])["paper_rows"]} == {"R50-FPN"}
+
+
+def test_categories_are_means_over_the_seeds(metrics):
+    rows = [metrics("t", "soco", seed, {"AP": 1.0}, "lvis") for seed in (1, 2)]
+    found = by_category(grouped(rows))
+    # The fixture: disc, ring, star have 2, 4, 6 instances and box AP 0, 10, 20 plus the seed; no mask AP for star.
+    assert [(entry["category"], entry["instances"], entry["frequency"]) for entry in found] == [
+        ("star", 6, "f"),
+        ("ring", 4, "c"),
+        ("disc", 2, "r"),
+    ]
+    assert found[0]["ap"] == {"soco": {"box": 21.5, "mask": None}} and found[1]["ap"]["soco"]["mask"] == 5.0
+
+
+def test_of_many_categories_those_with_the_most_instances_are_shown(built, metrics):
+    row = metrics("many", "soco", 1, {"AP": 1.0})
+    row["per_category"] = {f"thing {n:03d}": {"box": 1.0 * n, "mask": None, "instances": n} for n in range(205)}
+    groups = grouped([row])
+    task = {"task": "many", "dataset": "d", "format": "coco", "categories": by_category(groups)}
+    task["summary"] = [summarise(group) for group in groups]
+    svg = svg_of(category_figure(task))
+    assert "thing 204" in svg and "thing 175" in svg and "thing 174" not in svg
+    table = ap_table(task, built[0])
+    assert (table["drawn"], len(table["listed"]), table["left"]) == (30, 200, 5)
+    assert table["listed"][-1]["category"] == "thing 005"
+
+
+def test_every_initialisation_is_in_the_category_figure_and_table(built, parsed):
+    content, page = built
+    shown = parsed(page)
+    alt = shown.told("Dots of coco, box AP by category")[0]
+    assert "star 21.5 scratch, 21.5 soco; ring 11.5 scratch, 11.5 soco; disc 1.5 scratch" in alt
+    assert "lvis: box AP of its 3 categories, those with the most labelled objects on top." in shown.text
+    assert re.search(r"star\s*6\s*frequent\s*21\.0\s*–", shown.text)
+    task = content["results"][0]
+    svg = svg_of(category_figure(task))
+    assert "scratch" in svg and "soco" in svg and "currentColor" in svg
+
+
+def test_a_curve_ends_in_the_final_ap(metrics, tmp_path):
+    row = metrics("t", "soco", 1, {"AP": 9.0})
+    # Logged twice: the later line counts. Beyond the end or at it: the evaluation counts.
+    path = write(tmp_path / "ap.jsonl", point(110, 1.0), point(165, 2.0), point(110, 5.0, 4.0), point(220, 7.0))
+    assert read_curve(path, row) == [
+        {"iteration": 110, "box": 5.0, "mask": 4.0},
+        {"iteration": 165, "box": 2.0, "mask": 1.0},
+        {"iteration": 220, "box": 9.0, "mask": 7.0},
+    ]
+    assert read_curve(None, row) == [{"iteration": 220, "box": 9.0, "mask": 7.0}]
+    with pytest.raises(UserError, match="lacks iteration, box or mask"):
+        read_curve(write(tmp_path / "bad.jsonl", {"iteration": 110}), row)
+
+
+def test_lines_are_means_where_every_seed_was_measured(evaluations):
+    first, second = (point(110, 4.0), point(165, 8.0)), (point(110, 5.0),)
+    (task,) = task_results(evaluations(("soco", 1, 10.0, first, {}), ("soco", 2, 11.0, second, {})))
+    (line,) = task["curves"]
+    assert task["logged"] and line["mean"] == [
+        {"iteration": 110, "box": 4.5, "mask": 1.0},
+        {"iteration": 220, "box": 10.5, "mask": 8.5},
+    ]
+    assert [len(points) for points in line["seeds"].values()] == [3, 2]
+    picture = ap_figure(task)
+    assert "soco from 4.5 at 110 to 10.5 at 220" in picture.alt
+    assert "box AP" in svg_of(picture) and "mask AP" in svg_of(picture)
+
+
+def test_the_end_alone_is_no_curve(metrics):
+    groups = grouped([metrics("t", "soco", 1, {"AP": 9.0})])
+    assert not was_logged(curve_lines(groups, [[[{"iteration": 220, "box": 9.0, "mask": 7.0}]]]))
+
+
+def test_a_task_without_a_curve_is_told_how_to_get_one(built, parsed):
+    content, page = built
+    shown = parsed(page)
+    assert {task["task"]: task["logged"] for task in content["results"]} == {"coco": True, "lvis": False}
+    assert len(shown.told("Lines of coco, box AP against iterations")) == 1
+    assert not shown.told("Lines of lvis, box AP against iterations")
+    assert "The AP of lvis was measured at the end alone" in shown.text
+    assert "finetune.lvis.evaluate_every" in shown.text and "finetune.coco.evaluate_every" not in shown.text

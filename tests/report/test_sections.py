@@ -1,0 +1,88 @@
+"""Sections that stand on the page only where there is something to tell: detection sets, probes, conversion."""
+
+import json
+import re
+
+import pytest
+
+from soco.errors import UserError
+from soco.report import FindingsFiles, ProbeFiles
+from soco.report.findings import set_findings
+
+
+def test_a_mended_validation_half_is_told_loudly(built, parsed):
+    content, page = built
+    text = " ".join(parsed(page).text.split())
+    assert [entry["val_mended"] for entry in content["findings"]] == [False, True]
+    loud = "The validation half of shapes_lvis was mended: the AP on this page is that of the mended half"
+    assert text.count(loud) == 1 and "The validation half of shapes_coco was mended" not in text
+    assert "Mended, validation half: Boxes without an area: 2 (7, 9); left out." in text
+    assert "Nothing was found amiss." in text
+    # And once above the table of the task that is scored on it.
+    assert text.count("The validation half of shapes_lvis was mended, see Detection sets.") == 1
+
+
+def test_counts_of_both_halves_are_shown(built, parsed):
+    text = parsed(built[1]).text
+    assert re.search(r"training\s*6\s*12\s*3\s*unchanged\s*lvis_train\.json", text)
+    assert re.search(r"validation\s*6\s*12\s*3\s*mended\s*lvis_val\.json", text)
+
+
+def test_what_the_checks_write_is_read(inputs, tmp_path):
+    """The real file of `soco.checks`, on the fixture's own set whose boxes are sound."""
+    from soco.checks.dataset import check_dataset
+    from soco.config import SplitConfig
+    from soco.config.schema import DatasetConfig
+
+    files = inputs.evaluations[0]
+    content = json.loads(files.annotations.read_text())
+    content["annotations"][0]["bbox"] = [20, 24, 0, 0]
+    content["annotations"][0]["segmentation"] = []
+    (tmp_path / "given.json").write_text(json.dumps(content))
+    train, val = (
+        SplitConfig(images=str(files.images), annotations=str(path))
+        for path in (files.annotations, tmp_path / "given.json")
+    )
+    checked = check_dataset(DatasetConfig(format="coco", train=train, val=val))
+    checked.write(tmp_path / "train.json", tmp_path / "val.json", tmp_path / "findings.json")
+    found = set_findings(FindingsFiles("shapes", tmp_path / "findings.json"))
+    assert found["dataset"] == "shapes" and found["val_mended"]
+    assert found["halves"]["val"]["objects"] == found["halves"]["train"]["objects"] - 1
+    assert any(entry["kind"] == "mended" and entry["half"] == "val" for entry in found["findings"])
+
+
+def test_probes_are_a_table(built, parsed):
+    content, page = built
+    text = " ".join(parsed(page).text.split())
+    assert [entry["initialisation"] for entry in content["probes"]] == ["scratch", "soco"]
+    assert content["probes"][1]["knn"]["top1"] == 45.67
+    told = "resnet18, 20 neighbours at temperature 0.07, seed 1"
+    assert text.count(told) == 2
+    assert re.search(r"1\u202f200 \+ 300\s*1 skipped\s*45\.7\s*88\.8\s*50\.7\s*–", parsed(page).text)
+
+
+def test_a_probe_without_its_figures_is_refused(changed, build, tmp_path):
+    (tmp_path / "probe.json").write_text('{"backbone": "resnet18"}')
+    with pytest.raises(UserError, match="lacks classes, pictures"):
+        build(changed(probes=(ProbeFiles("p", "soco", tmp_path / "probe.json"),)), tmp_path)
+
+
+def test_without_probes_and_checks_there_are_no_such_sections(changed, build, tmp_path):
+    content, page = build(changed(probes=(), findings=(), evaluations=()), tmp_path)
+    assert content["probes"] == content["findings"] == content["results"] == []
+    assert not re.search(r'(id="|href="#)(probes|sets|training|categories|detections)"', page)
+
+
+def test_the_conversions_feature_difference_is_shown(built, parsed):
+    content, page = built
+    assert [entry["largest_difference"] for entry in content["conversion"]] == [3.14e-7, None]
+    text = parsed(page).text
+    assert re.search(r"fpn_head\s*199\s*12\u202f345\u202f678\s*2\s*3\.1e-07", text)
+    assert re.search(r"c4\s*199\s*12\u202f345\u202f678\s*2\s*not run", text)
+
+
+def test_new_files_are_among_the_artefacts(built, inputs):
+    paths = {file["path"] for file in built[0]["provenance"]["artefacts"]}
+    assert {str(files.findings) for files in inputs.findings} <= paths
+    assert {str(files.metrics) for files in inputs.probes} <= paths
+    assert {str(files.curve) for files in inputs.evaluations} <= paths
