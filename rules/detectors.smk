@@ -164,10 +164,9 @@ def probe_settings(wildcards):
     return kept | {"initialisations": [wildcards.initialisation]}
 
 
+PROBES = [(probe, start) for probe, settings in config["probes"].items() for start in settings["initialisations"]]
+
+
 def of_probes(path):
     """The path for each initialisation of each probe."""
-    return [
-        path.format(probe=probe, initialisation=initialisation)
-        for probe, settings in config["probes"].items()
-        for initialisation in settings["initialisations"]
-    ]
+    return [path.format(probe=probe, initialisation=initialisation) for probe, initialisation in PROBES]
