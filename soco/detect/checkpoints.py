@@ -57,7 +57,7 @@ def open_folder(folder: Path, training: dict[str, Any]) -> None:
 
 
 def _point_at_the_last(folder: Path) -> None:
-    """Mend detectron2's note of the last checkpoint, which a kill may have cut short; the checkpoint itself is whole."""
+    """Mend detectron2's note of the last checkpoint, which a kill may have cut short; the checkpoint is whole."""
     pointer = folder / "last_checkpoint"
     if pointer.is_file() and not (folder / (pointer.read_text().strip() or "nothing")).is_file():
         written = sorted(folder.glob("model_*.pth"), key=lambda path: path.stat().st_mtime_ns)
