@@ -20,6 +20,7 @@ _WITHOUT_EFFECT = {
     "initialisations",
     "seeds",
     "protocol",
+    "processes",
     "workers",
     "checkpoint_iterations",
     "evaluate_every",
