@@ -1,6 +1,6 @@
 # SoCo, from photographs to an AP and a report. Stages in the order that data travel:
-# (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name, and so is
-# quality, which measures the proposals for the report.
+# (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name, and so are
+# quality, which measures the proposals for the report, and probes, which classify pictures by pretrained backbones.
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
@@ -30,6 +30,7 @@ include: "rules/quality.smk"
 include: "rules/pretrain.smk"
 include: "rules/convert.smk"
 include: "rules/finetune.smk"
+include: "rules/probe.smk"
 include: "rules/report.smk"
 
 
@@ -75,3 +76,9 @@ rule finetune:
     """The AP of every detection set and initialisation."""
     input:
         of_evaluations(rules.evaluate_detector.output.metrics),
+
+
+rule probes:
+    """The accuracies of every probe and initialisation."""
+    input:
+        of_probes(rules.probe_backbone.output.metrics),

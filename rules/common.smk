@@ -26,6 +26,7 @@ wildcard_constraints:
     initialisation="|".join(["scratch", *config["pretrain"], *config["weights"]]),
     seed=r"\d+",
     dataset="|".join(config["datasets"]) or "none",
+    probe="|".join(config["probes"]) or "none",
 
 
 def search_settings():
@@ -55,7 +56,9 @@ def made_by_demo(path):
     """Whether rule demo_data makes the path."""
     if not config["demo"]:
         return False
-    return any(Path(path).is_relative_to(Path(config["demo"]["path"], part)) for part in ("pictures", "shapes"))
+    return any(
+        Path(path).is_relative_to(Path(config["demo"]["path"], part)) for part in ("pictures", "shapes", "classes")
+    )
 
 
 def given(path, key):

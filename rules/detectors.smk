@@ -1,7 +1,8 @@
-# What the stages after pretraining share: which files are converted, which detectors are trained and on what.
+# What the stages after pretraining share: which files are converted, which detectors are trained and on what, and which
+# backbones are probed.
 #
 # In:  the checked configuration, and what rules/common.smk defines.
-# Out: the functions that conversion, fine-tuning, evaluation, recall and report take their input and params from.
+# Out: the functions that conversion, fine-tuning, evaluation, recall, probes and report take their input and params from.
 
 
 def conversion_kinds(name):
@@ -139,3 +140,33 @@ def validation_halves(part):
     return lambda wildcards: [
         given(config["datasets"][name]["val"][part], f"datasets.{name}.val.{part}") for name in names
     ]
+
+
+def labelled_half(half):
+    """An input function: the folder of a probe's training or validation pictures."""
+    return lambda wildcards: given(config["probes"][wildcards.probe][half], f"probes.{wildcards.probe}.{half}")
+
+
+def labelled_state(wildcards):
+    """Tells one state of a probe's folders from another, by the folders' times; rule demo_data answers for its own."""
+    from soco.config import PicturesConfig
+    from soco.pictures import open_source
+
+    halves = [config["probes"][wildcards.probe][half] for half in ("train", "val")]
+    sources = [PicturesConfig(path=half, watch="folders") for half in halves if not made_by_demo(half)]
+    return [open_source(source).state() for source in sources]
+
+
+def probe_settings(wildcards):
+    """The probe's section for this one initialisation, without the keys that change no figure."""
+    section = config["probes"][wildcards.probe]
+    kept = {key: value for key, value in section.items() if key not in HOW_IT_RUNS}
+    return kept | {"initialisations": [wildcards.initialisation]}
+
+
+PROBES = [(probe, start) for probe, settings in config["probes"].items() for start in settings["initialisations"]]
+
+
+def of_probes(path):
+    """The path for each initialisation of each probe."""
+    return [path.format(probe=probe, initialisation=initialisation) for probe, initialisation in PROBES]

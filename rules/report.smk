@@ -3,8 +3,8 @@
 # In:  the merged proposals with their counts, their statistics and each measurement of recall; of each pretraining log,
 #      metrics and weights; every converted file and its summary; of each task, initialisation and seed the detector, what
 #      it loaded, its AP, also while it trained, and its detections; what was found in the detection sets, and their
-#      validation halves; the record of every job that made any of this. Read, and no inputs: the files that were given,
-#      to be hashed, and eight of the pictures that were pretrained on.
+#      validation halves; of each probe its accuracies; the record of every job that made any of this. Read, and no inputs:
+#      the data that were given, to be hashed, and eight of the pictures that were pretrained on.
 # Out: {results}/report/report.html, one page that opens without a network, and report.json, the same as data.
 
 CHECKED = list(dict.fromkeys([*DATASETS, *config["quality"]["recall"]]))
@@ -14,7 +14,8 @@ def uses_demo():
     """Whether anything that the report tells of was made from the demo's data."""
     halves = [config["datasets"][name][half] for name in CHECKED for half in ("train", "val")]
     parts = [split[part] for split in halves for part in ("images", "annotations")]
-    return any(made_by_demo(path) for path in [config["pictures"]["path"], *parts])
+    labelled = [config["probes"][name][half] for name, _ in PROBES for half in ("train", "val")]
+    return any(made_by_demo(path) for path in [config["pictures"]["path"], *parts, *labelled])
 
 
 def all_origins():
@@ -41,6 +42,7 @@ def all_origins():
         *of_conversions(rules.convert_weights.output.origin),
         *of_evaluations(rules.finetune_detector.output.origin),
         *of_evaluations(rules.evaluate_detector.output.origin),
+        *of_probes(rules.probe_backbone.output.origin),
     ]
 
 
@@ -62,6 +64,7 @@ rule report:
         metrics=once_listed(of_evaluations(rules.evaluate_detector.output.metrics)),
         detections=once_listed(of_evaluations(rules.evaluate_detector.output.detections)),
         curves=once_listed(of_evaluations(rules.finetune_detector.output.curve)),
+        probes=once_listed(of_probes(rules.probe_backbone.output.metrics)),
         findings=expand(rules.check_dataset.output.findings, dataset=DATASETS),
         annotations=validation_halves("annotations"),
         images=ancient(validation_halves("images")),
@@ -85,6 +88,7 @@ rule report:
         runs=[(run,) for run in config["pretrain"]],
         conversions=CONVERSIONS,
         evaluations=EVALUATIONS,
+        probes=PROBES,
         datasets=[(dataset,) for dataset in DATASETS],
         recall=[(dataset,) for dataset in config["quality"]["recall"]],
     script:

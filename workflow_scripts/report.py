@@ -2,37 +2,10 @@
 
 from pathlib import Path
 
-from soco.origins import stage
-from soco.report import (
-    ConversionFiles,
-    EvaluationFiles,
-    FindingsFiles,
-    PretrainFiles,
-    RecallFiles,
-    ReportInputs,
-    build_report,
-)
-
-
-def entries(kind, names, *columns):
-    """One entry for each of `names`, with the file that stands at its place in each of the rule's lists."""
-    return tuple(kind(*name, *map(Path, files)) for name, *files in zip(names, *columns, strict=True))
-
+from soco.origins import job_of, stage
+from soco.report import build_report, report_inputs
 
 with stage(snakemake):
-    given, params = snakemake.input, snakemake.params
-    evaluated = (given.metrics, given.annotations, given.images, given.detections, given.curves, given.loading)
-    inputs = ReportInputs(
-        config=params.config,
-        summary=Path(given.summary),
-        store=Path(given.store),
-        skipped=Path(given.skipped),
-        statistics=Path(given.statistics),
-        recall=entries(RecallFiles, params.recall, given.recall),
-        pretrain=entries(PretrainFiles, params.runs, given.logs, given.run_metrics, given.weights),
-        conversions=entries(ConversionFiles, params.conversions, given.conversions, given.converted),
-        evaluations=entries(EvaluationFiles, params.evaluations, *evaluated, given.detectors),
-        origins=tuple(map(Path, given.origins)),
-        findings=entries(FindingsFiles, params.datasets, given.findings),
-    )
+    job = job_of(snakemake)
+    inputs = report_inputs(job.inputs, job.params)
     build_report(inputs, html=Path(snakemake.output.html), json=Path(snakemake.output.json))

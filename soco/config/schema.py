@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from soco.config.finetune import DatasetConfig, FinetuneConfig, WeightsConfig
+from soco.config.probe import ProbeConfig
 from soco.config.section import Architecture, Count, Name, Positive, Section, Share
 from soco.config.strategy import Strategy
 
@@ -249,6 +250,9 @@ class Config(Section):
     )
     datasets: dict[Name, DatasetConfig] = Field(default_factory=dict, description="Detection sets by name.")
     finetune: dict[Name, FinetuneConfig] = Field(default_factory=dict, description="Fine-tunings by name.")
+    probes: dict[Name, ProbeConfig] = Field(
+        default_factory=dict, description="Probes of the backbone on labelled pictures, by name."
+    )
 
     @model_validator(mode="after")
     def _initialisations_differ(self) -> "Config":
@@ -267,6 +271,8 @@ class Config(Section):
             if settings.dataset not in self.datasets:
                 raise ValueError(f"finetune.{task}.dataset names '{settings.dataset}', which datasets does not define")
             self._see_that_starts_are_known(f"finetune.{task}", settings.initialisations)
+        for probe, probing in self.probes.items():
+            self._see_that_starts_are_known(f"probes.{probe}", probing.initialisations)
         return self
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from soco.report.inputs import (
     ProbeFiles,
     RecallFiles,
     ReportInputs,
+    report_inputs,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "RecallFiles",
     "ReportInputs",
     "build_report",
+    "report_inputs",
 ]

@@ -23,9 +23,9 @@ def data_sets(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data
     Returns:
         One entry an input: `name`, `kind` (pictures, annotations, weights, boxes), `path`, `files`, `digest`, and
         `used_by`, the rules that read it. The digest is the SHA-256 of a file; of the pictures that are pretrained on
-        it is `pictures_digest`, of a detection set's folder of pictures the hash of its listing, see `fingerprint`.
+        it is `pictures_digest`, of another folder of pictures the hash of its listing, see `fingerprint`.
     """
-    sets = [*_pictures(config, records), *_detection_sets(config, records)]
+    sets = [*_pictures(config, records), *_detection_sets(config, records), *_labelled(config, records)]
     for name, given in config["weights"].items():
         sets.append(_file(name, "weights", given["path"]))
     if config["proposals"]["engine"] == "imported":
@@ -61,6 +61,13 @@ def _detection_sets(config: Mapping[str, Any], records: Sequence[Record]) -> lis
         sets.append(_file(f"{name}.{half}", "annotations", split["annotations"]))
         sets.append(_entry(f"{name}.{half}", "pictures", split["images"], folder.get("files"), folder["sha256"]))
     return sets
+
+
+def _labelled(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data]:
+    probed = dict.fromkeys(record["wildcards"]["probe"] for record in records if record["rule"] == "probe_backbone")
+    folders = [(f"{name}.{half}", config["probes"][name][half]) for name in probed for half in ("train", "val")]
+    found = [(name, path, fingerprint(Path(path))) for name, path in folders]
+    return [_entry(name, "pictures", path, told.get("files"), told["sha256"]) for name, path, told in found]
 
 
 def _file(name: str, kind: str, path: str) -> Data:

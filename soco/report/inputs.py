@@ -1,9 +1,11 @@
 """The files that a report is made of, by name; none is found by guessing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -141,3 +143,32 @@ class ReportInputs:
     origins: tuple[Path, ...]
     findings: tuple[FindingsFiles, ...] = ()
     probes: tuple[ProbeFiles, ...] = ()
+
+
+def report_inputs(given: Mapping[str, Sequence[str]], params: Mapping[str, Any]) -> ReportInputs:
+    """The files from what rule `report` is given.
+
+    Args:
+        given: Paths by the rule's name for them; each list stands beside a list of `params`.
+        params: `config`, and the names that the files go by.
+    """
+    one = {
+        name: Path(paths[0]) for name, paths in given.items() if name in ("summary", "store", "skipped", "statistics")
+    }
+    evaluated = ("metrics", "annotations", "images", "detections", "curves", "loading", "detectors")
+
+    def entries(kind: Callable[..., Entry], names: str, *columns: str) -> tuple[Entry, ...]:
+        lists = (given[column] for column in columns)
+        return tuple(kind(*name, *map(Path, paths)) for name, *paths in zip(params[names], *lists, strict=True))
+
+    return ReportInputs(
+        config=params["config"],
+        **one,
+        recall=entries(RecallFiles, "recall", "recall"),
+        pretrain=entries(PretrainFiles, "runs", "logs", "run_metrics", "weights"),
+        conversions=entries(ConversionFiles, "conversions", "conversions", "converted"),
+        evaluations=entries(EvaluationFiles, "evaluations", *evaluated),
+        origins=tuple(map(Path, given["origins"])),
+        findings=entries(FindingsFiles, "datasets", "findings"),
+        probes=entries(ProbeFiles, "probes", "probes"),
+    )
