@@ -1,6 +1,7 @@
 # SoCo, from photographs to an AP and a report. Stages in the order that data travel:
 # (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name, and so are
-# quality, which measures the proposals for the report, and probes, which classify pictures by pretrained backbones.
+# quality, which measures the proposals for the report, and probes, which classify pictures by pretrained backbones;
+# audit checks a finished run and makes nothing of it again.
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
@@ -32,6 +33,7 @@ include: "rules/convert.smk"
 include: "rules/finetune.smk"
 include: "rules/probe.smk"
 include: "rules/report.smk"
+include: "rules/audit.smk"
 
 
 rule all:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from soco.audit.command import add_audit, run_audit
 from soco.config import Config, load_config
 from soco.config.load import is_section
 from soco.errors import UserError
@@ -133,6 +134,7 @@ COMMANDS = (
     Command("show", "draw what the workflow makes of one picture", add_show, run_show),
     Command("convert", "convert pretrained weights for a library, and try them in it", _take_weights, _convert),
     Command("probe", "classify labelled pictures by a frozen backbone: kNN and linear", add_probe, run_probe),
+    Command("audit", "check the files and figures of a run against its report", add_audit, run_audit),
     Command("export-proposals", "write a store's proposals as the SoCo authors' JSON", _take_store, _export_proposals),
 )
 

@@ -1,0 +1,15 @@
+"""Audit the run; run by rule `audit`."""
+
+import json
+from pathlib import Path
+
+from soco.audit import Options, as_table, audit, write_audit
+from soco.audit.command import see_that_none_failed
+from soco.logs import stage_log
+
+with stage_log(snakemake.log[0]):
+    report, options = Path(snakemake.params.report), Options(config=json.loads(json.dumps(snakemake.params.config)))
+    checks = audit(report, options)
+    write_audit(Path(snakemake.params.folder), report, options, checks)
+    print(as_table(checks))
+    see_that_none_failed(checks)
