@@ -27,7 +27,7 @@ def check_conversions(run: Reported, folder: Path) -> Iterator[Check]:
     for number, record in enumerate(run.of("convert_weights")):
         made = folder / f"converted-{number}"
         made.mkdir()
-        name = " ".join(record["wildcards"].values())
+        name = "{pretrained}, {kind}".format(**record["wildcards"])
         yield check(f"conversion {name}", "made again", _again, record, made)
 
 

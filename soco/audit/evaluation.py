@@ -45,11 +45,11 @@ def check_evaluations(run: Reported, folder: Path) -> Iterator[Check]:
     compared = "its weights, evaluated again"
     for number, record in enumerate(run.of("evaluate_detector")):
         if _absent("detectron2"):
-            yield skipped(f"AP of {_name(record)}", compared, "detectron2 is not installed here.")
+            yield skipped(f"evaluation of {_name(record)}", compared, "detectron2 is not installed here.")
             continue
         made = folder / f"evaluated-{number}"
         made.mkdir()
-        yield check(f"AP of {_name(record)}", compared, _evaluated, run, record, made)
+        yield check(f"evaluation of {_name(record)}", compared, _evaluated, run, record, made)
 
 
 def same_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

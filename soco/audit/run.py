@@ -63,7 +63,7 @@ def _checks(run: Reported, options: Options) -> Iterator[Check]:
     yield from check_origins(run)
     yield from check_contents(run)
     yield from check_configuration(run, options.config, options.lock)
-    yield from _guarded("AP", check_detections(run))
+    yield from _guarded("AP of all", check_detections(run))
     if options.quick:
         return
     with tempfile.TemporaryDirectory() as name:
