@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from soco.audit.checks import Check, check
 from soco.audit.reported import Reported, given, output
@@ -160,14 +159,11 @@ def _store(run: Reported) -> Faults:
 
 
 def _equal_in_parts(store: Path, merged: pa.RecordBatch) -> bool:
-    """Whether a Parquet store holds the rows, read so many at a time as a large one allows."""
+    """Whether a Parquet store holds the rows, which are turned into its form so many at a time."""
     rows = 1 << 15
-    with pq.ParquetFile(store) as file:
-        if file.metadata.num_rows != len(merged) or not file.schema_arrow.equals(PROPOSAL_SCHEMA):
-            return False
-        held = pa.Table.from_batches(file.iter_batches(), file.schema_arrow) if len(merged) else None
+    held = read_table(store, PROPOSAL_SCHEMA)
     parts = enumerate(proposal_tables(merged, rows))
-    return held is None or all(held.slice(number * rows, rows).equals(part) for number, part in parts)
+    return len(held) == len(merged) and all(held.slice(number * rows, rows).equals(part) for number, part in parts)
 
 
 def _compared(told: Path, again: Path, schema: pa.Schema, what: str) -> list[str]:

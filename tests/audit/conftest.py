@@ -2,11 +2,14 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from soco.audit.reported import read_report
 from soco.origins.fingerprint import fingerprint
 from soco.stores.files import write_json
+from soco.stores.parquet import write_table
+from soco.stores.schema import rect_columns, rects_of
 
 REPORT = Path("results/report/report.json")
 
@@ -15,6 +18,9 @@ class Run:
     """A copy of a finished run, which is the working folder; to be tampered with."""
 
     report = REPORT
+
+    def path(self, *parts):
+        return Path("results", *parts)
 
     def read(self):
         return read_report(REPORT)
@@ -50,13 +56,39 @@ class Run:
 
 
 @pytest.fixture
-def run(finished, tmp_path, monkeypatch):
+def run(finished, tmp_path, make_run):
     shutil.copytree(finished.folder, tmp_path / "run", ignore=shutil.ignore_patterns(".snakemake"))
-    monkeypatch.chdir(tmp_path / "run")
-    return Run()
+    return make_run(tmp_path / "run")
 
 
 @pytest.fixture
 def failing():
     """The names of the checks that fail, with what they say."""
     return lambda checks: {check.name: check.said for check in checks if check.status == "FAIL"}
+
+
+@pytest.fixture
+def move_a_box():
+    """Tamper with a store of boxes."""
+
+    def move(path):
+        """Shift the first box of the first picture that has one by a pixel; all else, the origin inside too, stays."""
+        table = pq.read_table(path)
+        rects = [boxes.copy() for boxes in rects_of(table)]
+        next(boxes for boxes in rects if len(boxes))[0, 0] += 1
+        for name, column in rect_columns(rects).items():
+            table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
+        write_table(path, table)
+
+    return move
+
+
+@pytest.fixture
+def make_run(monkeypatch):
+    """Make a folder that holds a run the working folder."""
+
+    def make(folder):
+        monkeypatch.chdir(folder)
+        return Run()
+
+    return make

@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from soco.audit import Options, as_table, audit
@@ -15,8 +14,6 @@ from soco.audit.hashes import check_hashes
 from soco.audit.origins import check_origins
 from soco.audit.shards import check_shards
 from soco.cli import main
-from soco.stores.parquet import write_table
-from soco.stores.schema import rect_columns, rects_of
 
 METRICS = "results/evaluate/coco/soco/seed_1/metrics.json"
 CONFIG = ["config.yaml", "overlay.yaml"]
@@ -133,21 +130,11 @@ def test_an_ap_edited_everywhere_is_found_by_its_detections(run, failing):
     assert "box AP is" in found["AP of coco, soco, seed 1"]
 
 
-def move_a_box(path):
-    """Shift the first box of the first picture that has one by a pixel; all else, the origin inside too, stays."""
-    table = pq.read_table(path)
-    rects = [boxes.copy() for boxes in rects_of(table)]
-    next(boxes for boxes in rects if len(boxes))[0, 0] += 1
-    for name, column in rect_columns(rects).items():
-        table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
-    write_table(path, table)
-
-
 @pytest.mark.parametrize(
     ("store", "checks"),
     [("raw", {"search"}), ("filtered", {"filter"}), ("fixed", {"fix-up"})],
 )
-def test_a_box_moved_with_all_hashes_made_to_fit_is_found_afresh(run, failing, tmp_path, store, checks):
+def test_a_box_moved_with_all_hashes_made_to_fit_is_found_afresh(run, failing, move_a_box, tmp_path, store, checks):
     move_a_box(f"results/proposals/{store}/0001.parquet")
     run.make_hashes_fit()
     assert failing(check_hashes(run.read())) == failing(check_origins(run.read())) == {}
