@@ -8,6 +8,7 @@ from soco.audit.reported import Reported
 from soco.origins import read_record
 from soco.report import report_inputs
 from soco.report.collect import collect
+from soco.report.provenance import redo_commands
 from soco.stores.parquet import read_table
 from soco.stores.schema import PROPOSAL_SCHEMA
 
@@ -51,7 +52,8 @@ def differences(ours: Any, theirs: Any, place: str = "") -> Iterator[str]:
 def _collected(run: Reported) -> dict[str, Any]:
     record = read_record(run.own_record)
     inputs = report_inputs(record["inputs"], record["params"])
-    return collect(inputs, read_table(inputs.store, PROPOSAL_SCHEMA))
+    redo = redo_commands(run.content.get("git", {"commit": None}))  # of the code that made the report
+    return collect(inputs, read_table(inputs.store, PROPOSAL_SCHEMA)) | {"redo": redo}
 
 
 def _section(key: str, told: Any, again: Any) -> tuple[list[str], str]:

@@ -60,11 +60,14 @@ def _of_rule(records: list[Record]) -> tuple[list[str], str]:
 
 
 def _faults(path: Path, expected: Origin) -> list[str]:
-    origin = read_origin(path)
+    try:
+        origin = read_origin(path)
+    except Exception as error:  # a damaged file fails in many ways
+        return [f"{path} cannot be read ({type(error).__name__})"]
     if not origin or "rule" not in origin:
         return [f"{path} carries no origin"]
     # A shard's tells its rule alone, see `metadata_inside`.
-    wrong = [key for key, held in origin.items() if expected.get(key) != held]
+    wrong = [key for key in dict.fromkeys([*expected, *origin]) if key in origin and expected.get(key) != origin[key]]
     return [f"{path} says {key} {_short(origin[key])}, its job {_short(expected.get(key))}" for key in wrong[:1]]
 
 

@@ -27,7 +27,9 @@ def as_table(checks: Sequence[Check]) -> str:
     lines = []
     for one in checks:
         head = f"{one.status}  {one.name:{names}}  {one.compared:{compared}}  "
-        said = textwrap.wrap(one.said, max(40, _WIDTH - len(head))) or [""]
+        said = textwrap.wrap(one.said, max(50, _WIDTH - len(head)), break_long_words=False, break_on_hyphens=False) or [
+            ""
+        ]
         lines += [head + said[0], *(" " * len(head) + more for more in said[1:])]
     return "\n".join([*lines, "", _sums(checks)])
 
