@@ -1,7 +1,7 @@
 """Runs are tampered with, and the audit finds it."""
 
 import json
-import shutil
+import pickle
 from pathlib import Path
 
 import pytest
@@ -89,7 +89,7 @@ def test_files_that_are_gone_are_named(run, failing):
 def swapped(run):
     """The detector that started from SoCo is replaced by the one that started from scratch."""
     folder = Path("results/finetune/coco")
-    shutil.copy(folder / "scratch/seed_1/weights.pth", folder / "soco/seed_1/weights.pth")
+    run.write(folder / "soco/seed_1/weights.pth", (folder / "scratch/seed_1/weights.pth").read_bytes())
     return run
 
 
@@ -104,7 +104,7 @@ def test_a_swapped_checkpoint_whose_hashes_fit_is_found_by_origin_and_evaluation
     found = failing(check_origins(swapped.read()))
     assert '"initialisation": "scratch"' in found["origin in files of finetune_detector"]
     named = (check for check in check_evaluations(swapped.read(), tmp_path) if "coco, soco" in check.name)
-    assert "they are not the same" in next(named).said
+    assert next(named).status == "FAIL"
 
 
 def test_an_ap_edited_in_its_file_is_found(run, failing):
@@ -146,19 +146,17 @@ def test_a_box_moved_with_all_hashes_made_to_fit_is_found_afresh(run, failing, m
 
 def test_a_picture_that_was_replaced_is_found(run, failing, tmp_path):
     first, second, *_ = sorted(Path("data/demo/pictures").rglob("*.jpg"))
-    first.write_bytes(second.read_bytes())
+    run.write(first, second.read_bytes())
     found = failing(check_shards(run.read(), count=2, seed=1, folder=tmp_path))
     assert any(name.endswith(": pictures") and first.name in said for name, said in found.items())
 
 
 def test_a_tensor_changed_in_a_converted_file_is_found_afresh(run, failing, tmp_path):
-    import pickle
-
     path = Path("results/convert/soco/detectron2_c4.pkl")
     held = pickle.loads(path.read_bytes())
     name = sorted(held["model"])[0]
     held["model"][name] = held["model"][name] + 1
-    path.write_bytes(pickle.dumps(held))
+    run.write(path, pickle.dumps(held))
     run.make_hashes_fit()
     assert failing(check_origins(run.read())) == {}
     found = failing(check_conversions(run.read(), tmp_path))
