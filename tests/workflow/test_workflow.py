@@ -42,6 +42,7 @@ def test_the_whole_line_ends_in_an_ap_and_a_report(finished):
             assert {"AP", "AP50", "AP75"} <= set(metrics[part])
             assert metrics[part]["AP50"] is None or 0 <= metrics[part]["AP50"] <= 100
     recall = json.loads(finished.path("quality", "recall", "shapes_coco.json").read_text())
+    assert recall.pop("origin")["rule"] == "measure_recall"
     assert recall["pictures"] == 3
     assert report["quality"]["recall"] == [recall | {"dataset": "shapes_coco"}]
     assert report["quality"]["statistics"]["pictures"] == report["proposals"]["counts"]["pictures"]
@@ -74,7 +75,8 @@ def test_pretraining_reaches_the_detector(finished):
     assert not [name for name in loading["fresh_names"] if name.startswith(carried)]
     assert all(name in printed for name in loading["fresh_names"])
     with safetensors.safe_open(finished.path("pretrain", "soco", "weights.safetensors"), "np") as weights:
-        assert json.loads(weights.metadata()["soco"])["run"] == "soco"
+        told = json.loads(weights.metadata()["soco"])
+        assert told["run"] == told["origin"]["wildcards"]["run"] == "soco"
 
 
 def test_a_pretrained_backbone_is_probed(finished):
