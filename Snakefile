@@ -32,6 +32,7 @@ include: "rules/pretrain.smk"
 include: "rules/convert.smk"
 include: "rules/finetune.smk"
 include: "rules/probe.smk"
+include: "rules/origins.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
 

@@ -1,0 +1,42 @@
+# Which jobs a report tells of: the records that rule report takes.
+#
+# In:  the checked configuration, and what rules/common.smk and rules/detectors.smk define; every rule of the run.
+# Out: all_origins().
+
+CHECKED = list(dict.fromkeys([*DATASETS, *config["quality"]["recall"]]))
+
+
+def uses_demo():
+    """Whether anything that the report tells of was made from the demo's data."""
+    halves = [config["datasets"][name][half] for name in CHECKED for half in ("train", "val")]
+    parts = [split[part] for split in halves for part in ("images", "annotations")]
+    labelled = [config["probes"][name][half] for name, _ in PROBES for half in ("train", "val")]
+    return any(made_by_demo(path) for path in [config["pictures"]["path"], *parts, *labelled])
+
+
+def all_origins():
+    """The records of all jobs that a report tells of, in the order of the stages: none of an earlier run is among them.
+
+    A rule that makes what the report shows adds its own here.
+    """
+    demo = [rules.demo_data.output.origin] if uses_demo() else []
+    if config["proposals"]["engine"] == "imported":
+        searched = [rules.import_regions.output.origin]
+    else:
+        searched = expand(rules.search_regions.output.origin, shard=SHARDS)
+    return [
+        *demo,
+        rules.shard_pictures.output.origin,
+        *searched,
+        *expand(rules.filter_regions.output.origin, shard=SHARDS),
+        *expand(rules.fix_up_proposals.output.origin, shard=SHARDS),
+        rules.merge_proposals.output.origin,
+        rules.describe_proposals.output.origin,
+        *expand(rules.check_dataset.output.origin, dataset=CHECKED),
+        *expand(rules.measure_recall.output.origin, dataset=config["quality"]["recall"]),
+        *of_runs(rules.pretrain_model.output.origin),
+        *of_conversions(rules.convert_weights.output.origin),
+        *of_evaluations(rules.finetune_detector.output.origin),
+        *of_evaluations(rules.evaluate_detector.output.origin),
+        *of_probes(rules.probe_backbone.output.origin),
+    ]
