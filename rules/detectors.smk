@@ -31,9 +31,14 @@ def pretrained_file(wildcards):
     return [] if name == "scratch" else once_listed(pretrained_weights(name))(wildcards)
 
 
+def without_known(name):
+    """A detection set's section but for `known_as`, which decides nothing of what is trained."""
+    return {key: value for key, value in config["datasets"][name].items() if key != "known_as"}
+
+
 def dataset_of(wildcards):
     """The detection set that the task names."""
-    return config["datasets"][config["finetune"][wildcards.task]["dataset"]]
+    return without_known(config["finetune"][wildcards.task]["dataset"])
 
 
 def given_split(half, part):

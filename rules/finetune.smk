@@ -34,7 +34,7 @@ rule check_dataset:
         mem_mb=8000,
         runtime=60,
     params:
-        dataset=lambda wildcards: config["datasets"][wildcards.dataset],
+        dataset=lambda wildcards: without_known(wildcards.dataset),
     script:
         "../workflow_scripts/check_dataset.py"
 
