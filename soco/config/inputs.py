@@ -68,7 +68,7 @@ def faults_of(inputs: list[Input], first: Input, made: Callable[[str], bool]) ->
     for it in inputs:
         if it.path not in (first.path, *others) and not made(it.path) and (fault := it.fault()):
             others[it.path] = fault
-    heading = ["Of what other stages read, this is not right either:"] if others else []
+    heading = ["Of what else the configuration names, this is not right either:"] if others else []
     return "\n".join([str(first.fault()), *heading, *others.values()])
 
 

@@ -72,7 +72,7 @@ def test_all_that_is_wrong_is_told_at_once_and_each_path_once(tmp_path):
     told = faults_of(inputs, inputs[3], lambda path: path.endswith("made")).split("\n")
     assert [line.split(",")[0] for line in told] == [
         f"There is no {tmp_path}/second",
-        "Of what other stages read",
+        "Of what else the configuration names",
         f"There is no {tmp_path}/first",
     ]
     assert faults_of(inputs[1:], inputs[3], lambda path: path.endswith("made")).count("\n") == 0

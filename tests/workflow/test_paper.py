@@ -1,5 +1,6 @@
 """recipes/paper.yaml: the paper's rows, its data, and what would run; test_paper_matrix.py trains it."""
 
+import os
 import re
 import zipfile
 
@@ -58,6 +59,12 @@ def jobs(printed):
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", counts, re.MULTILINE)}
 
 
+def memory_of(rule, printed):
+    """The MB that the jobs of a rule ask for."""
+    asked = re.findall(rf"^rule {rule}:\n(?:    .*\n)*?    resources: .*?mem_mb=(\d+)", printed, re.MULTILINE)
+    return set(map(int, asked))
+
+
 def test_each_pretraining_is_that_of_its_own_recipe(repository, paper):
     assert set(paper.pretrain) == set(recipe_names())
     spelled = yaml.safe_load((repository / "recipes/paper.yaml").read_text())
@@ -104,7 +111,10 @@ def test_a_dry_run_shows_the_whole_matrix(of_the_paper):
     with_stand_ins(of_the_paper)
     not_known(of_the_paper)
     of_the_paper.overlay["pictures"]["shards"] = 3
-    assert jobs(of_the_paper("all", options=("--dry-run",))) == {
+    os.truncate(of_the_paper.folder / "data/lvis/lvis_v1_train.json", 1_200_000_000)  # of holes, as long as LVIS's
+    printed = of_the_paper("all", options=("--dry-run",))
+    assert memory_of("check_dataset", printed) == {8000, 12000}
+    assert jobs(printed) == {
         "all": 1,
         "report": 1,
         "shard_pictures": 1,
@@ -140,7 +150,7 @@ def test_what_is_wrong_is_told_before_anything_starts(of_the_paper):
     assert "resnet50-0676ba61.pth, which the key weights.supervised.path names, has 0 bytes and not 102,530" in printed
     assert "or set datasets.coco.known_as to null." in printed
     of_pictures = of_the_paper("proposals", succeeds=False, options=("--dry-run",))
-    assert of_pictures.index("pictures.path") < of_pictures.index("Of what other stages read")
+    assert of_pictures.index("pictures.path") < of_pictures.index("Of what else the configuration names")
 
 
 def test_pictures_of_another_number_are_refused_when_they_are_listed(workflow, folder_of_pictures):
