@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from soco.config import check_config
+from soco.config.inputs import faults_of, inputs_of
 from soco.config.schema import HOW_IT_RUNS
 from soco.errors import UserError
 

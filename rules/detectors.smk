@@ -32,9 +32,14 @@ def pretrained_file(wildcards):
     return [] if name == "scratch" else once_listed(pretrained_weights(name))(wildcards)
 
 
+def without_known(name):
+    """A detection set's section but for `known_as`, which decides nothing of what is trained."""
+    return {key: value for key, value in config["datasets"][name].items() if key != "known_as"}
+
+
 def dataset_of(wildcards):
     """The detection set that the task names."""
-    return config["datasets"][config["finetune"][wildcards.task]["dataset"]]
+    return without_known(config["finetune"][wildcards.task]["dataset"])
 
 
 def given_split(half, part):
@@ -94,6 +99,12 @@ def finetune_settings(wildcards, leave_out=()):
 def training_settings(wildcards):
     """The task's section without the keys that only evaluation reads: a new score threshold trains nothing again."""
     return finetune_settings(wildcards, leave_out=("test_short_side", "score_threshold", "detections_per_image"))
+
+
+def check_memory(wildcards, input):
+    """In MB: ten times the annotation files, which are held as Python's objects, and no less than 8000."""
+    files = [Path(file) for file in (input.train, input.val)]
+    return max(8000, 10 * sum(file.stat().st_size for file in files if file.exists()) // 10**6)
 
 
 def detector_threads(wildcards):

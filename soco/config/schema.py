@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from soco.config.finetune import DatasetConfig, FinetuneConfig, WeightsConfig
+from soco.config.known import KnownPicturesName
 from soco.config.probe import ProbeConfig
 from soco.config.section import Architecture, Count, Name, Positive, Section, Share
 from soco.config.strategy import Strategy
@@ -49,6 +50,10 @@ class PicturesConfig(Section):
         "folder",
         description="`folder`: a folder tree; `zip`: a zip file; `tar`: a tar of pictures or of tars of pictures; "
         "`webdataset`: tars in a folder; `parquet`: Parquet files in a folder. All are read in place.",
+    )
+    known_as: KnownPicturesName | None = Field(
+        None,
+        description="The published set that these are, such as imagenet_1k, so that a wrong one is refused; null: any.",
     )
     names: str | None = Field(
         None, description="zip: text file of the members to take, a name and a label a line; null takes all pictures."

@@ -109,6 +109,8 @@ def test_a_second_run_does_nothing(again):
         ("pretrain", {"soco": {"workers": 1, "log_every": 2}}, {"report"}),
         ("finetune", {"coco": {"workers": 1, "checkpoint_iterations": 3}}, {"report"}),
         ("finetune", {"lvis": {"seeds": [1]}}, {"report"}),
+        ("pictures", {"known_as": "imagenet_1k"}, {"report"}),
+        ("datasets", {"shapes_coco": {"known_as": "coco_2017"}}, {"report"}),
         ("finetune", {"lvis": {"seeds": [2, 3]}}, {"finetune_detector", "evaluate_detector", "report"}),
         ("probes", {"shapes": {"neighbours": 3}}, {"probe_backbone", "report"}),
         ("probes", {"shapes": {"workers": 1}}, {"report"}),
