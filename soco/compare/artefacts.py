@@ -81,7 +81,11 @@ def _cause(parting: tuple[JobPair, ...]) -> str:
     causes = dict.fromkeys(change.words() for pair in parting for change in pair.params)
     if causes:
         return f"same inputs, but {', '.join(causes)}"
-    return "same inputs and parameters; see code, packages and machines"
+    environment = dict.fromkeys(part for pair in parting for part in pair.environment)
+    inside = [part for part in environment if part != "machine"]
+    if inside:  # JSON, Parquet and weights carry the origin of the job that made them
+        return f"same inputs and parameters, but other {' and '.join(inside)}, of which files may tell inside"
+    return "same inputs and parameters" + (", but another machine" if environment else " on the same machine")
 
 
 def _some(paths: tuple[str, ...]) -> str:
@@ -91,7 +95,8 @@ def _some(paths: tuple[str, ...]) -> str:
 def _data(stage: Stage) -> dict[str, Any]:
     files = {name: list(getattr(stage.files, name)) for name in Files.__dataclass_fields__}
     parting = [
-        {"wildcards": dict(pair.wildcards), "params": [change.data() for change in pair.params]}
+        {"wildcards": dict(pair.wildcards), "params": [change.data() for change in pair.params],
+         "environment": list(pair.environment)}
         for pair in stage.parting
-    ]
+    ]  # fmt: skip
     return {"rule": stage.rule, "files": files, "parting": parting}

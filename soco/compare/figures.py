@@ -17,7 +17,7 @@ def figure_section(a: Run, b: Run) -> Section:
 
 def _told(run: Run) -> dict[str, Any]:
     report = run.report
-    counts = report.get("proposals", {}).get("counts", {})
+    counts = {key: value for key, value in report.get("proposals", {}).get("counts", {}).items() if key != "origin"}
     held: dict[str, Any] = {"proposals": counts} if counts else {}
     for entry in report.get("pretraining", []):
         held[f"pretraining {entry['run']}"] = {key: entry[key] for key in _OF_PRETRAINING if key in entry}

@@ -47,6 +47,7 @@ class JobPair:
         in_both: Whether both runs had it.
         other_inputs: Inputs whose bytes are not the same in both, or that one side lacks.
         params: What differs in its parameters, and `seed` where that does.
+        environment: Which of `code`, `python`, `packages` and `machine` differ.
     """
 
     rule: str
@@ -55,6 +56,7 @@ class JobPair:
     in_both: bool
     other_inputs: tuple[str, ...]
     params: tuple[Change, ...]
+    environment: tuple[str, ...]
 
 
 JobName = tuple[str, tuple[tuple[str, str], ...]]
@@ -68,10 +70,14 @@ def paired_jobs(a: Run, b: Run) -> Iterator[JobPair]:
         files = _compared(name[0], made[0], made[1])
         one, other = (side.jobs.get(name) for side in sides)
         if one is None or other is None:
-            yield JobPair(*name, files, False, (), ())
+            yield JobPair(*name, files, False, (), (), ())
         else:
             settings = [job["params"] | {"seed": job["seed"]} for job in (one, other)]
-            yield JobPair(*name, files, True, _other_inputs(sides, (one, other)), tuple(changes(*settings)))
+            environments = [run["environments"][job["environment"]] for run, job in ((a, one), (b, other))]
+            unlike = tuple(change.key for change in changes(*environments))
+            environment = tuple(dict.fromkeys(key.split(".")[0] for key in unlike))
+            inputs = _other_inputs(sides, (one, other))
+            yield JobPair(*name, files, True, inputs, tuple(changes(*settings)), environment)
 
 
 class _Side:

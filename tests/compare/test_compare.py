@@ -106,7 +106,18 @@ def test_the_stage_at_which_the_runs_part_is_named_with_its_cause(compared):
 def test_runs_may_part_at_a_late_stage_though_nothing_was_changed(compared):
     section = compared(lambda copy: other_bytes(copy, "finetune", "evaluate"))["artefacts"]
     assert len(section.lines) == 2
-    assert section.lines[0].endswith("same inputs and parameters; see code, packages and machines.")
+    assert section.lines[0].endswith("same inputs and parameters on the same machine.")
+
+
+def test_other_code_is_told_where_runs_part_and_is_no_other_result(compared):
+    def change(copy):
+        copy["environments"][0]["code"]["commit"] = "f" * 40
+        copy["proposals"]["counts"]["origin"] = {"code": {"commit": "f" * 40}}
+        other_bytes(copy, "proposals/summary")
+
+    found = compared(change)
+    assert found["artefacts"].lines[0].endswith("but other code, of which files may tell inside.")
+    assert found["whole"].same_results
 
 
 def test_files_that_tell_of_times_never_part_runs(compared):
