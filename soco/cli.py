@@ -144,6 +144,22 @@ def _take_reports(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the comparison as JSON")
 
 
+def _export_crate(arguments: argparse.Namespace) -> None:
+    from soco.crate.command import export
+
+    print(export(arguments.report, arguments.output, arguments.folder, arguments.with_weights))
+
+
+def _take_crate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("report", type=Path, metavar="REPORT", help="report.json of a run; report.html lies beside it")
+    parser.add_argument("output", type=Path, metavar="OUT", help="a .zip, or a folder that is not there yet")
+    parser.add_argument(
+        "--folder", type=Path, help="the folder that the run worked in; otherwise told by REPORT's path"
+    )
+    weights = "put every file of the run into the crate; otherwise those above 1 MB are told of by size and SHA-256"
+    parser.add_argument("--with-weights", action="store_true", help=weights)
+
+
 COMMANDS = (
     Command("keys", "list every configuration key with its default and its sentence", lambda parser: None, _list_keys),
     Command("check", "check a configuration file and its overlays", _take_configs, _check),
@@ -152,6 +168,7 @@ COMMANDS = (
     Command("convert", "convert pretrained weights for a library, and try them in it", _take_weights, _convert),
     Command("export-proposals", "write a store's proposals as the SoCo authors' JSON", _take_store, _export_proposals),
     Command("compare", "tell what differs between two runs, from their reports", _take_reports, _compare, trouble=2),
+    Command("export-crate", "pack a run as a Workflow Run RO-Crate", _take_crate, _export_crate),
 )
 
 if __name__ == "__main__":
