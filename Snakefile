@@ -1,6 +1,6 @@
 # SoCo, from photographs to an AP and a report. Stages in the order that data travel:
 # (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name, and so is
-# quality, which measures the proposals for the report.
+# quality, which measures the proposals for the report. `crate` packs a finished run; `all` does not ask for it.
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
@@ -31,6 +31,7 @@ include: "rules/pretrain.smk"
 include: "rules/convert.smk"
 include: "rules/finetune.smk"
 include: "rules/report.smk"
+include: "rules/crate.smk"
 
 
 rule all:
@@ -75,3 +76,9 @@ rule finetune:
     """The AP of every detection set and initialisation."""
     input:
         of_evaluations(rules.evaluate_detector.output.metrics),
+
+
+rule crate:
+    """The run as a Workflow Run RO-Crate."""
+    input:
+        rules.export_crate.output,

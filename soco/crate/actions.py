@@ -1,6 +1,5 @@
 """What was done: the run as a whole, each of its jobs, and the engine that set them going."""
 
-import subprocess
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,10 +7,11 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from soco.compare import Run
+from soco.crate.git import user_name
 from soco.crate.holdings import Holdings
 from soco.crate.parameters import distinct
 
-_DONE = {"@id": "http://schema.org/CompletedActionStatus"}
+_DONE = "http://schema.org/CompletedActionStatus"
 _ENGINE = "https://snakemake.github.io"
 _MEMORY = "https://psutil.readthedocs.io/en/latest/#psutil.Process.memory_info"
 _MEGABYTE = "https://qudt.org/vocab/unit/MegaBYTE"
@@ -103,11 +103,7 @@ def _machines(run: Run) -> str:
 
 def _agent(crate: ROCrate) -> dict[str, Any]:
     """Whom git's configuration names, without an address; nothing where it names nobody."""
-    try:
-        asked = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    name = asked.stdout.strip()
-    if not name:
+    name = user_name()
+    if name is None:
         return {}
     return {"agent": crate.add(ContextEntity(crate, "#agent", properties={"@type": "Person", "name": name}))}

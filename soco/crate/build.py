@@ -13,6 +13,7 @@ from soco.crate.archive import pack
 from soco.crate.citation import cite
 from soco.crate.code import REPOSITORY
 from soco.crate.files import add_text
+from soco.crate.git import code_words
 from soco.crate.holdings import hold
 from soco.crate.tools import add_workflow
 from soco.errors import UserError
@@ -61,6 +62,7 @@ def export_crate(run: Run, folder: Path, output: Path, with_weights: bool = Fals
     workflow, steps = add_workflow(crate, run, root, held)
     add_actions(crate, run, workflow, steps, held)
     _describe(crate, run, root)
+    _unwrap(crate)
     if output.suffix == ".zip":
         with tempfile.TemporaryDirectory() as staged, whole_file(output) as temporary:
             crate.write(staged)
@@ -74,9 +76,10 @@ def _describe(crate: ROCrate, run: Run, root: Path) -> None:
     cited = cite(crate, root / "CITATION.cff")
     about = crate.root_dataset
     about["name"] = f"A run of: {cited['title']}"
+    code = code_words(run, root)
     about["description"] = (
-        "A run of the SoCo workflow: its code, configuration, lock of packages, report, and what each job read and made. "
-        "Files that are too large, and data of others, are told of by their SHA-256. "
+        "A run of the SoCo workflow: code, configuration, lock of packages, report, and what each job read and made. "
+        f"{code} Files that are too large, and data of others, are told of by their SHA-256. "
         "The licence is that of the workflow; pictures in the report belong to their owners."
     )
     about["datePublished"] = run["made"]
@@ -84,7 +87,14 @@ def _describe(crate: ROCrate, run: Run, root: Path) -> None:
         about[key] = cited[key]
     about["conformsTo"] = [_profile(crate, url) for url in PROFILES]
     crate.mainEntity["license"], crate.mainEntity["creator"] = cited["license"], cited["author"]
-    add_text(crate, _readme(run), "README.md", about={"@id": "./"})
+    add_text(crate, _readme(run, code), "README.md", about={"@id": "./"})
+
+
+def _unwrap(crate: ROCrate) -> None:
+    """A list of one value as the value, as RO-Crate recommends."""
+    for entity in crate.get_entities():
+        told = entity.properties()
+        told |= {key: value[0] for key, value in told.items() if isinstance(value, list) and len(value) == 1}
 
 
 def _profile(crate: ROCrate, url: str) -> ContextEntity:
@@ -92,14 +102,13 @@ def _profile(crate: ROCrate, url: str) -> ContextEntity:
     return crate.add(ContextEntity(crate, url, properties={"@type": "CreativeWork", "name": name, "version": version}))
 
 
-def _readme(run: Run) -> str:
-    commit = run["git"]["commit"] or "unknown"
+def _readme(run: Run, code: str) -> str:
     redo = "\n".join(f"    {command}" for command in run["redo"])
     return f"""# A run of the SoCo workflow
 
 `results/report/report.html` tells what the run did; `ro-crate-metadata.json` tells, for programs, which job made which
 file from what ([Workflow Run RO-Crate](https://www.researchobject.org/workflow-run-crate/)). `config.yaml` is the run's
-whole configuration, and the code is that of commit {commit}.
+whole configuration. {code}
 
 To run it again, in this folder (without `git checkout`) or in a clone:
 

@@ -10,7 +10,6 @@ SNAKEFILE = "Snakefile"
 _ALONE = (SNAKEFILE, "Makefile", "LICENSE", "CITATION.cff", "pyproject.toml")
 _FOLDERS = ("rules", "workflow_scripts", "soco", "envs", "profiles")
 _SUFFIXES = {".smk", ".py", ".yaml", ".json", ".css", ".html", ".in", ".lock", ".sh"}
-_SOURCES = {".smk", ".py", ".sh"}
 
 
 def code_files(root: Path = REPOSITORY) -> Iterator[str]:
@@ -32,6 +31,6 @@ def code_files(root: Path = REPOSITORY) -> Iterator[str]:
         )
 
 
-def is_source(name: str) -> bool:
-    """Whether a file is code, rather than a setting or a page."""
-    return Path(name).suffix in _SOURCES
+def is_step(name: str) -> bool:
+    """Whether a file is a rule or the script of one, which a crate tells of as code; the package is what they call."""
+    return name.startswith(("rules/", "workflow_scripts/"))

@@ -21,6 +21,10 @@ _FORMATS = {
     ".cff": "application/yaml",
     ".toml": "application/toml",
     ".py": "text/x-python",
+    ".smk": "text/x-snakemake",
+    ".in": "text/plain",
+    ".lock": "text/plain",
+    "": "text/plain",
 }
 
 
@@ -56,7 +60,8 @@ def add_reference(crate: ROCrate, place: str, digest: str, kind: str = "File", *
         properties: More of its entity.
     """
     told = {"@type": kind, "name": place, "sha256": digest} | (_format(place) if kind == "File" else {}) | properties
-    return crate.add(DataEntity(crate, named_information(place, digest), properties=told))
+    identifier = named_information(place if kind == "File" else f"{place.rstrip('/')}/", digest)
+    return crate.add(DataEntity(crate, identifier, properties=told))
 
 
 def named_information(place: str, digest: str) -> str:
@@ -67,5 +72,5 @@ def named_information(place: str, digest: str) -> str:
 
 def _format(place: str) -> dict[str, str]:
     suffix = Path(place).suffix
-    known = _FORMATS.get(suffix) or mimetypes.guess_type(place)[0]
-    return {"encodingFormat": known} if known else {}
+    known = _FORMATS.get(suffix) or mimetypes.guess_type(place)[0] or "application/octet-stream"
+    return {"encodingFormat": known}

@@ -8,7 +8,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from soco.compare import Run
-from soco.crate.code import SNAKEFILE, code_files, is_source
+from soco.crate.code import SNAKEFILE, code_files, is_step
 from soco.crate.files import add_file
 from soco.crate.holdings import Holdings
 from soco.crate.parameters import distinct
@@ -48,7 +48,7 @@ def add_workflow(crate: ROCrate, run: Run, root: Path, held: Holdings) -> tuple[
 
 
 def _code_file(crate: ROCrate, root: Path, name: str, version: str) -> Any:
-    more = {"@type": ["File", "SoftwareSourceCode"], "version": version} if is_source(name) else {}
+    more = {"@type": ["File", "SoftwareSourceCode"], "version": version} if is_step(name) else {}
     return add_file(crate, root / name, name, **more)
 
 
