@@ -10,6 +10,7 @@ from soco.compare.sections import Section, plural
 from soco.report.seeds import PARTS, differences, mean_std
 
 SHOWN = ("AP", "AP50", "AP75")
+_RUNS_ON = ("torch", "device", "processes")
 
 
 def result_section(a: Run, b: Run) -> Section:
@@ -53,10 +54,11 @@ def _compared(a: dict[str, Any] | None, b: dict[str, Any] | None) -> dict[str, A
         held = a or b or {}
         figures = {part: _figures(held[part] if a else {}, held[part] if b else {}) for part in PARTS}
         return {"state": "only in A" if a else "only in B", "protocol": {}, "figures": figures}
-    protocol = differences([a, b])
+    protocol = _protocol([a, b])
     figures = {part: _figures(a[part], b[part]) for part in PARTS}
-    categories = _figures(a["per_category"], b["per_category"])
-    same = not any(_is_other(entry) for part in (*figures.values(), categories) for entry in part.values())
+    categories = {part: _figures(_of_categories(a, part), _of_categories(b, part)) for part in PARTS}
+    told = [*figures.values(), *categories.values()]
+    same = not any(_is_other(entry) for part in told for entry in part.values())
     return {"state": _state(same, protocol), "protocol": protocol, "figures": figures, "per_category": categories}
 
 
@@ -69,9 +71,18 @@ def _means(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> dict[str, Any]:
             name: {"a": one, "b": other, "difference": _difference(one["mean"], other["mean"])}
             for name, (one, other) in spreads.items()
         }
-    protocol = differences([*a, *b])
+    protocol = _protocol([*a, *b])
     same = not any(_is_other(entry) for part in figures.values() for entry in part.values())
     return {"state": _state(same, protocol), "protocol": protocol, "figures": figures}
+
+
+def _protocol(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """What differs in the protocols, but for what the training ran on, which is told apart."""
+    return {key: values for key, values in differences(rows).items() if key not in _RUNS_ON}
+
+
+def _of_categories(row: Mapping[str, Any], part: str) -> dict[str, float | None]:
+    return {name: entry[part] for name, entry in row["per_category"].items()}
 
 
 def _figures(a: Mapping[str, float | None], b: Mapping[str, float | None]) -> dict[str, dict[str, Any]]:

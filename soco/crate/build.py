@@ -110,7 +110,8 @@ def _readme(run: Run, code: str) -> str:
 file from what ([Workflow Run RO-Crate](https://www.researchobject.org/workflow-run-crate/)). `config.yaml` is the run's
 whole configuration. {code}
 
-To run it again, in this folder (without `git checkout`) or in a clone:
+To run it again, in a clone whose config.yaml is this one, or in this folder after `rm -rf results` (without `git
+checkout`); data that were given must lie where `config.yaml` says:
 
 {redo}
 """

@@ -17,7 +17,6 @@ from soco.errors import UserError
 
 LARGE = 1_000_000
 CONFIG = "config.yaml"
-_KINDS = {"pictures": "pictures", "annotations": "annotation file", "weights": "weights", "boxes": "boxes"}
 
 
 @dataclass
@@ -119,7 +118,7 @@ def _take_data(crate: ROCrate, entry: dict[str, Any], held: Holdings, parameters
         return
     kind = "Dataset" if entry["kind"] == "pictures" else "File"
     counted = f", {files} files" if files is not None else ""
-    what = f"The {_KINDS[entry['kind']]} {entry['name']}{counted}; not in the crate. Its SHA-256"
+    what = f"{entry['kind'].capitalize()} of {entry['name']}{counted}; not in the crate. The SHA-256"
     what += " is that of the list of its files." if kind == "Dataset" else " is that of the file."
     entity = add_reference(crate, path, entry["digest"], kind, description=what)
     held.by_path[path] = entity

@@ -35,7 +35,7 @@ class Parameters:
         parameter = self._found[identifier]
         parameter.append_to("workExample", example)
         example.append_to("exampleOfWork", parameter)
-        if len(parameter["workExample"]) > 1:
+        if len(parameter.properties()["workExample"]) == 2:  # `parameter[...]` would look up every example, each time
             parameter["multipleValues"] = True
         return parameter
 

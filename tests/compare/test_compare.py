@@ -178,6 +178,15 @@ def test_ap_of_other_protocols_is_not_compared(compared):
     assert "+" not in line
 
 
+def test_another_torch_is_no_other_protocol_and_a_category_is_a_figure(compared):
+    def change(copy):
+        row = copy["results"][0]["rows"][0]
+        row["protocol"]["torch"], row["per_category"]["disc"]["mask"] = "2.15.0", 30.3
+
+    (line,) = compared(change)["results"].lines
+    assert line == "coco, soco, seed 1: AP, AP50 and AP75 the same, other figures not"
+
+
 def test_a_loss_that_differs_is_another_result(compared):
     def change(copy):
         copy["pretraining"][0]["final_loss"] = -4.5

@@ -11,7 +11,15 @@ ROOT = Path(__file__).parents[2]
 CODE = {"commit": "0123456789abcdef0123456789abcdef01234567", "dirty": False, "note": None}
 MACHINE = {"platform": "Linux-6.1", "cpu": "AMD EPYC", "cores": 2, "memory_gb": 16.0, "gpus": []}
 PACKAGES = {"torch": "2.14.1", "snakemake": "9.27.1", "numpy": "2.4.6", "detectron2": None}
-PROTOCOL = {"name": None, "changed": None, "iterations": 220, "base_lr": 0.08, "batch_size": 8, "seed": 1}
+PROTOCOL = {
+    "name": None,
+    "changed": None,
+    "iterations": 220,
+    "base_lr": 0.08,
+    "batch_size": 8,
+    "torch": "2.14.1",
+    "seed": 1,
+}
 
 # Rule, wildcards, params, inputs, outputs (path below results, bytes); a stage reads what the one before it made.
 SHARD = ("shard_pictures", {}, {}, ["data/pictures"], ["shards/manifest.parquet", "shards/0000.parquet"])
@@ -74,7 +82,8 @@ def write_run(folder: Path, unlike: tuple[str, ...] = (), large: tuple[str, ...]
     row = {"initialisation": "soco", "seed": 1, "task": "coco", "dataset": "shapes_coco", "format": "coco",
            "box": {"AP": 20.5, "AP50": 43.0, "AP75": 19.0, "APs": None},
            "mask": {"AP": 18.2, "AP50": 35.7, "AP75": 15.3},
-           "per_category": {"disc": 36.4, "ring": 20.1}, "protocol": dict(PROTOCOL), "images": 120, "instances": 313,
+           "per_category": {"disc": {"box": 36.4, "mask": 30.2, "instances": 9}},
+           "protocol": dict(PROTOCOL), "images": 120, "instances": 313,
            "artefact": 10}  # fmt: skip
     report = {
         "schema": 1,
