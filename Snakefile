@@ -1,11 +1,13 @@
 # SoCo, from photographs to an AP and a report. Stages in the order that data travel:
-# (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name, and so is
-# quality, which measures the proposals for the report. `crate` packs a finished run; `all` does not ask for it.
+# (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name, and so are
+# quality, which measures the proposals for the report, and probes, which classify pictures by pretrained backbones.
+# `crate` packs a finished run; `all` does not ask for it.
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from soco.config import check_config
+from soco.config.inputs import faults_of, inputs_of
 from soco.config.schema import HOW_IT_RUNS
 from soco.errors import UserError
 
@@ -30,6 +32,7 @@ include: "rules/quality.smk"
 include: "rules/pretrain.smk"
 include: "rules/convert.smk"
 include: "rules/finetune.smk"
+include: "rules/probe.smk"
 include: "rules/report.smk"
 include: "rules/crate.smk"
 
@@ -76,6 +79,12 @@ rule finetune:
     """The AP of every detection set and initialisation."""
     input:
         of_evaluations(rules.evaluate_detector.output.metrics),
+
+
+rule probes:
+    """The accuracies of every probe and initialisation."""
+    input:
+        of_probes(rules.probe_backbone.output.metrics),
 
 
 rule crate:

@@ -8,11 +8,15 @@ from pathlib import Path
 from snakemake.exceptions import IncompleteCheckpointException
 
 try:
-    checked = check_config(config).model_dump(mode="json")
+    checked = check_config(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 config.clear()
-config.update(checked)
+config.update(checked.model_dump(mode="json"))
+
+# The user's files by the keys that name them; each is looked at once.
+INPUTS = {each.key: each for each in inputs_of(checked)}
+SOUND = set()
 
 RESULTS = config["results"]
 SHARDS = [f"{number:04d}" for number in range(config["pictures"]["shards"])]
@@ -26,6 +30,7 @@ wildcard_constraints:
     initialisation="|".join(["scratch", *config["pretrain"], *config["weights"]]),
     seed=r"\d+",
     dataset="|".join(config["datasets"]) or "none",
+    probe="|".join(config["probes"]) or "none",
 
 
 def search_settings():
@@ -55,14 +60,20 @@ def made_by_demo(path):
     """Whether rule demo_data makes the path."""
     if not config["demo"]:
         return False
-    return any(Path(path).is_relative_to(Path(config["demo"]["path"], part)) for part in ("pictures", "shapes"))
+    return any(
+        Path(path).is_relative_to(Path(config["demo"]["path"], part)) for part in ("pictures", "shapes", "classes")
+    )
 
 
 def given(path, key):
-    """The path, if it is there or the demo makes it; else one sentence that names the configuration's key."""
-    if Path(path).exists() or made_by_demo(path):
+    """The path, if it is there and what it is said to be, or the demo makes it; else all that is wrong is told."""
+    # A job's own process builds the graph anew, and what is given was looked at before the first job.
+    if key in SOUND or made_by_demo(path) or not workflow.is_main_process:
         return path
-    raise WorkflowError(f"There is no {path}, which the key {key} names; put it there, or change the key.")
+    if INPUTS[key].fault():
+        raise WorkflowError(faults_of(list(INPUTS.values()), INPUTS[key], made_by_demo))
+    SOUND.add(key)
+    return path
 
 
 def pictures_state(wildcards):

@@ -4,13 +4,14 @@
 # out: {demo.path}/pictures             unlabelled pictures, which proposals and pretraining read
 #      {demo.path}/shapes/{train,val}   composed pictures, which fine-tuning and evaluation read
 #      {demo.path}/shapes/*.json        their annotations: six categories in COCO format, sixteen in LVIS v1 format
+#      {demo.path}/classes/{train,val}  their objects cut out, a folder a category, which probes read
 #      {demo.path}/sources.csv          the photographs, with origin and split
 
 DEMO = config["demo"]["path"]
 
 
 rule demo_data:
-    """Cut unlabelled pictures from photographs and compose two small detection sets on them."""
+    """Cut unlabelled pictures from photographs, compose two small detection sets on them, and cut out their objects."""
     output:
         pictures=directory(f"{DEMO}/pictures"),
         train=directory(f"{DEMO}/shapes/train"),
@@ -19,6 +20,8 @@ rule demo_data:
         coco_val=f"{DEMO}/shapes/coco_val.json",
         lvis_train=f"{DEMO}/shapes/lvis_v1_train.json",
         lvis_val=f"{DEMO}/shapes/lvis_v1_val.json",
+        classes_train=directory(f"{DEMO}/classes/train"),
+        classes_val=directory(f"{DEMO}/classes/val"),
         sources=f"{DEMO}/sources.csv",
     log:
         f"{RESULTS}/logs/demo_data.log",

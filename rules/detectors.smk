@@ -1,7 +1,8 @@
-# What the stages after pretraining share: which files are converted, which detectors are trained and on what.
+# What the stages after pretraining share: which files are converted, which detectors are trained and on what, and which
+# backbones are probed.
 #
 # In:  the checked configuration, and what rules/common.smk defines.
-# Out: the functions that conversion, fine-tuning, evaluation, recall and report take their input and params from.
+# Out: the functions that conversion, fine-tuning, evaluation, recall, probes and report take their input and params from.
 
 
 def conversion_kinds(name):
@@ -31,9 +32,14 @@ def pretrained_file(wildcards):
     return [] if name == "scratch" else once_listed(pretrained_weights(name))(wildcards)
 
 
+def without_known(name):
+    """A detection set's section but for `known_as`, which decides nothing of what is trained."""
+    return {key: value for key, value in config["datasets"][name].items() if key != "known_as"}
+
+
 def dataset_of(wildcards):
     """The detection set that the task names."""
-    return config["datasets"][config["finetune"][wildcards.task]["dataset"]]
+    return without_known(config["finetune"][wildcards.task]["dataset"])
 
 
 def given_split(half, part):
@@ -95,6 +101,12 @@ def training_settings(wildcards):
     return finetune_settings(wildcards, leave_out=("test_short_side", "score_threshold", "detections_per_image"))
 
 
+def check_memory(wildcards, input):
+    """In MB: ten times the annotation files, which are held as Python's objects, and no less than 8000."""
+    files = [Path(file) for file in (input.train, input.val)]
+    return max(8000, 10 * sum(file.stat().st_size for file in files if file.exists()) // 10**6)
+
+
 def detector_threads(wildcards):
     """A core for each process that trains or loads pictures; on a CPU, Snakemake gives what there is."""
     settings = config["finetune"][wildcards.task]
@@ -139,3 +151,33 @@ def validation_halves(part):
     return lambda wildcards: [
         given(config["datasets"][name]["val"][part], f"datasets.{name}.val.{part}") for name in names
     ]
+
+
+def labelled_half(half):
+    """An input function: the folder of a probe's training or validation pictures."""
+    return lambda wildcards: given(config["probes"][wildcards.probe][half], f"probes.{wildcards.probe}.{half}")
+
+
+def labelled_state(wildcards):
+    """Tells one state of a probe's folders from another, by the folders' times; rule demo_data answers for its own."""
+    from soco.config import PicturesConfig
+    from soco.pictures import open_source
+
+    halves = [config["probes"][wildcards.probe][half] for half in ("train", "val")]
+    sources = [PicturesConfig(path=half, watch="folders") for half in halves if not made_by_demo(half)]
+    return [open_source(source).state() for source in sources]
+
+
+def probe_settings(wildcards):
+    """The probe's section for this one initialisation, without the keys that change no figure."""
+    section = config["probes"][wildcards.probe]
+    kept = {key: value for key, value in section.items() if key not in HOW_IT_RUNS}
+    return kept | {"initialisations": [wildcards.initialisation]}
+
+
+PROBES = [(probe, start) for probe, settings in config["probes"].items() for start in settings["initialisations"]]
+
+
+def of_probes(path):
+    """The path for each initialisation of each probe."""
+    return [path.format(probe=probe, initialisation=initialisation) for probe, initialisation in PROBES]

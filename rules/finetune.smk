@@ -31,10 +31,10 @@ rule check_dataset:
         "../envs/soco.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=check_memory,
         runtime=60,
     params:
-        dataset=lambda wildcards: config["datasets"][wildcards.dataset],
+        dataset=lambda wildcards: without_known(wildcards.dataset),
     script:
         "../workflow_scripts/check_dataset.py"
 

@@ -3,8 +3,8 @@
 # In:  the merged proposals with their counts, their statistics and each measurement of recall; of each pretraining log,
 #      metrics and weights; every converted file and its summary; of each task, initialisation and seed the detector, what
 #      it loaded, its AP, also while it trained, and its detections; what was found in the detection sets, and their
-#      validation halves. Read where they are there, and no inputs: the benchmark files of all rules, and eight of the
-#      pictures that were pretrained on.
+#      validation halves; of each probe its accuracies. Read where they are there, and no inputs: the benchmark files of
+#      all rules, and eight of the pictures that were pretrained on.
 # Out: {results}/report/report.html, one page that opens without a network, and report.json, the same as data.
 
 
@@ -26,6 +26,7 @@ rule report:
         metrics=once_listed(of_evaluations(rules.evaluate_detector.output.metrics)),
         detections=once_listed(of_evaluations(rules.evaluate_detector.output.detections)),
         curves=once_listed(of_evaluations(rules.finetune_detector.output.curve)),
+        probes=once_listed(of_probes(rules.probe_backbone.output.metrics)),
         findings=expand(rules.check_dataset.output.findings, dataset=DATASETS),
         annotations=validation_halves("annotations"),
         images=ancient(validation_halves("images")),
@@ -47,6 +48,7 @@ rule report:
         runs=[(run,) for run in config["pretrain"]],
         conversions=CONVERSIONS,
         evaluations=EVALUATIONS,
+        probes=PROBES,
         datasets=[(dataset,) for dataset in DATASETS],
         recall=[(dataset,) for dataset in config["quality"]["recall"]],
         benchmarks=f"{RESULTS}/benchmarks",

@@ -13,6 +13,7 @@ from pydantic_core import to_jsonable_python
 from soco.config import Config, load_config
 from soco.config.load import is_section
 from soco.errors import UserError
+from soco.probe.command import add_probe, run_probe
 from soco.show.command import add_show, run_show
 
 
@@ -166,6 +167,7 @@ COMMANDS = (
     Command("check-data", "check the detection sets of a configuration", _take_configs, _check_data),
     Command("show", "draw what the workflow makes of one picture", add_show, run_show),
     Command("convert", "convert pretrained weights for a library, and try them in it", _take_weights, _convert),
+    Command("probe", "classify labelled pictures by a frozen backbone: kNN and linear", add_probe, run_probe),
     Command("export-proposals", "write a store's proposals as the SoCo authors' JSON", _take_store, _export_proposals),
     Command("compare", "tell what differs between two runs, from their reports", _take_reports, _compare, trouble=2),
     Command("export-crate", "pack a run as a Workflow Run RO-Crate", _take_crate, _export_crate),

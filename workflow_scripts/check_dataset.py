@@ -7,8 +7,10 @@ from soco.config import DatasetConfig
 from soco.logs import stage_log
 
 with stage_log(snakemake.log[0]):
-    checked = check_dataset(DatasetConfig.model_validate(snakemake.params.dataset))
-    print(checked.describe(snakemake.wildcards.dataset))
+    name = snakemake.wildcards.dataset
+    known = snakemake.config["datasets"][name]["known_as"]  # no param: to say what a set is checks none again
+    checked = check_dataset(DatasetConfig.model_validate({**snakemake.params.dataset, "known_as": known}))
+    print(checked.describe(name))
     checked.write(
         train=Path(snakemake.output.train),
         val=Path(snakemake.output.val),

@@ -8,6 +8,7 @@ from soco.report import (
     EvaluationFiles,
     FindingsFiles,
     PretrainFiles,
+    ProbeFiles,
     RecallFiles,
     ReportInputs,
     build_report,
@@ -33,6 +34,7 @@ with stage_log(snakemake.log[0]):
         conversions=entries(ConversionFiles, params.conversions, given.conversions, given.converted),
         evaluations=entries(EvaluationFiles, params.evaluations, *evaluated, given.detectors),
         benchmarks=Path(params.benchmarks),
+        probes=entries(ProbeFiles, params.probes, given.probes),
         findings=entries(FindingsFiles, params.datasets, given.findings),
     )
     build_report(inputs, html=Path(snakemake.output.html), json=Path(snakemake.output.json))

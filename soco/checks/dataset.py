@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from soco.checks.categories import check_categories, match_categories, note_unused
+from soco.checks.counts import refuse_other_counts
 from soco.checks.findings import Finding, Findings, HalfName
 from soco.checks.images import Images, check_images
 from soco.checks.objects import check_objects
 from soco.checks.tables import Entry, Tables, lvis_faults, read_tables
 from soco.config import DatasetConfig, SplitConfig
+from soco.config.known import KNOWN, KnownHalf
 from soco.errors import UserError
 from soco.stores.files import whole_file, write_json
 
@@ -101,15 +103,17 @@ def check_dataset(dataset: DatasetConfig) -> CheckedDataset:
     """Check a detection set; nothing of the user's is written to.
 
     Reads both annotation files and the header of every picture. Objects, pictures and ids that would stop training or
-    spoil its figures are mended in the copies that it returns, as far as the meaning is beyond doubt.
+    spoil its figures are mended in the copies that it returns, as far as the meaning is beyond doubt. A set
+    that is said to be a published one (`known_as`) is refused where its files list other numbers than that.
     """
     halves: dict[HalfName, CheckedHalf] = {}
     findings: list[Finding] = []
+    known = KNOWN.datasets[dataset.known_as] if dataset.known_as else None
     for name, split in (("train", dataset.train), ("val", dataset.val)):
         half_name: HalfName = "train" if name == "train" else "val"
         found = Findings(half_name)
         try:
-            half = _check_half(split, dataset.format, found)
+            half = _check_half(split, dataset.format, getattr(known, name, None), found)
             findings += found.all
         except UserError as error:
             findings.append(Finding("refused", half_name, 1, str(error)))
@@ -137,8 +141,10 @@ def with_annotations(dataset: DatasetConfig, val: Path, train: Path | None = Non
     return dataset.model_copy(update=changed)
 
 
-def _check_half(split: SplitConfig, form: str, findings: Findings) -> CheckedHalf | None:
+def _check_half(split: SplitConfig, form: str, known: KnownHalf | None, findings: Findings) -> CheckedHalf | None:
     content = read_tables(split)
+    if known:
+        refuse_other_counts(content, known, split.annotations, findings)
     categories = check_categories(content, findings)
     if findings.has("refused"):
         return None  # without sound ids, all that could be said of the objects is wrong

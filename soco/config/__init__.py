@@ -2,6 +2,7 @@
 
 from soco.config.finetune import DatasetConfig, FinetuneConfig, SplitConfig, WeightsConfig
 from soco.config.load import check_config, load_config
+from soco.config.probe import ProbeConfig
 from soco.config.schema import (
     Config,
     DemoConfig,
@@ -24,6 +25,7 @@ __all__ = [
     "FinetuneConfig",
     "PicturesConfig",
     "PretrainConfig",
+    "ProbeConfig",
     "ProposalsConfig",
     "QualityConfig",
     "SplitConfig",

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from soco.config.known import KnownDatasetName, KnownWeightsName
 from soco.config.protocols import PROTOCOLS, filled
 from soco.config.section import Architecture, Count, Name, Positive, Section, Share
 
@@ -20,6 +21,10 @@ class DatasetConfig(Section):
     """A detection set to fine-tune and evaluate on."""
 
     format: Literal["coco", "lvis"] = Field("coco", description="Format of its annotation files, and its evaluator.")
+    known_as: KnownDatasetName | None = Field(
+        None,
+        description="The published set that this is, such as coco_2017, so that a wrong one is refused; null: any set.",
+    )
     train: SplitConfig = Field(description="The training half.")
     val: SplitConfig = Field(description="The validation half.")
 
@@ -33,6 +38,9 @@ class WeightsConfig(Section):
     )
     holds: Literal["resnet", "detector"] = Field(
         "resnet", description="What is taken from it: the `resnet` alone, or the `detector`'s ResNet, FPN and box head."
+    )
+    known_as: KnownWeightsName | None = Field(
+        None, description="The published file that this is, so that a wrong one is refused; null: any file."
     )
 
 

@@ -61,7 +61,7 @@ def _overlay(base: dict[str, Any], change: dict[str, Any]) -> None:
 
 
 def _without_removed(raw: dict[str, Any]) -> dict[str, Any]:
-    named = {"pretrain", "weights", "datasets", "finetune"}
+    named = {"pretrain", "weights", "datasets", "finetune", "probes"}
     return {
         key: {name: entry for name, entry in value.items() if entry is not None}
         if key in named and isinstance(value, dict)

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from soco.config.finetune import DatasetConfig, FinetuneConfig, WeightsConfig
+from soco.config.known import KnownPicturesName
+from soco.config.probe import ProbeConfig
 from soco.config.section import Architecture, Count, Name, Positive, Section, Share
 from soco.config.strategy import Strategy
 
@@ -48,6 +50,10 @@ class PicturesConfig(Section):
         "folder",
         description="`folder`: a folder tree; `zip`: a zip file; `tar`: a tar of pictures or of tars of pictures; "
         "`webdataset`: tars in a folder; `parquet`: Parquet files in a folder. All are read in place.",
+    )
+    known_as: KnownPicturesName | None = Field(
+        None,
+        description="The published set that these are, such as imagenet_1k, so that a wrong one is refused; null: any.",
     )
     names: str | None = Field(
         None, description="zip: text file of the members to take, a name and a label a line; null takes all pictures."
@@ -249,6 +255,9 @@ class Config(Section):
     )
     datasets: dict[Name, DatasetConfig] = Field(default_factory=dict, description="Detection sets by name.")
     finetune: dict[Name, FinetuneConfig] = Field(default_factory=dict, description="Fine-tunings by name.")
+    probes: dict[Name, ProbeConfig] = Field(
+        default_factory=dict, description="Probes of the backbone on labelled pictures, by name."
+    )
 
     @model_validator(mode="after")
     def _initialisations_differ(self) -> "Config":
@@ -267,6 +276,8 @@ class Config(Section):
             if settings.dataset not in self.datasets:
                 raise ValueError(f"finetune.{task}.dataset names '{settings.dataset}', which datasets does not define")
             self._see_that_starts_are_known(f"finetune.{task}", settings.initialisations)
+        for probe, probing in self.probes.items():
+            self._see_that_starts_are_known(f"probes.{probe}", probing.initialisations)
         return self
 
     @model_validator(mode="after")

@@ -74,7 +74,8 @@ def convert_state(state: Mapping[str, Tensor], target: str) -> dict[str, Tensor]
     if absent:
         raise UserError(
             f"The pretrained weights hold no {' and no '.join(absent)}, which {chosen.library} takes; convert a run "
-            "whose architecture is fpn, or ask for detectron2_c4, torchvision_resnet or timm."
+            "whose architecture is fpn, ask for detectron2_c4, torchvision_resnet or timm, or set `holds: resnet` for "
+            "this file in `weights`."
         )
     return {theirs: _widened(state[name]) for name, theirs in names.items() if theirs is not None}
 

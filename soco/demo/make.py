@@ -7,6 +7,7 @@ from pathlib import Path
 from soco.config.schema import DemoConfig
 from soco.demo.annotations import write_coco, write_lvis
 from soco.demo.compose import compose_split
+from soco.demo.cutouts import write_cutouts
 from soco.demo.photographs import PHOTOGRAPHS, SPLITS, path_of
 from soco.demo.pictures import write_pictures
 from soco.demo.plan import plan_split
@@ -18,8 +19,8 @@ def make_demo(settings: DemoConfig, seed: int) -> None:
     """Writes the demo's pictures and annotations below `settings.path`; the same bytes for the same seed.
 
     `pictures/SCENE/*.jpg` are unlabelled; `shapes/train` and `shapes/val` hold the composed pictures, which
-    `shapes/coco_SPLIT.json` annotates with six categories and `shapes/lvis_v1_SPLIT.json` with sixteen. `sources.csv`
-    lists the photographs.
+    `shapes/coco_SPLIT.json` annotates with six categories and `shapes/lvis_v1_SPLIT.json` with sixteen.
+    `classes/SPLIT/CATEGORY` holds some of their objects, cut out. `sources.csv` lists the photographs.
 
     Args:
         settings: Where, how many and how large.
@@ -34,7 +35,7 @@ def make_demo(settings: DemoConfig, seed: int) -> None:
     _clear(root)
     write_sources(root / "sources.csv")
     write_pictures(root / "pictures", settings.pictures, settings.picture_side, seed)
-    _write_shapes(root / "shapes", settings, seed)
+    _write_shapes(root, settings, seed)
 
 
 def write_sources(path: Path) -> None:
@@ -45,7 +46,8 @@ def write_sources(path: Path) -> None:
         rows.writerows([p.file, p.package, p.scene, p.split, p.note] for p in PHOTOGRAPHS)
 
 
-def _write_shapes(folder: Path, settings: DemoConfig, seed: int) -> None:
+def _write_shapes(root: Path, settings: DemoConfig, seed: int) -> None:
+    folder = root / "shapes"
     counts = {"train": settings.train, "val": settings.val}
     composed = {}
     for split in SPLITS:
@@ -54,11 +56,12 @@ def _write_shapes(folder: Path, settings: DemoConfig, seed: int) -> None:
     for split in SPLITS:
         write_coco(folder / f"coco_{split}.json", composed[split], settings.side)
         write_lvis(folder / f"lvis_v1_{split}.json", split, composed[split], settings.side, composed["train"])
+        write_cutouts(root / "classes" / split, split, composed[split], folder / split)
 
 
 def _clear(root: Path) -> None:
     """Removes an earlier demo's pictures, so that none are left over when fewer are made."""
-    folders = [root / "pictures", *(root / "shapes" / split for split in SPLITS)]
+    folders = [root / "pictures", *(root / part / split for part in ("shapes", "classes") for split in SPLITS)]
     for folder in folders:
         if not folder.is_dir():
             continue

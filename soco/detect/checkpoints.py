@@ -20,6 +20,7 @@ _WITHOUT_EFFECT = {
     "initialisations",
     "seeds",
     "protocol",
+    "processes",
     "workers",
     "checkpoint_iterations",
     "evaluate_every",
@@ -53,6 +54,17 @@ def open_folder(folder: Path, training: dict[str, Any]) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(note, training)
+    _point_at_the_last(folder)
+
+
+def _point_at_the_last(folder: Path) -> None:
+    """Mend detectron2's note of the last checkpoint, which a kill may have cut short; the checkpoint is whole."""
+    pointer = folder / "last_checkpoint"
+    if pointer.is_file() and not (folder / (pointer.read_text().strip() or "nothing")).is_file():
+        written = sorted(folder.glob("model_*.pth"), key=lambda path: path.stat().st_mtime_ns)
+        pointer.unlink()
+        if written:
+            pointer.write_text(written[-1].name)
 
 
 def write_final_weights(folder: Path, output: Path) -> None:

@@ -57,7 +57,7 @@ def finetune(
         seed: Of shuffling, augmentation and fresh weights.
 
     Raises:
-        UserError: The set is refused, there are fewer GPUs than processes, or nothing matched in `weights`.
+        UserError: The set is refused, there are fewer GPUs than processes, or `weights` are of another detector.
     """
     train, val = read_dataset(dataset)
     if weights and not weights.is_file():
@@ -103,6 +103,7 @@ def _train(cfg: CfgNode, train: Split, val: Split, form: Form, threads: int) -> 
         model = trainer.model.module if comm.get_world_size() > 1 else trainer.model
         report = loading.loading_report(model, Path(cfg.MODEL.WEIGHTS) if cfg.MODEL.WEIGHTS else None)
         print(loading.describe(report), flush=True)
+        loading.refuse_misfits(report)
         write_json(Path(cfg.OUTPUT_DIR) / _REPORT, report)
     trainer.train()
 

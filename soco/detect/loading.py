@@ -25,20 +25,12 @@ def loading_report(model: torch.nn.Module, weights: Path | None) -> dict[str, An
     Returns:
         `taken`, `fresh` (each `tensors`, `numbers`), the names of both, and the file's names that the model has no
         place for.
-
-    Raises:
-        UserError: There is a file, and not one tensor took a value from it.
     """
     held = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     file = read_converted(weights) if weights else {}
     sources = {name: _source(name, file) for name in held}
     taken = [name for name, source in sources.items() if source is not None and _equal(held[name], file[source])]
     fresh = [name for name in held if name not in set(taken)]
-    if weights and not taken:
-        raise UserError(
-            f"Not one tensor of the detector took a value from {weights}; convert weights of the same backbone and "
-            "sizes as the `detector` section of the configuration has."
-        )
     return {
         "weights": str(weights) if weights else None,
         "taken": _count(held, taken),
@@ -47,6 +39,20 @@ def loading_report(model: torch.nn.Module, weights: Path | None) -> dict[str, An
         "taken_names": taken,
         "unused_names": sorted(set(file) - {sources[name] for name in taken}),
     }
+
+
+def refuse_misfits(report: Mapping[str, Any]) -> None:
+    """Refuse a file of which the detector could not take everything: it is of another detector.
+
+    Raises:
+        UserError: Tensors of the file have no place in the detector, or another shape there.
+    """
+    unused = report["unused_names"]
+    if unused:
+        raise UserError(
+            f"{len(unused)} tensor(s) of {report['weights']} have no place in the detector, or another shape there "
+            f"(the first is {unused[0]}); give weights of the same backbone and sizes as the section `detector` has."
+        )
 
 
 def describe(report: Mapping[str, Any]) -> str:

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from soco.config import PicturesConfig
+from soco.config.known import KNOWN
+from soco.errors import UserError
 from soco.pictures.contents import contents, modified
 from soco.pictures.shards import Loads, deal, deal_again, loads_of, shard_loads
 from soco.pictures.sources import Entry, PictureSource
@@ -56,10 +58,11 @@ def deal_pictures(
         Counts by name: pictures, read, taken_over, unreadable, shards.
 
     Raises:
-        UserError: The source is missing, broken, or holds no picture.
+        UserError: The source is missing, broken, holds no picture, or not as many as the set that it is said to be.
     """
     previous = _previous(manifest, settings)
     table = _listed(source, settings, threads)
+    _refuse_another_count(len(table), settings)
     places = pc.index_in(table["key"], previous["key"]).fill_null(-1).to_numpy().astype(np.int64)
     table, read = _with_contents(table, previous, places, source, threads)
     loads = loads_of(table["width"].to_numpy(), table["height"].to_numpy())
@@ -75,6 +78,19 @@ def deal_pictures(
     }
     log.info("%s; the heaviest shard has %.2f times the mean pixels", counts, totals.max() / totals.mean())
     return counts
+
+
+def _refuse_another_count(found: int, settings: PicturesConfig) -> None:
+    """A published set with pictures missing would spoil a long training without a word."""
+    if settings.known_as is None:
+        return
+    known = KNOWN.pictures[settings.known_as]
+    if found != known.pictures:
+        raise UserError(
+            f"{settings.path}, which pictures.path names, holds {found:,} pictures, and {known.path.title} are "
+            f"{known.pictures:,} ({known.path.source}); unpack or fetch them again, or set pictures.known_as to "
+            "null to take these."
+        )
 
 
 def _source(settings: PicturesConfig) -> bytes:

@@ -126,7 +126,8 @@ def _conversion(files: ConversionFiles) -> dict[str, Any]:
 
 
 def _probe(files: ProbeFiles) -> dict[str, Any]:
-    metrics = read_object(files.metrics, "backbone", "classes", "pictures", "skipped", "knn", "linear", "seed")
+    keys = ("backbone", "classes", "pictures", "skipped", "commonest_class", "knn", "linear", "seed")
+    metrics = read_object(files.metrics, *keys)
     return metrics | {"probe": files.probe, "initialisation": files.initialisation}
 
 

@@ -59,7 +59,21 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(demo):
         (("pretrain", "soco", "warmup_epochs"), 6, "leave some to train in"),
         (("pretrain", "soco"), {"compile": True, "recompute": True}, "torch.compile cannot recompute: choose one"),
         (("pretrain", "soco", "views"), [{"size": 64}], "at least two entries"),
+        (("probes", "shapes", "crop"), 65, "crop is 65 and its short_side 64"),
+        (("probes", "shapes", "base_lrs"), [], r"'probes\.shapes\.base_lrs' is \[\]"),
         (("finetune", "coco", "anchor_sizes"), [8, 16], r"finetune\.coco\.anchor_sizes"),
+        (("finetune", "coco", "architecture"), "c4", "set it to resnet50 or resnet101"),
+        (("finetune", "coco", "processes"), 3, "batch_size 8 does not divide over 3 processes"),
+        (("finetune", "coco", "seeds"), [1, 2, 1], r"seeds holds one twice: \[1, 2, 1\]"),
+        (("finetune", "coco", "protocol"), "coco_3x", "no protocol 'coco_3x'; the protocols are coco_fpn_1x"),
+        (
+            ("finetune", "coco", "initialisations"),
+            ["sooco"],
+            "'sooco', neither scratch nor a key of pretrain or weights",
+        ),
+        (("weights", "soco"), {"path": "a.pth"}, "pretrain and weights both name 'soco'"),
+        (("weights", "scratch"), {"path": "a.pth"}, "may not be named 'scratch'"),
+        (("weights", "released"), {"file": "a.pth"}, r"no key 'weights\.released\.file'"),
     ],
 )
 def test_a_value_without_sense_is_refused_before_anything_runs(demo, place, value, sentence):
@@ -85,9 +99,10 @@ def test_a_pretraining_may_not_be_named_scratch(demo):
         check_config(demo)
 
 
-def test_an_initialisation_that_nothing_makes_is_refused(demo):
-    demo["finetune"]["coco"]["initialisations"] = ["scratch", "other"]
-    with pytest.raises(UserError, match=r"finetune\.coco\.initialisations names 'other'"):
+@pytest.mark.parametrize(("section", "name"), [("finetune", "coco"), ("probes", "shapes")])
+def test_an_initialisation_that_nothing_makes_is_refused(demo, section, name):
+    demo[section][name]["initialisations"] = ["scratch", "other"]
+    with pytest.raises(UserError, match=rf"{section}\.{name}\.initialisations names 'other'"):
         check_config(demo)
 
 
@@ -107,8 +122,10 @@ def test_a_measurement_that_cannot_be_made_is_refused(demo, key, value, sentence
 
 
 def test_an_entry_of_null_is_removed(demo):
-    demo["finetune"]["lvis"] = None
-    assert list(check_config(demo).finetune) == ["coco"]
+    demo["finetune"]["lvis"] = demo["probes"]["shapes"] = None
+    config = check_config(demo)
+    assert list(config.finetune) == ["coco"]
+    assert config.probes == {}
 
 
 def test_an_overlay_changes_only_its_keys(repository, tmp_path):
@@ -145,3 +162,4 @@ def test_the_demo_spells_every_key_of_the_schema(demo):
         assert set(demo[name]) == set(config[name]), name
     assert set(demo["pretrain"]["soco"]) == set(config["pretrain"]["soco"])
     assert set(demo["finetune"]["coco"]) == set(config["finetune"]["coco"])
+    assert set(demo["probes"]["shapes"]) == set(config["probes"]["shapes"])

@@ -2,13 +2,17 @@
 
 import csv
 import hashlib
+import json
+from collections import Counter
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from soco.config.schema import DemoConfig
 from soco.demo import make_demo, photographs
+from soco.demo.cutouts import MOST
 from soco.demo.photographs import PHOTOGRAPHS
 from soco.errors import UserError
 
@@ -55,6 +59,28 @@ def test_unlabelled_pictures_show_training_scenes_only(demo: Path) -> None:
     shown = {path.name for path in (demo / "pictures").iterdir()}
     assert shown <= {photograph.scene for photograph in PHOTOGRAPHS if photograph.split == "train"}
     assert len(shown) > 3
+
+
+def test_objects_are_cut_out_by_category(demo: Path) -> None:
+    for split in ("train", "val"):
+        content = json.loads((demo / "shapes" / f"coco_{split}.json").read_text())
+        names = {category["id"]: category["name"] for category in content["categories"]}
+        objects = Counter(names[entry["category_id"]] for entry in content["annotations"])
+        written = Counter(path.parent.name for path in (demo / "classes" / split).rglob("*.png"))
+        assert written == {name: min(count, MOST[split]) for name, count in objects.items()}
+    first = next(entry for entry in content["annotations"] if names[entry["category_id"]] == "disc")
+    picture = cv2.imread(str(demo / "shapes/val" / f"{first['image_id']:06d}.png"))
+    left, top, width, height = first["bbox"]
+    cut = cv2.imread(str(demo / "classes/val/disc/0000.png"))
+    assert cut.shape == (round(1.2 * max(width, height)),) * 2 + (3,)
+    found = cv2.matchTemplate(cut, picture[top : top + height, left : left + width], cv2.TM_SQDIFF)
+    assert found.min() < 1e3 < 1e6 < np.median(found)  # sums of squares, found by way of a Fourier transform
+
+
+def test_no_more_objects_are_cut_out_than_serve(settings: DemoConfig) -> None:
+    make_demo(settings.model_copy(update={"val": 60, "train": 2}), seed=1)
+    written = Counter(path.parent.name for path in Path(settings.path, "classes/val").rglob("*.png"))
+    assert max(written.values()) == MOST["val"] == 20
 
 
 def test_sources_list_every_photograph(demo: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -33,6 +34,10 @@ def resnet50(tmp_path_factory):
     torch.save(torchvision.models.resnet50().state_dict(), folder / "resnet50.pth")
     convert_file(folder / "resnet50.pth", "detectron2_c4", folder / "c4.pkl", folder / "c4.json")
     return DetectorConfig(head_channels=16), folder / "c4.pkl"
+
+
+def killed(*arguments):
+    raise RuntimeError("killed")
 
 
 def stop_at(monkeypatch, iteration):
@@ -102,6 +107,25 @@ def test_stopped_and_resumed_it_ends_with_the_same_bits(settings, detector, data
         assert [name for name, value in model.items() if not torch.equal(value, ends[0][0][name])] == []
 
 
+@pytest.mark.parametrize("cut", ["its note of the last checkpoint", "the copy of the final weights"])
+def test_a_kill_while_files_are_written_costs_nothing(settings, detector, datasets, places, monkeypatch, cut):
+    arguments = ("tiny", settings, detector, datasets["coco"], None)
+    finetune(*arguments, **places, seed=1)
+    whole = torch.load(places["output"], weights_only=True)["model"]
+    places["output"].unlink()
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+        if "note" in cut:
+            stop_at(patch, 1)
+        else:
+            patch.setattr(sys.modules["soco.detect.finetune"], "write_final_weights", killed)
+        finetune(*arguments, **places, seed=1)
+    if "note" in cut:
+        (places["checkpoint_dir"] / "last_checkpoint").write_text("model_00")
+    finetune(*arguments, **places, seed=1)
+    again = torch.load(places["output"], weights_only=True)["model"]
+    assert [name for name, value in whole.items() if not torch.equal(value, again[name])] == []
+
+
 def test_two_processes_share_a_batch_and_the_statistics_of_norms(settings, detector, datasets, places, capfd):
     still = settings.model_copy(update={"evaluate_every": 1, "base_lr": 1e-12})
     shared = still.model_copy(update={"processes": 2})
@@ -124,9 +148,7 @@ def test_what_bad_input_makes_a_process_say_is_one_sentence(settings, detector, 
     odd = tmp_path / "odd.pkl"
     write_detectron2(odd, {"stem.conv1.weight": np.zeros((1, 1), np.float32)})
     shared = settings.model_copy(update={"processes": 2})
-    with pytest.raises(
-        UserError, match=r"^Not one tensor of the detector took a value from .*odd\.pkl; convert .*has\.$"
-    ):
+    with pytest.raises(UserError, match=r"^1 tensor\(s\) of .*odd\.pkl have no place .* `detector` has\.$"):
         finetune("tiny", shared, detector, datasets["coco"], odd, **places, seed=1)
 
 

@@ -7,7 +7,7 @@ from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.modeling import build_model
 
 from soco.convert import convert_state, write_detectron2
-from soco.detect.loading import describe, loading_report
+from soco.detect.loading import describe, loading_report, refuse_misfits
 from soco.detect.protocol import build_config
 from soco.errors import UserError
 
@@ -58,10 +58,10 @@ def test_a_tensor_that_was_not_loaded_is_not_counted(model, converted):
     assert report["unused_names"] == ["fpn_output4.weight"]
 
 
-def test_a_file_of_which_nothing_fits_is_refused(model, tmp_path):
+def test_a_file_of_which_something_does_not_fit_is_refused(model, tmp_path):
     write_detectron2(tmp_path / "odd.pkl", {"stem.conv1.weight": np.zeros((1, 1), np.float32)})
-    with pytest.raises(UserError, match=r"Not one tensor .*odd\.pkl"):
-        loading_report(model, tmp_path / "odd.pkl")
+    with pytest.raises(UserError, match=r"1 tensor\(s\) of .*odd\.pkl .*\(the first is stem\.conv1\.weight\)"):
+        refuse_misfits(loading_report(model, tmp_path / "odd.pkl"))
 
 
 def test_scratch_is_all_fresh(model):

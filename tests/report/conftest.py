@@ -268,7 +268,8 @@ def _probes(root: Path) -> tuple[ProbeFiles, ...]:
         path.parent.mkdir(parents=True, exist_ok=True)
         metrics = {
             "probe": "photographs", "initialisation": start, "backbone": "resnet18", "classes": 6,
-            "pictures": {"train": 1200, "val": 300}, "skipped": 1, "seed": 1,
+            "pictures": {"train": 1200, "val": 300}, "skipped": {"train": 1, "val": 0}, "commonest_class": 16.7,
+            "seed": 1,
             "knn": {"top1": top1, "top5": 88.8, "neighbours": 20, "temperature": 0.07},
             "linear": {"top1": top1 + 5, "top5": None},
         }  # fmt: skip

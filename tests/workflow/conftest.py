@@ -61,6 +61,12 @@ def finished(repository, tmp_path_factory):
     return workflow
 
 
+@pytest.fixture(scope="session")
+def run_workflow(repository):
+    """The workflow in a folder of the caller's."""
+    return lambda folder: Workflow(repository, folder)
+
+
 @pytest.fixture
 def workflow(repository, tmp_path):
     return Workflow(repository, tmp_path)

@@ -10,11 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 import safetensors
 import safetensors.numpy
+import torch
+import torchvision
 from PIL import Image
 
 SEARCH = {"demo_data", "shard_pictures", "search_regions"}
 PROPOSALS = {"filter_regions", "fix_up_proposals", "merge_proposals"}
-AFTER = {"pretrain_model", "convert_weights", "finetune_detector", "evaluate_detector", "report"}
+AFTER = {"pretrain_model", "convert_weights", "finetune_detector", "evaluate_detector", "probe_backbone", "report"}
 QUALITY = {"describe_proposals", "measure_recall"}
 
 
@@ -75,6 +77,17 @@ def test_pretraining_reaches_the_detector(finished):
         assert json.loads(weights.metadata()["soco"])["run"] == "soco"
 
 
+def test_a_pretrained_backbone_is_probed(finished):
+    found = json.loads(finished.path("probe", "shapes", "soco", "metrics.json").read_text())
+    assert (found["probe"], found["initialisation"]) == ("shapes", "soco")
+    assert (found["backbone"], found["classes"]) == ("resnet18", 6)
+    for half, count in found["pictures"].items():
+        assert count == len(list((finished.folder / "data/demo/classes" / half).rglob("*.png"))) >= 10
+    assert 0 <= found["knn"]["top1"] <= 100
+    log = finished.path("logs", "probe_backbone", "shapes", "soco.log").read_text()
+    assert f"linear  top-1 {found['linear']['top1']:.1f} %" in log
+
+
 def test_a_second_run_does_nothing(again):
     assert again.would_run("all") == set()
 
@@ -94,7 +107,11 @@ def test_a_second_run_does_nothing(again):
         ("pretrain", {"soco": {"workers": 1, "log_every": 2}}, {"report"}),
         ("finetune", {"coco": {"workers": 1, "checkpoint_iterations": 3}}, {"report"}),
         ("finetune", {"lvis": {"seeds": [1]}}, {"report"}),
+        ("pictures", {"known_as": "imagenet_1k"}, {"report"}),
+        ("datasets", {"shapes_coco": {"known_as": "coco_2017"}}, {"report"}),
         ("finetune", {"lvis": {"seeds": [2, 3]}}, {"finetune_detector", "evaluate_detector", "report"}),
+        ("probes", {"shapes": {"neighbours": 3}}, {"probe_backbone", "report"}),
+        ("probes", {"shapes": {"workers": 1}}, {"report"}),
         ("proposals", {"opencv_mode": "quality"}, {"report"}),
     ],
 )
@@ -219,6 +236,7 @@ def test_a_killed_pretraining_goes_on_and_ends_with_the_same_bits(copied):
         ("pretrain", "pretrain_model"),
         ("convert", "convert_weights"),
         ("finetune", "evaluate_detector"),
+        ("probes", "probe_backbone"),
         ("report", "report"),
     ],
 )
@@ -226,6 +244,24 @@ def test_every_stage_is_a_target(workflow, target, last):
     rules = workflow.would_run(target)
     assert last in rules
     assert ("report" in rules) == (target == "report")
+
+
+@pytest.mark.slow
+def test_an_added_picture_is_probed_anew(workflow, folder_of_pictures):
+    (folder_of_pictures / "e_empty.jpg").unlink()
+    (folder_of_pictures / "f_cut.jpg").unlink()
+    torch.save(torchvision.models.resnet18().state_dict(), workflow.folder / "given.pth")
+    workflow.overlay["weights"] = {"given": {"path": "given.pth"}}
+    mine = {key: str(folder_of_pictures) for key in ("train", "val")}
+    sizes = {"short_side": 32, "crop": 32, "epochs": 1, "base_lrs": [0.1], "workers": 0}
+    workflow.overlay["probes"] = {"shapes": None, "mine": {**mine, **sizes, "initialisations": ["scratch", "given"]}}
+    workflow("probes")
+    assert workflow.ran - {"probes"} == {"probe_backbone"}
+    found = [json.loads(workflow.path("probe/mine", name, "metrics.json").read_text()) for name in ("scratch", "given")]
+    assert [each["pictures"] for each in found] == [{"train": 4, "val": 4}] * 2
+    assert workflow.would_run("probes") - {"probes"} == set()
+    shutil.copy(folder_of_pictures / "d.bmp", folder_of_pictures / "c" / "new.bmp")
+    assert workflow.would_run("probes") - {"probes"} == {"probe_backbone"}
 
 
 def test_an_unknown_key_is_told_with_the_nearest(workflow):

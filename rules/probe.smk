@@ -1,0 +1,33 @@
+# Probes of a backbone without a detector: labelled pictures are classified by its frozen features.
+#
+# In:  the labelled folders that the probe names, and the weights that {initialisation} names, a pretraining's or a file
+#      that is given; none when it is `scratch`.
+# Out: {results}/probe/{probe}/{initialisation}/metrics.json, accuracies of kNN and of a linear layer.
+# Memory grows with the training pictures: 8 kB each with a ResNet-50, 10 GB for ImageNet.
+
+
+rule probe_backbone:
+    """Classify labelled pictures by a frozen backbone's features: kNN and a linear layer."""
+    input:
+        weights=pretrained_file,
+        train=labelled_half("train"),
+        val=labelled_half("val"),
+    output:
+        metrics=f"{RESULTS}/probe/{{probe}}/{{initialisation}}/metrics.json",
+    log:
+        f"{RESULTS}/logs/probe_backbone/{{probe}}/{{initialisation}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/probe_backbone/{{probe}}/{{initialisation}}.tsv"
+    conda:
+        "../envs/soco.yaml"
+    threads: 8
+    resources:
+        mem_mb=24000,
+        runtime=720,
+    params:
+        settings=probe_settings,
+        backbone=config["detector"]["backbone"],
+        seed=config["seed"],
+        pictures=labelled_state,
+    script:
+        "../workflow_scripts/probe_backbone.py"

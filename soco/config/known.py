@@ -1,0 +1,85 @@
+"""Published data sets and weights, by the names that `known_as` takes; `known.yaml` holds what is known of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+class _Known(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KnownPath(_Known):
+    """A file or folder that somebody published.
+
+    Attributes:
+        title: What it is.
+        source: Where it comes from.
+        size: Its size or count, in words.
+        folders: Folders in it.
+        entries: Files in each folder below it; "." is the folder itself.
+        bytes: Length of the file.
+        sha256: What the file's SHA-256 begins with.
+    """
+
+    title: str
+    source: str
+    size: str
+    folders: int | None = None
+    entries: dict[str, int] = {}
+    bytes: int | None = None
+    sha256: str | None = None
+
+
+class KnownPictures(_Known):
+    """A set of unlabelled pictures."""
+
+    path: KnownPath
+    pictures: int
+
+
+class KnownHalf(_Known):
+    """Half of a detection set; the counts are the lengths of its file's tables."""
+
+    images: KnownPath
+    annotations: KnownPath
+    pictures: int
+    objects: int
+    categories: int
+
+
+class KnownDataset(_Known):
+    """A detection set."""
+
+    train: KnownHalf
+    val: KnownHalf
+
+
+class Known(_Known):
+    """All that is known, by name."""
+
+    pictures: dict[str, KnownPictures]
+    datasets: dict[str, KnownDataset]
+    weights: dict[str, KnownPath]
+
+
+KNOWN = Known.model_validate(yaml.safe_load(Path(__file__).with_name("known.yaml").read_text()))
+
+
+def _one_of(kind: Literal["pictures", "datasets", "weights"]) -> Callable[[str], str]:
+    names: dict[str, Any] = getattr(KNOWN, kind)
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"known_as names '{name}', and of {kind} are known: {', '.join(names)}; or set it to null")
+        return name
+
+    return check
+
+
+KnownPicturesName = Annotated[str, AfterValidator(_one_of("pictures"))]
+KnownDatasetName = Annotated[str, AfterValidator(_one_of("datasets"))]
+KnownWeightsName = Annotated[str, AfterValidator(_one_of("weights"))]
