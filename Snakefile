@@ -1,7 +1,7 @@
 # SoCo, from photographs to an AP and a report. Stages in the order that data travel:
 # (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name, and so are
 # quality, which measures the proposals for the report, and probes, which classify pictures by pretrained backbones;
-# audit checks a finished run and makes nothing of it again.
+# audit checks a finished run and makes nothing of it again; crate packs one.
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
@@ -36,6 +36,7 @@ include: "rules/probe.smk"
 include: "rules/origins.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
+include: "rules/crate.smk"
 
 
 rule all:
@@ -86,3 +87,9 @@ rule probes:
     """The accuracies of every probe and initialisation."""
     input:
         of_probes(rules.probe_backbone.output.metrics),
+
+
+rule crate:
+    """The run as a Workflow Run RO-Crate."""
+    input:
+        rules.export_crate.output,

@@ -19,33 +19,39 @@ from soco.show.command import add_show, run_show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code, 1 with one sentence on standard error for bad input."""
+    """Run the command; returns the exit code, 1 (`compare`: 2) with one sentence on standard error for bad input."""
     parser = argparse.ArgumentParser(prog="soco", description=__doc__)
     commands = parser.add_subparsers(required=True)
     for command in COMMANDS:
         own = commands.add_parser(command.name, help=command.help)
         command.add_arguments(own)
-        own.set_defaults(run=command.run)
+        own.set_defaults(run=command.run, trouble=command.trouble)
     chosen = parser.parse_args(arguments)
     try:
-        chosen.run(chosen)
+        code: int | None = chosen.run(chosen)
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
-        return 1
+        return int(chosen.trouble)
     except OSError as error:
         print(f"Error: {error.filename or 'a file'}: {error.strerror}; give another path.", file=sys.stderr)
-        return 1
-    return 0
+        return int(chosen.trouble)
+    return code or 0
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its name, what it is for, the arguments that it takes, and what it does with them."""
+    """A command: its name, what it is for, the arguments that it takes, and what it does with them.
+
+    Attributes:
+        run: Does it; the exit code is what it returns, and 0 for none.
+        trouble: The exit code where it cannot be done.
+    """
 
     name: str
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], Any]
-    run: Callable[[argparse.Namespace], None]
+    run: Callable[[argparse.Namespace], int | None]
+    trouble: int = 1
 
 
 def describe_keys(section: Any = Config, prefix: str = "") -> Iterator[str]:
@@ -127,6 +133,35 @@ def _take_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", required=True, metavar="TARGET", help=libraries)
 
 
+def _compare(arguments: argparse.Namespace) -> int:
+    from soco.compare.command import compare
+
+    return compare(arguments.a, arguments.b, arguments.json)
+
+
+def _take_reports(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Exit code: 0 the same results, 1 other results, 2 trouble."
+    parser.add_argument("a", type=Path, metavar="A", help="report.json of a run")
+    parser.add_argument("b", type=Path, metavar="B", help="report.json of the run that it is compared with")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the comparison as JSON")
+
+
+def _export_crate(arguments: argparse.Namespace) -> None:
+    from soco.crate.command import export
+
+    print(export(arguments.report, arguments.output, arguments.folder, arguments.with_weights))
+
+
+def _take_crate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("report", type=Path, metavar="REPORT", help="report.json of a run; report.html lies beside it")
+    parser.add_argument("output", type=Path, metavar="OUT", help="a .zip, or a folder that is not there yet")
+    parser.add_argument(
+        "--folder", type=Path, help="the folder that the run worked in; otherwise told by REPORT's path"
+    )
+    weights = "put every file of the run into the crate; otherwise those above 1 MB are told of by size and SHA-256"
+    parser.add_argument("--with-weights", action="store_true", help=weights)
+
+
 COMMANDS = (
     Command("keys", "list every configuration key with its default and its sentence", lambda parser: None, _list_keys),
     Command("check", "check a configuration file and its overlays", _take_configs, _check),
@@ -136,6 +171,8 @@ COMMANDS = (
     Command("probe", "classify labelled pictures by a frozen backbone: kNN and linear", add_probe, run_probe),
     Command("audit", "check the files and figures of a run against its report", add_audit, run_audit),
     Command("export-proposals", "write a store's proposals as the SoCo authors' JSON", _take_store, _export_proposals),
+    Command("compare", "tell what differs between two runs, from their reports", _take_reports, _compare, trouble=2),
+    Command("export-crate", "pack a run as a Workflow Run RO-Crate", _take_crate, _export_crate),
 )
 
 if __name__ == "__main__":
