@@ -4,6 +4,7 @@ from soco.logs import stage_log
 
 with stage_log(snakemake.log[0]):
     from soco.pretrain import PretrainJob, pretrain
+    from soco.pretrain.going_on import going_on_in_slurm
 
     run = snakemake.wildcards.run
     job = PretrainJob.model_validate(
@@ -21,4 +22,5 @@ with stage_log(snakemake.log[0]):
             "seed": snakemake.params.seed,
         }
     )
-    pretrain(job, threads=snakemake.threads)
+    with going_on_in_slurm():
+        pretrain(job, threads=snakemake.threads)
