@@ -3,6 +3,7 @@
 apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -103,8 +104,9 @@ class Cluster:
         key = self.folder / "munge" / "key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o600)
-        munge = [f"--{name}={self.folder}/munge/{name.split('-')[0]}" for name in ("key-file", "socket", "seed-file")]
-        self._daemon("munged", *munge, f"--pid-file={self.folder}/munged.pid", f"--log-file={self.folder}/munged.log")
+        munge = [f"--{name}-file={self.folder}/munge/{name}" for name in ("key", "seed", "log", "pid")]
+        # Forced: others may not look into the folder, and need not.
+        self._daemon("munged", "--force", f"--socket={self.folder}/munge/socket", *munge)
         _wait(lambda: (self.folder / "munge/socket").exists(), "munged")
         self._daemon("slurmctld", "-c", "-f", str(self.folder / "slurm.conf"))
         for name in ("n1", "n2"):
@@ -140,12 +142,13 @@ class Cluster:
         try:
             _wait(lambda: not self("squeue", "-h", "-o", "%A"), "the end of all jobs", 60)
         finally:
-            for name in ("slurmd-n1", "slurmd-n2", "slurmctld", "munged"):
-                self._end(self.folder / f"{name}.pid")
+            for name in ("slurmd-n1.pid", "slurmd-n2.pid", "slurmctld.pid", "munge/pid"):
+                self._end(self.folder / name)
 
     def __call__(self, *command: str) -> str:
-        """What a command of Slurm's prints."""
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True).stdout.strip()
+        """What a command of Slurm's prints, times in seconds since 1970."""
+        environment = {**self.environment, "SLURM_TIME_FORMAT": "%s"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True).stdout.strip()
 
     def _of(self, step: psutil.Process, node: str) -> bool:
         """Whether a step's daemon belongs to the node; a job on two nodes has one on each."""
@@ -155,7 +158,7 @@ class Cluster:
         )
 
     def _write_shims(self) -> None:
-        """Commands that know where the cluster's file is: Snakemake's plugin takes SLURM_CONF out of the environment."""
+        """Commands that know the cluster's file: Snakemake's plugin takes SLURM_CONF out of the environment."""
         for name in ("srun", "squeue", "scontrol", "scancel"):
             shim = self.folder / "bin" / name
             shim.write_text(f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {_path_of(name)} "$@"\n')
@@ -199,10 +202,8 @@ def _path_of(name: str) -> str | None:
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass
 
 
 def _free_ports() -> int:
