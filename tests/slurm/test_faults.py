@@ -62,36 +62,34 @@ def training(searched, slurm, request):
             os.killpg(running.pid, signal.SIGKILL)
 
 
-def test_the_loss_of_a_node_costs_the_time_since_the_last_checkpoint(cluster, searched, local, training, same_weights):
-    searched.pretraining["nodes"] = 2
-    running = training("--retries", "0")
+def test_the_loss_of_a_node_costs_what_came_after_the_last_checkpoint(cluster, searched, local, training):
+    searched.pretraining |= {"processes": 2, "nodes": 2}
+    running = training("--retries", "0", "--set-resources", "pretrain_model:gpu=0")
     all_get(processes_of(searched, "pretrain_model"), signal.SIGSTOP)  # so that it does not end meanwhile
     cluster.kill_node("n2")
     wait_until(lambda: "n2 down" in cluster("sinfo", "-h", "-N", "-o", "%N %T").replace("*", ""), "the loss to be seen")
     cluster.start_node("n2")
     searched.ends_well(running)
     assert re.findall("goes on from results/checkpoints/pretrain/soco/step-", log_of(searched))
-    assert same_weights(searched, local)
+    assert searched.losses() == pytest.approx(local.losses(), abs=1e-3)
 
 
-def test_a_pretraining_longer_than_its_time_limit_goes_on_in_the_next_job(
-    cluster, searched, local, training, same_weights
-):
+def test_a_pretraining_longer_than_its_time_limit_goes_on_in_the_next_job(cluster, searched, local, training):
     began = time.time()
     # One attempt: neither its end nor its next start is a failure to Snakemake.
-    running = training("--retries", "0", "--set-resources", "pretrain_model:gpu=0", "pretrain_model:runtime=1")
+    running = training("--retries", "0", "--set-resources", "pretrain_model:runtime=2")
     stopped = processes_of(searched, "pretrain_model")
     all_get(stopped, signal.SIGSTOP)
     start = float(cluster("squeue", "-h", "-t", "R", "-o", "%S"))
     assert start >= began - 60
-    wait_until(lambda: time.time() > start + 54.5, "the tenth of its time that is kept for leaving")
+    wait_until(lambda: time.time() > start + 108.5, "the tenth of its time that is kept for leaving")
     all_get(stopped, signal.SIGCONT)
     searched.ends_well(running)
     log = log_of(searched)
     assert "is queued again, to go on" in log
     assert "goes on from results/checkpoints/pretrain/soco/step-" in log
     assert restarts(searched) == 0
-    assert same_weights(searched, local)
+    assert searched.weights() == local.weights()
 
 
 def test_a_job_past_its_time_is_given_more(clone, searched, local, slurm):
@@ -114,9 +112,7 @@ def test_a_job_over_its_memory_is_given_more(searched, local, slurm):
     assert searched.files("proposals") == local.files("proposals")
 
 
-def test_snakemake_killed_with_9_goes_on_when_it_is_started_again(
-    cluster, searched, local, slurm, training, same_weights
-):
+def test_snakemake_killed_with_9_goes_on_when_it_is_started_again(cluster, searched, local, slurm, training):
     running = training()
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
@@ -127,4 +123,4 @@ def test_snakemake_killed_with_9_goes_on_when_it_is_started_again(
     searched("--unlock")
     searched("pretrain", *slurm)
     assert "goes on from results/checkpoints/pretrain/soco/step-" in log_of(searched)
-    assert same_weights(searched, local)
+    assert searched.weights() == local.weights()

@@ -49,7 +49,7 @@ SelectTypeParameters=CR_CPU_Memory
 SchedulerType=sched/backfill
 SchedulerParameters=bf_interval=3,sched_interval=3,batch_sched_delay=0
 ReturnToService=2
-MinJobAge=300
+MinJobAge=86400
 SlurmdTimeout=10
 SlurmctldTimeout=10
 InactiveLimit=0
