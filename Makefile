@@ -3,13 +3,14 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+SLURM_TESTS := tests/slurm
 DEMO_LOG := results/pretrain/soco/log.jsonl
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo test check bench figures clean lock
+.PHONY: help install demo test test-slurm check bench figures clean lock
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 install: $(INSTALLED) ## set up .venv with every pinned package and detectron2
 
@@ -23,6 +24,13 @@ demo: install ## photographs to an AP and a report, on real parts at a small sca
 
 test: install ## the test suite
 	python -m pytest
+
+# Installs Slurm where it is missing and apt may; the tests say why where they are skipped.
+test-slurm: install ## the same through Slurm, on a cluster of two nodes that is started here and stopped
+	@command -v slurmctld >/dev/null || PATH=$$PATH:/usr/sbin command -v slurmctld >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; fi || true
+	python -m pytest -m slurm -rs $(SLURM_TESTS)
 
 check: install ## style, types and the workflow's lint
 	ruff check .

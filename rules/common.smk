@@ -45,17 +45,6 @@ def pretrain_settings(wildcards):
     return {key: value for key, value in config["pretrain"][wildcards.run].items() if key not in HOW_IT_RUNS}
 
 
-def pretrain_threads(wildcards):
-    """A core for each process that computes or makes views; on a CPU, Snakemake gives what there is."""
-    settings = config["pretrain"][wildcards.run]
-    return max(8, settings["processes"] * (1 + settings["workers"]))
-
-
-def pretrain_memory(wildcards):
-    """In MB: about 8000 for a process with its workers, and no less than 16000."""
-    return max(16000, 8000 * config["pretrain"][wildcards.run]["processes"])
-
-
 def made_by_demo(path):
     """Whether rule demo_data makes the path."""
     if not config["demo"]:

@@ -29,8 +29,8 @@ rule convert_weights:
         "../envs/soco.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=growing(4000),
+        runtime=growing(10),
     params:
         target=lambda wildcards: {"fpn_head": "detectron2", "c4": "detectron2_c4"}[wildcards.kind],
     script:

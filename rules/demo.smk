@@ -32,8 +32,8 @@ rule demo_data:
         "../envs/soco.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=10,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         settings=config["demo"],
         seed=config["seed"],

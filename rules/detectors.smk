@@ -101,23 +101,6 @@ def training_settings(wildcards):
     return finetune_settings(wildcards, leave_out=("test_short_side", "score_threshold", "detections_per_image"))
 
 
-def check_memory(wildcards, input):
-    """In MB: ten times the annotation files, which are held as Python's objects, and no less than 8000."""
-    files = [Path(file) for file in (input.train, input.val)]
-    return max(8000, 10 * sum(file.stat().st_size for file in files if file.exists()) // 10**6)
-
-
-def detector_threads(wildcards):
-    """A core for each process that trains or loads pictures; on a CPU, Snakemake gives what there is."""
-    settings = config["finetune"][wildcards.task]
-    return max(8, settings["processes"] * (1 + settings["workers"]))
-
-
-def detector_memory(wildcards):
-    """In MB: about 16000 for each training process."""
-    return 16000 * config["finetune"][wildcards.task]["processes"]
-
-
 CONVERSIONS = [(name, kind) for name in [*config["pretrain"], *config["weights"]] for kind in conversion_kinds(name)]
 EVALUATIONS = [
     (task, initialisation, seed)

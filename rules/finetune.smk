@@ -32,8 +32,8 @@ rule check_dataset:
         "../envs/soco.yaml"
     threads: 2
     resources:
-        mem_mb=check_memory,
-        runtime=60,
+        mem_mb=growing(check_memory),
+        runtime=growing(60),
     params:
         dataset=lambda wildcards: without_known(wildcards.dataset),
     script:
@@ -63,8 +63,9 @@ rule finetune_detector:
         "../envs/soco.yaml"
     threads: detector_threads
     resources:
-        mem_mb=detector_memory,
-        runtime=1440,
+        mem_mb=growing(detector_memory),
+        runtime=1440,  # it goes on from its checkpoint
+        gpu=detector_gpus,
     params:
         settings=training_settings,
         detector=config["detector"],
@@ -94,8 +95,9 @@ rule evaluate_detector:
         "../envs/soco.yaml"
     threads: 4
     resources:
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=growing(16000),
+        runtime=growing(240),
+        gpu=1,
     params:
         settings=finetune_settings,
         detector=config["detector"],

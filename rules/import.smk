@@ -26,8 +26,8 @@ rule import_regions:
         "../envs/soco.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=search_settings(),
         max_megapixels=config["pictures"]["max_megapixels"],

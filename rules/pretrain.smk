@@ -4,8 +4,8 @@
 # Out: {results}/pretrain/{run}/weights.safetensors, under the release's parameter names; log.jsonl, a line every few
 #      steps; metrics.json, a summary.
 # Checkpoints lie in {results}/checkpoints/pretrain/, no output: Snakemake removes the outputs of a job that failed,
-# and a run that was stopped goes on from the last checkpoint. For that `retries` starts it again: asked to stop (SIGTERM),
-# it saves and leaves with code 75. TensorBoard's events lie in {results}/tensorboard/{run}.
+# and a run that was stopped goes on from the last checkpoint. Before a Slurm job reaches its time limit it saves and has
+# Slurm queue the job again. TensorBoard's events lie in {results}/tensorboard/{run}.
 
 
 rule pretrain_model:
@@ -22,13 +22,17 @@ rule pretrain_model:
         f"{RESULTS}/logs/pretrain_model/{{run}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pretrain_model/{{run}}.tsv"
-    retries: 3
     conda:
         "../envs/soco.yaml"
     threads: pretrain_threads
     resources:
-        mem_mb=pretrain_memory,
-        runtime=1440,
+        mem_mb=growing(pretrain_memory),
+        runtime=1440,  # it goes on in another job
+        gpu=pretrain_gpus,
+        nodes=on_several_nodes("nodes"),
+        tasks=on_several_nodes("tasks"),
+        tasks_per_gpu=on_several_nodes("tasks_per_gpu"),
+        mpi=on_several_nodes("mpi"),
     params:
         settings=pretrain_settings,
         detector=config["detector"],

@@ -29,8 +29,8 @@ rule search_regions:
         "../envs/soco.yaml"
     threads: 8
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(20),
     params:
         settings=search_settings(),
         max_megapixels=config["pictures"]["max_megapixels"],
@@ -58,8 +58,8 @@ rule filter_regions:
         "../envs/soco.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings={key: config["filter"][key] for key in ("strategy", "min_side")},
     script:
@@ -82,8 +82,8 @@ rule fix_up_proposals:
         "../envs/soco.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=config["filter"],
     script:
@@ -110,8 +110,8 @@ rule merge_proposals:
         "../envs/soco.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         max_skipped=config["pictures"]["max_skipped"],
     script:

@@ -21,8 +21,8 @@ rule describe_proposals:
         "../envs/soco.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=config["filter"],
     script:
@@ -45,8 +45,8 @@ rule measure_recall:
         "../envs/soco.yaml"
     threads: 8
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         quality={key: config["quality"][key] for key in ("pictures", "engines")},
         search={key: config["proposals"][key] for key in ("scale", "sigma", "min_size")},

@@ -43,8 +43,8 @@ rule report:
         "../envs/soco.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
     params:
         config=config,
         runs=[(run,) for run in config["pretrain"]],

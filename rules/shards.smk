@@ -22,8 +22,8 @@ checkpoint shard_pictures:
         "../envs/soco.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=480,
+        mem_mb=growing(4000),
+        runtime=growing(480),
     params:
         settings=listing_settings(),
         state=pictures_state,

@@ -4,6 +4,7 @@ from soco.origins import stage
 
 with stage(snakemake):
     from soco.pretrain import PretrainJob, pretrain
+    from soco.pretrain.going_on import going_on_in_slurm
 
     run = snakemake.wildcards.run
     job = PretrainJob.model_validate(
@@ -21,4 +22,5 @@ with stage(snakemake):
             "seed": snakemake.params.seed,
         }
     )
-    pretrain(job, threads=snakemake.threads)
+    with going_on_in_slurm():
+        pretrain(job, threads=snakemake.threads)

@@ -17,7 +17,7 @@ from soco.config.strategy import Strategy
 # Keys that change how a training runs and not what it computes (but for rounding, with another number of processes): a
 # change repeats nothing, and refuses no checkpoint.
 HOW_IT_RUNS = (
-    *("processes", "recompute", "workers", "checkpoint_minutes", "keep_checkpoints", "log_every"),
+    *("processes", "nodes", "recompute", "workers", "checkpoint_minutes", "keep_checkpoints", "log_every"),
     "checkpoint_iterations",
 )
 
@@ -186,6 +186,7 @@ class PretrainConfig(Section):
         "auto", description="Arithmetic of the model; `auto`: bf16 where the hardware has it, else fp32."
     )
     processes: Count = Field(1, description="Training processes, one for each GPU; they share a step's pictures.")
+    nodes: Count = Field(1, description="Machines that share the processes evenly; more than one are Slurm's to give.")
     accumulate: Count = Field(
         1,
         description="Passes that a process divides its pictures of a step over, when they do not fit its memory at "
@@ -209,6 +210,12 @@ class PretrainConfig(Section):
             raise ValueError("views needs at least two entries: the whole picture and one crop")
         if self.views[0].crop is not None:
             raise ValueError("the first of views shows the whole picture: leave its crop out")
+        return self
+
+    @model_validator(mode="after")
+    def _nodes_have_processes(self) -> "PretrainConfig":
+        if self.processes % self.nodes:
+            raise ValueError(f"processes is {self.processes}, which {self.nodes} nodes do not share evenly")
         return self
 
     @model_validator(mode="after")

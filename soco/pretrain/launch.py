@@ -1,4 +1,4 @@
-"""Start a pretraining: in this process, or by torchrun in several that train together."""
+"""Start a pretraining: in this process, or by torchrun in several that train together, on one machine or more."""
 
 import contextlib
 import errno
@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +15,10 @@ from soco.errors import UserError
 from soco.pretrain.hardware import training_device
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.lock import alone_in
+from soco.pretrain.nodes import torchrun_command
 from soco.pretrain.outcome import write_outcome
 from soco.pretrain.ranks import Ranks, joined_ranks, started_by_torchrun
+from soco.pretrain.slurm import current_job
 from soco.pretrain.stop import StopSignals, ends_with_parent, leave
 from soco.pretrain.training import Training
 from soco.stores.files import write_json
@@ -25,7 +26,6 @@ from soco.stores.files import write_json
 log = logging.getLogger(__name__)
 
 STOPPED = "stopped"
-_GRACE = 600  # seconds from SIGTERM to SIGKILL: a step and a checkpoint
 _CRASHED = (
     "A training process ended without a word of ours (torchrun's code is {code}; see the log above, and whether the "
     "machine ran out of memory); run it again, and it goes on from its last checkpoint."
@@ -36,20 +36,21 @@ def pretrain(job: PretrainJob, threads: int | None = None) -> None:
     """Pretrain a model on the pictures of a proposal store, or go on with a run that was stopped.
 
     With `processes` above 1 torchrun starts them; a program that torchrun started itself calls this in each of its.
+    In a Slurm job it saves and leaves some minutes before the job's end.
 
     Args:
         job: The run.
-        threads: CPU threads of all processes together; None: as torch chooses.
+        threads: CPU threads of all processes on this machine together; None: as torch chooses.
 
     Raises:
         UserError: The input, the checkpoints or the machine do not allow it, or the loss is no longer finite.
-        SystemExit: SIGTERM came; the code (75) asks for another start, which goes on.
+        SystemExit: SIGTERM came, or the Slurm job is about to end; the code (75) asks for another start, which goes on.
         KeyboardInterrupt: SIGINT came; the same.
     """
     if started_by_torchrun():
         train_in_this_process(job)
     elif job.settings.processes > 1:
-        _by_torchrun(job, threads or os.cpu_count() or 1)
+        _by_torchrun(job, threads)
     else:
         if threads:
             torch.set_num_threads(threads)
@@ -69,7 +70,8 @@ def train_in_this_process(job: PretrainJob) -> None:
 
 def _train(job: PretrainJob, ranks: Ranks) -> None:
     # Held by the process that writes, and not by one that waits for it: that one may be killed alone.
-    with StopSignals() as stop, alone_in(job.folder) if ranks.is_first else contextlib.nullcontext(), _in_words():
+    stopping = StopSignals(current_job() if ranks.is_first else None)
+    with stopping as stop, alone_in(job.folder) if ranks.is_first else contextlib.nullcontext(), _in_words():
         training = Training(job, ranks)
         if ranks.is_first:
             training.say_plan(job.run)
@@ -95,15 +97,14 @@ def _in_words() -> Iterator[None]:
         raise UserError(f"The disk is full ({error}); make room and run it again: it goes on.") from None
 
 
-def _by_torchrun(job: PretrainJob, threads: int) -> None:
-    count = job.settings.processes
-    _check_gpus(count)
+def _by_torchrun(job: PretrainJob, threads: int | None) -> None:
+    here = job.settings.processes // job.settings.nodes
+    _check_gpus(here)
     # Named by this process: another that is started in vain writes its own.
     job_file = job.folder / f"job-{os.getpid()}.json"
+    command = torchrun_command(job.settings, job_file, threads)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, (threads or os.cpu_count() or 1) // here))}
     write_json(job_file, job.model_dump(mode="json"))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    command += [f"--shutdown-timeout={_GRACE}", "-m", "soco.pretrain", str(job_file)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, threads // count))}
     try:
         with StopSignals() as stop:
             # In a session of its own, so that Ctrl-C reaches it once, from here.

@@ -1,4 +1,4 @@
-"""Being asked to stop: the step under way is finished, a checkpoint written, and the process leaves."""
+"""Being asked to stop, or running out of time: the step under way is finished and saved, and the process leaves."""
 
 import ctypes
 import signal
@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-# "Try again later" in sysexits.h. Snakemake's `retries` start any failed job again; Slurm's `RequeueExit=75` one whose
-# own code this is, which under Snakemake is Snakemake's.
+from soco.pretrain.slurm import SlurmJob
+
+# "Try again later" in sysexits.h. Slurm's `RequeueExit=75` starts a job again whose own code this is; under Snakemake
+# the code is Snakemake's, and soco.pretrain.slurm asks for it.
 EXIT_CODE = 75
 
 
@@ -17,8 +19,14 @@ class StopSignals:
     A second SIGTERM does not: Slurm sends it to every process, and torchrun passes on its own.
     """
 
-    def __init__(self) -> None:
-        self.asked: signal.Signals | None = None
+    def __init__(self, job: SlurmJob | None = None) -> None:
+        """Watch signals.
+
+        Args:
+            job: Its time is watched as well: when it is over, that is as if SIGTERM had come.
+        """
+        self._noted: signal.Signals | None = None
+        self._job = job
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> "StopSignals":
@@ -29,10 +37,15 @@ class StopSignals:
     def __exit__(self, *_: object) -> None:
         self._restore()
 
+    @property
+    def asked(self) -> signal.Signals | None:
+        """The signal that came last, or None."""
+        return self._noted or (signal.SIGTERM if self._job is not None and self._job.is_over else None)
+
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked == number == signal.SIGINT:
+        if self._noted == number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.asked = signal.Signals(number)
+        self._noted = signal.Signals(number)
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -201,7 +201,7 @@ def wait_for_a_checkpoint(folder):
 
 def test_a_pretraining_asked_to_stop_is_started_again_by_snakemake(copied):
     trained = weights(copied)
-    running = copied.start("pretrain", options=("--forcerun", "pretrain_model"))
+    running = copied.start("pretrain", options=("--forcerun", "pretrain_model", "--retries", "1"))
     checkpoints = copied.path("checkpoints", "pretrain", "soco")
     wait_for_a_checkpoint(checkpoints)
     os.kill(int(re.match(r"process (\d+) on", (checkpoints / "lock").read_text())[1]), signal.SIGTERM)
