@@ -23,8 +23,9 @@ rule probe_backbone:
         "../envs/soco.yaml"
     threads: 8
     resources:
-        mem_mb=24000,
-        runtime=720,
+        mem_mb=growing(24000),
+        runtime=growing(720),
+        gpu=1,
     params:
         settings=probe_settings,
         backbone=config["detector"]["backbone"],

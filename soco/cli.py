@@ -1,6 +1,7 @@
 """The `soco` command: what can be asked without running the workflow."""
 
 import argparse
+import os
 import sys
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
         return int(chosen.trouble)
+    except BrokenPipeError:  # whoever read what is printed has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         print(f"Error: {error.filename or 'a file'}: {error.strerror}; give another path.", file=sys.stderr)
         return int(chosen.trouble)
