@@ -16,7 +16,6 @@ from soco.audit.shards import check_shards
 from soco.cli import main
 
 METRICS = "results/evaluate/coco/soco/seed_1/metrics.json"
-CONFIG = ["config.yaml", "overlay.yaml"]
 
 
 def raise_ap(metrics):
@@ -28,8 +27,9 @@ def raise_reported_ap(report):
     raise_ap(next(row for row in rows if row["initialisation"] == "soco"))
 
 
-def test_an_untouched_run_passes_every_check(run, tmp_path, capsys):
-    assert main(["audit", str(run.report), "--config", *CONFIG, "--seed", "3", "--out", str(tmp_path / "out")]) == 0
+def test_an_untouched_run_passes_every_check(run, repository, tmp_path, capsys):
+    config = [str(repository / name) for name in ("config.yaml", "recipes/test.yaml")]
+    assert main(["audit", str(run.report), "--config", *config, "--seed", "3", "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "0 FAIL" in printed and "--seed 3" in printed
     told = json.loads((tmp_path / "out" / "audit.json").read_text())
