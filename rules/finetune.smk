@@ -95,7 +95,7 @@ rule evaluate_detector:
         "../envs/soco.yaml"
     threads: 4
     resources:
-        mem_mb=growing(16000),
+        mem_mb=growing(evaluation_memory),
         runtime=growing(240),
         gpu=1,
     params:

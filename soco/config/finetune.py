@@ -1,5 +1,6 @@
 """Keys of what follows pretraining: detection sets, weights that are given, and fine-tuning."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -106,9 +107,15 @@ class FinetuneConfig(Section):
         return filled(settings) if isinstance(settings, Mapping) else settings
 
     @model_validator(mode="after")
-    def _batch_divides(self) -> "FinetuneConfig":
+    def _numbers_fit(self) -> "FinetuneConfig":
         if self.batch_size % self.processes:
             raise ValueError(f"batch_size {self.batch_size} does not divide over {self.processes} processes")
+        if any(early >= late for early, late in itertools.pairwise((0, *self.steps, self.iterations))):
+            raise ValueError(
+                f"steps {list(self.steps)} must rise from above 0 to below iterations, which is {self.iterations}"
+            )
+        if self.warmup_iterations >= self.iterations:
+            raise ValueError(f"warmup_iterations is {self.warmup_iterations} of {self.iterations} iterations")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds holds one twice: {list(self.seeds)}")
         return self

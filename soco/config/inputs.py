@@ -53,7 +53,7 @@ class Input:
 
 def inputs_of(config: Config) -> list[Input]:
     """Every path of the user's that some stage reads: pictures, boxes, given weights, and the sets that are used."""
-    return [*_pictures(config), *_weights(config), *_datasets(config)]
+    return [*_pictures(config), *_weights(config), *_datasets(config), *_probes(config)]
 
 
 def faults_of(inputs: list[Input], first: Input, made: Callable[[str], bool]) -> str:
@@ -100,6 +100,12 @@ def _datasets(config: Config) -> Iterator[Input]:
                 known_part: KnownPath | None = getattr(of_half, part) if of_half else None
                 place = f"datasets.{name}.{half}.{part}"
                 yield Input(getattr(split, part), place, known_part, f"datasets.{name}.known_as")
+
+
+def _probes(config: Config) -> Iterator[Input]:
+    for name, settings in config.probes.items():
+        yield Input(settings.train, f"probes.{name}.train")
+        yield Input(settings.val, f"probes.{name}.val")
 
 
 def _difference(path: Path, known: KnownPath) -> str | None:

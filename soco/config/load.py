@@ -17,26 +17,35 @@ from soco.errors import UserError
 def load_config(*paths: str | Path) -> Config:
     """Read one configuration file, or a file and the overlays that change it.
 
+    As Snakemake does it, overlays are laid over each other first, and then over the file: what one of them takes out by
+    null, and a later one names again, has the file's keys once more.
+
     Args:
         paths: YAML files; a later one's keys replace an earlier one's, mappings key by key.
 
     Raises:
         UserError: A file is missing or no mapping, or a key or value is refused.
     """
-    merged: dict[str, Any] = {}
-    for path in paths:
-        try:
-            loaded = yaml.safe_load(Path(path).read_text())
-        except FileNotFoundError:
-            raise UserError(f"There is no configuration file {path}; give a YAML file such as config.yaml.") from None
-        except UnicodeDecodeError:
-            raise UserError(f"{path} is no text; give a YAML file such as config.yaml.") from None
-        except yaml.YAMLError as error:
-            raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
-        if not isinstance(loaded, dict):
-            raise UserError(f"{path} holds no mapping of keys; see config.yaml for the keys it may hold.")
-        _overlay(merged, loaded)
-    return check_config(merged)
+    base, *overlays = [_read(path) for path in paths]
+    laid_over: dict[str, Any] = {}
+    for overlay in overlays:
+        _overlay(laid_over, overlay)
+    _overlay(base, laid_over)
+    return check_config(base)
+
+
+def _read(path: str | Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError:
+        raise UserError(f"There is no configuration file {path}; give a YAML file such as config.yaml.") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is no text; give a YAML file such as config.yaml.") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(loaded, dict):
+        raise UserError(f"{path} holds no mapping of keys; see config.yaml for the keys it may hold.")
+    return loaded
 
 
 def check_config(raw: dict[str, Any]) -> Config:

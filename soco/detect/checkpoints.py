@@ -94,9 +94,17 @@ def copy_lines(source: Path, destination: Path) -> None:
         destination: The copy, in the order of iterations.
     """
     lines = source.read_text().splitlines() if source.exists() else []
-    told = {json.loads(line)["iteration"]: line for line in lines if line.endswith("}")}
+    told = {iteration: line for line in lines if (iteration := _iteration(line)) is not None}
     with whole_file(destination) as temporary:
         temporary.write_text("".join(f"{told[iteration]}\n" for iteration in sorted(told)))
+
+
+def _iteration(line: str) -> int | None:
+    """The iteration that a line tells of; None where a kill cut it, and another may follow in its place."""
+    try:
+        return int(json.loads(line)["iteration"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _digest(path: Path) -> str:

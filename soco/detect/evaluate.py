@@ -11,6 +11,7 @@ from detectron2.modeling import build_model
 from detectron2.utils.env import seed_all_rng
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.config.protocols import changed
 from soco.detect.annotations import check_lvis, read_split
 from soco.detect.checkpoints import copy_whole
 from soco.detect.datasets import register
@@ -72,7 +73,7 @@ def evaluate(
         "initialisation": initialisation,
         "seed": seed,
         **scores,
-        "protocol": protocol | {key: getattr(settings, key) for key in _OF_EVALUATION},
+        "protocol": _as_scored(protocol, settings),
         "images": len(val.content["images"]),
         "instances": val.instances,
     }
@@ -91,6 +92,14 @@ def _load(cfg: CfgNode, weights: Path) -> torch.nn.Module:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{weights} does not fit the configured detector ({reason}); fine-tune it again.") from None
     return model.eval()
+
+
+def _as_scored(protocol: dict[str, Any], settings: FinetuneConfig) -> dict[str, Any]:
+    """The protocol of the training, with what evaluation alone reads as it is now."""
+    trained = {key: value for key, value in protocol.get("changed", {}).items() if key not in _OF_EVALUATION}
+    scored = changed(settings.model_dump(mode="json"))
+    now = {key: scored[key] for key in _OF_EVALUATION if key in scored}
+    return protocol | {key: getattr(settings, key) for key in _OF_EVALUATION} | {"changed": trained | now}
 
 
 def _read(training: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from detectron2.utils import comm
 from detectron2.utils.env import seed_all_rng
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.config.protocols import PROTOCOLS, changed
 from soco.detect import loading
 from soco.detect.annotations import Split, read_dataset
 from soco.detect.checkpoints import copy_lines, copy_whole, describe_training, open_folder, write_final_weights
@@ -118,10 +119,17 @@ def _see_that_gpus_suffice(settings: FinetuneConfig) -> None:
 
 
 def _announce(task: str, settings: FinetuneConfig, train: Split, weights: Path | None, device: str) -> None:
-    named = f" by the protocol {settings.protocol}" if settings.protocol else ""
+    named = f" by the protocol {settings.protocol}{_departures(settings)}" if settings.protocol else ""
     print(
         f"Fine-tuning {task}{named} from {weights or 'scratch'} on {train.annotations}: {len(train.content['images'])} "
         f"pictures, {train.instances} objects, {len(train.classes)} categories, in {settings.processes} process(es) on "
         f"{device}. {in_words(settings)}",
         flush=True,
     )
+
+
+def _departures(settings: FinetuneConfig) -> str:
+    """The keys that are not as the protocol has them, in brackets."""
+    other = changed(settings.model_dump(mode="json"))
+    told = "; ".join(f"{key} {value}, not {PROTOCOLS[settings.protocol or ''][key]}" for key, value in other.items())
+    return f" (with other keys than its own: {told})" if other else ""

@@ -128,5 +128,5 @@ def _set_solver(cfg: CfgNode, settings: FinetuneConfig) -> None:
     cfg.SOLVER.WEIGHT_DECAY = settings.weight_decay
     cfg.SOLVER.CHECKPOINT_PERIOD = settings.checkpoint_iterations
     cfg.TEST.EVAL_PERIOD = settings.evaluate_every
-    cfg.TEST.PRECISE_BN.ENABLED = settings.precise_bn_batches > 0
+    # Not ENABLED, which has detectron2 load the training set for a hook of its own: soco.detect.trainer has one.
     cfg.TEST.PRECISE_BN.NUM_ITER = settings.precise_bn_batches

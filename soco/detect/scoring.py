@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,23 +41,38 @@ def score(cfg: CfgNode, model: torch.nn.Module, name: str, val: Split, form: For
         `box` and `mask`, each with AP and its like from 0 to 100, None where there is nothing to score;
         `per_category` by name, each with `box`, `mask` and the number of `instances`. Nothing in other processes.
     """
-    evaluator = _evaluator(name, form, folder)
-    with remembered_lvis() as lvis_evaluations:
+    with remembered_lvis() as of_lvis:
+        evaluator = _evaluator(name, form, folder)
         found = inference_on_dataset(model, build_detection_test_loader(cfg, name), evaluator)
     if not found:
         return {}
     figures = {part: _figures(found.get(theirs, {}), form) for part, theirs in _PARTS.items()}
-    if form == "coco":
-        by_category = {part: _of_coco(found.get(theirs, {}), val) for part, theirs in _PARTS.items()}
+    if isinstance(evaluator, _COCOEvaluator):
+        by_type = {
+            iou: _by_category(made.eval["precision"][..., -1], made.params.catIds) for iou, made in evaluator.made
+        }
     else:
-        by_type = {evaluation.params.iou_type: _of_lvis(evaluation) for evaluation in lvis_evaluations}
-        by_category = {part: by_type.get(theirs, {}) for part, theirs in _PARTS.items()}
-    return figures | {"per_category": _per_category(val, by_category)}
+        by_type = {made.params.iou_type: _by_category(made.eval["precision"], made.params.cat_ids) for made in of_lvis}
+    by_part = {part: by_type.get(theirs, {}) for part, theirs in _PARTS.items()}
+    return figures | {"per_category": _per_category(val, by_part)}
+
+
+class _COCOEvaluator(COCOEvaluator):
+    """detectron2's, which drops the evaluation that it makes, and tells AP by a category's name, of which two may be."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.made: list[tuple[str, Any]] = []
+
+    def _derive_coco_results(self, coco_eval: Any, iou_type: str, class_names: list[str] | None = None) -> Any:
+        if coco_eval is not None:  # as it is where nothing was detected
+            self.made.append((iou_type, coco_eval))
+        return super()._derive_coco_results(coco_eval, iou_type, class_names)
 
 
 def _evaluator(name: str, form: Form, folder: str | None) -> DatasetEvaluator:
     if form == "coco":
-        return COCOEvaluator(name, tasks=("bbox", "segm"), distributed=True, output_dir=folder)
+        return _COCOEvaluator(name, tasks=("bbox", "segm"), distributed=True, output_dir=folder)
     restore_numpy_float()
     return LVISEvaluator(name, tasks=("bbox", "segm"), distributed=True, output_dir=folder)
 
@@ -66,28 +81,28 @@ def _figures(scores: Mapping[str, float], form: Form) -> dict[str, float | None]
     return {name: _or_none(scores.get(name)) for name in _FIGURES[form]}
 
 
-def _of_coco(scores: Mapping[str, float], val: Split) -> dict[int, float | None]:
-    """AP by category id: detectron2 tells it by name."""
-    return {
-        category: _or_none(scores.get(f"AP-{name}")) for category, name in zip(val.categories, val.classes, strict=True)
-    }
+def _by_category(precision: np.ndarray, categories: Sequence[int]) -> dict[int, float | None]:
+    """AP by category id: the mean precision over IoU thresholds and recalls, for objects of all sizes.
 
-
-def _of_lvis(evaluation: Any) -> dict[int, float | None]:
-    """AP by category id: the mean precision over IoU thresholds and recalls, at objects of all sizes."""
-    precision = evaluation.eval["precision"][:, :, :, 0]
-    means = [np.mean(values[values > -1]) if (values > -1).any() else -1 for values in np.moveaxis(precision, 2, 0)]
-    return {category: _or_none(100 * mean) for category, mean in zip(evaluation.params.cat_ids, means, strict=True)}
+    Args:
+        precision: (IoU thresholds, recalls, categories, ranges of size), -1 where there is nothing to score; the first
+            range is that of all sizes.
+        categories: Their ids.
+    """
+    scored = [values[values > -1] for values in np.moveaxis(precision[..., 0], 2, 0)]
+    means = [float(np.mean(values)) if values.size else None for values in scored]
+    return {key: None if mean is None else 100 * mean for key, mean in zip(categories, means, strict=True)}
 
 
 def _per_category(val: Split, by_part: Mapping[str, Mapping[int, float | None]]) -> dict[str, dict[str, Any]]:
     instances = Counter(entry["category_id"] for entry in val.content["annotations"] if not entry.get("iscrowd", 0))
     told = {}
+    names = Counter(str(category["name"]) for category in val.content["categories"])
     for category in sorted(val.content["categories"], key=lambda category: category["id"]):
-        key = category["id"]
+        key, name = category["id"], str(category["name"])
         figures = {part: scores.get(key) for part, scores in by_part.items()}
         frequency = {"frequency": category["frequency"]} if "frequency" in category else {}
-        told[str(category["name"])] = {**figures, "instances": instances[key], **frequency}
+        told[name if names[name] == 1 else f"{name} ({key})"] = {**figures, "instances": instances[key], **frequency}
     return told
 
 

@@ -17,7 +17,7 @@ from soco.detect.scoring import Scores
 
 HISTORY = "history.jsonl"
 CURVE = "ap.jsonl"
-_REPLACED = (hooks.PreciseBN, hooks.EvalHook, PeriodicCheckpointer, type(None))
+_REPLACED = (hooks.EvalHook, PeriodicCheckpointer, type(None))
 
 
 class Trainer(DefaultTrainer):
@@ -63,10 +63,10 @@ class Trainer(DefaultTrainer):
 
     def _precise_bn(self) -> HookBase | None:
         cfg = self.cfg.clone()
+        if not cfg.TEST.PRECISE_BN.NUM_ITER:
+            return None
         cfg.defrost()
         cfg.DATALOADER.NUM_WORKERS = 0  # as detectron2 has it, to save memory
-        if not cfg.TEST.PRECISE_BN.ENABLED:
-            return None
         return PreciseBN(cfg.TEST.EVAL_PERIOD, self.model, TrainingLoader(cfg), cfg.TEST.PRECISE_BN.NUM_ITER)
 
     def _checkpoints(self) -> HookBase | None:

@@ -13,7 +13,8 @@ def imported(workflow, folder_of_pictures, tmp_path, make_run):
     workflow.overlay["pictures"] |= {"path": str(folder_of_pictures), "max_skipped": 0.5}
     workflow.overlay["proposals"] = {"engine": "imported", "file": str(tmp_path / "boxes.json")}
     workflow.overlay["quality"] = {"recall": []}
-    none = {"pretrain": {"soco": None}, "finetune": {"coco": None, "lvis": None}, "probes": {"shapes": None}}
+    tasks = {"shapes_coco": None, "shapes_lvis": None}
+    none = {"pretrain": {"soco": None}, "finetune": tasks, "probes": {"shapes": None}}
     workflow.overlay |= none
     workflow("report")
     return make_run(workflow.folder)

@@ -15,7 +15,7 @@ def test_the_rule_passes_an_untouched_run_and_finds_an_edited_ap(copied):
     copied("audit")
     assert copied.ran == {"audit"}
     assert "0 FAIL" in copied.path("report", "audit.txt").read_text()
-    metrics = copied.path("evaluate", "coco", "soco", "seed_1", "metrics.json")
+    metrics = copied.path("evaluate", "shapes_coco", "soco", "seed_1", "metrics.json")
     content = json.loads(metrics.read_text())
     content["box"]["AP"] = 50.0
     metrics.write_text(json.dumps(content))
@@ -26,7 +26,7 @@ def test_the_rule_passes_an_untouched_run_and_finds_an_edited_ap(copied):
     told = json.loads(copied.path("report", "audit.json").read_text())
     assert told["passed"] is False
     failing = {check["name"] for check in told["checks"] if check["status"] == "FAIL"}
-    scored = {"AP of coco, soco, seed 1", "evaluation of coco, soco, seed 1"}
+    scored = {"AP of shapes_coco, soco, seed 1", "evaluation of shapes_coco, soco, seed 1"}
     assert failing == {"files of evaluate_detector", "report: results", *scored}
 
 

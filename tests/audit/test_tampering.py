@@ -15,7 +15,7 @@ from soco.audit.origins import check_origins
 from soco.audit.shards import check_shards
 from soco.cli import main
 
-METRICS = "results/evaluate/coco/soco/seed_1/metrics.json"
+METRICS = "results/evaluate/shapes_coco/soco/seed_1/metrics.json"
 
 
 def raise_ap(metrics):
@@ -23,7 +23,7 @@ def raise_ap(metrics):
 
 
 def raise_reported_ap(report):
-    rows = [row for task in report["results"] if task["task"] == "coco" for row in task["rows"]]
+    rows = [row for task in report["results"] if task["task"] == "shapes_coco" for row in task["rows"]]
     raise_ap(next(row for row in rows if row["initialisation"] == "soco"))
 
 
@@ -40,7 +40,7 @@ def test_an_untouched_run_passes_every_check(run, repository, tmp_path, capsys):
         "shard 0001: fix-up",
         "store",
         "conversion soco, c4",
-        "evaluation of lvis, soco, seed 2",
+        "evaluation of shapes_lvis, soco, seed 2",
     )
     assert {names[name] for name in (*again, "lock", "configuration", "report: results")} == {"PASS"}
     assert set(names.values()) <= {"PASS", "SKIP"}
@@ -60,8 +60,8 @@ def test_an_untouched_run_passes_every_check(run, repository, tmp_path, capsys):
         ("pretrain_model", "results/pretrain/soco/weights.safetensors"),
         ("pretrain_model", "results/pretrain/soco/log.jsonl"),
         ("convert_weights", "results/convert/soco/detectron2_c4.pkl"),
-        ("finetune_detector", "results/finetune/coco/soco/seed_1/weights.pth"),
-        ("evaluate_detector", "results/evaluate/lvis/soco/seed_2/detections.json"),
+        ("finetune_detector", "results/finetune/shapes_coco/soco/seed_1/weights.pth"),
+        ("evaluate_detector", "results/evaluate/shapes_lvis/soco/seed_2/detections.json"),
         ("probe_backbone", "results/probe/shapes/soco/metrics.json"),
     ],
 )
@@ -88,7 +88,7 @@ def test_files_that_are_gone_are_named(run, failing):
 @pytest.fixture
 def swapped(run):
     """The detector that started from SoCo is replaced by the one that started from scratch."""
-    folder = Path("results/finetune/coco")
+    folder = Path("results/finetune/shapes_coco")
     run.write(folder / "soco/seed_1/weights.pth", (folder / "scratch/seed_1/weights.pth").read_bytes())
     return run
 
@@ -103,7 +103,7 @@ def test_a_swapped_checkpoint_whose_hashes_fit_is_found_by_origin_and_evaluation
     assert failing(check_hashes(swapped.read())) == {}
     found = failing(check_origins(swapped.read()))
     assert '"initialisation": "scratch"' in found["origin in files of finetune_detector"]
-    named = (check for check in check_evaluations(swapped.read(), tmp_path) if "coco, soco" in check.name)
+    named = (check for check in check_evaluations(swapped.read(), tmp_path) if "shapes_coco, soco" in check.name)
     assert next(named).status == "FAIL"
 
 
@@ -126,8 +126,8 @@ def test_an_ap_edited_everywhere_is_found_by_its_detections(run, failing):
     run.make_hashes_fit()
     assert failing(check_hashes(run.read())) == {}
     found = failing(check_detections(run.read()))
-    assert found.keys() == {"AP of coco, soco, seed 1"}
-    assert "box AP is" in found["AP of coco, soco, seed 1"]
+    assert found.keys() == {"AP of shapes_coco, soco, seed 1"}
+    assert "box AP is" in found["AP of shapes_coco, soco, seed 1"]
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def test_an_edited_lock_is_found(run, failing, repository, tmp_path, capsys):
 
 
 def test_a_record_that_is_gone_is_found_and_the_audit_goes_on(run, failing):
-    Path("results/origins/evaluate_detector/coco/soco/1.json").unlink()
+    Path("results/origins/evaluate_detector/shapes_coco/soco/1.json").unlink()
     checks = audit(run.report, Options(quick=True))
     found = failing(checks)
-    assert "coco/soco/1.json is missing" in found["records of the jobs"]
+    assert "shapes_coco/soco/1.json is missing" in found["records of the jobs"]
     assert {"sections of the report", "AP of all"} <= found.keys()
     assert "FAIL  records of the jobs" in as_table(checks)
 

@@ -13,7 +13,7 @@ def demo(repository):
 
 def test_the_demo_is_accepted(repository):
     config = load_config(repository / "config.yaml")
-    assert config.finetune["lvis"].repeat_threshold > 0
+    assert config.finetune["shapes_lvis"].repeat_threshold > 0
     assert [view.size for view in config.pretrain["soco"].views] == [128, 128, 64]
 
 
@@ -26,7 +26,7 @@ def test_the_demo_is_accepted(repository):
         (("pretrain", "soco"), "epoch", "epochs"),
         (("pretrain", "soco", "views", 1), "sise", "size"),
         (("datasets", "shapes_coco", "val"), "annotation", "annotations"),
-        (("finetune", "coco"), "iteration", "iterations"),
+        (("finetune", "shapes_coco"), "iteration", "iterations"),
     ],
 )
 def test_an_unknown_key_is_refused_and_the_nearest_named(demo, place, key, known):
@@ -61,13 +61,13 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(demo):
         (("pretrain", "soco", "views"), [{"size": 64}], "at least two entries"),
         (("probes", "shapes", "crop"), 65, "crop is 65 and its short_side 64"),
         (("probes", "shapes", "base_lrs"), [], r"'probes\.shapes\.base_lrs' is \[\]"),
-        (("finetune", "coco", "anchor_sizes"), [8, 16], r"finetune\.coco\.anchor_sizes"),
-        (("finetune", "coco", "architecture"), "c4", "set it to resnet50 or resnet101"),
-        (("finetune", "coco", "processes"), 3, "batch_size 8 does not divide over 3 processes"),
-        (("finetune", "coco", "seeds"), [1, 2, 1], r"seeds holds one twice: \[1, 2, 1\]"),
-        (("finetune", "coco", "protocol"), "coco_3x", "no protocol 'coco_3x'; the protocols are coco_fpn_1x"),
+        (("finetune", "shapes_coco", "anchor_sizes"), [8, 16], r"finetune\.shapes_coco\.anchor_sizes"),
+        (("finetune", "shapes_coco", "architecture"), "c4", "set it to resnet50 or resnet101"),
+        (("finetune", "shapes_coco", "processes"), 3, "batch_size 8 does not divide over 3 processes"),
+        (("finetune", "shapes_coco", "seeds"), [1, 2, 1], r"seeds holds one twice: \[1, 2, 1\]"),
+        (("finetune", "shapes_coco", "protocol"), "coco_3x", "no protocol 'coco_3x'; the protocols are coco_fpn_1x"),
         (
-            ("finetune", "coco", "initialisations"),
+            ("finetune", "shapes_coco", "initialisations"),
             ["sooco"],
             "'sooco', neither scratch nor a key of pretrain or weights",
         ),
@@ -99,7 +99,7 @@ def test_a_pretraining_may_not_be_named_scratch(demo):
         check_config(demo)
 
 
-@pytest.mark.parametrize(("section", "name"), [("finetune", "coco"), ("probes", "shapes")])
+@pytest.mark.parametrize(("section", "name"), [("finetune", "shapes_coco"), ("probes", "shapes")])
 def test_an_initialisation_that_nothing_makes_is_refused(demo, section, name):
     demo[section][name]["initialisations"] = ["scratch", "other"]
     with pytest.raises(UserError, match=rf"{section}\.{name}\.initialisations names 'other'"):
@@ -161,5 +161,5 @@ def test_the_demo_spells_every_key_of_the_schema(demo):
     for name in ("demo", "pictures", "proposals", "filter", "quality", "detector"):
         assert set(demo[name]) == set(config[name]), name
     assert set(demo["pretrain"]["soco"]) == set(config["pretrain"]["soco"])
-    assert set(demo["finetune"]["coco"]) == set(config["finetune"]["coco"])
+    assert set(demo["finetune"]["shapes_coco"]) == set(config["finetune"]["shapes_coco"])
     assert set(demo["probes"]["shapes"]) == set(config["probes"]["shapes"])

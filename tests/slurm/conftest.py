@@ -13,7 +13,7 @@ from throwaway_cluster import Cluster, why_not
 OVERLAY = {
     "quality": {"recall": []},
     "pretrain": {"soco": {"epochs": 4, "checkpoint_minutes": 0.001}},
-    "finetune": {"coco": {"initialisations": ["soco"]}, "lvis": None},
+    "finetune": {"shapes_coco": {"initialisations": ["soco"]}, "shapes_lvis": None},
 }
 OF_A_CLONE = ("Snakefile", "config.yaml", "envs", "profiles", "recipes", "rules", "slurm", "soco", "workflow_scripts")
 # `snakemake --profile slurm all` for so small a machine and workflow.

@@ -11,17 +11,17 @@ def supervised(workflow):
     torch.manual_seed(0)
     torch.save(torchvision.models.resnet18().state_dict(), workflow.folder / "resnet18.pth")
     workflow.overlay["weights"] = {"supervised": {"path": "resnet18.pth"}}
-    workflow.overlay["finetune"]["coco"]["initialisations"] = ["supervised", "soco"]
+    workflow.overlay["finetune"]["shapes_coco"]["initialisations"] = ["supervised", "soco"]
     return workflow
 
 
 def test_a_given_file_is_converted_and_starts_a_detector(supervised):
-    target = "results/finetune/coco/supervised/seed_1/weights.pth"
+    target = "results/finetune/shapes_coco/supervised/seed_1/weights.pth"
     supervised(target)
     assert "pretrain_model" not in supervised.ran
     summary = json.loads(supervised.path("convert", "supervised", "detectron2_c4.json").read_text())
     assert summary["left_behind"].keys() == {"classifier.weight", "classifier.bias"}
-    loading = json.loads(supervised.path("finetune", "coco", "supervised", "seed_1", "loading.json").read_text())
+    loading = json.loads(supervised.path("finetune", "shapes_coco", "supervised", "seed_1", "loading.json").read_text())
     assert loading["taken"]["tensors"] == summary["converted"]
     assert all(name.startswith("backbone.bottom_up.") for name in loading["taken_names"])
     assert not [name for name in loading["fresh_names"] if name.startswith("backbone.bottom_up.")]

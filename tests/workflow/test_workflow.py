@@ -32,7 +32,8 @@ def test_the_whole_line_ends_in_an_ap_and_a_report(finished):
     report = json.loads(finished.path("report", "report.json").read_text())
     rows = [row for task in report["results"] for row in task["rows"]]
     reported = {(row["task"], row["initialisation"], row["seed"]): row for row in rows}
-    assert set(reported) == {("coco", "scratch", 1), ("coco", "soco", 1), ("lvis", "soco", 1), ("lvis", "soco", 2)}
+    coco, lvis = "shapes_coco", "shapes_lvis"
+    assert set(reported) == {(coco, "scratch", 1), (coco, "soco", 1), (lvis, "soco", 1), (lvis, "soco", 2)}
     for (task, initialisation, seed), row in reported.items():
         metrics = json.loads(finished.path("evaluate", task, initialisation, f"seed_{seed}/metrics.json").read_text())
         assert metrics["protocol"]["seed"] == seed
@@ -47,7 +48,7 @@ def test_the_whole_line_ends_in_an_ap_and_a_report(finished):
     assert report["quality"]["recall"] == [recall | {"dataset": "shapes_coco"}]
     assert report["quality"]["statistics"]["pictures"] == report["proposals"]["counts"]["pictures"]
     assert report["quality"]["statistics"]["regions"]["boxes"] == report["proposals"]["counts"]["regions"]
-    assert "APr" in reported["lvis", "soco", 1]["box"]
+    assert "APr" in reported["shapes_lvis", "soco", 1]["box"]
     assert "composed" in finished.path("report", "report.html").read_text()
 
 
@@ -68,8 +69,8 @@ def test_a_sound_detection_set_is_used_byte_for_byte(finished):
 
 
 def test_pretraining_reaches_the_detector(finished):
-    loading = json.loads(finished.path("finetune", "coco", "soco", "seed_1", "loading.json").read_text())
-    printed = finished.path("logs", "finetune_detector", "coco", "soco", "1.log").read_text()
+    loading = json.loads(finished.path("finetune", "shapes_coco", "soco", "seed_1", "loading.json").read_text())
+    printed = finished.path("logs", "finetune_detector", "shapes_coco", "soco", "1.log").read_text()
     carried = ("backbone.bottom_up.", "backbone.fpn_", "roi_heads.box_head.")
     assert loading["taken"]["tensors"] > 100
     assert not [name for name in loading["fresh_names"] if name.startswith(carried)]
@@ -105,13 +106,13 @@ def test_a_second_run_does_nothing(again):
         ("quality", {"engines": ["soco"]}, {"measure_recall", "report"}),
         ("quality", {"recall": []}, {"report"}),
         ("pretrain", {"soco": {"epochs": 3}}, AFTER),
-        ("finetune", {"coco": {"score_threshold": 0.3}}, {"evaluate_detector", "report"}),
+        ("finetune", {"shapes_coco": {"score_threshold": 0.3}}, {"evaluate_detector", "report"}),
         ("pretrain", {"soco": {"workers": 1, "log_every": 2}}, {"report"}),
-        ("finetune", {"coco": {"workers": 1, "checkpoint_iterations": 3}}, {"report"}),
-        ("finetune", {"lvis": {"seeds": [1]}}, {"report"}),
+        ("finetune", {"shapes_coco": {"workers": 1, "checkpoint_iterations": 3}}, {"report"}),
+        ("finetune", {"shapes_lvis": {"seeds": [1]}}, {"report"}),
         ("pictures", {"known_as": "imagenet_1k"}, {"report"}),
         ("datasets", {"shapes_coco": {"known_as": "coco_2017"}}, {"report"}),
-        ("finetune", {"lvis": {"seeds": [2, 3]}}, {"finetune_detector", "evaluate_detector", "report"}),
+        ("finetune", {"shapes_lvis": {"seeds": [2, 3]}}, {"finetune_detector", "evaluate_detector", "report"}),
         ("probes", {"shapes": {"neighbours": 3}}, {"probe_backbone", "report"}),
         ("probes", {"shapes": {"workers": 1}}, {"report"}),
         ("proposals", {"opencv_mode": "quality"}, {"report"}),
