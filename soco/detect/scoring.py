@@ -58,7 +58,7 @@ def score(cfg: CfgNode, model: torch.nn.Module, name: str, val: Split, form: For
 
 
 class _COCOEvaluator(COCOEvaluator):
-    """detectron2's, which drops the evaluation that it makes, and tells AP by a category's name, of which two may be."""
+    """detectron2's, which drops what it evaluates, and tells AP by the names of categories, of which two may be one."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)

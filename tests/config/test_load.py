@@ -63,6 +63,9 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(demo):
         (("probes", "shapes", "base_lrs"), [], r"'probes\.shapes\.base_lrs' is \[\]"),
         (("finetune", "shapes_coco", "anchor_sizes"), [8, 16], r"finetune\.shapes_coco\.anchor_sizes"),
         (("finetune", "shapes_coco", "architecture"), "c4", "set it to resnet50 or resnet101"),
+        (("finetune", "shapes_coco", "steps"), [205, 175], r"steps \[205, 175\] must rise from above 0 to below iter"),
+        (("finetune", "shapes_coco", "iterations"), 180, "to below iterations, which is 180"),
+        (("finetune", "shapes_coco", "warmup_iterations"), 220, "warmup_iterations is 220 of 220 iterations"),
         (("finetune", "shapes_coco", "processes"), 3, "batch_size 8 does not divide over 3 processes"),
         (("finetune", "shapes_coco", "seeds"), [1, 2, 1], r"seeds holds one twice: \[1, 2, 1\]"),
         (("finetune", "shapes_coco", "protocol"), "coco_3x", "no protocol 'coco_3x'; the protocols are coco_fpn_1x"),
@@ -163,3 +166,12 @@ def test_the_demo_spells_every_key_of_the_schema(demo):
     assert set(demo["pretrain"]["soco"]) == set(config["pretrain"]["soco"])
     assert set(demo["finetune"]["shapes_coco"]) == set(config["finetune"]["shapes_coco"])
     assert set(demo["probes"]["shapes"]) == set(config["probes"]["shapes"])
+
+
+def test_overlays_are_laid_over_each_other_first_as_snakemake_does(repository, tmp_path):
+    """What one overlay takes out and a later one names again has the keys of config.yaml once more."""
+    (tmp_path / "first.yaml").write_text("finetune: {shapes_coco: null, shapes_lvis: null}")
+    (tmp_path / "second.yaml").write_text("finetune: {shapes_coco: {weight_decay: 0.001}}")
+    config = load_config(repository / "config.yaml", tmp_path / "first.yaml", tmp_path / "second.yaml")
+    assert [*config.finetune] == ["shapes_coco"]
+    assert (config.finetune["shapes_coco"].iterations, config.finetune["shapes_coco"].weight_decay) == (220, 0.001)

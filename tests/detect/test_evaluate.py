@@ -1,5 +1,6 @@
 import json
 import sys
+from pathlib import Path
 
 import detectron2
 import numpy as np
@@ -86,6 +87,34 @@ def test_perfect_detections_score_a_hundred(form, settings, detector, datasets, 
     if form == "lvis":
         assert [told["frequency"] for told in result["per_category"].values()] == ["f", "c", "r"]
         assert [result["box"][name] for name in ("APr", "APc", "APf")] == pytest.approx([100] * 3)
+
+
+def test_a_category_alone_and_two_of_one_name_have_their_own_ap(settings, detector, datasets, tmp_path, monkeypatch):
+    content = json.loads(Path(datasets["coco"].val.annotations).read_text())
+    records = DatasetCatalog.get(register(read_split(datasets["coco"].val), "coco"))
+    for record in records:  # triangles are not found
+        record["annotations"] = [entry for entry in record["annotations"] if entry["category_id"] < 2]
+    monkeypatch.setattr(sys.modules["soco.detect.evaluate"], "_load", lambda cfg, weights: Oracle(records).eval())
+    (tmp_path / "training.json").write_text('{"changed": {"iterations": 5, "score_threshold": 0.5}}')
+    places = [tmp_path / name for name in ("training.json", "metrics.json", "detections.json")]
+
+    def scored(kept, names, **keys):
+        categories = [{"id": key, "name": name} for key, name in zip(kept, names, strict=True)]
+        entries = [entry for entry in content["annotations"] if entry["category_id"] in kept]
+        (tmp_path / "val.json").write_text(json.dumps(content | {"categories": categories, "annotations": entries}))
+        val = datasets["coco"].val.model_copy(update={"annotations": str(tmp_path / "val.json")})
+        dataset = datasets["coco"].model_copy(update={"val": val})
+        protocol = settings.model_copy(update=keys)
+        return evaluate("t", "scratch", protocol, detector, dataset, tmp_path, *places, seed=1)
+
+    two = scored((2, 5, 9), ("disc", "form", "form"), protocol="coco_fpn_1x", score_threshold=0.2)
+    assert [told["box"] for told in two["per_category"].values()] == pytest.approx([100, 100, 0])
+    assert [*two["per_category"]] == ["disc", "form (5)", "form (9)"]
+    assert two["protocol"]["changed"]["score_threshold"] == 0.2  # what it is scored with, and not what was trained with
+    assert two["protocol"]["changed"]["iterations"] == 5
+    for record in records:
+        record["annotations"] = record["annotations"][:1]
+    assert scored((2,), ("disc",))["per_category"]["disc"]["box"] == pytest.approx(100)
 
 
 def test_weights_of_another_detector_are_refused(settings, detector, datasets, tmp_path):

@@ -9,6 +9,7 @@ import torchvision
 from soco.config import DatasetConfig, DetectorConfig, SplitConfig
 from soco.convert import convert_file, write_detectron2
 from soco.detect import evaluate, finetune
+from soco.detect.checkpoints import copy_lines
 from soco.detect.trainer import Trainer
 from soco.errors import UserError
 
@@ -124,6 +125,16 @@ def test_a_kill_while_files_are_written_costs_nothing(settings, detector, datase
     finetune(*arguments, **places, seed=1)
     again = torch.load(places["output"], weights_only=True)["model"]
     assert [name for name, value in whole.items() if not torch.equal(value, again[name])] == []
+
+
+def test_of_a_log_that_a_kill_cut_the_later_line_of_an_iteration_stays(tmp_path):
+    lines = ['{"iteration": 19, "a": 1}', '{"iteration": 39, "a": 1}', '{"iterat{"iteration": 59}']
+    lines += ['{"iteration": 39, "a": 2}', '{"iteration": 7']
+    (tmp_path / "log").write_text("\n".join(lines))
+    copy_lines(tmp_path / "log", tmp_path / "copy")
+    assert (tmp_path / "copy").read_text().splitlines() == [lines[0], lines[3]]
+    copy_lines(tmp_path / "none", tmp_path / "copy")
+    assert (tmp_path / "copy").read_text() == ""
 
 
 def test_two_processes_share_a_batch_and_the_statistics_of_norms(settings, detector, datasets, places, capfd):

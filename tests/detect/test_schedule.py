@@ -33,9 +33,9 @@ def test_2x_is_twice_as_long_and_nothing_else(name):
 
 
 def test_keys_that_are_given_stand_above_the_protocol_and_are_told():
-    own = settings(protocol="coco_fpn_1x", iterations=1000, steps=[800])
-    assert (own.iterations, own.steps, own.base_lr) == (1000, (800,), 0.02)
-    assert changed(own.model_dump(mode="json")) == {"iterations": 1000, "steps": [800]}
+    own = settings(protocol="coco_fpn_1x", iterations=2000, steps=[1800])
+    assert (own.iterations, own.steps, own.base_lr) == (2000, (1800,), 0.02)
+    assert changed(own.model_dump(mode="json")) == {"iterations": 2000, "steps": [1800]}
     assert changed(settings().model_dump(mode="json")) == {}
 
 
@@ -51,7 +51,7 @@ def test_a_quarter_of_the_batch_takes_a_quarter_of_the_rate_and_four_times_the_s
 
 
 def test_its_own_batch_changes_nothing():
-    run = schedule_of(settings(batch_size=8, reference_batch=8, base_lr=0.08, iterations=220, steps=[175, 205, 220]))
+    run = schedule_of(settings(batch_size=8, reference_batch=8, base_lr=0.08, iterations=220, steps=[175, 205], warmup_iterations=30))
     assert (run.base_lr, run.iterations, run.steps) == (0.08, 220, (175, 205))
 
 

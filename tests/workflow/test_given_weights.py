@@ -34,6 +34,15 @@ def test_what_a_given_file_does_not_hold_is_told(supervised):
     assert "set `holds: resnet` for this file in `weights`" in printed
 
 
+def test_a_probe_on_a_folder_of_ones_own_is_planned(workflow, folder_of_pictures):
+    mine = {"train": str(folder_of_pictures), "val": str(folder_of_pictures), "initialisations": ["scratch"]}
+    workflow.overlay["probes"] = {"shapes": None, "mine": mine}
+    assert workflow.would_run("probes") - {"probes"} == {"probe_backbone"}
+    mine["val"] = "absent"
+    printed = workflow("probes", succeeds=False)
+    assert "There is no absent, which the key probes.mine.val names" in printed
+
+
 def test_a_given_file_that_is_not_there_is_told_before_anything_starts(supervised):
     supervised.overlay["weights"]["supervised"]["path"] = "absent.pth"
     printed = supervised("all", succeeds=False)
