@@ -24,6 +24,8 @@ rule search_regions:
         f"{RESULTS}/logs/search_regions/{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/search_regions/{{shard}}.tsv"
+    group:
+        block_of_shards
     conda:
         "../envs/soco.yaml"
     threads: 8
@@ -52,6 +54,8 @@ rule filter_regions:
         f"{RESULTS}/logs/filter_regions/{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/filter_regions/{{shard}}.tsv"
+    group:
+        block_of_shards
     conda:
         "../envs/soco.yaml"
     threads: 1
@@ -75,6 +79,8 @@ rule fix_up_proposals:
         f"{RESULTS}/logs/fix_up_proposals/{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fix_up_proposals/{{shard}}.tsv"
+    group:
+        block_of_shards
     conda:
         "../envs/soco.yaml"
     threads: 1
