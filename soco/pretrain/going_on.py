@@ -25,7 +25,5 @@ def going_on_in_slurm() -> Iterator[None]:
     except SystemExit as left:
         job = current_job() if left.code == EXIT_CODE else None
         if job is not None and job.is_over and job.starts_again():
-            log.info(
-                "job %s is about to reach its time limit and is queued again, to go on", job.number
-            )
+            log.info("job %s is about to reach its time limit and is queued again, to go on", job.number)
         raise
