@@ -25,6 +25,8 @@ rule search_regions:
         f"{RESULTS}/logs/search_regions/{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/search_regions/{{shard}}.tsv"
+    group:
+        block_of_shards
     conda:
         "../envs/soco.yaml"
     threads: 8
@@ -54,6 +56,8 @@ rule filter_regions:
         f"{RESULTS}/logs/filter_regions/{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/filter_regions/{{shard}}.tsv"
+    group:
+        block_of_shards
     conda:
         "../envs/soco.yaml"
     threads: 1
@@ -78,6 +82,8 @@ rule fix_up_proposals:
         f"{RESULTS}/logs/fix_up_proposals/{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fix_up_proposals/{{shard}}.tsv"
+    group:
+        block_of_shards
     conda:
         "../envs/soco.yaml"
     threads: 1

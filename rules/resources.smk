@@ -76,3 +76,14 @@ def detector_memory(wildcards):
 def detector_gpus(wildcards):
     """A GPU for each process."""
     return config["finetune"][wildcards.task]["processes"]
+
+
+def block_of_shards(wildcards):
+    """The group of a shard's jobs: as many neighbouring shards as the profile's group-components says are one Slurm job.
+
+    Snakemake groups anew when a checkpoint was reached, and merges the groups that it made before: with one name for
+    all shards, into a single job. With a name for each block that changes nothing.
+    """
+    block = int(wildcards.shard) // workflow.group_settings.group_components.get("shards", 1)
+    workflow.parent_groupids[f"shards_{block}"] = "shards"
+    return f"shards_{block}"

@@ -89,7 +89,9 @@ def test_every_path_of_the_paper_is_known(paper):
 
 def test_sets_that_nothing_uses_are_not_looked_at(repository):
     demo = load_config(repository / "config.yaml")
-    unused = demo.model_copy(update={"finetune": {}, "quality": demo.quality.model_copy(update={"recall": ()})})
+    unused = demo.model_copy(
+        update={"finetune": {}, "probes": {}, "quality": demo.quality.model_copy(update={"recall": ()})}
+    )
     assert [it.key for it in inputs_of(unused)] == ["pictures.path"]
 
 

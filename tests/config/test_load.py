@@ -125,9 +125,9 @@ def test_a_measurement_that_cannot_be_made_is_refused(demo, key, value, sentence
 
 
 def test_an_entry_of_null_is_removed(demo):
-    demo["finetune"]["lvis"] = demo["probes"]["shapes"] = None
+    demo["finetune"]["shapes_lvis"] = demo["probes"]["shapes"] = None
     config = check_config(demo)
-    assert list(config.finetune) == ["coco"]
+    assert list(config.finetune) == ["shapes_coco"]
     assert config.probes == {}
 
 

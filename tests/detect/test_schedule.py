@@ -51,7 +51,9 @@ def test_a_quarter_of_the_batch_takes_a_quarter_of_the_rate_and_four_times_the_s
 
 
 def test_its_own_batch_changes_nothing():
-    run = schedule_of(settings(batch_size=8, reference_batch=8, base_lr=0.08, iterations=220, steps=[175, 205], warmup_iterations=30))
+    run = schedule_of(
+        settings(batch_size=8, reference_batch=8, base_lr=0.08, iterations=220, steps=[175, 205], warmup_iterations=30)
+    )
     assert (run.base_lr, run.iterations, run.steps) == (0.08, 220, (175, 205))
 
 

@@ -11,6 +11,7 @@ from throwaway_cluster import Cluster, why_not
 
 # The tiny workflow with one fine-tuning, and a pretraining that saves often.
 OVERLAY = {
+    "pictures": {"shards": 4},
     "quality": {"recall": []},
     "pretrain": {"soco": {"epochs": 4, "checkpoint_minutes": 0.001}},
     "finetune": {"shapes_coco": {"initialisations": ["soco"]}, "shapes_lvis": None},
@@ -18,7 +19,7 @@ OVERLAY = {
 OF_A_CLONE = ("Snakefile", "config.yaml", "envs", "profiles", "recipes", "rules", "slurm", "soco", "workflow_scripts")
 # `snakemake --profile slurm all` for so small a machine and workflow.
 SLURM = ("--profile", "slurm", "--max-threads", "2")
-SLURM += ("--group-components", "shards=1", "--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20")
+SLURM += ("--group-components", "shards=2", "--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20")
 
 
 class Clone:
