@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parent.parent
 
 def rules_in(printed):
     """The rules whose jobs Snakemake printed."""
-    return set(re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):", printed, re.MULTILINE))
+    return set(re.findall(r"^\s*(?:local)?(?:rule|checkpoint) (\w+):", printed, re.MULTILINE))
 
 
 class Workflow:
@@ -93,7 +93,22 @@ def photograph():
 @pytest.fixture
 def folder_of_pictures(tmp_path, photograph):
     """Five readable pictures in two folders, of one base name, and two that cannot be read."""
-    root = tmp_path / "pictures"
+    return write_pictures(tmp_path / "pictures", photograph)
+
+
+@pytest.fixture(scope="session")
+def readable_pictures(photograph):
+    """Write those that can be read below a folder of the caller's."""
+
+    def write(root):
+        write_pictures(root, photograph)
+        for key in ("e_empty.jpg", "f_cut.jpg"):
+            (root / key).unlink()
+
+    return write
+
+
+def write_pictures(root, photograph):
     coffee = Image.fromarray(photograph("coffee_half"))
     for number, key in enumerate(["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]):
         path = root / key

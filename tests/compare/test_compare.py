@@ -23,12 +23,12 @@ def test_configuration_is_told_key_by_key(compared):
     def change(copy):
         copy["config"]["filter"]["min_side"] = 48
         copy["config"]["pretrain"]["soco"]["views"][1]["size"] = 96
-        copy["config"]["finetune"]["again"] = copy["config"]["finetune"].pop("lvis")
+        copy["config"]["finetune"]["again"] = copy["config"]["finetune"].pop("shapes_lvis")
 
     section = compared(change)["configuration"]
     assert section.heading == "Configuration: 4 keys differ."
     assert section.lines[:2] == ("filter.min_side: 32 -> 48", "pretrain.soco.views.1.size: 128 -> 96")
-    assert section.lines[2].startswith("finetune.lvis: only in A (")
+    assert section.lines[2].startswith("finetune.shapes_lvis: only in A (")
     assert section.lines[3].startswith("finetune.again: only in B (")
     assert section.data["changes"][0] == {"key": "filter.min_side", "a": 32, "b": 48}
 

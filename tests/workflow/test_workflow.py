@@ -281,14 +281,22 @@ def test_missing_data_are_told_before_anything_starts(workflow):
     assert "evaluate_detector" not in workflow.would_run("proposals")
 
 
-@pytest.fixture
-def of_own_pictures(workflow, folder_of_pictures):
-    """A finished pretraining on a folder of pictures, and the folder."""
-    (folder_of_pictures / "e_empty.jpg").unlink()
-    (folder_of_pictures / "f_cut.jpg").unlink()
-    workflow.overlay["pictures"] |= {"path": str(folder_of_pictures), "shards": 3}
+@pytest.fixture(scope="module")
+def finished_on_own(run_workflow, tmp_path_factory, readable_pictures):
+    """A finished pretraining on a folder of pictures, which lies in the run's own."""
+    workflow = run_workflow(tmp_path_factory.mktemp("own"))
+    readable_pictures(workflow.folder / "pictures")
+    workflow.overlay["pictures"] |= {"path": "pictures", "shards": 3}
     workflow("convert")
-    return workflow, folder_of_pictures
+    return workflow
+
+
+@pytest.fixture
+def of_own_pictures(finished_on_own, workflow):
+    """A copy of that run, to be changed, and its folder of pictures."""
+    shutil.copytree(finished_on_own.folder, workflow.folder, dirs_exist_ok=True)
+    workflow.overlay = copy.deepcopy(finished_on_own.overlay)
+    return workflow, workflow.folder / "pictures"
 
 
 def searched(workflow):
