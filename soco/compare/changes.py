@@ -31,7 +31,7 @@ class Change:
     b: Any
 
     def words(self) -> str:
-        """Such as `pretrain.soco.epochs: 6 -> 12`, or `finetune.lvis: only in A (32 keys)`."""
+        """Such as `pretrain.soco.epochs: 6 -> 12`, or `finetune.shapes_lvis: only in A (32 keys)`."""
         if self.a is ABSENT or self.b is ABSENT:
             side, value = ("B", self.b) if self.a is ABSENT else ("A", self.a)
             return f"{self.key}: only in {side} ({value_words(value)})"
