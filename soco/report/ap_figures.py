@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from soco.drawing.marks import Picture
+from soco.drawing.plotting import SERIES, STYLE, WIDTH, as_picture
 from soco.report.categories import DRAWN
-from soco.report.drawing import Picture
-from soco.report.plotting import SERIES, STYLE, WIDTH, as_picture
 from soco.report.seeds import PARTS
 
 _LETTERS = 22

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from soco.choice import evenly
+from soco.drawing.training_curve import curve_of
 from soco.origins import read_record
 from soco.report.data import data_sets
 from soco.report.findings import set_findings
@@ -21,8 +21,6 @@ from soco.stores.parquet import read_table
 from soco.stores.schema import SKIPPED_SCHEMA
 
 SKIPPED_SHOWN = 50
-CURVE_POINTS = 400
-_CURVE = ("step", "loss", "lr", "spread", "cosine_apart")
 
 
 def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
@@ -103,12 +101,6 @@ def _pretraining(files: PretrainFiles, settings: dict[str, Any]) -> dict[str, An
         "loss_floor": -4 * pairs,
         "curve": curve_of(steps),
     }
-
-
-def curve_of(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What is drawn of a pretraining's log: at most 400 lines, each with all keys that any has."""
-    keys = [key for key in _CURVE if any(key in line for line in lines)]
-    return [{key: line.get(key) for key in keys} for line in evenly(lines, CURVE_POINTS)]
 
 
 def _proposals(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from soco.choice import evenly
+from soco.drawing.marks import COLOURS, Mark, Picture, draw_marks
+from soco.drawing.masks import covered_pixels
 from soco.pictures import UnreadablePictureError, annotated_picture, read_rgb
-from soco.report.drawing import COLOURS, Mark, Picture, draw_marks
 from soco.report.inputs import EvaluationFiles
-from soco.report.masks import covered_pixels
 from soco.report.reading import iterate_list, read_object
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from soco.choice import evenly
+from soco.drawing.marks import COLOURS, Mark, Picture, draw_marks
 from soco.pictures import PictureSource, UnreadablePictureError, decode_rgb
-from soco.report.drawing import COLOURS, Mark, Picture, draw_marks
 from soco.report.spread import counts_per_picture
 from soco.stores.schema import entries_of, rects_of
 

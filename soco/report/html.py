@@ -9,8 +9,8 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
+from soco.drawing.marks import Picture
 from soco.report.detections import TaskDetections
-from soco.report.drawing import Picture
 from soco.report.tables import ap_table, files_shown, loading_lists
 
 _FOLDER = Path(__file__).parent

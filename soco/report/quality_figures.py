@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from soco.report.drawing import Picture
-from soco.report.plotting import BLUE, ORANGE, SERIES, STYLE, WIDTH, as_picture
+from soco.drawing.marks import Picture
+from soco.drawing.plotting import BLUE, ORANGE, SERIES, STYLE, WIDTH, as_picture
 
 _LINES = dict(zip(("soco", "opencv_fast", "opencv_quality", "opencv_single"), SERIES, strict=False))
 _MEASURES = {"recall_50": "recall, IoU 0.5", "recall_70": "recall, IoU 0.7", "abo": "best overlap"}

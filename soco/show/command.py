@@ -64,8 +64,8 @@ def _proposals(chosen: argparse.Namespace, config: Config | None) -> str:
 
 
 def _views(chosen: argparse.Namespace, config: Config | None) -> str:
+    from soco.drawing.samples import of_store, samples_of, searched
     from soco.show.gallery import write_gallery  # loads torch, which `soco keys` need not wait for
-    from soco.show.samples import of_store, samples_of, searched
 
     output: Path = chosen.out
     if output.suffix.lower() not in ("", ".png"):

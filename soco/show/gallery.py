@@ -7,9 +7,9 @@ from pathlib import Path
 from PIL import Image
 
 from soco.config import PretrainConfig
-from soco.show.drawing import GROUND
-from soco.show.samples import Sample
-from soco.show.views import compose
+from soco.drawing.canvas import GROUND
+from soco.drawing.samples import Sample
+from soco.drawing.views import compose
 from soco.stores.files import whole_file
 
 _PAGE = """<!doctype html>

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import matplotlib
 
+from soco.drawing.plotting import STYLE
+from soco.drawing.training_curve import curve_of, draw_curve
 from soco.errors import UserError
-from soco.report.collect import curve_of
-from soco.report.figures import draw_curve
-from soco.report.plotting import STYLE
 from soco.report.reading import read_lines
 from soco.stores.files import whole_file
 

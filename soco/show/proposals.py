@@ -9,11 +9,11 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw
 
 from soco.config import FilterConfig, ProposalsConfig
+from soco.drawing.canvas import GROUND, INK, LINE, MARGIN, SMALL_SIZE, TITLE_SIZE, broken, font
 from soco.errors import UserError
 from soco.pictures import UnreadablePictureError, read_rgb
 from soco.proposals.engines import engine_of, search
 from soco.proposals.filters import Rects, proposals_of
-from soco.show.drawing import GROUND, INK, LINE, MARGIN, SMALL_SIZE, TITLE_SIZE, broken, font
 from soco.stores.files import whole_file
 
 _COLOURS = colormaps["turbo"]

@@ -10,9 +10,9 @@ import pycocotools.mask as mask_tools
 import pytest
 from PIL import Image
 
+from soco.drawing.marks import Mark, draw_marks
+from soco.drawing.masks import covered_pixels
 from soco.report.detections import task_detections
-from soco.report.drawing import Mark, draw_marks
-from soco.report.masks import covered_pixels
 
 
 def decoded(uri):

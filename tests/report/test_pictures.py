@@ -9,9 +9,9 @@ from PIL import Image
 
 from soco.choice import evenly
 from soco.config import PicturesConfig
+from soco.drawing.marks import Mark, draw_marks
+from soco.drawing.training_curve import curve_of
 from soco.pictures import open_source
-from soco.report.collect import curve_of
-from soco.report.drawing import Mark, draw_marks
 from soco.report.figures import loss_figure
 from soco.report.gallery import proposal_gallery
 from soco.report.html import duration, number, size

@@ -9,13 +9,13 @@ from PIL import Image, ImageColor, ImageDraw
 from soco.boxes import rects_to_boxes
 from soco.cli import main
 from soco.config import FilterConfig, PretrainConfig, ProposalsConfig, ViewConfig
+from soco.drawing.canvas import MARGIN
+from soco.drawing.samples import samples_of, searched
+from soco.drawing.views import colours_of, compose, denormalised, places
 from soco.models.levels import NO_LEVEL, levels
 from soco.proposals import selective_search
 from soco.proposals.filters import proposals_of
-from soco.show.drawing import MARGIN
 from soco.show.gallery import write_gallery
-from soco.show.samples import samples_of, searched
-from soco.show.views import colours_of, compose, denormalised, places
 from soco.views import ViewDataset
 from soco.views.boxes import flip, seen_in
 from soco.views.crops import Crop

@@ -9,10 +9,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from soco.config import PretrainConfig
+from soco.drawing.canvas import GROUND, INK, LINE, MARGIN, SMALL_SIZE, TITLE_SIZE, broken, font
+from soco.drawing.marks import COLOURS
+from soco.drawing.samples import Sample
 from soco.models.levels import NO_LEVEL, levels
-from soco.report.drawing import COLOURS
-from soco.show.drawing import GROUND, INK, LINE, MARGIN, SMALL_SIZE, TITLE_SIZE, broken, font
-from soco.show.samples import Sample
 from soco.views.batch import Pair
 from soco.views.colours import MEAN, STD
 

@@ -5,7 +5,7 @@ import io
 
 from matplotlib.figure import Figure
 
-from soco.report.drawing import Picture
+from soco.drawing.marks import Picture
 
 # Stands for the page's text colour until the drawing is written; no plot uses it for anything else.
 INK = "#010203"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from soco.report.masks import Pixels, paint
+from soco.drawing.masks import Pixels, paint
 
 # Twelve colours told apart on light and dark grounds; neighbours in the list differ most.
 COLOURS = (
