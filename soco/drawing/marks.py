@@ -83,6 +83,12 @@ def draw_marks(
     Returns:
         A JPEG as data URI, and its width and height.
     """
+    image = marked(rgb, marks, width, letters)
+    return as_jpeg(image), image.size
+
+
+def marked(rgb: npt.NDArray[np.uint8], marks: Sequence[Mark], width: int, letters: int = 11) -> Image.Image:
+    """The same as an image, for more to be drawn on it."""
     size = width, max(1, round(rgb.shape[0] * width / rgb.shape[1]))
     image = Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)
     for mark in marks:
@@ -97,7 +103,7 @@ def draw_marks(
     for mark in reversed(marks):
         if mark.label:
             taken.append(_label(draw, mark, scale, size, letters, taken))
-    return _jpeg(image), size
+    return image
 
 
 def _draw(draw: ImageDraw.ImageDraw, mark: Mark, scale: float, size: tuple[int, int]) -> None:
@@ -130,7 +136,8 @@ def _meet(one: Rect, other: Rect) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def _jpeg(image: Image.Image) -> str:
+def as_jpeg(image: Image.Image) -> str:
+    """The image as a JPEG in a data URI."""
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=82, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

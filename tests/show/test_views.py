@@ -11,7 +11,8 @@ from soco.cli import main
 from soco.config import FilterConfig, PretrainConfig, ProposalsConfig, ViewConfig
 from soco.drawing.canvas import MARGIN
 from soco.drawing.samples import samples_of, searched
-from soco.drawing.views import colours_of, compose, denormalised, places
+from soco.drawing.view_parts import colours_of, denormalised
+from soco.drawing.views import compose, places
 from soco.models.levels import NO_LEVEL, levels
 from soco.proposals import selective_search
 from soco.proposals.filters import proposals_of
