@@ -13,6 +13,7 @@ rule report:
     input:
         summary=once_listed(rules.merge_proposals.output.summary),
         store=once_listed(rules.merge_proposals.output.store),
+        arrow=once_listed(rules.merge_proposals.output.arrow),
         skipped=once_listed(rules.merge_proposals.output.skipped),
         statistics=once_listed(rules.describe_proposals.output.statistics),
         recall=once_listed(expand(rules.measure_recall.output.recall, dataset=config["quality"]["recall"])),

@@ -1,4 +1,4 @@
-"""An even choice among many."""
+"""Even choices among many."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -13,3 +13,10 @@ def evenly(items: Sequence[Item], most: int) -> list[Item]:
     if len(items) <= most:
         return list(items)
     return [items[place] for place in np.linspace(0, len(items) - 1, most).round().astype(int)]
+
+
+def middles(items: Sequence[Item], most: int) -> list[Item]:
+    """At most `most` of the items in their order: the middles of as many equal parts, so neither of the ends."""
+    if len(items) <= most:
+        return list(items)
+    return [items[int((part + 0.5) * len(items) / most)] for part in range(most)]

@@ -9,7 +9,7 @@ from soco.drawing.marks import Picture
 
 # Stands for the page's text colour until the drawing is written; no plot uses it for anything else.
 INK = "#010203"
-_THEME = "svg{color:#24292f}@media(prefers-color-scheme:dark){svg{color:#d6dbe1}}"
+_THEME = "svg{color:#24292f}@media screen and (prefers-color-scheme:dark){svg{color:#d6dbe1}}"
 BLUE, ORANGE = "#2f81d6", "#d9822b"
 # One colour, mark and line for each of several things compared, so that they can be told apart without colours too.
 SERIES = (

@@ -140,11 +140,20 @@ def samples_of(dataset: ViewDataset, pictures: int, epoch: int, count: int) -> I
         UserError: A picture can no longer be read.
     """
     for number in evenly(range(len(dataset)), pictures):
-        entry = dataset.store.entry(number)
         for at in range(epoch, epoch + count):
-            batch = dataset[at, number]
-            shown, boxes = dataset.plan((at, number)).views, dataset.boxes(number)
-            yield Sample(entry.key, at, _rgb(dataset.source, entry), boxes, shown, batch)
+            yield sample_of(dataset, number, at)
+
+
+def sample_of(dataset: ViewDataset, number: int, epoch: int) -> Sample:
+    """The sample of one picture, by its number in the store, exactly as training sees it in an epoch.
+
+    Raises:
+        UserError: The picture can no longer be read.
+    """
+    entry, place = dataset.store.entry(number), (epoch, number)
+    batch = dataset[place]
+    shown, boxes = dataset.plan(place).views, dataset.boxes(number)
+    return Sample(entry.key, epoch, _rgb(dataset.source, entry), boxes, shown, batch)
 
 
 def _rgb(source: PictureSource, entry: Entry) -> npt.NDArray[np.uint8]:

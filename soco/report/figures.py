@@ -27,24 +27,38 @@ def loss_figure(run: dict[str, Any]) -> Picture:
         return as_picture(draw_curve(curve, run["loss_floor"]), alt)
 
 
-def resources_figure(rules: list[dict[str, Any]]) -> Picture:
-    """Total time and peak memory of each rule, as two panels of horizontal bars, the longest rule on top."""
-    names = [entry["rule"] for entry in rules]
+def cost_figure(stages: list[dict[str, Any]]) -> Picture:
+    """Time, CPU time and peak memory of each stage, as panels of horizontal bars in the order of the work.
+
+    Args:
+        stages: From `soco.report.resources.stage_costs`.
+    """
+    names = [entry["stage"] for entry in stages]
+    unit, seconds = _unit(max(entry["cpu_seconds"] for entry in stages))
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.9 + 0.27 * len(rules)), layout="constrained")
-        seconds, memory = figure.subplots(1, 2, sharey=True)
-        _bars(seconds, names, [entry["total_seconds"] for entry in rules], BLUE)
-        _bars(memory, names, [entry["peak_rss_mb"] for entry in rules], ORANGE)
-        seconds.set(title="seconds, all jobs", xmargin=0.3)
-        memory.set(title="peak memory, MB", xmargin=0.3)
-        seconds.invert_yaxis()
-        longest = f"; the longest is {names[0]}" if names else ""
-        return as_picture(figure, f"Bars of each rule's time and peak memory{longest}. The table has the figures.")
+        figure = Figure(figsize=(WIDTH, 0.9 + 0.3 * len(stages)), layout="constrained")
+        time, cpu, memory = figure.subplots(1, 3, sharey=True)
+        _bars(time, names, [entry["total_seconds"] / seconds for entry in stages], BLUE, 1)
+        _bars(cpu, names, [entry["cpu_seconds"] / seconds for entry in stages], BLUE, 1)
+        _bars(memory, names, [entry["peak_rss_mb"] / 1000 for entry in stages], ORANGE, 1)
+        time.set(title=f"time, {unit}")
+        cpu.set(title=f"CPU time, {unit}")
+        memory.set(title="peak memory, GB")
+        time.invert_yaxis()
+        told = "; ".join(f"{entry['stage']} {entry['total_seconds'] / seconds:.1f} {unit}" for entry in stages)
+        return as_picture(figure, f"Bars of each stage's time, CPU time and peak memory. Time: {told}.")
 
 
-def _bars(axes: Axes, names: list[str], values: list[float | None], colour: str) -> None:
-    bars = axes.barh(names, [value or 0.0 for value in values], color=colour)
-    words = ["not measured" if value is None else f"{value:,.0f}".replace(",", "\u202f") for value in values]
-    axes.bar_label(bars, words, padding=3)
-    axes.grid(axis="y", visible=False)
+def _unit(seconds: float) -> tuple[str, float]:
+    return ("h", 3600.0) if seconds >= 7200 else ("min", 60.0) if seconds >= 120 else ("s", 1.0)
+
+
+def _bars(axes: Axes, names: list[str], values: list[float], colour: str, digits: int) -> None:
+    bars = axes.barh(names, values, color=colour)
+    axes.bar_label(bars, [f"{value:,.{digits}f}".replace(",", "\u202f") for value in values], padding=3)
+    # Room for the figure at the end of the longest bar.
+    axes.set_xlim(0, 1.45 * max(*values, 1e-9))
+    axes.xaxis.set_visible(False)
+    axes.grid(visible=False)
+    axes.spines["bottom"].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pyarrow as pa
 
-from soco.choice import evenly
+from soco.choice import evenly, middles
 from soco.drawing.marks import COLOURS, Mark, Picture, draw_marks
 from soco.pictures import PictureSource, UnreadablePictureError, decode_rgb
 from soco.report.spread import counts_per_picture
@@ -29,7 +29,7 @@ def proposal_gallery(store: pa.Table, source: PictureSource) -> list[Picture]:
         The pictures, in the store's order; one that can no longer be read is left out and logged.
     """
     _, proposals = counts_per_picture(store)
-    chosen = _middles(np.flatnonzero(proposals).tolist())
+    chosen = middles(np.flatnonzero(proposals).tolist(), PICTURES)
     rows = store.take(chosen)
     drawn = []
     for entry, rects in zip(entries_of(rows), rects_of(rows), strict=True):
@@ -50,10 +50,3 @@ def proposal_gallery(store: pa.Table, source: PictureSource) -> list[Picture]:
         uri, (width, height) = draw_marks(rgb, marks, _WIDTH)
         drawn.append(Picture(uri, told, f"{entry.key}: {count}", width, height))
     return drawn
-
-
-def _middles(rows: list[int]) -> list[int]:
-    """The row in the middle of each of eight equal parts, so that neither end of the store is favoured."""
-    if len(rows) <= PICTURES:
-        return rows
-    return [rows[int((part + 0.5) * len(rows) / PICTURES)] for part in range(PICTURES)]

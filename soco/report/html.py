@@ -1,6 +1,7 @@
 """Render the report's content and pictures as one page that loads nothing."""
 
 import functools
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from markupsafe import Markup
 
 from soco.drawing.marks import Picture
 from soco.report.detections import TaskDetections
+from soco.report.sentences import signed, summary_sentences
 from soco.report.tables import ap_table, files_shown, loading_lists
+from soco.report.views import RunViews
 
 _FOLDER = Path(__file__).parent
 _DASH = "–"
@@ -24,24 +27,26 @@ class Pictures:
     Attributes:
         curves: The loss of each pretraining, by run.
         gallery: Pictures with proposals.
+        views: Pictures with the views taken of them, one entry a pretraining.
         shapes: Histograms of number, size and shape of regions and proposals.
         without: Bars of pictures without a proposal.
         recall: Recall against the number of boxes, by detection set.
         categories: AP of each category, by task.
         training: AP against iterations, by task; only tasks that measured it.
         detections: Pictures with detections, one entry a task.
-        resources: Bars of time and memory; None where no rule was measured.
+        cost: Bars of time and memory; None where no job left a record.
     """
 
     curves: dict[str, Picture]
     gallery: list[Picture]
+    views: list[RunViews]
     shapes: Picture
     without: Picture
     recall: dict[str, Picture]
     categories: dict[str, Picture]
     training: dict[str, Picture]
     detections: list[TaskDetections]
-    resources: Picture | None
+    cost: Picture | None
 
 
 def render(content: dict[str, Any], pictures: Pictures) -> str:
@@ -58,6 +63,8 @@ def render(content: dict[str, Any], pictures: Pictures) -> str:
         "config_yaml": config,
         "style": style,
         "tables": [ap_table(task, content) for task in content["results"]],
+        "sentences": [sentence for task in content["results"] for sentence in summary_sentences(task)],
+        "audit": ["soco audit " + shlex.quote(f"{content['config']['results']}/report/report.json")],
         "loading_lists": loading_lists(content["loading"]),
         **files_shown(content),
     }
@@ -104,5 +111,5 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "duration": duration, "size": size}
+    environment.filters |= {"number": number, "duration": duration, "signed": signed, "size": size}
     return environment

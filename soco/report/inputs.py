@@ -120,6 +120,7 @@ class ReportInputs:
         config: The whole configuration, plain and validated.
         summary: The merge stage's counts, JSON.
         store: The merged proposals, Parquet.
+        arrow: The same as training reads them, Arrow.
         skipped: The unreadable pictures, Parquet.
         statistics: What regions and proposals are like, JSON.
         recall: One entry a detection set on which recall was measured.
@@ -134,6 +135,7 @@ class ReportInputs:
     config: Mapping[str, Any]
     summary: Path
     store: Path
+    arrow: Path
     skipped: Path
     statistics: Path
     recall: tuple[RecallFiles, ...]
@@ -152,9 +154,8 @@ def report_inputs(given: Mapping[str, Sequence[str]], params: Mapping[str, Any])
         given: Paths by the rule's name for them; each list stands beside a list of `params`.
         params: `config`, and the names that the files go by.
     """
-    one = {
-        name: Path(paths[0]) for name, paths in given.items() if name in ("summary", "store", "skipped", "statistics")
-    }
+    single = ("summary", "store", "arrow", "skipped", "statistics")
+    one = {name: Path(paths[0]) for name, paths in given.items() if name in single}
     evaluated = ("metrics", "annotations", "images", "detections", "curves", "loading", "detectors")
 
     def entries(kind: Callable[..., Entry], names: str, *columns: str) -> tuple[Entry, ...]:

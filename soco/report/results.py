@@ -5,6 +5,7 @@ from typing import Any
 
 from soco.report.categories import by_category
 from soco.report.curves import curve_lines, read_curve, was_logged
+from soco.report.differences import from_scratch
 from soco.report.inputs import EvaluationFiles
 from soco.report.reading import read_object
 from soco.report.seeds import grouped, summarise
@@ -22,6 +23,7 @@ def task_results(evaluations: Sequence[EvaluationFiles]) -> list[dict[str, Any]]
         * `rows`: each evaluation's metrics.json.
         * `summary`: one entry an initialisation, see `soco.report.seeds.summarise`; where its seeds differ in more than
           the seed, one entry each.
+        * `differences`: see `soco.report.differences.from_scratch`.
         * `categories`: see `soco.report.categories.by_category`.
         * `curves`: see `soco.report.curves.curve_lines`, and `logged`, whether they hold more than the end.
 
@@ -52,6 +54,7 @@ def _task(task: str, evaluations: list[EvaluationFiles]) -> dict[str, Any]:
         "format": rows[0]["format"],
         "rows": rows,
         "summary": [summarise(group) for group in groups],
+        "differences": from_scratch(groups),
         "categories": by_category(groups),
         "curves": lines,
         "logged": was_logged(lines),

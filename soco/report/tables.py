@@ -3,8 +3,10 @@
 from typing import Any
 
 from soco.report.categories import DRAWN, LISTED
+from soco.report.differences import BASELINE
 from soco.report.protocol import named_words, protocol_table, seed_words, setting_words, value_words
 from soco.report.seeds import PARTS
+from soco.report.sentences import difference_words
 
 _FIGURES = {"coco": ("AP", "AP50", "AP75"), "lvis": ("AP", "AP50", "AP75", "APr", "APc", "APf")}
 FILES = 20
@@ -21,9 +23,9 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
     Returns:
         The task's keys, and `figures` (names of the columns), `lines` (one a row of `summary`: it, and its protocol in
         `words`), `several` (whether any row is a mean), `unlike` (a sentence an initialisation whose seeds are of
-        unlike protocol), `protocols`, `paper_rows`, `paper_protocol`, `listed` (the categories of the table),
-        `left` (how many more there are), `drawn` (how many the figure has) and `mended` (whether the checks mended the
-        validation half).
+        unlike protocol), `protocols`, `differences` with `words`, `paper_rows`, `paper_differences` (those from its
+        scratch, of the same detector), `paper_protocol`, `listed` (the categories of the table), `left` (how many more
+        there are), `drawn` (how many the figure has) and `mended` (whether the checks mended the validation half).
     """
     found = {_DETECTORS.get(entry["protocol"].get("architecture", "")) for entry in task["summary"]}
     paper = content["paper"][task["format"]]
@@ -35,6 +37,8 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         "several": any(entry["n"] > 1 for entry in task["summary"]),
         "unlike": _unlike(task["summary"]),
         "protocols": protocol_table(task["summary"]),
+        "differences": [entry | {"words": difference_words(entry)} for entry in task["differences"]],
+        "paper_differences": _paper_differences(rows) if task["differences"] else [],
         "paper_rows": [_as_means(row) for row in rows],
         "paper_protocol": paper["protocol"],
         "listed": categories[:LISTED],
@@ -54,7 +58,7 @@ def loading_lists(loading: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def files_shown(content: dict[str, Any]) -> dict[str, Any]:
-    """`listed_files`, the first artefacts of each rule with its name, and `left_files`, how many more there are.
+    """`listed_files`, the first artefacts (`most_files`) of each rule with its name; `left_files`, how many more there are.
 
     Args:
         content: The report's; a set of millions of pictures has thousands of shards.
@@ -64,7 +68,7 @@ def files_shown(content: dict[str, Any]) -> dict[str, Any]:
         of_rule = listed.setdefault(content["jobs"][file["job"]]["rule"], [])
         of_rule += [file] if len(of_rule) < FILES else []
     told = [file | {"rule": rule} for rule, files in listed.items() for file in files]
-    return {"listed_files": told, "left_files": len(content["artefacts"]) - len(told)}
+    return {"listed_files": told, "left_files": len(content["artefacts"]) - len(told), "most_files": FILES}
 
 
 def _words(entry: dict[str, Any]) -> list[str]:
@@ -78,6 +82,22 @@ def _unlike(summary: list[dict[str, Any]]) -> list[str]:
         f"The seeds of {initialisation} are of unlike protocol and not averaged: "
         + "; ".join(f"{key} {' and '.join(map(value_words, values))}" for key, values in differs.items())
         for initialisation, differs in differing.items()
+    ]
+
+
+def _paper_differences(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    scratch = {row["detector"]: row for row in rows if row["initialisation"] == BASELINE}
+    return [
+        {"label": row["initialisation"], "detector": row["detector"], "epochs": row["epochs"]}
+        | {
+            part: {
+                name: {"mean": value - scratch[row["detector"]][part][name], "low": None, "high": None}
+                for name, value in row[part].items()
+            }
+            for part in PARTS
+        }
+        for row in rows
+        if row["detector"] in scratch and row["initialisation"] != BASELINE
     ]
 
 

@@ -64,9 +64,9 @@ def test_page_loads_nothing(built, parsed):
 
 def test_every_picture_is_within_the_page_and_described(built, parsed):
     pictures = parsed(built[1]).all("img")
-    # Loss, resources, shapes, pictures without proposals and recall; AP while training for one task and by category for
-    # two; the gallery; four pictures of three columns for each of two tasks.
-    assert len(pictures) == 5 + 3 + 8 + 2 * 4 * 3
+    # Loss, cost, shapes, pictures without proposals and recall; AP while training for one task and by category for
+    # two; the gallery; three pictures with three views; four pictures of three columns for each of two tasks.
+    assert len(pictures) == 5 + 3 + 8 + 3 * (1 + 3) + 2 * 4 * 3
     assert all(attrs["src"].startswith("data:image/") and attrs["alt"].strip() for attrs in pictures)
 
 
@@ -76,9 +76,36 @@ def test_links_within_the_page_lead_somewhere(built, parsed):
     assert {attrs["href"][1:] for attrs in page.all("a") if attrs["href"].startswith("#")} <= names
 
 
+def test_sections_follow_the_line_of_travel(built, parsed):
+    page = parsed(built[1])
+    told = ["summary", "data", "proposals", "recall", "views", "pretraining", "loading", "training", "categories",
+            "detections", "probes", "cost", "provenance", "audit"]  # fmt: skip
+    assert [attrs["id"] for attrs in page.all("section")] == told
+    assert [attrs["href"][1:] for attrs in page.all("a") if attrs["href"].startswith("#")][: len(told)] == told
+
+
+def test_the_summary_tells_what_was_trained_on_what(built, parsed):
+    text = parsed(built[1]).text
+    summary = text[text.index("This is the embedded demo") : text.index("AP in percent")]
+    counts = built[0]["proposals"]["counts"]
+    for told in (
+        f"{counts['pictures']}, without labels, from",
+        f"{counts['proposals_after_fix_up']:,}".replace(",", "\u202f") + ", a picture",
+        "soco: ResNet-18-FPN, 10 epochs, 150 steps of 32 pictures, 3 min 34 s on cpu",
+        "coco: Mask R-CNN on shapes_coco, 220 iterations of 8 pictures; scored on 6 others with 12 objects",
+    ):
+        assert told in summary
+
+
+def test_an_audit_is_explained_with_its_command(built, inputs, parsed):
+    text = parsed(built[1]).text
+    assert f"soco audit {inputs.config['results']}/report/report.json" in text
+    assert built[0]["redo"][-1] in text
+
+
 def test_paper_rows_are_called_the_papers(built, parsed):
     text = parsed(built[1]).text
-    assert text.count("Paper: SoCo*") == 2
+    assert text.count("Paper: SoCo*") == 3  # COCO, LVIS, and against COCO's scratch
     assert text.count("The paper’s figures, not comparable with the rows above") == 2
     assert "43.2" in text and "R50-FPN" in text and "R50-C4" not in text
 

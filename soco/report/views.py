@@ -1,0 +1,100 @@
+"""A few pictures with the views that a pretraining took of them in its first epoch, box by box in one colour."""
+
+import dataclasses
+import logging
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ImageDraw
+
+from soco.choice import middles
+from soco.config import PretrainConfig
+from soco.drawing.marks import Mark, Picture, Rect, as_jpeg, marked
+from soco.drawing.samples import Sample, sample_of
+from soco.drawing.view_parts import colours_of, draw_crops, level_names, view_image, view_words
+from soco.errors import UserError
+from soco.pictures import PictureSource
+from soco.views import ViewDataset
+
+log = logging.getLogger(__name__)
+
+PICTURES = 3
+_WIDTH, _LETTERS = 320, 16
+
+
+@dataclasses.dataclass(frozen=True)
+class RunViews:
+    """The views of one pretraining.
+
+    Attributes:
+        run: Its name.
+        rows: One list a picture: the picture itself, then each view.
+    """
+
+    run: str
+    rows: list[list[Picture]]
+
+
+def run_views(run: str, recipe: PretrainConfig, store: Path, source: PictureSource, seed: int) -> RunViews:
+    """Draw what a pretraining saw of about three pictures, made again from seed, epoch and number (SoCo section 3.2).
+
+    Args:
+        run: The pretraining's name.
+        recipe: Its settings.
+        store: The merged proposals that it read, Arrow.
+        source: Where the store's pictures lie.
+        seed: The run's.
+
+    Returns:
+        The views; a picture that can no longer be read is left out and logged.
+    """
+    dataset = ViewDataset(store, source, recipe, seed)
+    rows = []
+    for number in middles(range(len(dataset)), PICTURES):
+        try:
+            rows.append(_row(sample_of(dataset, number, epoch=0), recipe))
+        except UserError as error:
+            log.warning("left a picture out of the views shown: %s", error)
+    return RunViews(run, rows)
+
+
+def _row(sample: Sample, recipe: PretrainConfig) -> list[Picture]:
+    colours = colours_of(sample)
+    return [_original(sample, colours), *(_view(sample, recipe, view, colours) for view in range(len(recipe.views)))]
+
+
+def _original(sample: Sample, colours: dict[int, str]) -> Picture:
+    """The picture with the proposals that the views were drawn from, and the crops dashed."""
+    marks = [Mark(_edges(sample.boxes[box_id - 1]), colour, str(box_id)) for box_id, colour in colours.items()]
+    image = marked(sample.rgb, _largest_first(marks), _WIDTH, _LETTERS)
+    draw_crops(ImageDraw.Draw(image), sample, _WIDTH / sample.rgb.shape[1])
+    count = len(colours)
+    told = f"{count} of its {len(sample.boxes)} boxes; dashed: the crops"
+    alt = f"Picture {sample.name} with {count} of its {len(sample.boxes)} boxes and the outlines of its crops."
+    return Picture(as_jpeg(image), alt, told, *image.size, title="picture")
+
+
+def _view(sample: Sample, recipe: PretrainConfig, view: int, colours: dict[int, str]) -> Picture:
+    """One view with the boxes that the loss compares in it."""
+    boxes: dict[int, Mark] = {}
+    for pair in sample.batch.pairs if view == 0 else sample.batch.pairs[view - 1 : view]:
+        found, ids = (pair.boxes_1, pair.ids_1) if view == 0 else (pair.boxes_v, pair.ids_v)
+        words = level_names(found, sample.batch.views[view].shape[-1], recipe)
+        for box, box_id, level in zip(found.numpy() * _WIDTH, ids.tolist(), words, strict=True):
+            boxes[box_id] = Mark(_edges(box), colours[box_id], " ".join(filter(None, (str(box_id), level))))
+    seen = np.array(view_image(sample.batch.views[view], _WIDTH))
+    image = marked(seen, _largest_first(list(boxes.values())), _WIDTH, _LETTERS)
+    title, _, told = view_words(sample, recipe, view).partition(", ")
+    alt = f"{title.capitalize()} of picture {sample.name} ({told}) with {len(boxes)} boxes."
+    return Picture(as_jpeg(image), alt, told, *image.size, title=title)
+
+
+def _edges(box: npt.NDArray[np.float32]) -> Rect:
+    left, top, right, bottom = box.tolist()
+    return left, top, right, bottom
+
+
+def _largest_first(marks: list[Mark]) -> list[Mark]:
+    """So that a small box is drawn above the large one around it."""
+    return sorted(marks, key=lambda mark: (mark.box[0] - mark.box[2]) * (mark.box[3] - mark.box[1]))

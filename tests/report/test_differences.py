@@ -1,0 +1,102 @@
+"""Differences from scratch with their intervals, by numbers worked by hand."""
+
+import math
+
+import pytest
+
+from soco.report.differences import difference, from_scratch
+from soco.report.seeds import grouped, summarise
+from soco.report.sentences import difference_words, signed, summary_sentences
+from soco.report.tables import ap_table
+
+
+@pytest.fixture
+def task(metrics):
+    """Make a task of box AP by initialisation and seed; more words change the protocol of all but scratch."""
+
+    def of(scratch, soco, **protocol):
+        rows = [metrics("t", "scratch", seed, {"AP": ap}) for seed, ap in enumerate(scratch, 1)]
+        rows += [metrics("t", "soco", seed, {"AP": ap}, **protocol) for seed, ap in enumerate(soco, 1)]
+        groups = grouped(rows)
+        summary = [summarise(group) for group in groups]
+        return {"task": "t", "summary": summary, "differences": from_scratch(groups)}
+
+    return of
+
+
+def test_the_interval_is_welchs():
+    # Means 2 and 6; variances 1 and 4 over 3 seeds: a standard error of root(5/3), and (5/3)^2 / (1/18 + 16/18) = 2.941
+    # degrees of freedom, whose 97.5 % quantile of t is 3.2190.
+    found = difference([1.0, 2.0, 3.0], [4.0, 6.0, 8.0])
+    assert found["mean"] == -4.0
+    half = 3.2190 * math.sqrt(5 / 3)
+    assert (found["low"], found["high"]) == (pytest.approx(-4 - half, abs=1e-3), pytest.approx(-4 + half, abs=1e-3))
+
+
+def test_one_seed_has_no_interval():
+    assert difference([3.0], [1.0, 2.0]) == {"mean": 1.5, "low": None, "high": None}
+
+
+@pytest.mark.parametrize(("own", "other"), [([None], [1.0]), ([1.0], [None]), ([1.0, None], [1.0, 2.0])])
+def test_what_a_seed_lacks_has_no_difference(own, other):
+    assert difference(own, other) == {"mean": None, "low": None, "high": None}
+
+
+def test_seeds_that_agree_have_an_interval_without_width():
+    assert difference([2.0, 2.0], [1.0, 1.0]) == {"mean": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_initialisations_are_held_against_scratch(task):
+    (entry,) = task([30.0, 31.0], [42.0, 43.0])["differences"]
+    assert (entry["label"], entry["seeds"], entry["unlike"]) == ("soco", [2, 2], {})
+    assert entry["box"]["AP"]["mean"] == entry["mask"]["AP"]["mean"] == 12.0
+    assert entry["box"]["AP"]["low"] < 12 < entry["box"]["AP"]["high"]
+
+
+def test_without_one_row_of_scratch_nothing_is_compared(task, metrics):
+    assert task([], [42.0])["differences"] == []
+    unlike = [metrics("t", "scratch", seed, {"AP": 1.0}, base_lr=seed / 100) for seed in (1, 2)]
+    assert from_scratch(grouped([*unlike, metrics("t", "soco", 1, {"AP": 2.0})])) == []
+
+
+def test_sentences_claim_what_the_seeds_allow(task):
+    (clear,) = summary_sentences(task([30.0, 30.5, 31.0], [42.0, 42.5, 43.0]))
+    assert clear.startswith(
+        "t: soco reaches box AP 42.5; scratch reaches box AP 30.5. The difference is +12.0, with 95 %"
+    )
+    assert "chance" not in clear
+    (open_,) = summary_sentences(task([30.0, 36.0], [34.0, 35.0]))
+    assert open_.endswith("over the seeds, so it may be chance.") and "+1.5" in open_
+    (single,) = summary_sentences(task([31.0], [30.0]))
+    assert single.endswith("The difference is \u22121.0, of one seed against one seed: no telling how much is chance.")
+    (alone,) = summary_sentences(task([], [42.0]))
+    assert alone == "t: soco reaches box AP 42.0."
+    (unscored,) = summary_sentences(task([1.0], [None]))
+    assert unscored == "t: soco has no box AP; scratch reaches box AP 1.0."
+
+
+def test_unlike_protocols_are_told(task):
+    unlike = task([31.0], [30.0], iterations=440)
+    (sentence,) = summary_sentences(unlike)
+    told = "Their protocols differ: iterations 440 and 220"
+    assert sentence.endswith(told + ".")
+    assert difference_words(unlike["differences"][0]).endswith(told)
+
+
+def test_a_difference_bears_its_sign():
+    assert [signed(value) for value in (1.25, -0.04, 0.0, None)] == ["+1.2", "\u22120.0", "+0.0", "\u2013"]
+
+
+def test_the_papers_differences_stand_below(built, parsed):
+    content, page = built
+    coco, lvis = (ap_table(task, content) for task in content["results"])
+    (soco,) = [e for e in coco["paper_differences"] if (e["label"], e["epochs"]) == ("SoCo", 100)]
+    # The paper: 42.3 from 31.0, masks 37.6 from 28.5.
+    assert (soco["box"]["AP"]["mean"], soco["mask"]["AP"]["mean"]) == (pytest.approx(11.3), pytest.approx(9.1))
+    assert lvis["paper_differences"] == []  # the paper has no row from scratch there
+    text = " ".join(parsed(page).text.split())
+    assert "Paper: SoCo \u2212 scratchR50-FPN, 100 epochs+11.3" in text
+    assert "2 seeds against 2 seeds; below, the 95 % interval over them (Welch)" in text
+    (entry,) = content["results"][0]["differences"]
+    low, high = (signed(entry["box"]["AP"][end]) for end in ("low", "high"))
+    assert f"{low} to {high}" in text

@@ -1,0 +1,68 @@
+"""The views that the page shows are those that pretraining saw."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from soco.config import PicturesConfig, PretrainConfig
+from soco.drawing.samples import sample_of
+from soco.drawing.view_parts import colours_of, denormalised
+from soco.pictures import UnreadablePictureError, open_source
+from soco.report.views import run_views
+from soco.views import ViewDataset
+
+
+@pytest.fixture
+def recipe(inputs):
+    return PretrainConfig.model_validate(inputs.config["pretrain"]["soco"])
+
+
+@pytest.fixture
+def source(inputs):
+    return open_source(PicturesConfig.model_validate(inputs.config["pictures"]))
+
+
+def pixels(picture):
+    return np.array(Image.open(io.BytesIO(base64.b64decode(picture.uri.partition(",")[2])))).astype(float)
+
+
+def test_each_row_is_a_picture_and_its_views(inputs, recipe, source):
+    shown = run_views("soco", recipe, inputs.arrow, source, seed=1)
+    assert shown.run == "soco" and [len(row) for row in shown.rows] == [4, 4, 4]
+    dataset = ViewDataset(inputs.arrow, source, recipe, 1)
+    for number, (original, *views) in zip((8, 24, 40), shown.rows, strict=True):
+        sample = sample_of(dataset, number, 0)
+        assert original.title == "picture" and sample.name in original.alt
+        assert original.caption.startswith(f"{len(colours_of(sample))} of its {len(sample.boxes)} boxes")
+        for place, (picture, view) in enumerate(zip(views, sample.batch.views, strict=True), 1):
+            assert picture.title == f"view {place}" and f"{view.shape[-1]} px" in picture.caption
+            seen = denormalised(view)
+            size = seen.shape[:2]
+            drawn = np.array(Image.fromarray(pixels(picture).astype(np.uint8)).resize(size, Image.Resampling.BOX))
+            # Boxes, words and JPEG change some pixels; another view would change nearly all.
+            assert np.median(np.abs(drawn.astype(float) - seen)) < 6
+
+
+def test_another_seed_shows_other_views(inputs, recipe, source):
+    one, other = (run_views("soco", recipe, inputs.arrow, source, seed) for seed in (1, 2))
+    assert all(a.uri != b.uri for a, b in zip(one.rows[0], other.rows[0], strict=True))
+
+
+def test_a_picture_that_is_gone_is_left_out(inputs, recipe, source, caplog):
+    rows = run_views("soco", recipe, inputs.arrow, Without(source, "chelsea"), seed=1).rows
+    assert len(rows) == 2 and "left a picture out of the views shown" in caplog.text
+
+
+class Without:
+    """A source whose pictures below a folder are gone."""
+
+    def __init__(self, source, folder):
+        self.source, self.folder = source, folder
+
+    def read(self, entry):
+        if entry.key.startswith(self.folder):
+            raise UnreadablePictureError("the file is missing")
+        return self.source.read(entry)
