@@ -17,9 +17,14 @@ min_version("9.0")
 configfile: "config.yaml"
 
 
+# What Snakemake's own report, `snakemake --report FILE.html`, opens with.
+report: "rules/captions/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/resources.smk"
 include: "rules/detectors.smk"
+include: "rules/captions.smk"
 
 
 if config["demo"]:

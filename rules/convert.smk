@@ -17,7 +17,12 @@ rule convert_weights:
         weights=to_convert,
     output:
         weights=f"{RESULTS}/convert/{{pretrained}}/detectron2_{{kind}}.pkl",
-        summary=f"{RESULTS}/convert/{{pretrained}}/detectron2_{{kind}}.json",
+        summary=report(
+            f"{RESULTS}/convert/{{pretrained}}/detectron2_{{kind}}.json",
+            caption="captions/conversion.rst",
+            category="Conversion",
+            labels=conversion_row,
+        ),
         origin=f"{RESULTS}/origins/convert_weights/{{pretrained}}/{{kind}}.json",
     log:
         f"{RESULTS}/logs/convert_weights/{{pretrained}}/{{kind}}.log",

@@ -22,7 +22,12 @@ rule check_dataset:
     output:
         train=f"{RESULTS}/datasets/{{dataset}}/train.json",
         val=f"{RESULTS}/datasets/{{dataset}}/val.json",
-        findings=f"{RESULTS}/datasets/{{dataset}}/findings.json",
+        findings=report(
+            f"{RESULTS}/datasets/{{dataset}}/findings.json",
+            caption="captions/detection_set.rst",
+            category="Detection sets",
+            labels=findings_row,
+        ),
         origin=f"{RESULTS}/origins/check_dataset/{{dataset}}.json",
     log:
         f"{RESULTS}/logs/check_dataset/{{dataset}}.log",
@@ -84,7 +89,12 @@ rule evaluate_detector:
         val=checked_split("val"),
         val_images=ancient(pictures_of("val")),
     output:
-        metrics=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/seed_{{seed}}/metrics.json",
+        metrics=report(
+            f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/seed_{{seed}}/metrics.json",
+            caption="captions/evaluation.rst",
+            category="Detection",
+            labels=evaluation_row,
+        ),
         detections=f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/seed_{{seed}}/detections.json",
         origin=f"{RESULTS}/origins/evaluate_detector/{{task}}/{{initialisation}}/{{seed}}.json",
     log:

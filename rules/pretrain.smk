@@ -15,8 +15,20 @@ rule pretrain_model:
         pictures=ancient(lambda wildcards: given(config["pictures"]["path"], "pictures.path")),
     output:
         weights=f"{RESULTS}/pretrain/{{run}}/weights.safetensors",
-        log=f"{RESULTS}/pretrain/{{run}}/log.jsonl",
-        metrics=f"{RESULTS}/pretrain/{{run}}/metrics.json",
+        log=report(
+            f"{RESULTS}/pretrain/{{run}}/log.jsonl",
+            caption="captions/pretraining_log.rst",
+            category="Pretraining",
+            subcategory="Log",
+            labels={"log of": "{run}"},
+        ),
+        metrics=report(
+            f"{RESULTS}/pretrain/{{run}}/metrics.json",
+            caption="captions/pretraining.rst",
+            category="Pretraining",
+            subcategory="Summary",
+            labels=pretraining_row,
+        ),
         origin=f"{RESULTS}/origins/pretrain_model/{{run}}.json",
     log:
         f"{RESULTS}/logs/pretrain_model/{{run}}.log",

@@ -13,7 +13,12 @@ rule probe_backbone:
         train=labelled_half("train"),
         val=labelled_half("val"),
     output:
-        metrics=f"{RESULTS}/probe/{{probe}}/{{initialisation}}/metrics.json",
+        metrics=report(
+            f"{RESULTS}/probe/{{probe}}/{{initialisation}}/metrics.json",
+            caption="captions/probe.rst",
+            category="Probes",
+            labels=probe_row,
+        ),
         origin=f"{RESULTS}/origins/probe_backbone/{{probe}}/{{initialisation}}.json",
     log:
         f"{RESULTS}/logs/probe_backbone/{{probe}}/{{initialisation}}.log",

@@ -106,7 +106,13 @@ rule merge_proposals:
         store=f"{RESULTS}/proposals/store.parquet",
         arrow=f"{RESULTS}/proposals/store.arrow",
         skipped=f"{RESULTS}/proposals/skipped.parquet",
-        summary=f"{RESULTS}/proposals/summary.json",
+        summary=report(
+            f"{RESULTS}/proposals/summary.json",
+            caption="captions/proposals.rst",
+            category="Proposals",
+            subcategory="Counts",
+            labels=counts_row,
+        ),
         origin=f"{RESULTS}/origins/merge_proposals.json",
     log:
         f"{RESULTS}/logs/merge_proposals.log",

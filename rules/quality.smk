@@ -11,7 +11,13 @@ rule describe_proposals:
         raw=once_listed(expand(rules.search_regions.output.raw, shard=SHARDS)),
         fixed=once_listed(expand(rules.fix_up_proposals.output.fixed, shard=SHARDS)),
     output:
-        statistics=f"{RESULTS}/quality/statistics.json",
+        statistics=report(
+            f"{RESULTS}/quality/statistics.json",
+            caption="captions/statistics.rst",
+            category="Proposals",
+            subcategory="Sizes and shapes",
+            labels=statistics_row,
+        ),
         origin=f"{RESULTS}/origins/describe_proposals.json",
     log:
         f"{RESULTS}/logs/describe_proposals.log",
@@ -35,7 +41,13 @@ rule measure_recall:
         annotations=validation_half("annotations"),
         images=ancient(validation_half("images")),
     output:
-        recall=f"{RESULTS}/quality/recall/{{dataset}}.json",
+        recall=report(
+            f"{RESULTS}/quality/recall/{{dataset}}.json",
+            caption="captions/recall.rst",
+            category="Proposals",
+            subcategory="Recall",
+            labels=recall_row,
+        ),
         origin=f"{RESULTS}/origins/measure_recall/{{dataset}}.json",
     log:
         f"{RESULTS}/logs/measure_recall/{{dataset}}.log",

@@ -33,8 +33,18 @@ rule report:
         images=ancient(validation_halves("images")),
         origins=once_listed(all_origins()),
     output:
-        html=f"{RESULTS}/report/report.html",
-        json=f"{RESULTS}/report/report.json",
+        html=report(
+            f"{RESULTS}/report/report.html",
+            caption="captions/report_page.rst",
+            category="Results",
+            labels={"report": "as a page"},
+        ),
+        json=report(
+            f"{RESULTS}/report/report.json",
+            caption="captions/report_data.rst",
+            category="Results",
+            labels={"report": "as data"},
+        ),
         origin=f"{RESULTS}/origins/report.json",
     log:
         f"{RESULTS}/logs/report.log",

@@ -9,7 +9,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SNAKEFILE = "Snakefile"
 _ALONE = (SNAKEFILE, "Makefile", "LICENSE", "CITATION.cff", "pyproject.toml")
 _FOLDERS = ("rules", "workflow_scripts", "soco", "envs", "profiles")
-_SUFFIXES = {".smk", ".py", ".yaml", ".json", ".css", ".html", ".in", ".lock", ".sh"}
+_SUFFIXES = {".smk", ".py", ".yaml", ".json", ".css", ".html", ".in", ".lock", ".sh", ".rst"}
 
 
 def code_files(root: Path = REPOSITORY) -> Iterator[str]:
@@ -33,4 +33,4 @@ def code_files(root: Path = REPOSITORY) -> Iterator[str]:
 
 def is_step(name: str) -> bool:
     """Whether a file is a rule or the script of one, which a crate tells of as code; the package is what they call."""
-    return name.startswith(("rules/", "workflow_scripts/"))
+    return name.startswith(("rules/", "workflow_scripts/")) and name.endswith((".smk", ".py"))

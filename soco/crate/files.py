@@ -22,6 +22,7 @@ _FORMATS = {
     ".toml": "application/toml",
     ".py": "text/x-python",
     ".smk": "text/x-snakemake",
+    ".rst": "text/x-rst",
     ".in": "text/plain",
     ".lock": "text/plain",
     "": "text/plain",
