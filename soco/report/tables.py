@@ -58,7 +58,7 @@ def loading_lists(loading: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def files_shown(content: dict[str, Any]) -> dict[str, Any]:
-    """`listed_files`, the first artefacts (`most_files`) of each rule with its name; `left_files`, how many more there are.
+    """`listed_files`, the first artefacts of each rule (`most_files`) with its name; `left_files`, how many more.
 
     Args:
         content: The report's; a set of millions of pictures has thousands of shards.
