@@ -64,7 +64,7 @@ def render(content: dict[str, Any], pictures: Pictures) -> str:
         "style": style,
         "tables": [ap_table(task, content) for task in content["results"]],
         "sentences": [sentence for task in content["results"] for sentence in summary_sentences(task)],
-        "audit": ["soco audit " + shlex.quote(f"{content['config']['results']}/report/report.json")],
+        "report_file": shlex.quote(f"{content['config']['results']}/report/report.json"),
         "loading_lists": loading_lists(content["loading"]),
         **files_shown(content),
     }
