@@ -1,36 +1,53 @@
-"""`snakemake -n proposals` with as many shards as ImageNet takes: seconds and memory, beside a tenth of the shards.
+"""`snakemake --profile slurm -n proposals` with as many shards as ImageNet takes: seconds, memory and Slurm's jobs.
 
-Once as it is on the first run, when every job is to be done, and once when every file is there. The files are empty: a
-dry run reads none of them.
+With groups of 40 shards, as the profile has them, beside a job for each shard, and beside a tenth of the shards: on the
+first run, with every shard listed and half of them searched, and when every file is there. The files are empty: a dry
+run reads none of them. It submits nothing, and does all else that goes before.
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
 REPOSITORY = Path(__file__).parents[1]
-KINDS = ("shards", "proposals/raw", "proposals/skipped", "proposals/filtered", "proposals/fixed")
-MERGED = ("shards/manifest.parquet", *(f"proposals/{name}" for name in ("store.parquet", "store.arrow")))
-COUNTED = ("proposals/skipped.parquet", "proposals/summary.json")
-OF_SHARDS = {"raw": "search_regions", "filtered": "filter_regions", "fixed": "fix_up_proposals"}
+OF_SHARDS = {"raw": "search_regions", "skipped": None, "filtered": "filter_regions", "fixed": "fix_up_proposals"}
+MERGED = [f"proposals/{name}" for name in ("store.parquet", "store.arrow", "skipped.parquet", "summary.json")]
+MERGED += ["origins/merge_proposals.json"]
 
 
-def dry_run(folder: Path) -> tuple[float, float]:
-    """Seconds of a dry run, and its peak memory in MB."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all", "--cores", "1"]
-    command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", "overlay.yaml", "--", "proposals"]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder)
-    _, status, used = os.wait4(process.pid, 0)
+class DryRun(NamedTuple):
+    """What a dry run took and found: seconds, peak memory in MB, jobs of Slurm's."""
+
+    seconds: float
+    memory: float
+    jobs: int
+
+
+def dry_run(folder: Path, group: int) -> DryRun:
+    """Run one with so many shards in a job of Slurm's."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--profile", str(REPOSITORY / "slurm")]
+    command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", "overlay.yaml"]
+    command += ["--group-components", f"shards={group}", "--", "proposals"]
+    with (folder / "printed").open("w") as printed:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=printed, stderr=subprocess.STDOUT, cwd=folder)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+    text = (folder / "printed").read_text()
     if status:
-        raise SystemExit("The dry run failed.")
-    return time.perf_counter() - start, used.ru_maxrss / 1024
+        raise SystemExit(f"The dry run failed:\n{text[-2000:]}")
+    # A group's own jobs are indented; a target makes no files, and is none of Slurm's.
+    jobs = re.findall(r"^(?:\[.*\] Group job |(?:rule|checkpoint) (?!proposals:))", text, re.MULTILINE)
+    return DryRun(seconds, used.ru_maxrss / 1024, len(jobs))
 
 
 def make_folder(folder: Path, shards: int) -> None:
@@ -40,39 +57,55 @@ def make_folder(folder: Path, shards: int) -> None:
     (folder / "overlay.yaml").write_text(yaml.safe_dump({"demo": None, "pictures": pictures}))
 
 
-def make_outputs(folder: Path, shards: int) -> None:
-    """Make every output of the proposal stages, in the order in which they would be made."""
-    results = folder / "results"
-    for kind in KINDS:
-        (results / kind).mkdir(parents=True, exist_ok=True)
-    for rule in OF_SHARDS.values():
-        (results / "origins" / rule).mkdir(parents=True, exist_ok=True)
-    for name in (MERGED[0], "origins/shard_pictures.json"):
-        (results / name).touch()
-    for kind in KINDS:
-        for shard in range(shards):
-            (results / kind / f"{shard:04d}.parquet").touch()
-            if of_rule := OF_SHARDS.get(Path(kind).name):
-                (results / "origins" / of_rule / f"{shard:04d}.json").touch()
-    (results / "origins/merge_proposals.json").touch()
-    for name in (*MERGED[1:], *COUNTED):
-        (results / name).touch()
+def make_listing(folder: Path, shards: int) -> None:
+    """Make what rule shard_pictures makes."""
+    names = ["shards/manifest.parquet", "origins/shard_pictures.json"]
+    make_files(folder, names + [f"shards/{shard:04d}.parquet" for shard in range(shards)])
+
+
+def make_proposals(folder: Path, shards: range) -> None:
+    """Make the outputs of the three rules that take a shard, in the order in which they would be made."""
+    for kind, rule in OF_SHARDS.items():
+        make_files(folder, [f"proposals/{kind}/{shard:04d}.parquet" for shard in shards])
+        if rule:
+            make_files(folder, [f"origins/{rule}/{shard:04d}.json" for shard in shards])
+
+
+def make_files(folder: Path, names: list[str]) -> None:
+    """Make empty files among the results."""
+    for name in names:
+        path = folder / "results" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def states(folder: Path, shards: int) -> Iterator[str]:
+    """Bring a folder from state to state, in which a run may start."""
+    make_folder(folder, shards)
+    yield "first run"
+    make_listing(folder, shards)
+    make_proposals(folder, range(shards // 2))
+    yield "half searched"
+    make_proposals(folder, range(shards // 2, shards))
+    make_files(folder, MERGED)
+    yield "all done"
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", type=int, default=1282, help="shards of the larger run [1282, as for ImageNet]")
-    most = parser.parse_args().shards
-    print(f"{'shards':>8}{'jobs':>8}{'first run':>16}{'all done':>16}{'peak memory':>14}")
-    for shards in (most // 10, most):
+    parser.add_argument("--group", type=int, default=40, help="shards in a job of Slurm's [40]")
+    asked = parser.parse_args()
+    head = f"{'shards':>8}  {'':13}{f'groups of {asked.group}':>14}{'jobs':>6}{'no groups':>14}{'jobs':>6}{'ratio':>8}"
+    print(head + f"{'peak memory':>14}")
+    for shards in (asked.shards // 10, asked.shards):
         with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            make_folder(folder, shards)
-            first, memory = dry_run(folder)
-            make_outputs(folder, shards)
-            done, memory_done = dry_run(folder)
-        print(f"{shards:8d}{3 * shards + 3:8d}{first:14.1f} s{done:14.1f} s{max(memory, memory_done):11.0f} MB")
+            for state in states(Path(name), shards):
+                grouped, single = (dry_run(Path(name), group) for group in (asked.group, 1))
+                line = f"{shards:8d}  {state:13}{grouped.seconds:12.1f} s{grouped.jobs:6d}{single.seconds:12.1f} s"
+                line += f"{single.jobs:6d}{grouped.seconds / single.seconds:8.2f}"
+                print(f"{line}{max(grouped.memory, single.memory):11.0f} MB", flush=True)
 
 
 if __name__ == "__main__":
