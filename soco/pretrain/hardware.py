@@ -8,6 +8,15 @@ def training_device(number: int = 0) -> torch.device:
     return torch.device("cuda", number) if torch.cuda.is_available() else torch.device("cpu")
 
 
+def fix_threads(number: int | None = None) -> None:
+    """Compute in a number of threads from here on: where a sum is shared among another number, it rounds otherwise.
+
+    Args:
+        number: Threads of this process; None: as many as torch chose. MKL may then no longer take fewer for a product.
+    """
+    torch.set_num_threads(number or torch.get_num_threads())
+
+
 def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
     """The reduced type that the model computes in, None for float32.
 

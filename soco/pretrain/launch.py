@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from soco.errors import UserError
-from soco.pretrain.hardware import training_device
+from soco.pretrain.hardware import fix_threads, training_device
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.lock import alone_in
 from soco.pretrain.nodes import torchrun_command
@@ -52,8 +52,7 @@ def pretrain(job: PretrainJob, threads: int | None = None) -> None:
     elif job.settings.processes > 1:
         _by_torchrun(job, threads)
     else:
-        if threads:
-            torch.set_num_threads(threads)
+        fix_threads(threads)
         _train(job, Ranks(0, 1, training_device()))
 
 
@@ -64,6 +63,7 @@ def ending_of(job_file: Path) -> Path:
 
 def train_in_this_process(job: PretrainJob) -> None:
     """The part of one process among those that torchrun started."""
+    fix_threads()
     with joined_ranks() as ranks:
         _train(job, ranks)
 
@@ -103,7 +103,9 @@ def _by_torchrun(job: PretrainJob, threads: int | None) -> None:
     # Named by this process: another that is started in vain writes its own.
     job_file = job.folder / f"job-{os.getpid()}.json"
     command = torchrun_command(job.settings, job_file, threads)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, (threads or os.cpu_count() or 1) // here))}
+    each = str(max(1, (threads or os.cpu_count() or 1) // here))
+    # Torch takes MKL's number, and Snakemake sets it in its jobs' environment, to the threads of all processes.
+    environment = {**os.environ, "OMP_NUM_THREADS": each, "MKL_NUM_THREADS": each}
     write_json(job_file, job.model_dump(mode="json"))
     try:
         with StopSignals() as stop:

@@ -90,7 +90,8 @@ class Training:
         log.info("%s: %d pictures, %d epochs of %d steps", run, len(self.dataset), s.epochs, self.order.steps_per_epoch)
         log.info("total batch %d: %d process(es) x %d pass(es) x %d pictures", s.batch_size, count, s.accumulate, share)
         log.info("learning rate %g: %g x %d / 256", peak_rate(s), s.base_lr, s.batch_size)
-        log.info("on %s in %s%s", self.device, self.precision, ", norms synchronised" if count > 1 else "")
+        threads, norms = torch.get_num_threads(), ", norms synchronised" if count > 1 else ""
+        log.info("on %s in %s, %d CPU thread(s) a process%s", self.device, self.precision, threads, norms)
 
     @property
     def precision(self) -> str:

@@ -1,4 +1,5 @@
 import json
+import os
 import random
 import signal
 import time
@@ -18,13 +19,30 @@ def losses(folder):
     return [json.loads(line)["loss"] for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def test_two_processes_have_the_loss_of_one_with_the_same_batch(run, tiny_recipe):
+def test_two_processes_have_the_loss_of_one_with_the_same_batch(run, tiny_recipe, monkeypatch, capfd):
     recipe = tiny_recipe.model_copy(update={"batch_size": 4, "epochs": 3})
-    alone, together = run("alone", recipe), run("together", recipe.model_copy(update={"processes": 2}))
+    alone = run("alone", recipe)
+    each = max(1, os.cpu_count() // 2)
+    monkeypatch.setenv("MKL_NUM_THREADS", str(2 * each))  # as in a job of Snakemake
+    together = run("together", recipe.model_copy(update={"processes": 2}))
+    assert f"on cpu in fp32, {each} CPU thread(s) a process, norms synchronised" in capfd.readouterr().err
     assert len(losses(alone)) == len(losses(together)) == 3
     assert losses(together) == pytest.approx(losses(alone), abs=1e-4)
     counts = [json.loads((folder / "metrics.json").read_text())["processes"] for folder in (alone, together)]
     assert counts == [1, 2]
+
+
+@pytest.mark.slow
+def test_two_starts_have_the_same_bits_whatever_the_environment_says_of_threads(run, weights, tiny_recipe, monkeypatch):
+    """A start by hand, and one in a job of Snakemake, which sets these variables."""
+    recipe, ended = tiny_recipe.model_copy(update={"processes": 2}), []
+    for number in ("1", "2"):
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            monkeypatch.setenv(name, number)
+        folder = run(f"threads{number}", recipe)
+        ended.append((losses(folder), weights(folder)))
+    assert ended[0][0] == ended[1][0]
+    assert all(tensor.equal(ended[1][1][name]) for name, tensor in ended[0][1].items())
 
 
 def test_what_ends_a_process_is_told_by_the_one_that_started_it(run, tiny_recipe):
