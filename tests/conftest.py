@@ -1,16 +1,12 @@
 import json
 import os
-import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-import yaml
 from PIL import Image
+from workflow_runs import BESIDE, Beside, Snakemake, Workflow
 
 from soco.config import PicturesConfig, PretrainConfig, ViewConfig
 from soco.pictures import Entry, open_source
@@ -21,50 +17,8 @@ from soco.stores.schema import PROPOSAL_SCHEMA, picture_columns, rect_columns
 
 REPOSITORY = Path(__file__).parent.parent
 
-
-def rules_in(printed):
-    """The rules whose jobs Snakemake printed."""
-    return set(re.findall(r"^\s*(?:local)?(?:rule|checkpoint) (\w+):", printed, re.MULTILINE))
-
-
-class Workflow:
-    """The repository's workflow, run by Snakemake in a folder of its own at the scale of recipes/test.yaml."""
-
-    def __init__(self, repository, folder):
-        self.folder, self.repository = folder, repository
-        shutil.copy(repository / "config.yaml", folder)
-        self.overlay = yaml.safe_load((repository / "recipes" / "test.yaml").read_text())
-
-    def __call__(self, *targets, succeeds=True, options=()):
-        """Run targets; returns all that Snakemake printed, and keeps the names of the rules that ran in `ran`."""
-        running = self.start(*targets, options=options)
-        printed, _ = running.communicate()
-        assert (running.returncode == 0) == succeeds, printed
-        self.ran = rules_in(printed)
-        return printed
-
-    def start(self, *targets, options=()):
-        """Start Snakemake in a process group of its own."""
-        (self.folder / "overlay.yaml").write_text(yaml.safe_dump(self.overlay))
-        command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", self.repository / "Snakefile"]
-        command += ["--directory", self.folder, "--configfile", self.folder / "overlay.yaml", "--cores", "2", *options]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        return subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=self.folder,
-            env=environment,
-            start_new_session=True,
-        )
-
-    def would_run(self, *targets):
-        """The rules that a dry run finds work for."""
-        return rules_in(self(*targets, options=("--dry-run",)))
-
-    def path(self, *parts):
-        return self.folder.joinpath("results", *parts)
+# Before torch is loaded, and for all that tests start: a run is made beside the tests, and their tensors are small.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -156,19 +110,58 @@ def small_store(folder_of_pictures, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def finished(repository, tmp_path_factory):
+def snakemake():
+    """Snakemake, loaded once for all calls."""
+    loaded = Snakemake()
+    yield loaded
+    loaded.close()
+
+
+def place_of(item):
+    """The last run beside the tests that a test asks for, counted from 1; 0: none."""
+    return max((place for place, name in enumerate(BESIDE, 1) if name in item.fixturenames), default=0)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of a run that is made beside the others come last."""
+    items.sort(key=place_of)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def beside(request, tmp_path_factory, readable_pictures):
+    """Starts what the tests of this session will ask for, before the first of them."""
+    making, wanted = Beside(), {name for item in request.session.items for name in item.fixturenames}
+    for name in BESIDE:
+        if name in wanted:
+            workflow = Workflow(tmp_path_factory.mktemp(name))
+            if name == "finished_on_own":
+                readable_pictures(workflow.folder / "pictures")
+                workflow.overlay["pictures"] |= {"path": "pictures"}
+            making.make(name, workflow)
+    yield making.made
+    making.close()
+
+
+@pytest.fixture(scope="session")
+def finished(beside, snakemake):
     """A run of `snakemake all` to its end, with what it printed."""
-    workflow = Workflow(repository, tmp_path_factory.mktemp("workflow"))
-    workflow.printed = workflow("all")
+    workflow = beside["finished"].result()
+    workflow.snakemake = snakemake
     return workflow
 
 
 @pytest.fixture(scope="session")
-def run_workflow(repository):
+def finished_on_own(beside):
+    """A finished pretraining on a folder of pictures, which lies in the run's own, with its weights converted."""
+    return beside["finished_on_own"].result()
+
+
+@pytest.fixture(scope="session")
+def run_workflow(snakemake):
     """The workflow in a folder of the caller's."""
-    return lambda folder: Workflow(repository, folder)
+    return lambda folder: Workflow(folder, snakemake)
 
 
 @pytest.fixture
-def workflow(repository, tmp_path):
-    return Workflow(repository, tmp_path)
+def workflow(run_workflow, tmp_path):
+    return run_workflow(tmp_path)

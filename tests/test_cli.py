@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -40,3 +42,8 @@ def test_a_store_is_exported(small_store, tmp_path, capsys):
     assert main(["export-proposals", path, out, "--by", "key"]) == 0
     counts = [len(boxes) for boxes in json.loads((tmp_path / "out.json").read_text()).values()]
     assert counts == [9, 3, 2, 1, 0]
+
+
+def test_the_command_starts_without_torch():
+    loaded = "import sys, soco.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded]).returncode == 0

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-from soco.audit import Options, as_table, audit, write_audit
 from soco.audit.command import see_that_none_failed
+from soco.audit.run import Options, audit
+from soco.audit.table import as_table, write_audit
 from soco.logs import stage_log
 
 with stage_log(snakemake.log[0]):

@@ -26,7 +26,8 @@ def run_audit(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: A check fails.
     """
-    from soco.audit import Options, as_table, audit, write_audit
+    from soco.audit.run import Options, audit  # loads torch, which `soco keys` need not wait for
+    from soco.audit.table import as_table, write_audit
 
     config = load_config(*arguments.config).model_dump(mode="json") if arguments.config else None
     seed = {} if arguments.seed is None else {"seed": arguments.seed}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from soco.audit.reported import read_report
 from soco.origins.fingerprint import fingerprint
@@ -59,6 +60,14 @@ class Run:
 
     def _fit_record(self, path):
         self.edit(path, lambda record: [made.update(fingerprint(Path(made["path"]))) for made in record["outputs"]])
+
+
+@pytest.fixture(autouse=True)
+def same_threads():
+    """An audit takes as many threads as the job did; later tests are to have theirs."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from soco.audit import Options, audit
+from soco.audit.run import Options, audit
 from soco.audit.shards import check_shards
 
 

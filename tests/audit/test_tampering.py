@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from soco.audit import Options, as_table, audit
 from soco.audit.contents import check_contents
 from soco.audit.conversion import check_conversions
 from soco.audit.evaluation import check_detections, check_evaluations
 from soco.audit.hashes import check_hashes
 from soco.audit.origins import check_origins
+from soco.audit.run import Options, audit
 from soco.audit.shards import check_shards
+from soco.audit.table import as_table
 from soco.cli import main
 
 METRICS = "results/evaluate/shapes_coco/soco/seed_1/metrics.json"

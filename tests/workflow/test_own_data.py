@@ -6,15 +6,8 @@ import pytest
 import yaml
 
 
-def laid_over(base, change):
-    """A mapping with the keys of another laid over it, as Snakemake lays its --configfile."""
-    if not (isinstance(base, dict) and isinstance(change, dict)):
-        return change
-    return base | {key: laid_over(base.get(key), value) for key, value in change.items()}
-
-
 @pytest.fixture
-def of_the_page(workflow, repository):
+def of_the_page(workflow, repository, laid_over):
     """The workflow with the page's three lines over its recipe, and the page's own set in its place."""
     page = (repository / "docs/own_data.md").read_text()
     recipe = yaml.safe_load((repository / "recipes/own_data_cpu.yaml").read_text())

@@ -102,13 +102,6 @@ def overlay_of(recipe, folder):
     }
 
 
-def laid_over(base, change):
-    """A mapping with the keys of another laid over it, as Snakemake lays its --configfile."""
-    if not (isinstance(base, dict) and isinstance(change, dict)):
-        return change
-    return base | {key: laid_over(base.get(key), value) for key, value in change.items()}
-
-
 def rows_of(recipe):
     """Task and start of every fine-tuning of the recipe."""
     tasks = {task: settings for task, settings in recipe["finetune"].items() if settings}
@@ -121,7 +114,7 @@ def recipe(repository):
 
 
 @pytest.fixture(scope="module")
-def matrix(recipe, repository, tmp_path_factory, run_workflow):
+def matrix(recipe, laid_over, tmp_path_factory, run_workflow):
     """The whole recipe, run to its end."""
     workflow = run_workflow(tmp_path_factory.mktemp("paper"))
     make_stand_ins(workflow.folder)
