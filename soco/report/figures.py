@@ -38,9 +38,9 @@ def cost_figure(stages: list[dict[str, Any]]) -> Picture:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 0.9 + 0.3 * len(stages)), layout="constrained")
         time, cpu, memory = figure.subplots(1, 3, sharey=True)
-        _bars(time, names, [entry["total_seconds"] / seconds for entry in stages], BLUE, 1)
-        _bars(cpu, names, [entry["cpu_seconds"] / seconds for entry in stages], BLUE, 1)
-        _bars(memory, names, [entry["peak_rss_mb"] / 1000 for entry in stages], ORANGE, 1)
+        _bars(time, names, [entry["total_seconds"] / seconds for entry in stages], BLUE)
+        _bars(cpu, names, [entry["cpu_seconds"] / seconds for entry in stages], BLUE)
+        _bars(memory, names, [entry["peak_rss_mb"] / 1000 for entry in stages], ORANGE)
         time.set(title=f"time, {unit}")
         cpu.set(title=f"CPU time, {unit}")
         memory.set(title="peak memory, GB")
@@ -53,9 +53,9 @@ def _unit(seconds: float) -> tuple[str, float]:
     return ("h", 3600.0) if seconds >= 7200 else ("min", 60.0) if seconds >= 120 else ("s", 1.0)
 
 
-def _bars(axes: Axes, names: list[str], values: list[float], colour: str, digits: int) -> None:
+def _bars(axes: Axes, names: list[str], values: list[float], colour: str) -> None:
     bars = axes.barh(names, values, color=colour)
-    axes.bar_label(bars, [f"{value:,.{digits}f}".replace(",", "\u202f") for value in values], padding=3)
+    axes.bar_label(bars, [f"{value:,.1f}".replace(",", "\u202f") for value in values], padding=3)
     # Room for the figure at the end of the longest bar.
     axes.set_xlim(0, 1.45 * max(*values, 1e-9))
     axes.xaxis.set_visible(False)
