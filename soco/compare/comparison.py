@@ -9,11 +9,14 @@ from soco.compare.costs import cost_section
 from soco.compare.data import data_section
 from soco.compare.environments import code_section, lock_section, machine_section, package_section
 from soco.compare.figures import figure_section
-from soco.compare.reading import SCHEMA, Run
+from soco.compare.reading import Run
 from soco.compare.results import result_section
 from soco.compare.sections import Section, changed_section
 
 _RESULTS = ("figures", "results")
+
+FORM = 1
+"""Of the JSON that a comparison is written as."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Comparison:
             side: {"report": str(run.path), "run": run["run"], "commit": run["git"]["commit"]}
             for side, run in (("a", self.a), ("b", self.b))
         }
-        return {"schema": SCHEMA} | runs | {"same_results": self.same_results, "sections": sections}
+        return {"schema": FORM} | runs | {"same_results": self.same_results, "sections": sections}
 
 
 def compare_runs(a: Run, b: Run) -> Comparison:

@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from soco.errors import UserError
+from soco.report.provenance import SCHEMA
 from soco.report.reading import read_json
 
-SCHEMA = 1
 _KEYS = ("config", "results", "run", "git", "lock", "environments", "jobs", "artefacts", "data")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from soco.compare.changes import Change, value_words
 from soco.compare.reading import Run
 from soco.compare.sections import Section, plural
-from soco.report.seeds import PARTS, differences, mean_std
+from soco.report.seeds import PARTS, mean_std, unlike_keys
 
 SHOWN = ("AP", "AP50", "AP75")
 _RUNS_ON = ("torch", "device", "processes")
@@ -78,7 +78,7 @@ def _means(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _protocol(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """What differs in the protocols, but for what the training ran on, which is told apart."""
-    return {key: values for key, values in differences(rows).items() if key not in _RUNS_ON}
+    return {key: values for key, values in unlike_keys(rows).items() if key not in _RUNS_ON}
 
 
 def _of_categories(row: Mapping[str, Any], part: str) -> dict[str, float | None]:

@@ -58,8 +58,7 @@ def _job(
         distinct([held.by_path[path] for path in job[key] if path in held.by_path]) for key in ("inputs", "outputs")
     )
     action = crate.add_action(tool, f"#job-{place + 1}", read, made, properties | agent)
-    if job["peak_mb"] is not None:
-        action["resourceUsage"] = _memory(crate, place, job["peak_mb"])
+    action["resourceUsage"] = _memory(crate, place, job["peak_mb"])
     return action
 
 

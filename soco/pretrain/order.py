@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 from torch.utils.data import Sampler
 
 from soco.errors import UserError
@@ -57,6 +58,11 @@ class PictureOrder(Sampler[list[tuple[int, int]]]):
         """Steps of the whole run."""
         return self.epochs * self.steps_per_epoch
 
+    def of_epoch(self, epoch: int) -> npt.NDArray[np.int64]:
+        """The pictures of an epoch, in their order: (steps_per_epoch * batch_size,)."""
+        order = np.random.default_rng((self.seed, epoch, _ORDER)).permutation(self.pictures)
+        return order[: self.steps_per_epoch * self.batch_size]
+
     def __len__(self) -> int:
         return (self.steps - self.first_step) * self.accumulate
 
@@ -64,8 +70,7 @@ class PictureOrder(Sampler[list[tuple[int, int]]]):
         share = self.batch_size // self.accumulate // self.ranks
         first_epoch, offset = divmod(self.first_step, self.steps_per_epoch)
         for epoch in range(first_epoch, self.epochs):
-            order = np.random.default_rng((self.seed, epoch, _ORDER)).permutation(self.pictures)
-            shares = order[: self.steps_per_epoch * self.batch_size].reshape(-1, self.accumulate, self.ranks, share)
+            shares = self.of_epoch(epoch).reshape(-1, self.accumulate, self.ranks, share)
             for own in shares[offset:, :, self.rank].reshape(-1, share):
                 yield [(epoch, int(number)) for number in own]
             offset = 0

@@ -73,7 +73,7 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
         "probes": [_probe(files) for files in inputs.probes],
         "resources": rule_resources(records),
         "data": data_sets(inputs.config, records),
-        "redo": redo_commands(origin["git"]),
+        "redo": redo_commands(origin["git"], origin["environments"]),
     }
     held: dict[str, Any] = plain(content)
     return held

@@ -53,9 +53,13 @@ def _unit(seconds: float) -> tuple[str, float]:
     return ("h", 3600.0) if seconds >= 7200 else ("min", 60.0) if seconds >= 120 else ("s", 1.0)
 
 
+def _short(value: float) -> str:
+    return "<0.1" if 0 < value < 0.05 else f"{value:,.1f}".replace(",", "\u202f")
+
+
 def _bars(axes: Axes, names: list[str], values: list[float], colour: str) -> None:
     bars = axes.barh(names, values, color=colour)
-    axes.bar_label(bars, [f"{value:,.1f}".replace(",", "\u202f") for value in values], padding=3)
+    axes.bar_label(bars, [_short(value) for value in values], padding=3)
     # Room for the figure at the end of the longest bar.
     axes.set_xlim(0, 1.45 * max(*values, 1e-9))
     axes.xaxis.set_visible(False)

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from soco.drawing.marks import Picture
 from soco.report.detections import TaskDetections
-from soco.report.sentences import signed, summary_sentences
+from soco.report.sentences import commit_words, signed, summary_sentences
 from soco.report.tables import ap_table, files_shown, loading_lists
 from soco.report.views import RunViews
 
@@ -64,6 +64,12 @@ def render(content: dict[str, Any], pictures: Pictures) -> str:
         "style": style,
         "tables": [ap_table(task, content) for task in content["results"]],
         "sentences": [sentence for task in content["results"] for sentence in summary_sentences(task)],
+        "given_weights": [
+            name
+            for name in content["config"]["weights"]
+            if any(name == row["initialisation"] for task in content["results"] for row in task["rows"])
+        ],
+        "commits": commit_words(content["git"], [held["code"] for held in content["environments"]]),
         "report_file": shlex.quote(f"{content['config']['results']}/report/report.json"),
         "loading_lists": loading_lists(content["loading"]),
         **files_shown(content),

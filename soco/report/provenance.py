@@ -1,6 +1,6 @@
 """Where the figures come from: every job with what it ran in, and a hash of every file that it made."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -10,7 +10,7 @@ from soco.origins import Record
 from soco.origins.environment import REPOSITORY, git_state
 from soco.origins.fingerprint import sha256_of
 
-SCHEMA = 1
+SCHEMA = 2
 LOCK = Path("envs", "requirements.lock")
 
 
@@ -65,9 +65,16 @@ def lock_state(lock: Path | None = None) -> dict[str, Any]:
     return {"path": str(LOCK), "sha256": sha256_of(file) if file.is_file() else None}
 
 
-def redo_commands(git: dict[str, Any]) -> list[str]:
-    """Shell commands that repeat the run from a clone whose config.yaml is the configuration that the report shows."""
-    checkout = [f"git checkout {git['commit']}"] if git["commit"] else []
+def redo_commands(git: Mapping[str, Any], environments: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Shell commands that repeat the run from a clone whose config.yaml is the configuration that the report shows.
+
+    Args:
+        git: Of the code that made the report.
+        environments: Of the jobs; where all ran at one commit, that is checked out.
+    """
+    commits = {environment["code"]["commit"] for environment in environments}
+    commit = commits.pop() if len(commits) == 1 else git["commit"]
+    checkout = [f"git checkout {commit}"] if commit else []
     return [*checkout, "make install", ".venv/bin/snakemake report"]
 
 

@@ -48,12 +48,12 @@ def grouped(rows: Sequence[dict[str, Any]]) -> list[Group]:
     groups = []
     for initialisation in dict.fromkeys(row["initialisation"] for row in rows):
         own = [row for row in rows if row["initialisation"] == initialisation]
-        differs = differences(own)
+        differs = unlike_keys(own)
         groups += [Group(initialisation, part, differs) for part in ([[row] for row in own] if differs else [own])]
     return groups
 
 
-def differences(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+def unlike_keys(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """Keys of the protocol, and of what was scored, that are not the same in all rows, with each row's value.
 
     What was changed from the named protocol counts key by key; a key that one row did not change is None there, unless

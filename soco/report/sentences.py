@@ -1,6 +1,6 @@
 """What a reader should take from the tables of AP, in sentences that claim no more than the seeds allow."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from soco.report.protocol import value_words
@@ -31,24 +31,48 @@ def difference_words(entry: Mapping[str, Any]) -> str:
     Args:
         entry: Of `differences` of a task.
     """
-    own, scratch = entry["seeds"]
-    if min(own, scratch) < 2:
-        told = f"{_seeds(own)} against {_seeds(scratch)}: no telling how much is chance"
+    told = _numbers(entry)
+    if entry["box"]["AP"]["low"] is None:
+        told += ": no telling how much is chance"
     else:
-        told = f"{_seeds(own)} against {_seeds(scratch)}; below, the 95 % interval over them (Welch)"
+        told += "; in small figures the 95 % interval over them (Welch)"
     if entry["unlike"]:
         return f"{told}. {_unlike(entry)}"
     return told
 
 
+def commit_words(report: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> str:
+    """Which code the run had.
+
+    Args:
+        report: Of the report itself, see `soco.origins.environment.git_state`.
+        jobs: Of each environment of the jobs.
+    """
+    ran = list(dict.fromkeys(map(_commit, jobs)))
+    if ran in ([], [_commit(report)]):
+        return f"commit {_commit(report)}"
+    return f"the jobs ran at commit {' and '.join(ran)}, this report was made at {_commit(report)}"
+
+
 def signed(value: float | None, digits: int = 1) -> str:
     """A difference with its sign, `+1.2` or `−0.4`; a dash for None."""
-    return "–" if value is None else f"{value:+.{digits}f}".replace("-", _MINUS)
+    # Adding 0.0 takes the sign from what rounds to nothing.
+    return "–" if value is None else f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", _MINUS)
+
+
+def _commit(code: Mapping[str, Any]) -> str:
+    if not code["commit"]:
+        return "unknown"
+    return code["commit"][:12] + (" with uncommitted changes" if code["dirty"] else "")
 
 
 def _reached(entry: Mapping[str, Any]) -> str:
     mean = entry["box"]["AP"]["mean"]
-    return f"{entry['label']} has no box AP" if mean is None else f"{entry['label']} reaches box AP {mean:.1f}"
+    if mean is None:
+        return f"{entry['label']} has no box AP"
+    return f"{entry['label']} reaches box AP {mean:.1f}" + (
+        f", the mean of {entry['n']} seeds" if entry["n"] > 1 else ""
+    )
 
 
 def _compared(entry: Mapping[str, Any]) -> str:
@@ -57,9 +81,10 @@ def _compared(entry: Mapping[str, Any]) -> str:
         return ""
     said = f". The difference is {signed(found['mean'])}"
     if found["low"] is None:
-        said += f", of {_seeds(entry['seeds'][0])} against {_seeds(entry['seeds'][1])}: no telling how much is chance"
+        said += f", of {_numbers(entry)}: no telling how much is chance"
     else:
-        chance = ", so it may be chance" if found["low"] <= 0 <= found["high"] else ""
+        # Judged by the figures that are shown.
+        chance = ", so it may be chance" if round(found["low"], 1) <= 0 <= round(found["high"], 1) else ""
         said += f", with 95 % confidence {signed(found['low'])} to {signed(found['high'])} over the seeds{chance}"
     return f"{said}. {_unlike(entry)}" if entry["unlike"] else said
 
@@ -67,6 +92,11 @@ def _compared(entry: Mapping[str, Any]) -> str:
 def _unlike(entry: Mapping[str, Any]) -> str:
     told = "; ".join(f"{key} {' and '.join(map(value_words, values))}" for key, values in entry["unlike"].items())
     return f"Their protocols differ: {told}"
+
+
+def _numbers(entry: Mapping[str, Any]) -> str:
+    own, scratch = map(_seeds, entry["seeds"])
+    return f"{own} against {scratch}"
 
 
 def _seeds(count: int) -> str:

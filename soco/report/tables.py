@@ -25,7 +25,8 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         `words`), `several` (whether any row is a mean), `unlike` (a sentence an initialisation whose seeds are of
         unlike protocol), `protocols`, `differences` with `words`, `paper_rows`, `paper_differences` (those from its
         scratch, of the same detector), `paper_protocol`, `listed` (the categories of the table), `left` (how many more
-        there are), `drawn` (how many the figure has) and `mended` (whether the checks mended the validation half).
+        there are), `drawn` (how many the figure has), `alike` (iterations and batch_size, if all rows have the same),
+        `found` and `mended` (whether the checks found anything, mended the validation half).
     """
     found = {_DETECTORS.get(entry["protocol"].get("architecture", "")) for entry in task["summary"]}
     paper = content["paper"][task["format"]]
@@ -44,6 +45,8 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         "listed": categories[:LISTED],
         "left": max(0, len(categories) - LISTED),
         "drawn": min(DRAWN, len(categories)),
+        "alike": _alike(task["rows"]),
+        "found": any(entry["dataset"] == task["dataset"] and entry["findings"] for entry in content["findings"]),
         "mended": any(entry["dataset"] == task["dataset"] and entry["val_mended"] for entry in content["findings"]),
     }
 
@@ -83,6 +86,11 @@ def _unlike(summary: list[dict[str, Any]]) -> list[str]:
         + "; ".join(f"{key} {' and '.join(map(value_words, values))}" for key, values in differs.items())
         for initialisation, differs in differing.items()
     ]
+
+
+def _alike(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    settings = [{key: row["protocol"].get(key) for key in ("iterations", "batch_size")} for row in rows]
+    return settings[0] if all(held == settings[0] for held in settings) else None
 
 
 def _paper_differences(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from soco.drawing.samples import Sample, sample_of
 from soco.drawing.view_parts import colours_of, draw_crops, level_names, view_image, view_words
 from soco.errors import UserError
 from soco.pictures import PictureSource
+from soco.pretrain.order import PictureOrder
 from soco.views import ViewDataset
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ def run_views(run: str, recipe: PretrainConfig, store: Path, source: PictureSour
     """
     dataset = ViewDataset(store, source, recipe, seed)
     rows = []
-    for number in middles(range(len(dataset)), PICTURES):
+    seen = PictureOrder(len(dataset), recipe.batch_size, recipe.epochs, seed).of_epoch(0)
+    for number in middles(sorted(seen.tolist()), PICTURES):
         try:
             rows.append(_row(sample_of(dataset, number, epoch=0), recipe))
         except UserError as error:
@@ -76,18 +78,34 @@ def _original(sample: Sample, colours: dict[int, str]) -> Picture:
 
 
 def _view(sample: Sample, recipe: PretrainConfig, view: int, colours: dict[int, str]) -> Picture:
-    """One view with the boxes that the loss compares in it."""
-    boxes: dict[int, Mark] = {}
+    boxes = marks_of_view(sample, recipe, view, colours)
+    seen = np.array(view_image(sample.batch.views[view], _WIDTH))
+    image = marked(seen, _largest_first(boxes), _WIDTH, _LETTERS)
+    title, _, told = view_words(sample, recipe, view).partition(", ")
+    alt = f"{title.capitalize()} of picture {sample.name} ({told}) with {len(boxes)} boxes."
+    return Picture(as_jpeg(image), alt, told, *image.size, title=title)
+
+
+def marks_of_view(sample: Sample, recipe: PretrainConfig, view: int, colours: dict[int, str]) -> list[Mark]:
+    """The boxes that the loss compares in a view, in pixels of the drawing, each with its id and level.
+
+    View 1 is compared with every other, and a box is moved a little anew for each crop: it may have several of one id.
+
+    Args:
+        sample: Whose view.
+        recipe: The pretraining that it is of.
+        view: Its place, from 0.
+        colours: By id.
+    """
+    marks: dict[Rect, Mark] = {}
     for pair in sample.batch.pairs if view == 0 else sample.batch.pairs[view - 1 : view]:
         found, ids = (pair.boxes_1, pair.ids_1) if view == 0 else (pair.boxes_v, pair.ids_v)
         words = level_names(found, sample.batch.views[view].shape[-1], recipe)
         for box, box_id, level in zip(found.numpy() * _WIDTH, ids.tolist(), words, strict=True):
-            boxes[box_id] = Mark(_edges(box), colours[box_id], " ".join(filter(None, (str(box_id), level))))
-    seen = np.array(view_image(sample.batch.views[view], _WIDTH))
-    image = marked(seen, _largest_first(list(boxes.values())), _WIDTH, _LETTERS)
-    title, _, told = view_words(sample, recipe, view).partition(", ")
-    alt = f"{title.capitalize()} of picture {sample.name} ({told}) with {len(boxes)} boxes."
-    return Picture(as_jpeg(image), alt, told, *image.size, title=title)
+            label = " ".join(filter(None, (str(box_id), level)))
+            # A box that two pairs share, or that was drawn twice, is the same to the bit.
+            marks[_edges(box)] = Mark(_edges(box), colours[box_id], label)
+    return list(marks.values())
 
 
 def _edges(box: npt.NDArray[np.float32]) -> Rect:

@@ -98,7 +98,7 @@ def test_of_many_categories_those_with_the_most_instances_are_shown(built, metri
     row["per_category"] = {f"thing {n:03d}": {"box": 1.0 * n, "mask": None, "instances": n} for n in range(205)}
     groups = grouped([row])
     task = {"task": "many", "dataset": "d", "format": "coco", "categories": by_category(groups)}
-    task |= {"summary": [summarise(group) for group in groups], "differences": []}
+    task |= {"summary": [summarise(group) for group in groups], "differences": [], "rows": groups[0].rows}
     svg = svg_of(category_figure(task))
     assert "thing 204" in svg and "thing 175" in svg and "thing 174" not in svg
     table = ap_table(task, built[0])

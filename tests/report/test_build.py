@@ -92,7 +92,7 @@ def test_the_summary_tells_what_was_trained_on_what(built, parsed):
         f"{counts['pictures']}, without labels, from",
         f"{counts['proposals_after_fix_up']:,}".replace(",", "\u202f") + ", a picture",
         "soco: ResNet-18-FPN, 10 epochs, 150 steps of 32 pictures, 3 min 34 s on cpu",
-        "coco: Mask R-CNN on shapes_coco, 220 iterations of 8 pictures; scored on 6 others with 12 objects",
+        "coco: Mask R-CNN on shapes_coco, 220 iterations of 8 pictures; scored on 6 validation pictures with 12",
     ):
         assert told in summary
 

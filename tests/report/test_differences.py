@@ -42,8 +42,16 @@ def test_what_a_seed_lacks_has_no_difference(own, other):
     assert difference(own, other) == {"mean": None, "low": None, "high": None}
 
 
-def test_seeds_that_agree_have_an_interval_without_width():
-    assert difference([2.0, 2.0], [1.0, 1.0]) == {"mean": 1.0, "low": 1.0, "high": 1.0}
+def test_seeds_that_agree_to_the_digit_have_no_interval(task):
+    assert difference([2.0, 2.0], [1.0, 1.0]) == {"mean": 1.0, "low": None, "high": None}
+    (said,) = summary_sentences(task([1.0, 1.0], [2.0, 2.0]))
+    assert said.endswith("of 2 seeds against 2 seeds: no telling how much is chance.")
+
+
+def test_one_side_may_agree_to_the_digit():
+    # Scratch varies alone: a standard error of root(0.045 / 2) = 0.15 with one degree of freedom, t 12.706.
+    found = difference([2.0, 2.0], [1.0, 1.3])
+    assert found["low"] == pytest.approx(0.85 - 12.706 * 0.15, abs=1e-3)
 
 
 def test_initialisations_are_held_against_scratch(task):
@@ -62,9 +70,9 @@ def test_without_one_row_of_scratch_nothing_is_compared(task, metrics):
 def test_sentences_claim_what_the_seeds_allow(task):
     (clear,) = summary_sentences(task([30.0, 30.5, 31.0], [42.0, 42.5, 43.0]))
     assert clear.startswith(
-        "t: soco reaches box AP 42.5; scratch reaches box AP 30.5. The difference is +12.0, with 95 %"
+        "t: soco reaches box AP 42.5, the mean of 3 seeds; scratch reaches box AP 30.5, the mean of"
     )
-    assert "chance" not in clear
+    assert "The difference is +12.0, with 95 % confidence +10.9 to +13.1 over" in clear and "chance" not in clear
     (open_,) = summary_sentences(task([30.0, 36.0], [34.0, 35.0]))
     assert open_.endswith("over the seeds, so it may be chance.") and "+1.5" in open_
     (single,) = summary_sentences(task([31.0], [30.0]))
@@ -84,7 +92,7 @@ def test_unlike_protocols_are_told(task):
 
 
 def test_a_difference_bears_its_sign():
-    assert [signed(value) for value in (1.25, -0.04, 0.0, None)] == ["+1.2", "\u22120.0", "+0.0", "\u2013"]
+    assert [signed(value) for value in (1.25, -0.04, 0.0, None)] == ["+1.2", "+0.0", "+0.0", "\u2013"]
 
 
 def test_the_papers_differences_stand_below(built, parsed):
@@ -96,7 +104,7 @@ def test_the_papers_differences_stand_below(built, parsed):
     assert lvis["paper_differences"] == []  # the paper has no row from scratch there
     text = " ".join(parsed(page).text.split())
     assert "Paper: SoCo \u2212 scratchR50-FPN, 100 epochs+11.3" in text
-    assert "2 seeds against 2 seeds; below, the 95 % interval over them (Welch)" in text
+    assert "2 seeds against 2 seeds; in small figures the 95 % interval over them (Welch)" in text
     (entry,) = content["results"][0]["differences"]
     low, high = (signed(entry["box"]["AP"][end]) for end in ("low", "high"))
     assert f"{low} to {high}" in text

@@ -6,11 +6,16 @@ import pytest
 from soco.errors import UserError
 from soco.report import provenance
 from soco.report.provenance import lock_state, redo_commands
+from soco.report.sentences import commit_words
 
 
 def test_a_run_is_repeated_from_its_commit():
-    assert redo_commands({"commit": "0" * 40})[0] == f"git checkout {'0' * 40}"
-    assert redo_commands({"commit": None}) == ["make install", ".venv/bin/snakemake report"]
+    zeros, ones = ({"commit": digit * 40} for digit in "01")
+    assert redo_commands(zeros, [])[0] == f"git checkout {'0' * 40}"
+    # The jobs' own commit, where they have one in common, and not that of a report that was made later.
+    assert redo_commands(zeros, [{"code": ones}, {"code": ones}])[0] == f"git checkout {'1' * 40}"
+    assert redo_commands(zeros, [{"code": ones}, {"code": zeros}])[0] == f"git checkout {'0' * 40}"
+    assert redo_commands({"commit": None}, []) == ["make install", ".venv/bin/snakemake report"]
 
 
 def test_a_page_without_commit_says_why(monkeypatch, inputs, tmp_path):
@@ -60,3 +65,28 @@ def test_a_lock_that_is_absent_has_no_hash(tmp_path):
 def test_a_record_that_is_missing_is_named(inputs, changed, build, tmp_path):
     with pytest.raises(UserError, match="no-such"):
         build(changed(origins=(tmp_path / "no-such.json",)), tmp_path)
+
+
+def test_the_page_opens_with_the_code_of_the_jobs():
+    one, other = ({"commit": digit * 40, "dirty": digit == "1"} for digit in "01")
+    assert commit_words(one, [one]) == commit_words(one, []) == "commit 000000000000"
+    assert commit_words(one, [other]) == (
+        "the jobs ran at commit 111111111111 with uncommitted changes, this report was made at 000000000000"
+    )
+    assert commit_words({"commit": None, "dirty": None}, []) == "commit unknown"
+
+
+def test_given_boxes_and_weights_are_told_as_such(changed, build, parsed, inputs, tmp_path):
+    """Of a run without pretraining, whose boxes another program found and whose start is a file."""
+    weights, boxes = tmp_path / "supervised.pth", tmp_path / "boxes.parquet"
+    weights.write_bytes(b"weights")
+    boxes.write_bytes(b"boxes")
+    given = {"path": str(weights)}
+    proposals = inputs.config["proposals"] | {"engine": "imported", "file": str(boxes)}
+    config = inputs.config | {"proposals": proposals, "weights": {"soco": given}, "pretrain": {}}
+    _, page = build(changed(config=config, pretrain=(), conversions=()), tmp_path)
+    text = " ".join(parsed(page).text.split())
+    line = text[text.index("Given weights") : text.index("AP in percent")]
+    assert f"soco: {weights}" in line
+    assert "without labels, from" not in text and f"The boxes were given, in {boxes}" in text
+    assert "by selective search" not in text and 'href="#views"' not in page

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from soco.report.protocol import named_words, protocol_table, seed_words, setting_words, value_words
-from soco.report.seeds import differences, grouped, mean_std, summarise
+from soco.report.seeds import grouped, mean_std, summarise, unlike_keys
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_seeds_of_unlike_protocol_are_not_averaged(rows):
 
 def test_another_validation_half_counts_as_unlike(rows):
     rows[3]["images"] = 5
-    assert differences(rows[1:]) == {"images": [6, 6, 5]}
+    assert unlike_keys(rows[1:]) == {"images": [6, 6, 5]}
 
 
 def test_a_protocol_is_told_in_words(rows):
