@@ -102,7 +102,7 @@ def _check(arguments: argparse.Namespace) -> None:
 def _check_data(arguments: argparse.Namespace) -> None:
     from soco.checks.command import check_data
 
-    check_data(load_config(*arguments.config).datasets)
+    check_data(load_config(*arguments.config))
 
 
 def _take_configs(parser: argparse.ArgumentParser) -> None:

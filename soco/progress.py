@@ -11,18 +11,24 @@ Item = TypeVar("Item")
 _TERMINAL_SECONDS, _LOG_SECONDS = 0.2, 10.0
 
 
-def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+def progress(items: Iterable[Item], total: int, what: str, delay: float = 0) -> Iterator[Item]:
     """Pass items on and print how many are done, how fast, and how long the rest takes.
 
     A log file receives a line every ten seconds, a terminal a moving bar.
+
+    Args:
+        items: What is done, as it is done.
+        total: How many items there are.
+        what: Stands before the bar.
+        delay: Seconds before the first line; what is done by then prints nothing.
     """
-    with progress_bar(total, what, "picture") as bar:
+    with progress_bar(total, what, "picture", delay=delay) as bar:
         for item in items:
             yield item
             bar.update(1)
 
 
-def progress_bar(total: int, what: str, unit: str, done: int = 0) -> tqdm:
+def progress_bar(total: int, what: str, unit: str, done: int = 0, delay: float = 0) -> tqdm:
     """Make a bar on standard error, to be updated by whoever does the work.
 
     Args:
@@ -30,8 +36,10 @@ def progress_bar(total: int, what: str, unit: str, done: int = 0) -> tqdm:
         what: Stands before the bar.
         unit: What is counted.
         done: How much was done before.
+        delay: Seconds before the bar appears.
     """
     options: dict[str, Any] = {"total": total, "initial": done, "desc": what, "unit": unit, "smoothing": 0.1}
+    options["delay"] = delay
     if sys.stderr.isatty():
         return tqdm(**options, mininterval=_TERMINAL_SECONDS)
     return tqdm(**options, mininterval=_LOG_SECONDS, file=_Lines())

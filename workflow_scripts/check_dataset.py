@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
-from soco.checks import check_dataset
+from soco.checks import check_dataset, decoded_folder
 from soco.config import DatasetConfig
 from soco.origins import stage
 
 with stage(snakemake):
     name = snakemake.wildcards.dataset
     known = snakemake.config["datasets"][name]["known_as"]  # no param: to say what a set is checks none again
-    checked = check_dataset(DatasetConfig.model_validate({**snakemake.params.dataset, "known_as": known}))
+    checked = check_dataset(
+        DatasetConfig.model_validate({**snakemake.params.dataset, "known_as": known}),
+        threads=snakemake.threads,
+        cache=decoded_folder(snakemake.config["results"], name),
+    )
     print(checked.describe(name))
     checked.write(
         train=Path(snakemake.output.train),

@@ -1,7 +1,15 @@
 """Is a detection set sound? Faults found, told in words with counts, and mended in a copy; needs no detectron2."""
 
-from soco.checks.dataset import CheckedDataset, check_dataset, with_annotations
+from soco.checks.dataset import CheckedDataset, check_dataset, decoded_folder, with_annotations
 from soco.checks.findings import Finding
 from soco.checks.tables import lvis_faults, read_tables
 
-__all__ = ["CheckedDataset", "Finding", "check_dataset", "lvis_faults", "read_tables", "with_annotations"]
+__all__ = [
+    "CheckedDataset",
+    "Finding",
+    "check_dataset",
+    "decoded_folder",
+    "lvis_faults",
+    "read_tables",
+    "with_annotations",
+]

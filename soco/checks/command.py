@@ -1,23 +1,21 @@
 """`soco check-data`: what the detection sets of a configuration hold, before anything runs."""
 
-from collections.abc import Mapping
-
-from soco.checks.dataset import check_dataset
-from soco.config import DatasetConfig
+from soco.checks.dataset import check_dataset, decoded_folder
+from soco.config import Config
 from soco.errors import UserError
 
 
-def check_data(datasets: Mapping[str, DatasetConfig]) -> None:
-    """Print what is found in each set; writes nothing.
+def check_data(config: Config) -> None:
+    """Print what is found in each set; writes only which pictures it decoded, below `results`.
 
     Raises:
         UserError: A set is refused, or there is none.
     """
-    if not datasets:
+    if not config.datasets:
         raise UserError("The configuration has no detection set; name one in `datasets`.")
     refused = []
-    for name, dataset in datasets.items():
-        checked = check_dataset(dataset)
+    for name, dataset in config.datasets.items():
+        checked = check_dataset(dataset, cache=decoded_folder(config.results, name))
         print(checked.describe(name))
         if checked.refused:
             refused.append(name)

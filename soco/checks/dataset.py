@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import joblib
+
 from soco.checks.categories import check_categories, match_categories, note_unused
 from soco.checks.counts import refuse_other_counts
 from soco.checks.findings import Finding, Findings, HalfName
@@ -100,12 +102,17 @@ class CheckedDataset:
         }
 
 
-def check_dataset(dataset: DatasetConfig) -> CheckedDataset:
+def check_dataset(dataset: DatasetConfig, threads: int | None = None, cache: Path | None = None) -> CheckedDataset:
     """Check a detection set; nothing of the user's is written to.
 
-    Reads both annotation files and the header of every picture. Objects, pictures and ids that would stop training or
+    Reads both annotation files and decodes every picture. Objects, pictures and ids that would stop training or
     spoil its figures are mended in the copies that it returns, as far as the meaning is beyond doubt. A set
     that is said to be a published one (`known_as`) is refused where its files list other numbers than that.
+
+    Args:
+        dataset: The set.
+        threads: How many pictures are decoded at once; None: one for each core.
+        cache: Folder that remembers which pictures were decoded, such as `decoded_folder`; None decodes all.
     """
     halves: dict[HalfName, CheckedHalf] = {}
     findings: list[Finding] = []
@@ -114,7 +121,7 @@ def check_dataset(dataset: DatasetConfig) -> CheckedDataset:
         half_name: HalfName = "train" if name == "train" else "val"
         found = Findings(half_name)
         try:
-            half = _check_half(split, dataset.format, getattr(known, name, None), found)
+            half = _check_half(split, dataset.format, getattr(known, name, None), found, threads, cache)
             findings += found.all
         except UserError as error:
             findings.append(Finding("refused", half_name, 1, str(error)))
@@ -131,6 +138,11 @@ def check_dataset(dataset: DatasetConfig) -> CheckedDataset:
     return CheckedDataset(halves, findings)
 
 
+def decoded_folder(results: str | Path, name: str) -> Path:
+    """The folder of results that remembers which pictures of a detection set were decoded; no output of a rule."""
+    return Path(results, "decoded_images", name)
+
+
 def with_annotations(dataset: DatasetConfig, val: Path, train: Path | None = None) -> DatasetConfig:
     """The set with other annotation files, those that `CheckedDataset.write` wrote say; the pictures stay."""
     halves = {"train": train, "val": val}
@@ -142,14 +154,22 @@ def with_annotations(dataset: DatasetConfig, val: Path, train: Path | None = Non
     return dataset.model_copy(update=changed)
 
 
-def _check_half(split: SplitConfig, form: str, known: KnownHalf | None, findings: Findings) -> CheckedHalf | None:
+def _check_half(
+    split: SplitConfig,
+    form: str,
+    known: KnownHalf | None,
+    findings: Findings,
+    threads: int | None,
+    cache: Path | None,
+) -> CheckedHalf | None:
     content = read_tables(split)
     if known:
         refuse_other_counts(content, known, split.annotations, findings)
     categories = check_categories(content, findings)
     if findings.has("refused"):
         return None  # without sound ids, all that could be said of the objects is wrong
-    images = check_images(content, Path(split.images), findings)
+    remembered = cache / f"{findings.half}.parquet" if cache else None
+    images = check_images(content, Path(split.images), findings, threads or joblib.cpu_count(), remembered)
     content["images"] = list(images.usable.values())
     content["annotations"] = check_objects(
         content["annotations"], images.usable, images.unusable, categories, form == "coco", findings

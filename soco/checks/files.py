@@ -1,78 +1,182 @@
-"""What the files of pictures say of themselves: size and turning from their headers, and who is a copy of whom."""
+"""What the files of pictures hold: their size, whether they can be decoded, and who is a copy of whom.
+
+Decoding a large set takes minutes. What was found is kept in a Parquet file, so that a later check decodes only what
+is new or was written again.
+"""
 
 import hashlib
-import io
-from collections.abc import Sequence
+import logging
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+import PIL
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from soco.pictures import UnreadablePictureError, picture_size
+from soco.pictures import UnreadablePictureError, decode_reduced, picture_header, read_file
+from soco.progress import progress
+from soco.stores.parquet import write_table
 
-_BEGINNING = 65536
-_THREADS = 16
-_ORIENTATION = 0x0112
+log = logging.getLogger(__name__)
+
+_STATUS_THREADS = 16  # these wait for a disk
+_QUIET_SECONDS = 3.0  # a check that decodes for longer shows its progress
+
+_SCHEMA = pa.schema(
+    [
+        ("path", pa.binary()),  # a file's name need not be text
+        ("bytes", pa.int64()),
+        ("modified", pa.int64()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("orientation", pa.int8()),
+        ("content", pa.binary()),
+    ]
+)
+# In the metadata: what decoded. Another version may refuse other files, so its findings do not count.
+_DECODER_KEY, _DECODER = b"soco.decoder", f"1, Pillow {PIL.__version__}".encode()
+
+Size = tuple[int, int]
+# A file as it was decoded: its path, its length in bytes, and when it was last written, in nanoseconds.
+Version = tuple[bytes, int, int]
 
 
 @dataclass(frozen=True)
 class PictureFile:
-    """The header of a picture.
+    """The file of a picture.
 
     Attributes:
-        size: Width and height as the detector sees it, upright; None where it cannot be read.
+        size: Width and height as every stage sees it, upright; None where it cannot be read.
         reason: Why it cannot be read.
         orientation: Its EXIF orientation, 1 to 8.
-        content: Alike for files of one length and one first 64 KiB, which are taken for copies.
+        content: A hash of its bytes.
     """
 
-    size: tuple[int, int] | None
+    size: Size | None
     reason: str = ""
     orientation: int = 1
-    content: tuple[int, bytes] = (0, b"")
+    content: bytes = b""
 
     @property
-    def stored_size(self) -> tuple[int, int] | None:
+    def stored_size(self) -> Size | None:
         """Width and height before the picture is turned."""
         return self.size[::-1] if self.size and self.orientation >= 5 else self.size
 
 
-def read_headers(paths: Sequence[Path]) -> list[PictureFile]:
-    """Read the beginning of each file; broken pixels further on are not noticed."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(_read, paths))
+def read_files(
+    paths: Sequence[Path], listed: Sequence[Size | None], threads: int, cache: Path | None = None
+) -> list[PictureFile]:
+    """Decode every picture as the detector will.
 
+    A picture whose header tells another size than its entry is not decoded: it is of no use, and a broken header may
+    claim more pixels than fit into memory.
 
-def _read(path: Path) -> PictureFile:
-    if not path.is_file():
-        return PictureFile(None, "missing")
+    Args:
+        paths: Where the pictures lie.
+        listed: Width and height that the annotation file lists for each; None where it lists none.
+        threads: How many are decoded at once.
+        cache: Parquet file with what earlier checks found, brought up to date; None keeps nothing. A file that holds
+            something else is replaced.
+    """
+    versions = _versions(paths)
+    known = _read_cache(cache)
+    todo = [place for place, version in enumerate(versions) if version and version not in known]
+    log.info("%d images to decode; %d are as an earlier check decoded them", len(todo), len(paths) - len(todo))
+    found: dict[int, PictureFile] = {}
     try:
-        with path.open("rb") as file:
-            beginning = file.read(_BEGINNING)
-            length = file.seek(0, io.SEEK_END)
-        content = (length, hashlib.blake2b(beginning, digest_size=16).digest())
-        return PictureFile(_size(path, beginning), "", _orientation(beginning), content)
-    except (OSError, UnreadablePictureError) as error:
+        for place, file in zip(todo, _decode(paths, listed, todo, threads), strict=True):
+            found[place] = file
+    finally:  # a check that is interrupted keeps what it has decoded
+        _update_cache(cache, versions, known, {n: file for n, file in found.items() if _is_whole(file, listed[n])})
+    return [found.get(place) or _known_file(version, known) for place, version in enumerate(versions)]
+
+
+def _known_file(version: Version | None, known: Mapping[Version, PictureFile]) -> PictureFile:
+    return known[version] if version else PictureFile(None, "missing")
+
+
+def _is_whole(file: PictureFile, listed: Size | None) -> bool:
+    """Whether a file's pixels were decoded, and well."""
+    return file.size is not None and listed in (None, file.size)
+
+
+def _versions(paths: Sequence[Path]) -> list[Version | None]:
+    """What shows that a file is as it was; None for what is no file."""
+    with ThreadPoolExecutor(_STATUS_THREADS) as pool:
+        return list(pool.map(_version, paths))
+
+
+def _version(path: Path) -> Version | None:
+    try:
+        status = path.stat()
+        is_file = stat.S_ISREG(status.st_mode)
+        return (os.fsencode(path), status.st_size, status.st_mtime_ns) if is_file else None
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a name that no file can have
+        return None
+    except OSError:
+        return os.fsencode(path), 0, 0  # reading it says why it cannot be read
+
+
+def _decode(
+    paths: Sequence[Path], listed: Sequence[Size | None], places: Sequence[int], threads: int
+) -> Iterator[PictureFile]:
+    """The files at some places of the list, with progress where they take long."""
+    with ThreadPoolExecutor(threads) as pool:
+        files = pool.map(_read, [paths[place] for place in places], [listed[place] for place in places])
+        yield from progress(files, len(places), "decoding images", delay=_QUIET_SECONDS)
+
+
+def _read(path: Path, listed: Size | None) -> PictureFile:
+    try:
+        data = read_file(path)
+        header = picture_header(data)
+        size = decode_reduced(data, 1).size if listed in (None, header.size) else header.size
+    except UnreadablePictureError as error:
         return PictureFile(None, str(error))
+    return PictureFile(size, "", header.orientation, hashlib.blake2b(data, digest_size=16).digest())
 
 
-def _size(path: Path, beginning: bytes) -> tuple[int, int]:
+def _read_cache(path: Path | None) -> dict[Version, PictureFile]:
+    """What earlier checks decoded; nothing where there is no such file, or a damaged one, or of another decoder."""
+    if path is None:
+        return {}
     try:
-        return picture_size(beginning)
-    except UnreadablePictureError:
-        if len(beginning) < _BEGINNING:
-            raise
-    return picture_size(path.read_bytes())
+        table = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException):
+        return {}
+    if not table.schema.equals(_SCHEMA) or (table.schema.metadata or {}).get(_DECODER_KEY) != _DECODER:
+        return {}
+    return {
+        (row["path"], row["bytes"], row["modified"]): PictureFile(
+            (row["width"], row["height"]), "", row["orientation"], row["content"]
+        )
+        for batch in table.to_batches()
+        for row in batch.to_pylist()
+    }
 
 
-def _orientation(beginning: bytes) -> int:
-    """The EXIF orientation of a JPEG; other formats rarely have one."""
-    if b"Exif\0\0" not in beginning:
-        return 1
+def _update_cache(
+    path: Path | None,
+    versions: Sequence[Version | None],
+    known: Mapping[Version, PictureFile],
+    decoded: Mapping[int, PictureFile],
+) -> None:
+    """Add what was decoded, and drop what the set no longer lists."""
+    if path is None or not decoded:
+        return
+    rows = []
+    for place, version in enumerate(versions):
+        file = decoded.get(place) or (known.get(version) if version else None)
+        if file and file.size and version:
+            rows.append((*version, *file.size, file.orientation, file.content))
+    columns = zip(*rows, strict=True)
+    schema = _SCHEMA.with_metadata({_DECODER_KEY: _DECODER})
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     try:
-        with Image.open(io.BytesIO(beginning), formats=("JPEG",)) as picture:
-            orientation = picture.getexif().get(_ORIENTATION)
-    except Exception:  # a broken tag makes PIL fail in many ways; detectron2 turns nothing then
-        return 1
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+        write_table(path, pa.Table.from_arrays(arrays, schema=schema))
+    except OSError as error:  # a full disk, or a folder that may not be written to; the check itself is sound
+        log.warning("%s cannot be written (%s); the next check decodes all images again", path, error.strerror)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soco.checks.files import PictureFile, read_headers
+from soco.checks.files import PictureFile, Size, read_files
 from soco.checks.findings import Findings
 from soco.checks.objects import MOST_LEFT_OUT
 from soco.checks.tables import Entry, Tables, whole
@@ -25,11 +25,19 @@ class Images:
 
     usable: dict[int, Entry]
     unusable: set[int]
-    contents: dict[int, tuple[int, bytes]]
+    contents: dict[int, bytes]
 
 
-def check_images(content: Tables, folder: Path, findings: Findings) -> Images:
-    """Judge the table `images` and the files; entries of `images` and `annotations` are mended in place."""
+def check_images(content: Tables, folder: Path, findings: Findings, threads: int, cache: Path | None = None) -> Images:
+    """Judge the table `images`, and decode the files; entries of `images` and `annotations` are mended in place.
+
+    Args:
+        content: The tables of one half.
+        folder: Where its pictures lie.
+        findings: Receives what was found.
+        threads: How many pictures are decoded at once.
+        cache: See `read_files`.
+    """
     _check_ids(content, findings)
     entries: list[Entry] = content["images"]
     paths = [_path(folder, entry) for entry in entries]
@@ -37,7 +45,8 @@ def check_images(content: Tables, folder: Path, findings: Findings) -> Images:
     unusable: set[int] = set()
     contents = {}
     faults: Mapping[str, list[str]] = defaultdict(list)
-    for entry, path, file in zip(entries, paths, read_headers(paths), strict=True):
+    files = read_files(paths, [_listed_size(entry) for entry in entries], threads, cache)
+    for entry, path, file in zip(entries, paths, files, strict=True):
         name = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
         if _mend(entry, name, file, faults):
             contents[entry["id"]] = file.content
@@ -106,15 +115,15 @@ def _mend(entry: Entry, name: str, file: PictureFile, faults: Mapping[str, list[
         else:
             faults["unreadable"].append(f"{name}: {file.reason}")
         return False
-    listed = whole(entry.get("width")), whole(entry.get("height"))
+    listed = _listed_size(entry)
     if listed == file.size:
         if type(entry["width"]) is not int or type(entry["height"]) is not int:
             faults["no size"].append(name)
+    elif listed is None:
+        faults["no size"].append(name)
     elif listed == file.stored_size:
         faults["unturned"].append(name)
         return False
-    elif None in listed or min(side for side in listed if side is not None) <= 0:
-        faults["no size"].append(name)
     else:
         width, height = file.size
         faults["other size"].append(f"{name}: {listed[0]} x {listed[1]}, the picture {width} x {height}")
@@ -123,6 +132,12 @@ def _mend(entry: Entry, name: str, file: PictureFile, faults: Mapping[str, list[
     if file.orientation > 1:
         faults["turned"].append(name)
     return True
+
+
+def _listed_size(entry: Entry) -> Size | None:
+    """Width and height that an entry lists; None where they are no two numbers above 0."""
+    width, height = whole(entry.get("width")), whole(entry.get("height"))
+    return (width, height) if width and height and min(width, height) > 0 else None
 
 
 def _tell(faults: Mapping[str, list[str]], folder: Path, findings: Findings) -> None:

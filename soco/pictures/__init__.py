@@ -3,7 +3,17 @@
 from soco.pictures.annotated import annotated_picture
 from soco.pictures.contents import read_listed
 from soco.pictures.manifest import MANIFEST_SCHEMA, SHARD_SCHEMA, deal_pictures
-from soco.pictures.read import Decoded, UnreadablePictureError, decode_reduced, decode_rgb, picture_size, read_rgb
+from soco.pictures.read import (
+    Decoded,
+    Header,
+    UnreadablePictureError,
+    decode_reduced,
+    decode_rgb,
+    picture_header,
+    picture_size,
+    read_file,
+    read_rgb,
+)
 from soco.pictures.sources import Entry, PictureSource, open_source
 
 __all__ = [
@@ -11,6 +21,7 @@ __all__ = [
     "SHARD_SCHEMA",
     "Decoded",
     "Entry",
+    "Header",
     "PictureSource",
     "UnreadablePictureError",
     "annotated_picture",
@@ -18,7 +29,9 @@ __all__ = [
     "decode_reduced",
     "decode_rgb",
     "open_source",
+    "picture_header",
     "picture_size",
+    "read_file",
     "read_listed",
     "read_rgb",
 ]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
@@ -132,11 +133,12 @@ def decode_reduced(data: bytes, reduction: int, max_pixels: int | None = None) -
         check_pixels(width * height, max_pixels)
         reduction = _reduce(picture, reduction)
         picture.load()
-        orientation = _orientation(picture)
+        orientation = _orientation_left(picture)
         rgb = _to_rgb(picture)
         if orientation in _UPRIGHT:
             rgb = rgb.transpose(_UPRIGHT[orientation])
-        return Decoded(np.array(rgb), (height, width) if orientation >= 5 else (width, height), reduction)
+        size = (height, width) if orientation >= 5 else (width, height)
+        return Decoded(np.array(rgb), rgb.size if reduction == 1 else size, reduction)
 
 
 def _reduce(picture: Image.Image, reduction: int) -> int:
@@ -144,14 +146,32 @@ def _reduce(picture: Image.Image, reduction: int) -> int:
     width, height = picture.size
     divides = width % reduction == 0 and height % reduction == 0
     is_jpeg = picture.format in ("JPEG", "MPO")  # the latter: JPEGs of phones with a second picture behind
-    if not is_jpeg or min(width, height) < reduction or (_orientation(picture) != 1 and not divides):
+    if not is_jpeg or min(width, height) < reduction or (_orientation_left(picture) != 1 and not divides):
         return 1
     picture.draft(None, (width // reduction, height // reduction))
     return reduction if picture.size != (width, height) else 1
 
 
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What an image's header says.
+
+    Attributes:
+        size: Width and height, upright: those of what `decode_rgb` returns.
+        orientation: The EXIF orientation, 1 to 8, that `decode_rgb` turns upright; from 5 on it swaps the sides.
+    """
+
+    size: tuple[int, int]
+    orientation: int
+
+
 def picture_size(data: bytes) -> tuple[int, int]:
-    """Width and height of a picture as `decode_rgb` shows it, from its header.
+    """Width and height of a picture as `decode_rgb` shows it, from its header; see `picture_header`."""
+    return picture_header(data).size
+
+
+def picture_header(data: bytes) -> Header:
+    """Size and orientation of an image, without decoding it.
 
     Args:
         data: The file, or its beginning as far as the header goes (WebP needs the whole).
@@ -162,8 +182,9 @@ def picture_size(data: bytes) -> tuple[int, int]:
     with _opened(data) as picture:
         if picture.format == "PNG" and "exif" not in picture.info:
             picture.info.update(_late_exif(data))
-        width, height = picture.size
-        return (height, width) if _orientation(picture) >= 5 else (width, height)
+        width, height = _stored_size(picture)
+        orientation = _orientation(picture)
+        return Header((height, width) if orientation >= 5 else (width, height), orientation)
 
 
 def _late_exif(data: bytes) -> dict[str, bytes]:
@@ -197,10 +218,20 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
+def _stored_size(picture: Image.Image) -> tuple[int, int]:
+    """Width and height before any turn; PIL gives those of a TIFF as its orientation tag turns them."""
+    width, height = picture.size
+    turned = isinstance(picture, TiffImageFile) and picture.tag_v2.get(_EXIF_ORIENTATION) in (5, 6, 7, 8)
+    return (height, width) if turned else (width, height)
+
+
+def _orientation_left(picture: Image.Image) -> int:
+    """The orientation that remains to be turned upright; PIL turns a TIFF as it decodes it."""
+    return 1 if picture.format == "TIFF" else _orientation(picture)
+
+
 def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none, or a broken one, or where PIL itself turns the picture."""
-    if picture.format == "TIFF":
-        return 1
+    """The EXIF orientation, 1 to 8; 1 where there is none, or a broken one."""
     try:
         # Not the format's own getexif, which for PNG decodes the picture.
         orientation = Image.Image.getexif(picture).get(_EXIF_ORIENTATION)
