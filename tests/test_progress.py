@@ -1,5 +1,6 @@
 import io
 import sys
+import time
 
 from soco.progress import progress, progress_bar
 
@@ -21,3 +22,12 @@ def test_a_terminal_receives_a_bar_that_moves(monkeypatch):
     with progress_bar(4, "search", "picture", done=2) as bar:
         bar.update(2)
     assert "\rsearch:  50%" in sys.stderr.getvalue() and "\rsearch: 100%" in sys.stderr.getvalue()
+
+
+def test_what_is_done_within_the_delay_prints_nothing(capsys, monkeypatch):
+    assert list(progress("abc", 3, "decoding", delay=60)) == ["a", "b", "c"]
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr", Terminal())
+    for _ in progress("abc", 3, "decoding", delay=0.1):
+        time.sleep(0.25)
+    assert "decoding: 100%" in sys.stderr.getvalue()

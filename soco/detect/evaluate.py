@@ -15,6 +15,7 @@ from soco.config.protocols import changed
 from soco.detect.annotations import check_lvis, read_split
 from soco.detect.checkpoints import copy_whole
 from soco.detect.datasets import register
+from soco.detect.faults import sentences_alone
 from soco.detect.protocol import build_config
 from soco.detect.scoring import score
 from soco.errors import UserError
@@ -64,7 +65,8 @@ def evaluate(
     cfg = build_config(settings, detector, len(val.classes), val.rle, seed)
     model, protocol = _load(cfg, weights), _read(training)
     with tempfile.TemporaryDirectory() as folder:
-        scores = score(cfg, model, register(val, dataset.format), val, dataset.format, folder)
+        with sentences_alone():
+            scores = score(cfg, model, register(val, dataset.format), val, dataset.format, folder)
         copy_whole(Path(folder) / _DETECTIONS[dataset.format], detections)
     result = {
         "task": task,

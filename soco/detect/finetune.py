@@ -17,6 +17,7 @@ from soco.detect.annotations import Split, read_dataset
 from soco.detect.checkpoints import copy_lines, copy_whole, describe_training, open_folder, write_final_weights
 from soco.detect.compat import allow_processes_without_gpus
 from soco.detect.datasets import Form, register
+from soco.detect.faults import hide_traceback, sentences_alone
 from soco.detect.protocol import build_config, describe_run
 from soco.detect.schedule import in_words
 from soco.detect.scoring import score
@@ -69,7 +70,9 @@ def finetune(
     cfg.OUTPUT_DIR = str(checkpoint_dir)
     cfg.MODEL.WEIGHTS = str(weights or "")
     _announce(task, settings, train, weights, cfg.MODEL.DEVICE)
-    _launch(settings.processes, (cfg, train, val, dataset.format, torch.get_num_threads()))
+    with sentences_alone():
+        arguments = (cfg, train, val, dataset.format, torch.get_num_threads())
+        launch(_train, settings.processes, dist_url="auto", args=arguments)
     write_final_weights(checkpoint_dir, output)
     copy_whole(checkpoint_dir / _REPORT, loading_report)
     copy_lines(checkpoint_dir / HISTORY, history)
@@ -78,18 +81,10 @@ def finetune(
     shutil.rmtree(checkpoint_dir)
 
 
-def _launch(processes: int, arguments: tuple[CfgNode, Split, Split, Form, int]) -> None:
-    """Train in one process or several; what bad input made one of them say comes back as its sentence."""
-    try:
-        launch(_train, processes, dist_url="auto", args=arguments)
-    except torch.multiprocessing.ProcessRaisedException as error:
-        _, mark, sentence = str(error).rpartition(f"{UserError.__module__}.{UserError.__name__}: ")
-        raise (UserError(sentence.strip()) if mark else error) from None
-
-
 def _train(cfg: CfgNode, train: Split, val: Split, form: Form, threads: int) -> None:
     """One process of the training."""
     logging.getLogger().setLevel(logging.INFO if comm.is_main_process() else logging.WARNING)
+    hide_traceback()
     torch.set_num_threads(max(1, threads // comm.get_world_size()))
     if cfg.MODEL.DEVICE == "cpu":
         allow_processes_without_gpus()

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 from detectron2.config import CfgNode
-from detectron2.data import DatasetFromList, DatasetMapper, get_detection_dataset_dicts
+from detectron2.data import DatasetFromList, get_detection_dataset_dicts
 from detectron2.data.common import AspectRatioGroupedDataset
 from detectron2.data.samplers import RepeatFactorTrainingSampler, TrainingSampler
 from detectron2.utils import comm
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+from soco.detect.mapper import ImageMapper
 
 Record = dict[str, Any]
 
@@ -38,7 +40,7 @@ class TrainingLoader:
         records = get_detection_dataset_dicts(cfg.DATASETS.TRAIN, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS)
         self._batch = cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
         self._workers = cfg.DATALOADER.NUM_WORKERS
-        self._pictures = _AugmentedPictures(records, DatasetMapper(cfg, True), cfg.SEED)
+        self._pictures = _AugmentedPictures(records, ImageMapper(cfg, True), cfg.SEED)
         wide = [record["width"] > record["height"] for record in records]
         self._order = _Order(_sampler(cfg, records), wide, self._batch, start)
 
@@ -58,7 +60,7 @@ class TrainingLoader:
 class _AugmentedPictures(Dataset[Record]):
     """Pictures by a code, in which their number and their place in the order of all processes stand."""
 
-    def __init__(self, records: list[Record], mapper: DatasetMapper, seed: int) -> None:
+    def __init__(self, records: list[Record], mapper: ImageMapper, seed: int) -> None:
         self._records = DatasetFromList(records, copy=False)
         self._mapper, self._seed = mapper, seed
 

@@ -14,6 +14,7 @@ from detectron2.evaluation import COCOEvaluator, DatasetEvaluator, LVISEvaluator
 from soco.detect.annotations import Split
 from soco.detect.compat import remembered_lvis, restore_numpy_float
 from soco.detect.datasets import Form
+from soco.detect.mapper import ImageMapper
 
 _FIGURES = {
     "coco": ("AP", "AP50", "AP75", "APs", "APm", "APl"),
@@ -43,7 +44,8 @@ def score(cfg: CfgNode, model: torch.nn.Module, name: str, val: Split, form: For
     """
     with remembered_lvis() as of_lvis:
         evaluator = _evaluator(name, form, folder)
-        found = inference_on_dataset(model, build_detection_test_loader(cfg, name), evaluator)
+        loader = build_detection_test_loader(cfg, name, mapper=ImageMapper(cfg, False))
+        found = inference_on_dataset(model, loader, evaluator)
     if not found:
         return {}
     figures = {part: _figures(found.get(theirs, {}), form) for part, theirs in _PARTS.items()}

@@ -1,12 +1,13 @@
 import json
 
 import pytest
-from detectron2.data import DatasetCatalog, DatasetMapper
+from detectron2.data import DatasetCatalog
 
 from soco.checks import check_dataset, with_annotations
 from soco.config import DatasetConfig
 from soco.detect.annotations import read_dataset
 from soco.detect.datasets import register
+from soco.detect.mapper import ImageMapper
 from soco.detect.protocol import build_config
 
 FAULTS = [
@@ -40,7 +41,7 @@ def load(settings, detector):
     def loaded(dataset):
         train, _ = read_dataset(dataset)
         cfg = build_config(settings, detector, len(train.classes), train.rle, seed=1)
-        mapper = DatasetMapper(cfg, is_train=True)
+        mapper = ImageMapper(cfg, True)
         return [mapper(record)["instances"] for record in DatasetCatalog.get(register(train, "coco"))]
 
     return loaded

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from detectron2.data import DatasetCatalog, DatasetMapper, MetadataCatalog
+from detectron2.data import DatasetCatalog, MetadataCatalog
 
 from soco.detect.annotations import read_split
 from soco.detect.datasets import register
+from soco.detect.mapper import ImageMapper
 from soco.detect.protocol import build_config
 
 
@@ -32,6 +33,6 @@ def test_both_kinds_of_mask_reach_the_detector(datasets, settings, detector):
         cfg = build_config(settings, detector, 3, split.rle, seed=1)
         cfg.INPUT.RANDOM_FLIP = "none"
         record = DatasetCatalog.get(register(split, "coco"))[0]
-        masks = DatasetMapper(cfg, is_train=True)(record)["instances"].gt_masks
+        masks = ImageMapper(cfg, True)(record)["instances"].gt_masks
         areas[key] = masks.area() if key == "coco" else masks.tensor.flatten(1).sum(1)
     assert torch.allclose(torch.as_tensor(areas["coco"]).double(), areas["rle"].double(), rtol=0.2)
