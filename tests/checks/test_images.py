@@ -60,25 +60,26 @@ def test_a_size_that_is_not_told_is_taken_from_the_picture(detection_set, train,
     assert detection_set.write()[0]["images"][2]["width"] == 40
 
 
-def turn(path, orientation):
-    picture = Image.open(path)
-    exif = picture.getexif()
-    exif[0x0112] = orientation
-    picture.save(path, exif=exif)
+@pytest.fixture(params=["jpg", "png", "webp", "tif"])
+def turned(request, train, third_picture):
+    """The third picture of the training half as a file of another kind, with a tag that turns it by a quarter."""
+    path = third_picture.with_suffix(f".{request.param}")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(third_picture).convert("RGB").save(path, exif=exif)
+    train["images"][2]["file_name"] = path.name
+    return path.name
 
 
-def test_a_turned_picture_that_was_annotated_unturned_is_left_out(detection_set, findings, third_picture):
-    turn(third_picture, 6)
-    assert findings()[0][3].startswith(
-        "Pictures that their EXIF tag turns and whose objects are drawn on them unturned"
-    )
+def test_a_turned_picture_that_was_annotated_unturned_is_left_out(detection_set, findings, turned):
+    told = "Pictures that their EXIF tag turns and whose objects are drawn on them unturned"
+    assert findings()[0][3].startswith(f"{told}: 1 ({turned}); left out")
     assert left_out(detection_set) == [3]
 
 
-def test_a_turned_picture_that_was_annotated_upright_is_noted(detection_set, train, findings, third_picture):
-    turn(third_picture, 6)
+def test_a_turned_picture_that_was_annotated_upright_is_noted(detection_set, train, findings, turned):
     train["images"][2] |= {"width": 30, "height": 40}
-    told = "Pictures that their EXIF tag turns: 1 (train3.jpg); they are used upright"
+    told = f"Pictures that their EXIF tag turns: 1 ({turned}); they are used upright"
     assert [(kind, sentence[: len(told)]) for kind, _, _, sentence in findings()] == [("noted", told)]
     assert left_out(detection_set) == []
 

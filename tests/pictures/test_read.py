@@ -7,8 +7,17 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from soco.pictures import UnreadablePictureError, decode_reduced, decode_rgb, picture_size, read_rgb
+from soco.pictures import (
+    Header,
+    UnreadablePictureError,
+    decode_reduced,
+    decode_rgb,
+    picture_header,
+    picture_size,
+    read_rgb,
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +74,19 @@ def test_every_orientation_is_turned_upright(rgb, orientation, kind):
         Image.fromarray(np.ascontiguousarray(stored)), kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {})
     )
     assert np.array_equal(decode_rgb(data), rgb)
-    assert picture_size(data) == (200, 150)
+    assert picture_header(data) == Header((200, 150), orientation)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_an_orientation_that_xmp_alone_tells_counts(rgb, kind):
+    told = b'<rdf:Description tiff:Orientation="6"/>'
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", told.decode())
+    options = {"pnginfo": info} if kind == "PNG" else {"tiffinfo": {700: told}}
+    data = encoded(Image.fromarray(np.rot90(rgb)), kind, **options)
+    assert np.array_equal(decode_rgb(data), rgb)
+    assert picture_header(data) == Header((200, 150), 6)
+    assert decode_reduced(data, 4).size == (200, 150)
 
 
 def test_an_orientation_behind_the_pixels_of_a_png_counts(rgb):
