@@ -10,6 +10,8 @@
 #      {results}/evaluate/{task}/{initialisation}/seed_{seed}/metrics.json, box and mask AP on the validation half;
 #      detections.json there, what was detected, in COCO's result format.
 # Checkpoints lie in {results}/checkpoints/finetune/, no output: a run that was stopped goes on from the last.
+# Which images of a set were decoded is remembered in {results}/decoded_images/{dataset}/, no output either:
+# `soco check-data` shares it, and a later check decodes only what changed.
 
 
 rule check_dataset:

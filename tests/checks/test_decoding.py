@@ -189,15 +189,31 @@ def test_odd_names_are_remembered_or_told(tmp_path):
         assert [file.reason for file in files[1:]] == reasons
 
 
-def test_the_command_and_the_rule_share_what_is_remembered(detection_set, capsys, caplog):
-    path = detection_set.folder / "mine.yaml"
-    results = detection_set.folder / "results"
-    dataset = detection_set.dataset().model_dump(mode="json")
-    path.write_text(yaml.safe_dump({"pictures": {"path": "x"}, "results": str(results), "datasets": {"own": dataset}}))
+@pytest.fixture
+def config(detection_set):
+    """Write a configuration of the set; keys of `pictures` may be added. Returns its path."""
+
+    def write(**pictures):
+        path = detection_set.folder / "mine.yaml"
+        dataset = detection_set.dataset().model_dump(mode="json")
+        content = {"pictures": {"path": "x", **pictures}, "datasets": {"own": dataset}}
+        path.write_text(yaml.safe_dump(content | {"results": str(detection_set.folder / "results")}))
+        return str(path)
+
+    return write
+
+
+def test_a_limit_on_unlabelled_images_leaves_none_of_the_set_out(config, capsys):
+    assert main(["check-data", config(max_megapixels=0.001)]) == 0  # each has 1,200 pixels
+    assert "own can be used: 0 refused, 0 mended, 0 noted" in capsys.readouterr().out
+
+
+def test_the_command_and_the_rule_share_what_is_remembered(detection_set, config, capsys, caplog):
     cut_short(picture(detection_set, "val", 3))
-    assert main(["check-data", str(path)]) == 0
+    assert main(["check-data", config()]) == 0
     assert "mended: Pictures that cannot be read: 1 (val3.jpg: image file is truncated" in capsys.readouterr().out
+    remembered = decoded_folder(detection_set.folder / "results", "own")
     with caplog.at_level(logging.INFO, "soco.checks.files"):
-        check_dataset(detection_set.dataset(), threads=1, cache=decoded_folder(results, "own"))
+        check_dataset(detection_set.dataset(), threads=1, cache=remembered)
     assert [record.args for record in caplog.records] == [(0, 12), (1, 11)]
     assert json.loads((detection_set.folder / "val.json").read_text()) == detection_set.contents["val"]
