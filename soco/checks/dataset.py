@@ -161,6 +161,7 @@ def _check_half(split: SplitConfig, form: str, known: KnownHalf | None, findings
         images.unusable,
         categories,
         crowds=form == "coco",
+        published=known is not None,
         findings=findings,
     )
     if content["annotations"]:
