@@ -74,6 +74,8 @@ _SMALLEST_SIDE = 8
 _MOST_UNIT = 0.1
 _ENOUGH = 10
 _MOST_REACH = 0.52
+_FAR_BEYOND = 1.1
+_MOST_BEYOND = 0.1
 
 
 class Coordinates:
@@ -87,6 +89,7 @@ class Coordinates:
         self._places: set[tuple[float, ...]] = set()
         self._unit: list[Any] = []
         self._fractional = 0
+        self._beyond: list[Any] = []
         self._reach = [0.0, 0.0]
         self._farthest = [0.0, 0.0]
 
@@ -112,6 +115,8 @@ class Coordinates:
             self._unit.append(label)
             self._fractional += any(value != int(value) for value in values)
         reached = max(values[2::4]), max(values[3::4])
+        if reached[0] > _FAR_BEYOND * size[0] or reached[1] > _FAR_BEYOND * size[1]:
+            self._beyond.append(label)
         if len(self._places) < _ENOUGH:
             self._places.add(reached)
         for axis in (0, 1):
@@ -150,11 +155,16 @@ class Coordinates:
                 self._fitting["Masks"][reading.what].append(label)
 
     def _note_scale(self, findings: Findings) -> None:
-        """Note where no object reaches beyond the upper left quarter, as if its image had been twice as large."""
+        """Note coordinates that seem to be of larger copies of the images, or of smaller ones."""
+        width, height = self._reach
+        if len(self._beyond) > _MOST_BEYOND * len(self._labels):
+            what = f"Objects, of {len(self._labels)}, that reach far beyond their images"
+            then = f"up to {width:.1f} times the width and {height:.1f} times the height: "
+            then += "if the coordinates are percent or of larger copies of the images, scale them"
+            findings.add("noted", what, self._beyond, then)
         small = max(self._reach) <= _MOST_REACH and min(len(self._places), len(self._images)) >= _ENOUGH
         percent = all(80 < farthest <= 100 for farthest in self._farthest)
         if small and (percent or _alike(*self._reach)):
-            width, height = self._reach
             what = f"Objects within the first {width:.0%} of the width and {height:.0%} of the height of their images"
             then = "all of them are: if the coordinates are percent or of smaller copies of the images, scale them"
             findings.add("noted", what, self._labels, then)

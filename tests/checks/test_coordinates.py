@@ -124,6 +124,16 @@ def test_objects_in_the_upper_left_quarter_alone_are_noted(spread, findings):
     assert sentence.endswith("if the coordinates are percent or of smaller copies of the images, scale them.")
 
 
+def test_objects_far_beyond_their_images_are_noted(spread, findings):
+    for entry in spread:
+        scale_box(entry, 2, 2)
+        scale_mask(entry, 2, 2)
+    assert (
+        "Objects, of 12, that reach far beyond their images: 8 (105, 106, 107, ...); up to 1.6 times the width and 1.8 "
+        "times the height: if the coordinates are percent or of larger copies of the images, scale them."
+    ) in [sentence for kind, _, _, sentence in findings() if kind == "noted"]
+
+
 def test_objects_all_over_their_images_have_no_findings(spread, findings):
     assert findings() == []
 
