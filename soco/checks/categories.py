@@ -1,8 +1,11 @@
 """The categories: of one half, and of both together."""
 
 import itertools
+import math
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from soco.checks.findings import Findings
 from soco.checks.tables import Entry, Tables, whole
@@ -14,9 +17,8 @@ def check_categories(content: Tables, findings: Findings) -> set[int]:
     """Judge the table `categories`, entries mended in place; returns the ids."""
     entries: list[Entry] = content["categories"]
     odd = [repr(entry.get("id")) for entry in entries if whole(entry.get("id")) is None]
-    findings.add("refused", "Category ids that are no whole numbers", odd, "number the categories")
-    nameless = [entry.get("id") for entry in entries if not isinstance(entry.get("name"), str) or not entry["name"]]
-    findings.add("mended", "Categories without a `name`", nameless, "called by their id")
+    findings.add("refused", "Category ids that are no whole numbers up to 2^53", odd, "number the categories")
+    _mend_names(entries, findings)
     first: dict[int, Entry] = {}
     twice, spelled = [], []
     for entry in entries:
@@ -26,8 +28,6 @@ def check_categories(content: Tables, findings: Findings) -> set[int]:
         if type(entry["id"]) is not int:
             spelled.append(repr(entry["id"]))
         entry["id"] = key
-        if not isinstance(entry.get("name"), str) or not entry["name"]:
-            entry["name"] = f"category {key}"
         if first.setdefault(key, entry) is not entry:
             twice.append((key, first[key]["name"] == entry["name"]))
     findings.add("mended", "Category ids written as text or with a point", spelled, "read as whole numbers")
@@ -43,20 +43,60 @@ def check_categories(content: Tables, findings: Findings) -> set[int]:
     return set(first)
 
 
-def note_unused(content: Tables, findings: Findings) -> None:
-    """Tell of categories and pictures that no object is of."""
-    categories = {entry["category_id"] for entry in content["annotations"]}
+def _mend_names(entries: list[Entry], findings: Findings) -> None:
+    """Make every name a text that the same name in the other half equals."""
+    numbers, nameless, odd = [], [], []
+    for entry in entries:
+        name: Any = entry.get("name")
+        if type(name) is int or (type(name) is float and math.isfinite(name)):
+            numbers.append(name)
+            name = str(name)
+        text = _plain(name) if isinstance(name, str) else ""
+        if not text:
+            nameless.append(entry.get("id"))
+            text = _substitute(whole(entry.get("id")))
+        elif text != name:
+            odd.append(name)
+        entry["name"] = text
+    findings.add("mended", "Category names that are numbers", numbers, "read as text")
+    findings.add("mended", "Categories without a `name`", nameless, "called by their id")
+    what = "Category names with spaces around them, in decomposed letters or with halves of characters"
+    findings.add("mended", what, odd, "written without")
+
+
+def _plain(name: str) -> str:
+    """A name as it can be compared and written: composed letters, no spaces around, no lone surrogates."""
+    return unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode()).strip()
+
+
+def _substitute(key: int | None) -> str:
+    return f"category {key}"
+
+
+def note_unused(content: Tables, lvis: bool, findings: Findings) -> None:
+    """Tell of categories and pictures that no object is of, and of categories of crowd regions alone."""
+    train = findings.half == "train"
+    entries = content["annotations"]
+    categories = {entry["category_id"] for entry in entries}
+    single = {entry["category_id"] for entry in entries if lvis or not entry.get("iscrowd")}
     without = [entry["name"] for entry in content["categories"] if entry["id"] not in categories]
-    then = "the detector cannot learn them" if findings.half == "train" else "they have no AP"
+    then = "the detector cannot learn them" if train else "they have no AP"
     findings.add("noted", "Categories without an object", without, then)
-    pictures = {entry["image_id"] for entry in content["annotations"]}
+    crowds = [entry["name"] for entry in content["categories"] if entry["id"] in categories - single]
+    findings.add("noted", "Categories of which every object is a crowd region (`iscrowd` 1)", crowds, then)
+    pictures = {entry["image_id"] for entry in entries}
     empty = [entry.get("file_name", entry["id"]) for entry in content["images"] if entry["id"] not in pictures]
-    then = "training passes them over" if findings.half == "train" else "whatever is detected there is a miss"
+    then = "training passes them over"
+    if not train and lvis:
+        then = "LVIS counts only detections of their `neg_category_ids` as misses there, and ignores others"
+    elif not train:
+        then = "whatever is detected there is a miss"
     findings.add("noted", "Pictures without an object", empty, then)
 
 
 def match_categories(train: Tables, val: Tables, findings: Findings) -> None:
     """Give both halves the same categories; the validation half follows the training half, by name."""
+    _name_alike(train, val, findings)
     ours = {entry["id"]: entry["name"] for entry in train["categories"]}
     theirs = {entry["id"]: entry["name"] for entry in val["categories"]}
     by_name = {name: key for key, name in ours.items()}
@@ -75,7 +115,8 @@ def match_categories(train: Tables, val: Tables, findings: Findings) -> None:
     moved = [f"{theirs[key]!r} from {key} to {new}" for key, new in renamed.items()]
     findings.add("mended", "Categories under other ids in the validation half", moved, "given those of the other half")
     _renumber(val, renamed)
-    lacking = [entry for entry in train["categories"] if entry["id"] not in {e["id"] for e in val["categories"]}]
+    listed = {entry["id"] for entry in val["categories"]}
+    lacking = [entry for entry in train["categories"] if entry["id"] not in listed]
     only = [entry for entry in val["categories"] if entry["id"] not in ours]
     findings.add(
         "mended", "Categories that only the training half lists", [e["name"] for e in lacking], "added to the other"
@@ -88,6 +129,20 @@ def match_categories(train: Tables, val: Tables, findings: Findings) -> None:
     )
     val["categories"] += lacking
     train["categories"] += only
+
+
+def _name_alike(train: Tables, val: Tables, findings: Findings) -> None:
+    """Give a category without a name the one that its id has in the other half."""
+    names: dict[int, str] = {}
+    for entry in (*train["categories"], *val["categories"]):
+        if entry["name"] != _substitute(entry["id"]):
+            names.setdefault(entry["id"], entry["name"])
+    named = []
+    for entry in (*train["categories"], *val["categories"]):
+        if entry["name"] == _substitute(entry["id"]) and entry["id"] in names:
+            entry["name"] = names[entry["id"]]
+            named.append(f"{entry['id']}: {entry['name']!r}")
+    findings.add("mended", "Categories without a `name` in one half", named, "given that of the other half")
 
 
 def _renumber(content: Tables, renamed: Mapping[int, int]) -> None:

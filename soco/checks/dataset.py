@@ -14,7 +14,7 @@ from soco.checks.counts import refuse_other_counts
 from soco.checks.findings import Finding, Findings, HalfName
 from soco.checks.images import Images, check_images
 from soco.checks.objects import check_objects
-from soco.checks.tables import Entry, Tables, lvis_faults, read_tables
+from soco.checks.tables import Entry, Tables, encoding, lvis_faults, read_tables
 from soco.config import DatasetConfig, SplitConfig
 from soco.config.known import KNOWN, KnownHalf
 from soco.errors import UserError
@@ -163,6 +163,10 @@ def _check_half(
     cache: Path | None,
 ) -> CheckedHalf | None:
     content = read_tables(split)
+    coded = encoding(Path(split.annotations))
+    if coded != "utf-8":
+        then = "read so, and used as a copy that every tool reads"
+        findings.add("mended", f"Annotation files in {coded} and not in plain UTF-8", [split.annotations], then)
     if known:
         refuse_other_counts(content, known, split.annotations, findings)
     categories = check_categories(content, findings)
@@ -172,11 +176,17 @@ def _check_half(
     images = check_images(content, Path(split.images), findings, threads or joblib.cpu_count(), remembered)
     content["images"] = list(images.usable.values())
     content["annotations"] = check_objects(
-        content["annotations"], images.usable, images.unusable, categories, form == "coco", findings
+        content["annotations"],
+        images.usable,
+        images.unusable,
+        categories,
+        crowds=form == "coco",
+        published=known is not None,
+        findings=findings,
     )
     if content["annotations"]:
-        note_unused(content, findings)
-    else:
+        note_unused(content, form == "lvis", findings)
+    elif images.usable:
         findings.add("refused", "Files without an object that can be used", [split.annotations], "annotate some")
     return CheckedHalf(split, content, images, findings)
 

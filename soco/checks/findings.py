@@ -8,6 +8,7 @@ Kind = Literal["refused", "mended", "noted"]
 HalfName = Literal["train", "val", "both"]
 
 _SHOWN = 3
+_LONGEST = 160
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,21 @@ class Findings:
         offenders = list(offenders)
         if not offenders:
             return
-        shown = ", ".join(map(str, offenders[:_SHOWN])) + (", ..." if len(offenders) > _SHOWN else "")
+        shown = ", ".join(map(printable, offenders[:_SHOWN])) + (", ..." if len(offenders) > _SHOWN else "")
         sentence = f"{what}: {len(offenders)} ({shown}); {then}."
         self.all.append(Finding(kind, self.half, len(offenders), sentence))
 
     def has(self, kind: Kind) -> bool:
         """Whether any finding is of this kind."""
         return any(finding.kind == kind for finding in self.all)
+
+
+def printable(value: Any) -> str:
+    """A value of a user's file as one short line of text that any terminal and any encoding takes."""
+    text = str(value)
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
+    if text.isprintable():
+        return text
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return "".join(escaped)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from soco.checks.file_names import image_name, place_images
 from soco.checks.files import PictureFile, Size, read_files
 from soco.checks.findings import Findings
 from soco.checks.objects import MOST_LEFT_OUT
@@ -39,10 +40,10 @@ def check_images(content: Tables, folder: Path, findings: Findings, threads: int
         cache: See `read_files`.
     """
     _check_ids(content, findings)
-    entries: list[Entry] = content["images"]
-    paths = [_path(folder, entry) for entry in entries]
+    entries = place_images(content["images"], folder, findings)
+    paths = [annotated_picture(folder, entry) for entry in entries]
     _refuse_twice(entries, paths, findings)
-    unusable: set[int] = set()
+    unusable = {entry["id"] for entry in content["images"]} - {entry["id"] for entry in entries}
     contents = {}
     faults: Mapping[str, list[str]] = defaultdict(list)
     files = read_files(paths, [_listed_size(entry) for entry in entries], threads, cache)
@@ -52,18 +53,12 @@ def check_images(content: Tables, folder: Path, findings: Findings, threads: int
             contents[entry["id"]] = file.content
         else:
             unusable.add(entry["id"])
-    _tell(faults, folder, findings)
-    if len(unusable) > MOST_LEFT_OUT * len(entries):
-        names = [path.name for entry, path in zip(entries, paths, strict=True) if entry["id"] in unusable]
-        what = f"Pictures left out, of {len(entries)}"
+    _tell(faults, findings)
+    if len(unusable) > MOST_LEFT_OUT * len(content["images"]):
+        names = [image_name(entry) for entry in content["images"] if entry["id"] in unusable]
+        what = f"Pictures left out, of {len(content['images'])}"
         findings.add("refused", what, names, "more than a tenth: correct `images` in `datasets`, or the file")
     return Images({entry["id"]: entry for entry in entries if entry["id"] not in unusable}, unusable, contents)
-
-
-def _path(folder: Path, entry: Entry) -> Path:
-    """Where a picture lies; a name that is no text leads to no file."""
-    named = isinstance(entry.get("file_name") or "", str)
-    return annotated_picture(folder, entry) if named else folder / f"no file_name of id {entry['id']}"
 
 
 def _check_ids(content: Tables, findings: Findings) -> None:
@@ -72,7 +67,7 @@ def _check_ids(content: Tables, findings: Findings) -> None:
     keys = [whole(entry.get("id")) for entry in entries]
     if None in keys:
         odd = [repr(entry.get("id")) for entry, key in zip(entries, keys, strict=True) if key is None]
-        findings.add("mended", "Picture ids that are no whole numbers", odd, "all are numbered anew, from 1")
+        findings.add("mended", "Picture ids that are no whole numbers up to 2^53", odd, "all are numbered anew, from 1")
         numbers: dict[Any, int] = {}
         keys = [numbers.setdefault(str(entry.get("id")), len(numbers) + 1) for entry in entries]
         for entry in content["annotations"]:
@@ -110,10 +105,7 @@ def _refuse_twice(entries: list[Entry], paths: list[Path], findings: Findings) -
 def _mend(entry: Entry, name: str, file: PictureFile, faults: Mapping[str, list[str]]) -> bool:
     """Compare an entry with its file; returns whether the picture can be used."""
     if not file.size:
-        if file.reason == "missing":
-            faults["missing"].append(name)
-        else:
-            faults["unreadable"].append(f"{name}: {file.reason}")
+        faults["unreadable"].append(f"{name}: {file.reason}")
         return False
     listed = _listed_size(entry)
     if listed == file.size:
@@ -140,12 +132,7 @@ def _listed_size(entry: Entry) -> Size | None:
     return (width, height) if width and height and min(width, height) > 0 else None
 
 
-def _tell(faults: Mapping[str, list[str]], folder: Path, findings: Findings) -> None:
-    missing = faults["missing"]
-    hint = ""
-    if missing and (folder / Path(missing[0]).name).is_file():
-        hint = f" (there is a {Path(missing[0]).name} in {folder}: take the folder off `file_name`)"
-    findings.add("mended", f"Pictures that are not below {folder}", missing, f"left out{hint}")
+def _tell(faults: Mapping[str, list[str]], findings: Findings) -> None:
     findings.add("mended", "Pictures that cannot be read", faults["unreadable"], "left out")
     findings.add(
         "mended",

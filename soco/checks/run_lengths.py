@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 Box = tuple[float, float, float, float]
 
+_MOST_BITS = 50
+"""Of one number in the compressed string: more than any image has pixels, and a bound on the work for broken ones."""
+
 
 def run_lengths(mask: Mapping[str, Any], width: int, height: int) -> npt.NDArray[np.int64] | None:
     """The lengths of the runs of a mask; None where it is broken or of another size.
@@ -17,7 +20,8 @@ def run_lengths(mask: Mapping[str, Any], width: int, height: int) -> npt.NDArray
         width: Of the picture.
         height: Of the picture.
     """
-    if mask.get("size") not in ([height, width], (height, width)):
+    size = mask.get("size")
+    if size != [height, width] or not {*map(type, size)} <= {int}:
         return None
     counts = mask.get("counts")
     if isinstance(counts, str):
@@ -37,7 +41,7 @@ def decode_counts(text: str) -> list[int] | None:
     value = shift = 0
     for character in text:
         bits = ord(character) - 48
-        if not 0 <= bits < 64:
+        if not 0 <= bits < 64 or shift > _MOST_BITS:
             return None
         value |= (bits & 31) << shift
         shift += 5

@@ -87,8 +87,11 @@ def read_dataset(dataset: DatasetConfig) -> tuple[Split, Split]:
         raise UserError(
             f"{train.annotations} and {val.annotations} list different category ids; give both the same `categories`."
         )
-    if not train.content["annotations"]:
-        raise UserError(f"{train.annotations} annotates no object; give a file with `annotations` to train on.")
+    if not train.instances:
+        raise UserError(
+            f"{train.annotations} annotates no object but crowd regions (`iscrowd` 1), which are not trained on; "
+            "give a file with objects of `iscrowd` 0."
+        )
     if dataset.format == "lvis":
         check_lvis(val)
     return train, val

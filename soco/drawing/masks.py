@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pycocotools.mask as mask_tools
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-from soco.checks.masks import read_mask
+from soco.checks.masks import encode_mask, read_mask
 
 Pixels = npt.NDArray[np.bool_]
 _VEIL = 0.4
@@ -27,13 +27,7 @@ def covered_pixels(segmentation: Any, width: int, height: int) -> Pixels | None:
     usable = read_mask(segmentation, width, height).segmentation
     if usable is None:
         return None
-    if isinstance(usable, dict) and isinstance(usable["counts"], str):
-        codes = usable
-    elif isinstance(usable, dict):
-        codes = mask_tools.frPyObjects(usable, height, width)
-    else:
-        codes = mask_tools.merge(mask_tools.frPyObjects(usable, height, width))
-    pixels: Pixels = mask_tools.decode(codes).astype(bool)
+    pixels: Pixels = mask_tools.decode(encode_mask(usable, width, height)).astype(bool)
     return pixels
 
 

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 
@@ -20,10 +22,15 @@ def test_gaps_are_noted_and_harmless(detection_set, train, val, findings):
     assert not any(half["mended"] for half in detection_set.write()[2]["halves"].values())
 
 
-def test_ids_of_any_size_are_taken(train, val, findings):
+def test_ids_up_to_2_53_are_taken(train, val, findings):
     for half in (train, val):
-        renumber(half, {1: 5, 2: 10**30})
+        renumber(half, {1: 5, 2: 2**53})
     assert [kind for kind, *_ in findings()] == ["noted", "noted"]
+
+
+def test_ids_that_the_evaluator_would_round_are_refused(train, findings):
+    renumber(train, {1: 5, 2: 2**53 + 1})
+    assert refuse(findings, "train", "Category ids that are no whole numbers up to 2^53: 1 (9007199254740993)")
 
 
 def test_an_id_of_two_names_is_refused(train, findings):
@@ -55,7 +62,7 @@ def test_a_category_without_objects_is_noted(train, val, findings):
 
 def test_ids_that_are_no_numbers_are_refused(train, findings):
     train["categories"][0]["id"] = "cup"
-    assert refuse(findings, "train", "Category ids that are no whole numbers: 1 ('cup')")
+    assert refuse(findings, "train", "Category ids that are no whole numbers up to 2^53: 1 ('cup')")
 
 
 def test_ids_written_as_text_become_numbers(detection_set, train, findings):
@@ -69,6 +76,53 @@ def test_a_category_without_a_name_is_called_by_its_id(detection_set, train, val
         del half["categories"][1]["name"]
     assert findings()[0][3] == "Categories without a `name`: 1 (2); called by their id."
     assert detection_set.write()[0]["categories"][1]["name"] == "category 2"
+
+
+def test_a_category_without_a_name_takes_that_of_the_other_half(detection_set, val, findings):
+    val["categories"][1]["name"] = None
+    assert [(kind, sentence) for kind, _, _, sentence in findings()] == [
+        ("mended", "Categories without a `name`: 1 (2); called by their id."),
+        ("mended", "Categories without a `name` in one half: 1 (2: 'spoon'); given that of the other half."),
+    ]
+    assert [entry["name"] for entry in detection_set.write()[1]["categories"]] == ["cup", "spoon"]
+
+
+def test_names_that_are_numbers_are_matched_as_text(detection_set, train, val, findings):
+    for key, name in enumerate((7, 8.5)):
+        train["categories"][key]["name"] = name
+        val["categories"][key]["name"] = str(name)
+    renumber(val, {1: 2, 2: 1})
+    assert findings()[0] == ("mended", "train", 2, "Category names that are numbers: 2 (7, 8.5); read as text.")
+    assert "'7' from 2 to 1, '8.5' from 1 to 2" in findings()[1][3]
+    train, val, _ = detection_set.write()
+    for content in (train, val):
+        assert {entry["id"]: entry["name"] for entry in content["categories"]} == {1: "7", 2: "8.5"}
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("caf\u00e9", "cafe\u0301"), ("cup", " cup "), ("a\ud800", "a\ud800")])
+def test_names_that_look_alike_are_alike(detection_set, train, val, findings, ours, theirs):
+    train["categories"][0]["name"], val["categories"][0]["name"] = ours, theirs
+    what = "Category names with spaces around them, in decomposed letters or with halves of characters"
+    assert {(kind, sentence[: len(what)]) for kind, _, _, sentence in findings()} == {("mended", what)}
+    names = [content["categories"][0]["name"] for content in detection_set.write()[:2]]
+    assert names[0] == names[1]
+    assert names[0].encode()
+
+
+def test_names_are_told_on_any_terminal(train, val, detection_set):
+    for half in (train, val):
+        half["categories"].append({"id": 3, "name": "\ud800\x1b[2J\n" + "x" * 10000})
+    told = detection_set.check().describe("own")
+    assert told.encode() and "\x1b" not in told
+    assert max(map(len, told.splitlines())) < 500
+
+
+def test_many_categories_in_both_halves_take_no_time(train, val, findings):
+    for half in (train, val):
+        half["categories"] += [{"id": 1000 + n, "name": f"c{n}"} for n in range(30_000)]
+    start = time.process_time()
+    assert [kind for kind, *_ in findings()] == ["noted"] * 4
+    assert time.process_time() - start < 5
 
 
 def test_the_same_names_under_other_ids_are_matched_by_name(detection_set, val, findings):

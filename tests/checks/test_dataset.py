@@ -63,7 +63,7 @@ def test_a_mended_file_is_a_copy_and_is_found_sound(detection_set, third, findin
 
 def test_a_refused_set_is_not_written(detection_set, train):
     train["categories"][0]["id"] = "cup"
-    with pytest.raises(UserError, match=r"refused\. Category ids that are no whole numbers: 1 \('cup'\)"):
+    with pytest.raises(UserError, match=r"refused\. Category ids that are no whole numbers up to 2\^53: 1 \('cup'\)"):
         detection_set.write()
     assert not (detection_set.folder / "out").exists()
 

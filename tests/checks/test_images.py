@@ -23,14 +23,10 @@ def test_a_missing_picture_is_left_out_with_its_objects(detection_set, findings,
     assert left_out(detection_set) == [3]
 
 
-def test_a_name_with_a_folder_too_many_is_seen(train, findings):
-    train["images"][2]["file_name"] = "train/train3.jpg"
-    assert "there is a train3.jpg in" in findings()[0][3]
-
-
 def test_a_name_that_is_no_text_leads_to_no_file(detection_set, train, findings):
     train["images"][2]["file_name"] = 3
-    assert "1 (no file_name of id 3); left out." in findings()[0][3]
+    what = "Pictures whose `file_name` is missing or not the name of a regular file"
+    assert findings()[0][3] == f"{what}: 1 (no file_name of id 3); left out: correct it."
     assert left_out(detection_set) == [3]
 
 
@@ -135,6 +131,22 @@ def test_a_picture_without_objects_is_noted(train, val, findings):
             "Pictures without an object: 2 (val5.jpg, val6.jpg); whatever is detected there is a miss.",
         ),
     ]
+
+
+def test_a_picture_without_objects_is_scored_by_its_negative_categories_in_lvis(detection_set, val, findings):
+    detection_set.as_lvis()
+    del val["annotations"][4]
+    then = "LVIS counts only detections of their `neg_category_ids` as misses there, and ignores others"
+    assert findings() == [("noted", "val", 1, f"Pictures without an object: 1 (val5.jpg); {then}.")]
+
+
+@pytest.mark.parametrize("odd", [2**53 + 1, 2**70, "9" * 5000])
+def test_ids_that_the_evaluator_would_round_are_given_anew(detection_set, train, findings, odd):
+    train["images"][2]["id"] = train["annotations"][2]["image_id"] = odd
+    assert [(kind, count) for kind, _, count, _ in findings()] == [("mended", 1)]
+    assert findings()[0][3].startswith("Picture ids that are no whole numbers up to 2^53: 1 (")
+    assert len(findings()[0][3]) < 300
+    assert [entry["image_id"] for entry in detection_set.write()[0]["annotations"]] == list(range(1, 13))
 
 
 def test_a_picture_in_both_halves_is_told_whatever_its_name(detection_set, findings, third_picture):

@@ -3,6 +3,7 @@ import copy
 import pytest
 
 MASK = [[4, 5, 12, 5, 12, 15, 4, 15]]
+POINTS = [[4, 5], [12, 5], [12, 15], [4, 15]]
 
 
 def test_a_sound_set_has_no_findings(findings):
@@ -28,6 +29,15 @@ def test_a_sound_set_has_no_findings(findings):
             {"segmentation": {"size": [30, 40], "counts": "0!"}},
             "Run-length masks that are broken or not of their picture's size: 1 (103); left out.",
         ),
+        (
+            {"segmentation": {"x": [4, 12, 12], "y": [5, 5, 15]}},
+            "Masks that are mappings without `size` and `counts`: 1 (103); left out: write polygons, each as "
+            "[x1, y1, x2, y2, ...], or run lengths.",
+        ),
+        (
+            {"segmentation": {"size": [30.0, 40.0], "counts": [600, 600]}},
+            "Run-length masks that are broken or not of their picture's size: 1 (103); left out.",
+        ),
         ({"bbox": [50, 5, 8, 10]}, "Boxes wholly outside their picture: 1 (103); the objects are left out."),
     ],
 )
@@ -41,6 +51,36 @@ def test_an_object_that_cannot_be_used_is_left_out(detection_set, third, finding
 @pytest.mark.parametrize(
     ("change", "what", "mended"),
     [
+        ({"segmentation": [POINTS]}, "Objects with polygons of [x, y] points", {"segmentation": MASK}),
+        ({"segmentation": POINTS}, "Objects with polygons of [x, y] points", {"segmentation": MASK}),
+        ({"segmentation": [[POINTS]]}, "Objects with polygons of [x, y] points", {"segmentation": MASK}),
+        ({"segmentation": [[MASK]]}, "Objects with polygons of [x, y] points", {"segmentation": MASK}),
+        (
+            {"segmentation": [*MASK, [{"x": 4, "y": 5}]]},
+            "Objects with polygons of text or mappings, such as {x: 1, y: 2}",
+            {"segmentation": MASK},
+        ),
+        (
+            {"segmentation": [*MASK, ["4", "5", "12", "5", "12", "15"]]},
+            "Objects with polygons of text or mappings",
+            {"segmentation": MASK},
+        ),
+        (
+            {"segmentation": [*MASK, [float("nan"), 5, 12, 5, 12, 15]]},
+            "Objects with polygons of numbers that are not finite, or huge",
+            {"segmentation": MASK},
+        ),
+        (
+            {"segmentation": [*MASK, [10**400, 5, 12, 5, 12, 15]]},
+            "Objects with polygons of numbers that are not finite, or huge",
+            {"segmentation": MASK},
+        ),
+        (
+            {"segmentation": [*MASK, [0, 0, 1e9, 0, 1e9, 1e9]]},
+            "Objects with polygons that reach 10 times their image's longer side beyond it",
+            {"segmentation": MASK},
+        ),
+        ({"bbox": [10**400, 5, 8, 10]}, "Boxes that are no four numbers", {"bbox": [4, 5, 8, 10]}),
         ({"segmentation": MASK[0]}, "Polygons that are not in a list of polygons", {"segmentation": MASK}),
         (
             {"segmentation": [[1, 2, 3, 4], *MASK, [1] * 7]},
@@ -118,7 +158,7 @@ def test_a_half_without_objects_is_refused(train, findings):
     assert [(kind, half) for kind, half, _, _ in findings()] == [("refused", "train")]
 
 
-@pytest.mark.parametrize("bad", [0, -1, 101, "7", None, 1.5])
+@pytest.mark.parametrize("bad", [0, -1, 101, "7", None, 1.5, 2**70])
 def test_object_ids_that_would_not_do_are_given_anew(detection_set, third, findings, bad):
     third["id"] = bad
     shown = "none" if bad is None else repr(bad)
