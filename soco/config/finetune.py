@@ -25,6 +25,9 @@ from soco.config.section import (
     Workers,
 )
 
+Resized = Annotated[Side, Field(ge=16)]
+"""A side that pictures are resized to; of fewer pixels nothing is left at the detector's stride."""
+
 
 class SplitConfig(Section):
     """One half of a detection set."""
@@ -89,11 +92,11 @@ class FinetuneConfig(Section):
         (60_000, 80_000), description="Steps at which the learning rate falls tenfold, at reference_batch."
     )
     warmup_iterations: CountOrNone = Field(1000, description="Steps of linear warm-up, at reference_batch.")
-    short_sides: Annotated[tuple[Side, ...], Field(min_length=1)] = Field(
+    short_sides: Annotated[tuple[Resized, ...], Field(min_length=1)] = Field(
         (640, 672, 704, 736, 768, 800), description="Shorter sides that training pictures are resized to, by chance."
     )
-    test_short_side: Side = Field(800, description="Shorter side that validation pictures are resized to.")
-    max_long_side: Side = Field(1333, description="Longest side allowed after resizing.")
+    test_short_side: Resized = Field(800, description="Shorter side that validation pictures are resized to.")
+    max_long_side: Resized = Field(1333, description="Longest side allowed after resizing.")
     anchor_sizes: tuple[Side, Side, Side, Side, Side] = Field(
         (32, 64, 128, 256, 512), description="Anchor side on P2 to P6, in pixels; all on res4 in a C4 detector."
     )

@@ -23,6 +23,7 @@ from soco.detect.scoring import score
 from soco.detect.trainer import CURVE, HISTORY, Trainer
 from soco.errors import UserError
 from soco.origins import write_result
+from soco.pretrain.hardware import see_that_cores_suffice
 
 _REPORT = "loading.json"
 
@@ -58,12 +59,13 @@ def finetune(
         seed: Of shuffling, augmentation and fresh weights.
 
     Raises:
-        UserError: The set is refused, there are fewer GPUs than processes, or `weights` are of another detector.
+        UserError: The set is refused, there are too many processes for the machine, or `weights` are of another
+            detector.
     """
     train, val = read_dataset(dataset)
     if weights and not weights.is_file():
         raise UserError(f"There are no converted weights at {weights}; run the conversion that writes them.")
-    _see_that_gpus_suffice(settings)
+    _see_that_the_machine_suffices(settings)
     open_folder(checkpoint_dir, describe_training(settings, detector, dataset, weights, seed))
     cfg = build_config(settings, detector, len(train.classes), train.rle, seed, settings.processes)
     cfg.OUTPUT_DIR = str(checkpoint_dir)
@@ -109,13 +111,14 @@ def _train(cfg: CfgNode, train: Split, val: Split, form: Form, threads: int) -> 
     trainer.train()
 
 
-def _see_that_gpus_suffice(settings: FinetuneConfig) -> None:
+def _see_that_the_machine_suffices(settings: FinetuneConfig) -> None:
     gpus = torch.cuda.device_count()
     if gpus and settings.processes > gpus:
         raise UserError(
             f"`processes` of this fine-tuning is {settings.processes}, and {gpus} GPU(s) can be seen; lower it, or "
             "show more of them in CUDA_VISIBLE_DEVICES."
         )
+    see_that_cores_suffice(settings.processes, settings.workers)
 
 
 def _announce(task: str, settings: FinetuneConfig, train: Split, weights: Path | None, device: str) -> None:

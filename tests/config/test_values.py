@@ -112,6 +112,7 @@ def test_every_number_and_path_has_bounds():
         (("proposals", "min_size"), 10**30, "it must be at most 1,000,000,000."),
         (("filter", "min_side"), 10**21, "'filter.min_side' is 1000000000000000000000: it must be at most"),
         ((*TASK, "short_sides"), [], "'finetune.shapes_coco.short_sides' is []: list should have at least 1 item"),
+        ((*TASK, "max_long_side"), 1, "'finetune.shapes_coco.max_long_side' is 1: it must be at least 16."),
         ((*TASK, "steps"), 5, "'finetune.shapes_coco.steps' is 5: a list is expected."),
         ((*TASK, "protocol"), ["coco_fpn_1x"], "'finetune.shapes_coco.protocol' is ['coco_fpn_1x']: text is expected."),
         (("pretrain", "a b"), {}, "'pretrain.a b' is 'a b': a name holds letters, digits, _, . and -, and begins with"),
