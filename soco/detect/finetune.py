@@ -59,8 +59,8 @@ def finetune(
         seed: Of shuffling, augmentation and fresh weights.
 
     Raises:
-        UserError: The set is refused, there are too many processes for the machine, or `weights` are of another
-            detector.
+        UserError: The set is refused, there are too many processes for the machine, `weights` are of another detector,
+            or the losses are not finite.
     """
     train, val = read_dataset(dataset)
     if weights and not weights.is_file():
@@ -108,7 +108,13 @@ def _train(cfg: CfgNode, train: Split, val: Split, form: Form, threads: int) -> 
         print(loading.describe(report), flush=True)
         loading.refuse_misfits(report)
         write_result(Path(cfg.OUTPUT_DIR) / _REPORT, report)
-    trainer.train()
+    try:
+        trainer.train()
+    except FloatingPointError:  # detectron2's, for losses and for boxes
+        raise UserError(
+            f"The losses or boxes are not finite after step {trainer.iter}: the learning rate is too high; lower "
+            "base_lr, or raise warmup_iterations, and run it again."
+        ) from None
 
 
 def _see_that_the_machine_suffices(settings: FinetuneConfig) -> None:
