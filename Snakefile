@@ -3,10 +3,13 @@
 # quality, which measures the proposals for the report, and probes, which classify pictures by pretrained backbones;
 # audit checks a finished run and makes nothing of it again; crate packs one.
 
+from pathlib import Path
+
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from soco.config import check_config
+from soco.config.base import base_file
 from soco.config.inputs import faults_of, inputs_of
 from soco.config.schema import HOW_IT_RUNS
 from soco.errors import UserError
@@ -14,7 +17,13 @@ from soco.errors import UserError
 min_version("9.0")
 
 
-configfile: "config.yaml"
+try:
+    BASE = base_file(Path(workflow.basedir), workflow.overwrite_configfiles, workflow.config_settings.config_args)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+
+configfile: BASE
 
 
 # What Snakemake's own report, `snakemake --report FILE.html`, opens with.

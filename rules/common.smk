@@ -1,9 +1,8 @@
 # What all stages share: the checked configuration, the folder of results, and where input of the user's must lie.
 #
-# In:  config, from config.yaml and what --configfile and --config lay over it.
+# In:  config, from config.yaml of the working folder, or else of the Snakefile's, and what --configfile and --config lay
+#      over it.
 # Out: the same with every key present; RESULTS and SHARDS; the functions that rules take their input and params from.
-
-from pathlib import Path
 
 from snakemake.exceptions import IncompleteCheckpointException
 

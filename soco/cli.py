@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 
 from soco.audit.command import add_audit, run_audit
 from soco.config import Config, load_config
-from soco.config.load import is_section
+from soco.config.refusals import is_section
 from soco.errors import UserError
 from soco.probe.command import add_probe, run_probe
 from soco.show.command import add_show, run_show

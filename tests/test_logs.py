@@ -40,3 +40,18 @@ def test_any_other_error_is_shown_with_its_traceback(tmp_path):
     assert "ZeroDivisionError" in log
     assert "ZeroDivisionError" in done.stderr
     assert str(tmp_path) in done.stderr
+
+
+def test_memory_that_does_not_suffice_is_one_sentence(tmp_path):
+    """What torch raises where the machine's memory ends, and Python itself."""
+    done, _ = run(tmp_path, "import torch; torch.empty(10**6, 10**8)")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: The memory does not suffice (400000000000000 bytes more were asked for); lower the sizes or counts "
+        "that this stage takes from the configuration, such as batch_size or the detector's channels, or run it where "
+        "there is more.\n"
+    )
+    done, _ = run(tmp_path, "raise MemoryError")
+    assert done.stderr.startswith("Error: The memory does not suffice; lower the sizes")
+    done, _ = run(tmp_path, "raise RuntimeError('another fault')")
+    assert "Traceback" in done.stderr

@@ -7,15 +7,33 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from soco.config.known import KnownDatasetName, KnownWeightsName
+from soco.config.paths import GivenPath
 from soco.config.protocols import PROTOCOLS, filled
-from soco.config.section import Architecture, Count, Name, Positive, Section, Share
+from soco.config.section import (
+    Architecture,
+    Batch,
+    Count,
+    CountOrNone,
+    Name,
+    NotNegative,
+    Processes,
+    Rate,
+    Section,
+    Seed,
+    Share,
+    Side,
+    Workers,
+)
+
+Resized = Annotated[Side, Field(ge=16)]
+"""A side that pictures are resized to; of fewer pixels nothing is left at the detector's stride."""
 
 
 class SplitConfig(Section):
     """One half of a detection set."""
 
-    images: str = Field(description="Folder that the annotation file's `file_name` entries are below.")
-    annotations: str = Field(description="JSON file in COCO or LVIS format.")
+    images: GivenPath = Field(description="Folder that the annotation file's `file_name` entries are below.")
+    annotations: GivenPath = Field(description="JSON file in COCO or LVIS format.")
 
 
 class DatasetConfig(Section):
@@ -33,7 +51,7 @@ class DatasetConfig(Section):
 class WeightsConfig(Section):
     """A file of pretrained weights that you give, to start detectors from beside the pretrainings."""
 
-    path: str = Field(
+    path: GivenPath = Field(
         description="torchvision's or timm's ResNet, a released SoCo file (raw .pth or detectron2 .pkl), or weights of "
         "another run; told apart by what they hold."
     )
@@ -52,7 +70,7 @@ class FinetuneConfig(Section):
     initialisations: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
         description="`scratch`, a key of `pretrain` or a key of `weights`; each gives a row of AP."
     )
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+    seeds: tuple[Seed, ...] = Field(
         (), description="Seeds, each a training of its own, for a mean and its deviation; empty: the one `seed`."
     )
     protocol: str | None = Field(
@@ -61,44 +79,46 @@ class FinetuneConfig(Section):
     architecture: Architecture = Field(
         "fpn", description="`fpn`: Mask R-CNN with FPN; `c4`: with res5 and a norm as its head (ResNet-50 or deeper)."
     )
-    batch_size: Count = Field(16, description="Pictures in a step, over all processes.")
-    reference_batch: Count = Field(
+    batch_size: Batch = Field(16, description="Pictures in a step, over all processes.")
+    reference_batch: Batch = Field(
         16,
         description="Pictures in a step that the next keys are written for; with another batch_size the rate goes up "
         "with it, and iterations, steps and warm-up go down (the linear rule).",
     )
-    base_lr: Positive = Field(0.02, description="Learning rate after warm-up, at reference_batch.")
-    weight_decay: Annotated[float, Field(ge=0.0)] = Field(2.5e-5, description="Weight decay.")
+    base_lr: Rate = Field(0.02, description="Learning rate after warm-up, at reference_batch.")
+    weight_decay: NotNegative = Field(2.5e-5, description="Weight decay.")
     iterations: Count = Field(90_000, description="Training steps, at reference_batch.")
-    steps: tuple[int, ...] = Field(
+    steps: tuple[Count, ...] = Field(
         (60_000, 80_000), description="Steps at which the learning rate falls tenfold, at reference_batch."
     )
-    warmup_iterations: Annotated[int, Field(ge=0)] = Field(
-        1000, description="Steps of linear warm-up, at reference_batch."
-    )
-    short_sides: tuple[Count, ...] = Field(
+    warmup_iterations: CountOrNone = Field(1000, description="Steps of linear warm-up, at reference_batch.")
+    short_sides: Annotated[tuple[Resized, ...], Field(min_length=1)] = Field(
         (640, 672, 704, 736, 768, 800), description="Shorter sides that training pictures are resized to, by chance."
     )
-    test_short_side: Count = Field(800, description="Shorter side that validation pictures are resized to.")
-    max_long_side: Count = Field(1333, description="Longest side allowed after resizing.")
-    anchor_sizes: tuple[Count, Count, Count, Count, Count] = Field(
+    test_short_side: Resized = Field(800, description="Shorter side that validation pictures are resized to.")
+    max_long_side: Resized = Field(1333, description="Longest side allowed after resizing.")
+    anchor_sizes: tuple[Side, Side, Side, Side, Side] = Field(
         (32, 64, 128, 256, 512), description="Anchor side on P2 to P6, in pixels; all on res4 in a C4 detector."
     )
-    rois_per_image: Count = Field(512, description="Boxes an image on which the box head is trained.")
+    rois_per_image: Annotated[Count, Field(le=100_000)] = Field(
+        512, description="Boxes an image on which the box head is trained."
+    )
     score_threshold: Share = Field(0.05, description="Detections scored lower are dropped; LVIS uses 0.0001.")
-    detections_per_image: Count = Field(100, description="Most detections an image; LVIS uses 300.")
+    detections_per_image: Annotated[Count, Field(le=100_000)] = Field(
+        100, description="Most detections an image; LVIS uses 300."
+    )
     repeat_threshold: Share = Field(
         0.0,
         description="LVIS repeat-factor sampling: rarer categories are shown more; 0 turns it off, LVIS uses 0.001.",
     )
-    precise_bn_batches: Annotated[int, Field(ge=0)] = Field(
+    precise_bn_batches: CountOrNone = Field(
         200, description="Batches that PreciseBN averages norm statistics over before evaluation; 0 turns it off."
     )
-    evaluate_every: Annotated[int, Field(ge=0)] = Field(
+    evaluate_every: CountOrNone = Field(
         0, description="Steps between evaluations while it trains, for AP against iterations; 0: at the end alone."
     )
-    processes: Count = Field(1, description="Training processes, one for each GPU; they share a step's pictures.")
-    workers: Annotated[int, Field(ge=0)] = Field(4, description="Processes that load pictures, for each of those.")
+    processes: Processes = Field(1, description="Training processes, one for each GPU; they share a step's pictures.")
+    workers: Workers = Field(4, description="Processes that load pictures, for each of those.")
     checkpoint_iterations: Count = Field(5000, description="Steps between checkpoints.")
 
     @model_validator(mode="before")

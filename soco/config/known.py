@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from soco.config.reading import read_mapping
 
 
 class _Known(BaseModel):
@@ -66,7 +67,7 @@ class Known(_Known):
     weights: dict[str, KnownPath]
 
 
-KNOWN = Known.model_validate(yaml.safe_load(Path(__file__).with_name("known.yaml").read_text()))
+KNOWN = Known.model_validate(read_mapping(Path(__file__).with_name("known.yaml")))
 
 
 def _one_of(kind: Literal["pictures", "datasets", "weights"]) -> Callable[[str], str]:

@@ -4,30 +4,42 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from soco.config.section import Count, Name, Positive, Section
+from soco.config.paths import GivenPath
+from soco.config.section import (
+    Batch,
+    Count,
+    Epochs,
+    Name,
+    NotNegative,
+    Pixels,
+    Positive,
+    Rate,
+    Section,
+    Workers,
+)
 
 
 class ProbeConfig(Section):
     """One probe of pretrained backbones without a detector: kNN and a linear layer on frozen features."""
 
-    train: str = Field(description="Folder whose sub-folders are the classes; each may hold a tree of pictures.")
-    val: str = Field(description="Folder of the same classes, on which accuracy is measured.")
+    train: GivenPath = Field(description="Folder whose sub-folders are the classes; each may hold a tree of pictures.")
+    val: GivenPath = Field(description="Folder of the same classes, on which accuracy is measured.")
     initialisations: tuple[Name, ...] = Field(
         description="`scratch`, a key of `pretrain` or a key of `weights`; each gives a row of accuracies."
     )
-    short_side: Count = Field(256, description="Shorter side that a picture is resized to, in pixels.")
-    crop: Count = Field(224, description="Side of the square in its middle that the backbone sees, in pixels.")
+    short_side: Pixels = Field(256, description="Shorter side that a picture is resized to, in pixels.")
+    crop: Pixels = Field(224, description="Side of the square in its middle that the backbone sees, in pixels.")
     neighbours: Count = Field(20, description="kNN: nearest training pictures that vote.")
     temperature: Positive = Field(0.07, description="kNN: a neighbour's vote is exp(cosine / temperature).")
-    epochs: Count = Field(100, description="Linear: passes over the training pictures' features.")
-    batch_size: Count = Field(256, description="Linear: pictures in a step.")
-    base_lrs: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
+    epochs: Epochs = Field(100, description="Linear: passes over the training pictures' features.")
+    batch_size: Batch = Field(256, description="Linear: pictures in a step.")
+    base_lrs: Annotated[tuple[Rate, ...], Field(min_length=1)] = Field(
         (0.003, 0.03, 0.3),
         description="Linear: learning rates at 256 pictures a step, scaled with the batch size; of several, the best "
         "on a fifth of the training pictures is taken.",
     )
-    weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.0, description="Linear: weight decay.")
-    workers: Annotated[int, Field(ge=0)] = Field(4, description="Processes that load pictures.")
+    weight_decay: NotNegative = Field(0.0, description="Linear: weight decay.")
+    workers: Workers = Field(4, description="Processes that load pictures.")
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "ProbeConfig":

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from soco.config.reading import read_mapping
 
-PROTOCOLS: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("protocols.yaml").read_text())
+PROTOCOLS: dict[str, dict[str, Any]] = read_mapping(Path(__file__).with_name("protocols.yaml"))
 """Keys of a fine-tuning and their values, for each protocol."""
 
 
@@ -17,7 +17,7 @@ def filled(settings: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: There is no protocol of that name.
     """
     name = settings.get("protocol")
-    if name is None:
+    if not isinstance(name, str):  # none, or what the schema refuses
         return dict(settings)
     if name not in PROTOCOLS:
         raise ValueError(f"there is no protocol '{name}'; the protocols are {', '.join(PROTOCOLS)}")

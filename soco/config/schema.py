@@ -10,8 +10,27 @@ from pydantic import Field, model_validator
 
 from soco.config.finetune import DatasetConfig, FinetuneConfig, WeightsConfig
 from soco.config.known import KnownPicturesName
+from soco.config.paths import GivenPath, MadeFolder
 from soco.config.probe import ProbeConfig
-from soco.config.section import Architecture, Count, Name, Positive, Section, Share
+from soco.config.section import (
+    Architecture,
+    Batch,
+    Count,
+    CountOrNone,
+    Epochs,
+    Name,
+    NotNegative,
+    Pixels,
+    Positive,
+    Processes,
+    Rate,
+    Real,
+    Section,
+    Seed,
+    Share,
+    Width,
+    Workers,
+)
 from soco.config.strategy import Strategy
 
 # Keys that change how a training runs and not what it computes (but for rounding, with another number of processes): a
@@ -24,16 +43,22 @@ HOW_IT_RUNS = (
 Engine = Literal["soco", "opencv_fast", "opencv_quality", "opencv_single"]
 
 
+Made = Annotated[Count, Field(le=1_000_000)]
+Painted = Annotated[Count, Field(le=1000)]
+
+
 class DemoConfig(Section):
     """How the embedded demo's data are made; absent, no demo data are made."""
 
-    path: str = Field("data/demo", description="Folder that receives the demo's pictures and annotations.")
-    pictures: Count = Field(480, description="Unlabelled pictures cut from the photographs for pretraining.")
-    picture_side: Count = Field(256, description="Longest side of an unlabelled picture, in pixels.")
-    train: Count = Field(600, description="Composed training pictures of the detection sets.")
-    val: Count = Field(120, description="Composed validation pictures of the detection sets.")
-    side: Count = Field(128, description="Width and height of a composed picture, in pixels.")
-    objects: tuple[Count, Count] = Field((1, 4), description="Fewest and most objects painted on a composed picture.")
+    path: MadeFolder = Field("data/demo", description="Folder that receives the demo's pictures and annotations.")
+    pictures: Made = Field(480, description="Unlabelled pictures cut from the photographs for pretraining.")
+    picture_side: Pixels = Field(256, description="Longest side of an unlabelled picture, in pixels.")
+    train: Made = Field(600, description="Composed training pictures of the detection sets.")
+    val: Made = Field(120, description="Composed validation pictures of the detection sets.")
+    side: Pixels = Field(128, description="Width and height of a composed picture, in pixels.")
+    objects: tuple[Painted, Painted] = Field(
+        (1, 4), description="Fewest and most objects painted on a composed picture."
+    )
 
     @model_validator(mode="after")
     def _fewest_come_first(self) -> "DemoConfig":
@@ -45,7 +70,7 @@ class DemoConfig(Section):
 class PicturesConfig(Section):
     """The unlabelled pictures that are searched for proposals and pretrained on."""
 
-    path: str = Field(description="Where the pictures are: a folder or a file, as the layout says.")
+    path: GivenPath = Field(description="Where the pictures are: a folder or a file, as the layout says.")
     layout: Literal["folder", "zip", "tar", "webdataset", "parquet"] = Field(
         "folder",
         description="`folder`: a folder tree; `zip`: a zip file; `tar`: a tar of pictures or of tars of pictures; "
@@ -55,10 +80,10 @@ class PicturesConfig(Section):
         None,
         description="The published set that these are, such as imagenet_1k, so that a wrong one is refused; null: any.",
     )
-    names: str | None = Field(
+    names: GivenPath | None = Field(
         None, description="zip: text file of the members to take, a name and a label a line; null takes all pictures."
     )
-    column: str = Field("image", description="parquet: the column of encoded pictures.")
+    column: Annotated[str, Field(min_length=1)] = Field("image", description="parquet: the column of encoded pictures.")
     watch: Literal["pictures", "folders", "never"] = Field(
         "pictures",
         description="folder: what is looked at to see that pictures changed: every picture's size and time, each "
@@ -67,7 +92,9 @@ class PicturesConfig(Section):
     max_megapixels: Positive = Field(
         50.0, description="Larger pictures are skipped, in millions of pixels; a search takes 90 bytes a pixel."
     )
-    shards: Count = Field(1, description="Parts the pictures are cut into; one part is one job of the proposal stages.")
+    shards: Annotated[Count, Field(le=100_000)] = Field(
+        1, description="Parts the pictures are cut into; one part is one job of the proposal stages."
+    )
     max_skipped: Share = Field(0.01, description="Largest share of unreadable pictures with which a run goes on.")
 
     @property
@@ -90,12 +117,14 @@ class ProposalsConfig(Section):
         description="`soco` finds the authors' boxes; `opencv` is opencv-contrib's selective search; `imported` takes "
         "the boxes of a file.",
     )
-    file: str | None = Field(
+    file: GivenPath | None = Field(
         None,
         description="imported: Parquet (key, left, top, box_width, box_height) or the authors' JSON (name -> boxes).",
     )
     scale: Positive = Field(300.0, description="soco: Felzenszwalb's scale; larger means larger first segments.")
-    sigma: Annotated[float, Field(ge=0.0)] = Field(0.9, description="soco: blur before segmentation, in pixels.")
+    sigma: Annotated[NotNegative, Field(le=1000.0)] = Field(
+        0.9, description="soco: blur before segmentation, in pixels."
+    )
     min_size: Count = Field(100, description="soco: smallest first segment, in pixels.")
     opencv_mode: Literal["fast", "quality", "single"] = Field(
         "fast", description="opencv: which of its strategies are combined."
@@ -118,7 +147,7 @@ class FilterConfig(Section):
         description="`none`, `ratioR`, `sizeMMNN` or `ratioRsizeMMNN`: 1/R <= w/h <= R; "
         "MM/10 <= sqrt(w h) / sqrt(picture) <= NN/10; or the numbers, as in {ratio: 3, low: 0.25, high: 0.8}.",
     )
-    min_side: Annotated[int, Field(ge=0)] = Field(
+    min_side: Annotated[CountOrNone, Field(le=1_000_000)] = Field(
         32, description="Narrowest width and height kept by every strategy, in pixels."
     )
     fallbacks: tuple[Strategy, ...] = Field(
@@ -131,16 +160,16 @@ class DetectorConfig(Section):
     """The parts that pretraining and fine-tuning share: their sizes must agree, so they stand here once."""
 
     backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101"] = Field("resnet50", description="The ResNet.")
-    fpn_channels: Count = Field(256, description="Channels of every FPN level.")
-    head_channels: Count = Field(256, description="Channels of the box head's convolutions.")
-    head_convs: Count = Field(4, description="3x3 convolutions in the box head.")
-    head_fc: Count = Field(1024, description="Outputs of the box head's one fully connected layer.")
+    fpn_channels: Width = Field(256, description="Channels of every FPN level.")
+    head_channels: Width = Field(256, description="Channels of the box head's convolutions.")
+    head_convs: Annotated[Count, Field(le=1000)] = Field(4, description="3x3 convolutions in the box head.")
+    head_fc: Width = Field(1024, description="Outputs of the box head's one fully connected layer.")
 
 
 class ViewConfig(Section):
     """One view of a picture; the first view is always the whole picture."""
 
-    size: Count = Field(description="Width and height that the view is resized to, in pixels.")
+    size: Pixels = Field(description="Width and height that the view is resized to, in pixels.")
     crop: Name | None = Field(
         None, description="Name of the random crop it shows (views of one name share it); null: the whole picture."
     )
@@ -155,38 +184,40 @@ class PretrainConfig(Section):
         description="The views; the first is contrasted with each of the others.",
     )
     crop_scale: Share = Field(0.5, description="Smallest share of the picture that a random crop shows.")
-    boxes: Count = Field(4, description="Proposals drawn for each pair of views.")
-    level_bounds: tuple[int, int, int, int] = Field(
+    boxes: Annotated[Count, Field(le=10_000)] = Field(4, description="Proposals drawn for each pair of views.")
+    level_bounds: tuple[Count, Count, Count, Count] = Field(
         (48, 96, 192, 224), description="Largest sqrt(w h), in pixels of the view, on P2, P3, P4 and P5."
     )
-    jitter: Annotated[float, Field(ge=0.0, lt=0.5)] = Field(
+    jitter: Annotated[Real, Field(ge=0.0, lt=0.5)] = Field(
         0.1,
         description="Largest shift and stretch of view 1's boxes, as a share of their size; the release's C4 has 0.",
     )
     jitter_probability: Share = Field(0.5, description="Probability that a box of view 1 is jittered.")
     cutout_probability: Share = Field(0.5, description="Probability that a box of a cropped view loses a square.")
-    projector_hidden: Count = Field(4096, description="Hidden width of projector and predictor.")
-    projector_out: Count = Field(256, description="Width of the vectors that the loss compares.")
+    projector_hidden: Width = Field(4096, description="Hidden width of projector and predictor.")
+    projector_out: Width = Field(256, description="Width of the vectors that the loss compares.")
     pooling: Literal["assigned", "release"] = Field(
         "assigned",
         description="`assigned` pools a box on its own level, all boxes in one head call; `release` pools every box "
         "on all levels with a head call for each level and view pair, as the authors' program does.",
     )
-    epochs: Count = Field(100, description="Passes over the pictures.")
-    batch_size: Count = Field(2048, description="Pictures in a step, over all processes.")
-    base_lr: Positive = Field(1.0, description="Learning rate at 256 pictures a step; scaled with the batch size.")
-    final_lr: Annotated[float, Field(ge=0.0)] = Field(1e-6, description="Learning rate that the cosine ends at.")
-    warmup_epochs: Annotated[float, Field(ge=0.0)] = Field(10, description="Epochs of linear warm-up.")
+    epochs: Epochs = Field(100, description="Passes over the pictures.")
+    batch_size: Batch = Field(2048, description="Pictures in a step, over all processes.")
+    base_lr: Rate = Field(1.0, description="Learning rate at 256 pictures a step; scaled with the batch size.")
+    final_lr: NotNegative = Field(1e-6, description="Learning rate that the cosine ends at.")
+    warmup_epochs: NotNegative = Field(10, description="Epochs of linear warm-up.")
     warmup_divisor: Positive = Field(100.0, description="Warm-up begins at the learning rate divided by this.")
     momentum: Share = Field(0.9, description="Momentum of SGD.")
-    weight_decay: Annotated[float, Field(ge=0.0)] = Field(1e-5, description="Weight decay of weights, not of norms.")
+    weight_decay: NotNegative = Field(1e-5, description="Weight decay of weights, not of norms.")
     trust: Positive = Field(0.001, description="LARS trust coefficient.")
     ema_base: Share = Field(0.99, description="Momentum of the target branch at the first step; rises to 1.")
     precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
         "auto", description="Arithmetic of the model; `auto`: bf16 where the hardware has it, else fp32."
     )
-    processes: Count = Field(1, description="Training processes, one for each GPU; they share a step's pictures.")
-    nodes: Count = Field(1, description="Machines that share the processes evenly; more than one are Slurm's to give.")
+    processes: Processes = Field(1, description="Training processes, one for each GPU; they share a step's pictures.")
+    nodes: Processes = Field(
+        1, description="Machines that share the processes evenly; more than one are Slurm's to give."
+    )
     accumulate: Count = Field(
         1,
         description="Passes that a process divides its pictures of a step over, when they do not fit its memory at "
@@ -199,7 +230,7 @@ class PretrainConfig(Section):
     reduced_decoding: bool = Field(
         True, description="Decode a JPEG at a half, quarter or eighth where every view is smaller still."
     )
-    workers: Annotated[int, Field(ge=0)] = Field(4, description="Processes that make views, for each training process.")
+    workers: Workers = Field(4, description="Processes that make views, for each training process.")
     checkpoint_minutes: Positive = Field(10.0, description="Minutes between checkpoints; one is also kept an epoch.")
     keep_checkpoints: Count = Field(2, description="Checkpoints kept.")
     log_every: Count = Field(10, description="Steps between two lines of the JSONL log.")
@@ -248,8 +279,8 @@ class QualityConfig(Section):
 class Config(Section):
     """The whole configuration."""
 
-    seed: Annotated[int, Field(ge=0)] = Field(1, description="Every random draw of every stage follows from it.")
-    results: str = Field("results", description="Folder that receives all that the workflow makes.")
+    seed: Seed = Field(1, description="Every random draw of every stage follows from it.")
+    results: MadeFolder = Field("results", description="Folder that receives all that the workflow makes.")
     demo: DemoConfig | None = Field(None, description="The embedded demo's data; null for data of your own.")
     pictures: PicturesConfig = Field(description="The unlabelled pictures.")
     proposals: ProposalsConfig = Field(ProposalsConfig(), description="Selective search.")

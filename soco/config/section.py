@@ -1,13 +1,47 @@
-"""What the groups of keys have in common."""
+"""What the groups of keys have in common: their kinds of number and name, with the bounds of what makes sense.
 
-from typing import Annotated, Literal
+Bounds refuse the absurd, which would end in a traceback or never, and nothing that hardware can do.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Any, Literal
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+
+def _no_truth_value(given: Any) -> Any:
+    """Python's true is a 1, and so would be YAML's `yes` and `on`."""
+    if isinstance(given, bool):
+        raise PydanticCustomError("truth_value", "a number is expected")
+    return given
+
+
+Integer = Annotated[int, BeforeValidator(_no_truth_value)]
+Real = Annotated[float, BeforeValidator(_no_truth_value), Field(allow_inf_nan=False)]
+
+Share = Annotated[Real, Field(ge=0.0, le=1.0)]
+Positive = Annotated[Real, Field(gt=0.0, le=1e9)]
+NotNegative = Annotated[Real, Field(ge=0.0, le=1e9)]
+Rate = Annotated[Real, Field(gt=0.0, le=1e6)]
+"""A learning rate."""
+
+Count = Annotated[Integer, Field(ge=1, le=10**9)]
+CountOrNone = Annotated[Integer, Field(ge=0, le=10**9)]
+"""A count whose 0 turns something off."""
+Pixels = Annotated[Integer, Field(ge=1, le=10_000)]
+"""A side of what a model is shown."""
+Side = Annotated[Integer, Field(ge=1, le=100_000)]
+"""A side of a picture that a detector is shown, or of an anchor."""
+Width = Annotated[Integer, Field(ge=1, le=100_000)]
+"""Channels or outputs of a layer."""
+Batch = Annotated[Integer, Field(ge=1, le=1_000_000)]
+Epochs = Annotated[Integer, Field(ge=1, le=1_000_000)]
+Processes = Annotated[Integer, Field(ge=1, le=10_000)]
+Workers = Annotated[Integer, Field(ge=0, le=1000)]
+Seed = Annotated[Integer, Field(ge=0, le=2**32 - 1)]
+"""What NumPy and torch take alike."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 Architecture = Literal["fpn", "c4"]
 
 

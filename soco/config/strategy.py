@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, ValidationError, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from soco.config.section import Section
+from soco.config.section import Real, Section, Share
 from soco.errors import UserError
 
 # `none`, or ratio and size, or one of them; a size in tenths (`sizeMM`, `sizeMMNN`) or in shares (`sizeA-B`, `sizeA-`).
@@ -18,8 +18,7 @@ _NAME = re.compile(
     rf"(?:size(?:{_TENTHS}|(?!-$)(?P<low>{_SHARE})?-(?P<high>{_SHARE})?))?"
 )
 
-Ratio = Annotated[float, Field(ge=1.0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Ratio = Annotated[Real, Field(ge=1.0, le=1e6)]
 
 
 class Strategy(Section):

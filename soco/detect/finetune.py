@@ -24,6 +24,7 @@ from soco.detect.scoring import score
 from soco.detect.trainer import CURVE, HISTORY, Trainer
 from soco.errors import UserError
 from soco.origins import write_result
+from soco.pretrain.hardware import see_that_cores_suffice
 
 _REPORT = "loading.json"
 
@@ -59,12 +60,13 @@ def finetune(
         seed: Of shuffling, augmentation and fresh weights.
 
     Raises:
-        UserError: The set is refused, there are fewer GPUs than processes, or `weights` are of another detector.
+        UserError: The set is refused, there are too many processes for the machine, `weights` are of another detector,
+            or the losses are not finite.
     """
     train, val = read_dataset(dataset)
     if weights and not weights.is_file():
         raise UserError(f"There are no converted weights at {weights}; run the conversion that writes them.")
-    _see_that_gpus_suffice(settings)
+    _see_that_the_machine_suffices(settings)
     open_folder(checkpoint_dir, describe_training(settings, detector, dataset, weights, seed))
     cfg = build_config(settings, detector, len(train.classes), train.rle, seed, settings.processes)
     cfg.OUTPUT_DIR = str(checkpoint_dir)
@@ -101,16 +103,23 @@ def _train(cfg: CfgNode, train: Split, val: Split, form: Form, threads: int) -> 
         print(loading.describe(report), flush=True)
         loading.refuse_misfits(report)
         write_result(Path(cfg.OUTPUT_DIR) / _REPORT, report)
-    trainer.train()
+    try:
+        trainer.train()
+    except FloatingPointError:  # detectron2's, for losses and for boxes
+        raise UserError(
+            f"The losses or boxes are not finite after step {trainer.iter}: the learning rate is too high; lower "
+            "base_lr, or raise warmup_iterations, and run it again."
+        ) from None
 
 
-def _see_that_gpus_suffice(settings: FinetuneConfig) -> None:
+def _see_that_the_machine_suffices(settings: FinetuneConfig) -> None:
     gpus = torch.cuda.device_count()
     if gpus and settings.processes > gpus:
         raise UserError(
             f"`processes` of this fine-tuning is {settings.processes}, and {gpus} GPU(s) can be seen; lower it, or "
             "show more of them in CUDA_VISIBLE_DEVICES."
         )
+    see_that_cores_suffice(settings.processes, settings.workers)
 
 
 def _announce(task: str, settings: FinetuneConfig, train: Split, weights: Path | None, device: str) -> None:

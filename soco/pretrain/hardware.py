@@ -1,6 +1,37 @@
 """What the machine can do: which device trains, and in which arithmetic."""
 
+import os
+
 import torch
+
+from soco.errors import UserError
+
+
+def see_that_cores_suffice(processes: int, workers: int) -> None:
+    """Refuse numbers of processes under which a machine comes to a stop before the first step.
+
+    A core may well take turns: it is many times the usual that is refused.
+
+    Args:
+        processes: That train together on this machine.
+        workers: That make views or load pictures, for each of them.
+
+    Raises:
+        UserError: Without GPUs there are more than eight processes and twice the cores, or there are more than 64
+            workers and eight times the cores.
+    """
+    cores = os.cpu_count() or 1
+    most_processes, most_workers = max(8, 2 * cores), max(64, 8 * cores)
+    if not torch.cuda.is_available() and processes > most_processes:
+        raise UserError(
+            f"processes is {processes}, and this machine has no GPU and {cores} core(s): lower it to at most "
+            f"{most_processes}."
+        )
+    if processes * workers > most_workers:
+        raise UserError(
+            f"workers is {workers} for each of {processes} process(es), and this machine has {cores} core(s): lower it "
+            f"to at most {most_workers // processes}."
+        )
 
 
 def training_device(number: int = 0) -> torch.device:

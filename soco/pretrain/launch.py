@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from soco.errors import UserError
-from soco.pretrain.hardware import fix_threads, training_device
+from soco.pretrain.hardware import fix_threads, see_that_cores_suffice, training_device
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.lock import alone_in
 from soco.pretrain.nodes import torchrun_command
@@ -49,7 +49,9 @@ def pretrain(job: PretrainJob, threads: int | None = None) -> None:
     """
     if started_by_torchrun():
         train_in_this_process(job)
-    elif job.settings.processes > 1:
+        return
+    see_that_cores_suffice(job.settings.processes // job.settings.nodes, job.settings.workers)
+    if job.settings.processes > 1:
         _by_torchrun(job, threads)
     else:
         fix_threads(threads)

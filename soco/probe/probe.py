@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from soco.config import ProbeConfig
-from soco.pretrain.hardware import training_device
+from soco.pretrain.hardware import see_that_cores_suffice, training_device
 from soco.probe.accuracy import Hits, percent, summary
 from soco.probe.backbone import frozen_backbone
 from soco.probe.features import Features, features_of
@@ -32,6 +32,7 @@ def probe_backbone(settings: ProbeConfig, weights: Path | None, backbone: str | 
     Raises:
         UserError: The folders or the weights cannot be used.
     """
+    see_that_cores_suffice(1, settings.workers)
     train_folder, val_folder = labelled_halves(Path(settings.train), Path(settings.val))
     encoder, name = frozen_backbone(weights, backbone, seed)
     device = training_device()

@@ -77,7 +77,7 @@ def _views(chosen: argparse.Namespace, config: Config | None) -> str:
     if seed is None:
         seed = config.seed if config else 1
     if chosen.pictures:
-        most_pixels = (config.pictures if config else PicturesConfig(path="")).max_pixels
+        most_pixels = (config.pictures if config else PicturesConfig(path=".")).max_pixels
         opened = searched(chosen.pictures, *_search_settings(config), recipe, seed, chosen.engine, most_pixels)
         most = len(chosen.pictures)
     elif config is None:

@@ -162,6 +162,14 @@ def test_what_bad_input_makes_a_process_say_is_one_sentence(settings, detector, 
         finetune("tiny", shared, detector, datasets["coco"], odd, **places, seed=1)
 
 
+def test_losses_that_are_not_finite_are_said_in_one_sentence(settings, detector, datasets, places):
+    steep = settings.model_copy(update={"base_lr": 1e6, "iterations": 6, "warmup_iterations": 0})
+    with pytest.raises(
+        UserError, match=r"^The losses or boxes are not finite after step \d: .*; lower base_lr, or raise"
+    ):
+        finetune("tiny", steep, detector, datasets["coco"], None, **places, seed=1)
+
+
 def test_a_c4_detector_is_trained_and_scored(settings, datasets, places, resnet50, tmp_path):
     detector, weights = resnet50
     c4 = settings.model_copy(update={"architecture": "c4"})

@@ -1,0 +1,161 @@
+"""Values that make no sense: the sentence that refuses each, and that no value of any kind ends in a traceback."""
+
+import copy
+import datetime
+import typing
+
+import pytest
+import yaml
+
+from soco.config import Config, check_config, load_config
+from soco.config.refusals import is_section
+from soco.errors import UserError
+
+RUN, TASK = ("pretrain", "soco"), ("finetune", "shapes_coco")
+ODD = [
+    *(None, True, "", "x", "1e5", "a\0b", "é" * 300, b"x", datetime.date(2020, 1, 1)),
+    *(-1, 0, 1e30, float("inf"), float("nan"), 2**70, [], [[]], [None], {}, {"a": 1}, {1: 2}),
+]
+
+
+@pytest.fixture(scope="module")
+def demo(repository):
+    return yaml.safe_load((repository / "config.yaml").read_text())
+
+
+@pytest.fixture
+def refused(demo):
+    """What the demo is refused with when one key has another value."""
+
+    def refuse(place, value):
+        with pytest.raises(UserError) as error:
+            check_config(replaced(demo, place, value))
+        return str(error.value).removeprefix("The configuration is refused: ")
+
+    return refuse
+
+
+def replaced(config, place, value):
+    changed = copy.deepcopy(config)
+    section = changed
+    for part in place[:-1]:
+        section = section[part]
+    section[place[-1]] = value
+    return changed
+
+
+def places(node, place=()):
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        yield (*place, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*place, key))
+
+
+def test_no_value_of_any_kind_ends_in_a_traceback(demo):
+    """Each is accepted or refused by a sentence without a word of Python's, at every key."""
+    whole = demo | {"weights": {"given": {"path": "a.pth", "holds": "resnet", "known_as": None}}}
+    refusals = set()
+    for place in places(whole):
+        for odd in ODD:
+            try:
+                check_config(replaced(whole, place, odd))
+            except UserError as error:
+                refusals.add(str(error))
+    assert len(refusals) > 1000
+    python = ("datetime", "dictionary", "tuple", "instance", "None", "True", "False", "nan:", "inf:")
+    assert [
+        said for said in refusals if any(word in said.replace(".nan:", "").replace(".inf:", "") for word in python)
+    ] == []
+
+
+def numbers(annotation, place):
+    """The bare numbers and texts below an annotation, which have no bounds."""
+    if is_section(annotation):
+        for name, field in annotation.model_fields.items():
+            if not field.metadata:
+                yield from numbers(field.annotation, f"{place}.{name}")
+    elif annotation in (int, float, str):
+        yield place
+    elif typing.get_origin(annotation) is not typing.Annotated:
+        for part in typing.get_args(annotation):
+            yield from numbers(part, place)
+
+
+def test_every_number_and_path_has_bounds():
+    assert list(numbers(Config, "")) == [".finetune.protocol"], "the protocol's names are looked up"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (("seed",), 2**32, "'seed' is 4294967296: it must be at most 4,294,967,295."),
+        ((*TASK, "seeds"), [1, 2**64], "'finetune.shapes_coco.seeds.1' is 18446744073709551616: it must be at most"),
+        (("seed",), True, "'seed' is true: a number is expected; YAML reads yes and on as true, no and off as false."),
+        (("seed",), 1.5, "'seed' is 1.5: a whole number is expected."),
+        ((*RUN, "epochs"), "1e2", "'pretrain.soco.epochs' is '1e2': a whole number is expected; write 100."),
+        ((*RUN, "epochs"), 10**12, "'pretrain.soco.epochs' is 1000000000000: it must be at most 1,000,000."),
+        ((*RUN, "base_lr"), float("inf"), "'pretrain.soco.base_lr' is .inf: a finite number is expected."),
+        ((*RUN, "base_lr"), 1e30, "'pretrain.soco.base_lr' is 1e+30: it must be at most 1,000,000"),
+        ((*RUN, "checkpoint_minutes"), float("inf"), "a finite number is expected."),
+        ((*RUN, "level_bounds"), [-3, 1, 2, 3], "'pretrain.soco.level_bounds.0' is -3: it must be at least 1."),
+        ((*RUN, "views", 0, "size"), 10**9, "'pretrain.soco.views.0.size' is 1000000000: it must be at most 10,000."),
+        ((*RUN, "boxes"), 10**9, "it must be at most 10,000."),
+        ((*RUN, "workers"), 10**6, "it must be at most 1,000."),
+        ((*RUN, "processes"), 10**6, "it must be at most 10,000."),
+        ((*RUN, "projector_hidden"), 10**21, "it must be at most 100,000."),
+        ((*RUN, "precision"), False, "YAML reads yes and on as true, no and off as false, so put text in quotes."),
+        (("detector", "fpn_channels"), 10**8, "it must be at most 100,000."),
+        (("detector",), None, "'detector' is null: a mapping of keys is expected."),
+        (("pictures", "shards"), 10**9, "it must be at most 100,000."),
+        (("pictures", "max_megapixels"), float("nan"), "'pictures.max_megapixels' is .nan: a finite number is"),
+        (("proposals", "sigma"), 10**6, "it must be at most 1,000"),
+        (("proposals", "min_size"), 10**30, "it must be at most 1,000,000,000."),
+        (("filter", "min_side"), 10**21, "'filter.min_side' is 1000000000000000000000: it must be at most"),
+        ((*TASK, "short_sides"), [], "'finetune.shapes_coco.short_sides' is []: list should have at least 1 item"),
+        ((*TASK, "max_long_side"), 1, "'finetune.shapes_coco.max_long_side' is 1: it must be at least 16."),
+        ((*TASK, "steps"), 5, "'finetune.shapes_coco.steps' is 5: a list is expected."),
+        ((*TASK, "protocol"), ["coco_fpn_1x"], "'finetune.shapes_coco.protocol' is ['coco_fpn_1x']: text is expected."),
+        (("pretrain", "a b"), {}, "'pretrain.a b' is 'a b': a name holds letters, digits, _, . and -, and begins with"),
+        (("pretrain", "a" * 300), {}, "a name has at most 100 characters."),
+        (("pictures", "path"), 12, "'pictures.path' is 12: text is expected; put it in quotes."),
+        (("pictures", "path"), "", "'pictures.path' is '': it names no file or folder; write its path."),
+        (("pictures", "path"), "a\nb", "a path may hold no line break, tab or other control character; rename"),
+        (("pictures", "path"), "~/a", "only a shell replaces ~ by your home folder; write the whole path."),
+        (
+            ("pictures", "path"),
+            "a{b}",
+            "'pictures.path' is 'a{b}': Snakemake takes { and } as placeholders; rename the file or folder, or link",
+        ),
+        (("pictures", "path"), "é" * 128, "it is longer than a file system takes; shorten it."),
+        (("results",), "", "'results' is '': it names no file or folder; write its path."),
+        (
+            ("results",),
+            "a{b",
+            "'results' is 'a{b': Snakemake takes { } and <name> as placeholders; choose a path without",
+        ),
+        (("results",), "<logs>", "'results' is '<logs>': Snakemake takes { } and <name> as placeholders;"),
+        *(
+            (("results",), folder, "it must name a folder of its own, such as results, with .. at its beginning alone.")
+            for folder in (".", "/", "..", "re/../res", "/..", "../..", "../a/..")
+        ),
+    ],
+)
+def test_a_value_is_refused_with_key_and_remedy(refused, place, value, sentence):
+    assert sentence in refused(place, value)
+
+
+def test_an_alias_of_a_path_is_the_path(demo):
+    for written in ("out/", "./out", "out//", "out/."):
+        assert check_config(replaced(demo, ("results",), written)).results == "out"
+    assert check_config(replaced(demo, ("results",), "../out/")).results == "../out"
+    assert check_config(replaced(demo, ("pictures", "path"), "a//b/")).pictures.path == "a/b"
+
+
+def test_the_largest_seed_is_taken(demo):
+    assert check_config(replaced(demo, ("seed",), 2**32 - 1)).seed == 2**32 - 1
+
+
+def test_bounds_refuse_no_recipe(repository):
+    recipes = sorted((repository / "recipes").glob("*.yaml"))
+    assert len(recipes) >= 7
+    assert all(load_config(repository / "config.yaml", recipe).results for recipe in recipes)
