@@ -21,12 +21,13 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         content: The report's.
 
     Returns:
-        The task's keys, and `figures` (names of the columns), `lines` (one a row of `summary`: it, and its protocol in
-        `words`), `several` (whether any row is a mean), `unlike` (a sentence an initialisation whose seeds are of
-        unlike protocol), `limits` (sentences on the detections that AP counts), `protocols`, `differences` with `words`, `paper_rows`, `paper_differences` (those from its
-        scratch, of the same detector), `paper_protocol`, `listed` (the categories of the table), `left` (how many more
-        there are), `drawn` (how many the figure has), `alike` (iterations and batch_size, if all rows have the same),
-        `found` and `mended` (whether the checks found anything, mended the validation half).
+        The task's keys, and `figures` (names of the columns), `lines` (one a row of `summary`: it, and its protocol
+        in `words`), `several` (whether any row is a mean), `unlike` (a sentence an initialisation whose seeds are of
+        unlike protocol), `limits` (sentences on the detections that AP counts), `protocols`, `differences` with
+        `words`, `paper_rows`, `paper_differences` (those from its scratch, of the same detector), `paper_protocol`,
+        `listed` (the categories of the table), `left` (how many more there are), `drawn` (how many the figure has),
+        `alike` (iterations and batch_size, if all rows have the same), `found` and `mended` (whether the checks found
+        anything, mended the validation half).
     """
     found = {_DETECTORS.get(entry["protocol"].get("architecture", "")) for entry in task["summary"]}
     paper = content["paper"][task["format"]]

@@ -20,7 +20,7 @@ from soco.report.seeds import grouped, summarise
 from soco.report.tables import ap_table
 
 SCHEMA = Path(soco.report.__file__).with_name("report.schema.json")
-PAPER = {"paper": dict.fromkeys(("coco", "lvis"), {"rows": [], "protocol": ""}), "findings": []}
+PAPER = {"paper": {key: {"rows": [], "protocol": ""} for key in ("coco", "lvis")}, "findings": []}
 
 
 def svg_of(picture):
