@@ -52,6 +52,29 @@ def test_a_detector_is_trained_and_scored(form, settings, detector, datasets, tm
     assert set(found[0]) == {"image_id", "category_id", "bbox", "score", "segmentation"}
 
 
+@pytest.mark.parametrize("form", ["coco", "lvis"])
+def test_a_detector_that_reports_nothing_has_ap_0_while_it_trains_and_after(
+    form, settings, detector, datasets, tmp_path, capsys
+):
+    tuned = settings.model_copy(update={"score_threshold": 1.0, "evaluate_every": 1, "detections_per_image": 2})
+    weights, training, metrics, detections, loading, history, curve = (
+        tmp_path / name for name in ("w.pth", "t.json", "m.json", "d.json", "l.json", "h.jsonl", "ap.jsonl")
+    )
+    files = weights, loading, history, curve, training, tmp_path / "checkpoints"
+    finetune("own", tuned, detector, datasets[form], None, *files, seed=1)
+    zero = {"AP": 0.0, "AP50": 0.0, "AP75": 0.0}
+    assert json.loads(curve.read_text()) == {"iteration": 1, "box": zero, "mask": zero}
+    printed = capsys.readouterr().out
+    assert "After 1 iterations: box AP 0.00, mask AP 0.00." in printed
+    assert (
+        "6 of 6 validation images have more than 2 objects, up to 3, so AP cannot reach 100; raise "
+        "finetune.own.detections_per_image to report them all."
+    ) in printed
+    result = evaluate("own", "scratch", tuned, detector, datasets[form], weights, training, metrics, detections, seed=1)
+    assert json.loads(detections.read_text()) == []
+    assert (result["box"] | zero, result["mask"] | zero) == (result["box"], result["mask"])
+
+
 class Oracle(torch.nn.Module):
     """Answers with the annotated objects themselves."""
 
