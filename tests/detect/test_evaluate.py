@@ -250,6 +250,8 @@ def test_a_category_alone_and_two_of_one_name_have_their_own_ap(settings, detect
     two = scored((2, 5, 9), ("disc", "form", "form"), protocol="coco_fpn_1x", score_threshold=0.2)
     assert [told["box"] for told in two["per_category"].values()] == pytest.approx([100, 100, 0])
     assert [*two["per_category"]] == ["disc", "form (5)", "form (9)"]
+    again = rescore(tmp_path / "detections.json", tmp_path / "val.json", "coco", settings.detections_per_image)
+    assert figures_apart(two, again, ROUNDING) == []
     assert two["protocol"]["changed"]["score_threshold"] == 0.2  # what it is scored with, and not what was trained with
     assert two["protocol"]["changed"]["iterations"] == 5
     for record in records:
