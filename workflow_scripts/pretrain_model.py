@@ -14,6 +14,7 @@ with stage(snakemake):
             "detector": snakemake.params.detector,
             "store": snakemake.input.store,
             "pictures": snakemake.config["pictures"],
+            "filter": snakemake.config["filter"],
             "folder": snakemake.params.checkpoints,
             "weights": snakemake.output.weights,
             "journal": snakemake.output.log,

@@ -78,7 +78,8 @@ def _rescored(record: Record) -> tuple[list[str], str]:
     told = json.loads(output(record, "metrics").read_text())
     annotations = given(record, "val")
     assert annotations is not None
-    again = rescore(output(record, "detections"), annotations, record["params"]["dataset"]["format"])
+    form, limit = record["params"]["dataset"]["format"], record["params"]["settings"]["detections_per_image"]
+    again = rescore(output(record, "detections"), annotations, form, limit)
     faults = figures_apart(told, again, ROUNDING)
     return faults, f"Box AP {_figure(again['box']['AP'])}, mask AP {_figure(again['mask']['AP'])}; all figures agree."
 

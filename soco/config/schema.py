@@ -37,7 +37,7 @@ from soco.config.strategy import Strategy
 # change repeats nothing, and refuses no checkpoint.
 HOW_IT_RUNS = (
     *("processes", "nodes", "recompute", "workers", "checkpoint_minutes", "keep_checkpoints", "log_every"),
-    "checkpoint_iterations",
+    *("checkpoint_iterations", "max_without_proposals"),
 )
 
 Engine = Literal["soco", "opencv_fast", "opencv_quality", "opencv_single"]
@@ -187,6 +187,9 @@ class PretrainConfig(Section):
     boxes: Annotated[Count, Field(le=10_000)] = Field(4, description="Proposals drawn for each pair of views.")
     level_bounds: tuple[Count, Count, Count, Count] = Field(
         (48, 96, 192, 224), description="Largest sqrt(w h), in pixels of the view, on P2, P3, P4 and P5."
+    )
+    max_without_proposals: Share = Field(
+        0.5, description="Largest share of images without a proposal, each trained on as one whole image."
     )
     jitter: Annotated[Real, Field(ge=0.0, lt=0.5)] = Field(
         0.1,

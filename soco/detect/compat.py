@@ -22,8 +22,11 @@ def allow_processes_without_gpus() -> None:
 
 
 @contextlib.contextmanager
-def remembered_lvis() -> Iterator[list[Any]]:
+def remembered_lvis(limit: int) -> Iterator[list[Any]]:
     """Keep the LVIS evaluations that detectron2 makes and drops: the AP of a category is in them alone.
+
+    Args:
+        limit: Most detections an image, by which lvis names its recalls.
 
     Yields:
         A list that receives every `lvis.LVISEval` that is made meanwhile.
@@ -33,6 +36,7 @@ def remembered_lvis() -> Iterator[list[Any]]:
     class Remembered(lvis.LVISEval):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
+            self.params.max_dets = limit
             made.append(self)
 
     original, lvis.LVISEval = lvis.LVISEval, Remembered

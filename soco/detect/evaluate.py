@@ -14,10 +14,11 @@ from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.config.protocols import changed
 from soco.detect.annotations import check_lvis, read_split
 from soco.detect.checkpoints import copy_whole
-from soco.detect.datasets import register
+from soco.detect.datasets import Form, register
 from soco.detect.faults import sentences_alone
 from soco.detect.protocol import build_config
 from soco.detect.scoring import score
+from soco.detection_limit import limit_sentence, over_limit, over_limit_sentence
 from soco.errors import UserError
 from soco.origins import write_result
 
@@ -53,7 +54,9 @@ def evaluate(
         seed: The training's, kept in the figures; evaluation draws nothing.
 
     Returns:
-        What `metrics` holds; AP from 0 to 100, null where the set has nothing to score.
+        What `metrics` holds; AP from 0 to 100, of `detections_per_image` detections an image, null where the set has
+        no objects of a size, frequency or category. `over_limit` tells of images with more objects than that, where
+        there are any, see `soco.detection_limit.over_limit`.
 
     Raises:
         UserError: The set is refused, or the weights are of another detector.
@@ -63,6 +66,8 @@ def evaluate(
         check_lvis(val)
     seed_all_rng(seed)
     cfg = build_config(settings, detector, len(val.classes), val.rle, seed)
+    over = over_limit(val.content["annotations"], settings.detections_per_image)
+    _print_limit(task, settings, dataset.format, over, len(val.content["images"]))
     model, protocol = _load(cfg, weights), _read(training)
     with tempfile.TemporaryDirectory() as folder:
         with sentences_alone():
@@ -78,6 +83,7 @@ def evaluate(
         "protocol": _as_scored(protocol, settings),
         "images": len(val.content["images"]),
         "instances": val.instances,
+        **({"over_limit": over} if over else {}),
     }
     write_result(metrics, result)
     return result
@@ -94,6 +100,13 @@ def _load(cfg: CfgNode, weights: Path) -> torch.nn.Module:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{weights} does not fit the configured detector ({reason}); fine-tune it again.") from None
     return model.eval()
+
+
+def _print_limit(task: str, settings: FinetuneConfig, form: Form, over: dict[str, int], images: int) -> None:
+    limit = settings.detections_per_image
+    for sentence in (limit_sentence(form, limit), over_limit_sentence(over, images, task, limit)):
+        if sentence:
+            print(sentence, flush=True)
 
 
 def _as_scored(protocol: dict[str, Any], settings: FinetuneConfig) -> dict[str, Any]:

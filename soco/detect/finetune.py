@@ -22,6 +22,7 @@ from soco.detect.protocol import build_config, describe_run
 from soco.detect.schedule import in_words
 from soco.detect.scoring import score
 from soco.detect.trainer import CURVE, HISTORY, Trainer
+from soco.detection_limit import over_limit, over_limit_sentence
 from soco.errors import UserError
 from soco.origins import write_result
 from soco.pretrain.hardware import see_that_cores_suffice
@@ -72,6 +73,7 @@ def finetune(
     cfg.OUTPUT_DIR = str(checkpoint_dir)
     cfg.MODEL.WEIGHTS = str(weights or "")
     _announce(task, settings, train, weights, cfg.MODEL.DEVICE)
+    _print_over_limit(task, settings, val)
     with sentences_alone():
         arguments = (cfg, train, val, dataset.format, torch.get_num_threads())
         launch(_train, settings.processes, dist_url="auto", args=arguments)
@@ -130,6 +132,14 @@ def _announce(task: str, settings: FinetuneConfig, train: Split, weights: Path |
         f"{device}. {in_words(settings)}",
         flush=True,
     )
+
+
+def _print_over_limit(task: str, settings: FinetuneConfig, val: Split) -> None:
+    """Say before a long training that the AP at its end is limited."""
+    limit = settings.detections_per_image
+    over = over_limit(val.content["annotations"], limit)
+    if sentence := over_limit_sentence(over, len(val.content["images"]), task, limit):
+        print(sentence, flush=True)
 
 
 def _departures(settings: FinetuneConfig) -> str:

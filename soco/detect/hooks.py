@@ -48,5 +48,10 @@ class ScoreWhileTraining(HookBase):
             parts = {part: {name: scores[part][name] for name in ("AP", "AP50", "AP75")} for part in ("box", "mask")}
             with self._file.open("a") as file:
                 file.write(json.dumps({"iteration": done, **parts}) + "\n")
-            print(f"After {done} iterations: box AP {scores['box']['AP']}, mask AP {scores['mask']['AP']}.", flush=True)
+            told = ", ".join(f"{part} AP {_words(figures['AP'])}" for part, figures in parts.items())
+            print(f"After {done} iterations: {told}.", flush=True)
         comm.synchronize()
+
+
+def _words(value: float | None) -> str:
+    return "not scored, for there are no objects" if value is None else f"{value:.2f}"

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from detectron2.config import CfgNode
 from detectron2.data import build_detection_test_loader
-from detectron2.evaluation import COCOEvaluator, DatasetEvaluator, LVISEvaluator, inference_on_dataset
+from detectron2.evaluation import inference_on_dataset
+from detectron2.utils import comm
 
 from soco.detect.annotations import Split
-from soco.detect.compat import remembered_lvis, restore_numpy_float
 from soco.detect.datasets import Form
+from soco.detect.evaluators import Precision, evaluator_of
 from soco.detect.mapper import ImageMapper
 
 _FIGURES = {
@@ -21,6 +22,8 @@ _FIGURES = {
     "lvis": ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf"),
 }
 _PARTS = {"box": "bbox", "mask": "segm"}
+
+_NO_OBJECTS: Precision = ([], np.empty((0, 0, 0, 1)))
 
 Scores = dict[str, Any]
 
@@ -39,57 +42,30 @@ def score(cfg: CfgNode, model: torch.nn.Module, name: str, val: Split, form: For
         folder: Receives the detections in detectron2's own file; None keeps none.
 
     Returns:
-        `box` and `mask`, each with AP and its like from 0 to 100, None where there is nothing to score;
-        `per_category` by name, each with `box`, `mask` and the number of `instances`. Nothing in other processes.
+        `box` and `mask`, each with AP and its like from 0 to 100: 0 where no object was found, None where there are no
+        objects of that size, frequency or category; `per_category` by name, each with `box`, `mask` and the number of
+        `instances`. Nothing in other processes.
     """
-    with remembered_lvis() as of_lvis:
-        evaluator = _evaluator(name, form, folder)
-        loader = build_detection_test_loader(cfg, name, mapper=ImageMapper(cfg, False))
-        found = inference_on_dataset(model, loader, evaluator)
-    if not found:
+    evaluator = evaluator_of(form, name, folder, limit=cfg.TEST.DETECTIONS_PER_IMAGE)
+    loader = build_detection_test_loader(cfg, name, mapper=ImageMapper(cfg, False))
+    found = inference_on_dataset(model, loader, evaluator)
+    if not comm.is_main_process():
         return {}
     figures = {part: _figures(found.get(theirs, {}), form) for part, theirs in _PARTS.items()}
-    if isinstance(evaluator, _COCOEvaluator):
-        by_type = {
-            iou: _by_category(made.eval["precision"][..., -1], made.params.catIds) for iou, made in evaluator.made
-        }
-    else:
-        by_type = {made.params.iou_type: _by_category(made.eval["precision"], made.params.cat_ids) for made in of_lvis}
-    by_part = {part: by_type.get(theirs, {}) for part, theirs in _PARTS.items()}
+    by_part = {part: _by_category(*evaluator.precision.get(theirs, _NO_OBJECTS)) for part, theirs in _PARTS.items()}
     return figures | {"per_category": _per_category(val, by_part)}
-
-
-class _COCOEvaluator(COCOEvaluator):
-    """detectron2's, which drops what it evaluates, and tells AP by the names of categories, of which two may be one."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.made: list[tuple[str, Any]] = []
-
-    def _derive_coco_results(self, coco_eval: Any, iou_type: str, class_names: list[str] | None = None) -> Any:
-        if coco_eval is not None:  # as it is where nothing was detected
-            self.made.append((iou_type, coco_eval))
-        return super()._derive_coco_results(coco_eval, iou_type, class_names)
-
-
-def _evaluator(name: str, form: Form, folder: str | None) -> DatasetEvaluator:
-    if form == "coco":
-        return _COCOEvaluator(name, tasks=("bbox", "segm"), distributed=True, output_dir=folder)
-    restore_numpy_float()
-    return LVISEvaluator(name, tasks=("bbox", "segm"), distributed=True, output_dir=folder)
 
 
 def _figures(scores: Mapping[str, float], form: Form) -> dict[str, float | None]:
     return {name: _or_none(scores.get(name)) for name in _FIGURES[form]}
 
 
-def _by_category(precision: np.ndarray, categories: Sequence[int]) -> dict[int, float | None]:
+def _by_category(categories: Sequence[int], precision: np.ndarray) -> dict[int, float | None]:
     """AP by category id: the mean precision over IoU thresholds and recalls, for objects of all sizes.
 
     Args:
-        precision: (IoU thresholds, recalls, categories, ranges of size), -1 where there is nothing to score; the first
-            range is that of all sizes.
-        categories: Their ids.
+        categories: See `soco.detect.evaluators.Precision`.
+        precision: The same.
     """
     scored = [values[values > -1] for values in np.moveaxis(precision[..., 0], 2, 0)]
     means = [float(np.mean(values)) if values.size else None for values in scored]

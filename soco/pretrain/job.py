@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from soco.config import DetectorConfig, PicturesConfig, PretrainConfig
+from soco.config import DetectorConfig, FilterConfig, PicturesConfig, PretrainConfig
 from soco.config.section import Section
 
 
@@ -16,6 +16,9 @@ class PretrainJob(Section):
     detector: DetectorConfig = Field(description="Sizes of the parts that detectors fine-tune.")
     store: Path = Field(description="Arrow file of the merged proposals.")
     pictures: PicturesConfig = Field(description="Where the store's pictures lie.")
+    filter: FilterConfig | None = Field(
+        None, description="The filter that made the store, to say why images have no proposal."
+    )
     folder: Path = Field(description="Receives checkpoints and live log; removed when the run is finished.")
     weights: Path = Field(description="Receives the trained weights (safetensors), the target's among them.")
     journal: Path = Field(description="Receives the log, a line of JSON every few steps.")

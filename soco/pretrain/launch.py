@@ -17,6 +17,7 @@ from soco.pretrain.job import PretrainJob
 from soco.pretrain.lock import alone_in
 from soco.pretrain.nodes import torchrun_command
 from soco.pretrain.outcome import write_outcome
+from soco.pretrain.proposals import check_proposals
 from soco.pretrain.ranks import Ranks, joined_ranks, started_by_torchrun
 from soco.pretrain.slurm import current_job
 from soco.pretrain.stop import StopSignals, ends_with_parent, leave
@@ -47,6 +48,7 @@ def pretrain(job: PretrainJob, threads: int | None = None) -> None:
         SystemExit: SIGTERM came, or the Slurm job is about to end; the code (75) asks for another start, which goes on.
         KeyboardInterrupt: SIGINT came; the same.
     """
+    check_proposals(job)
     if started_by_torchrun():
         train_in_this_process(job)
         return
@@ -76,7 +78,7 @@ def _train(job: PretrainJob, ranks: Ranks) -> None:
     with stopping as stop, alone_in(job.folder) if ranks.is_first else contextlib.nullcontext(), _in_words():
         training = Training(job, ranks)
         if ranks.is_first:
-            training.say_plan(job.run)
+            training.say_plan(job)
         training.run(stop)
         if ranks.is_first:
             write_outcome(job, training)

@@ -28,6 +28,7 @@ from soco.pretrain.order import PictureOrder
 from soco.pretrain.ranks import Ranks
 from soco.pretrain.schedules import learning_rate, peak_rate, target_momentum
 from soco.pretrain.stop import StopSignals, leave
+from soco.stores.without_proposals import count_without
 from soco.views import Batch, ViewDataset, collate, prepare_worker
 
 log = logging.getLogger(__name__)
@@ -83,11 +84,16 @@ class Training:
         self._resume()
         self.journal_path, self.tensorboard = job.folder / "log.jsonl", job.tensorboard
 
-    def say_plan(self, run: str) -> None:
-        """Log in words what is about to be trained."""
+    def say_plan(self, job: PretrainJob) -> None:
+        """Log in words what is about to be trained; images without a proposal are a warning."""
         s, count = self.settings, self.ranks.count
         share = s.batch_size // count // s.accumulate
-        log.info("%s: %d pictures, %d epochs of %d steps", run, len(self.dataset), s.epochs, self.order.steps_per_epoch)
+        log.info(
+            "%s: %d pictures, %d epochs of %d steps", job.run, len(self.dataset), s.epochs, self.order.steps_per_epoch
+        )
+        found = count_without(self.dataset.store)
+        if found.without:
+            log.warning("%s; each of them is trained on as one box, the whole image", found.words(job.filter))
         log.info("total batch %d: %d process(es) x %d pass(es) x %d pictures", s.batch_size, count, s.accumulate, share)
         log.info("learning rate %g: %g x %d / 256", peak_rate(s), s.base_lr, s.batch_size)
         threads, norms = torch.get_num_threads(), ", norms synchronised" if count > 1 else ""

@@ -1,5 +1,6 @@
 """The merge stage: the shards' proposals to one store, with the counts that the report shows."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from soco.config import FilterConfig
 from soco.errors import UserError
 from soco.origins import write_result
 from soco.proposals.filters import left_empty
-from soco.stores.merged import write_arrow
+from soco.stores.merged import ProposalStore, write_arrow
 from soco.stores.merging import merge_files, proposal_tables
 from soco.stores.parquet import read_table, write_table, write_tables
 from soco.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, SKIPPED_SCHEMA
+from soco.stores.without_proposals import count_without
+
+log = logging.getLogger(__name__)
 
 Paths = Sequence[str | Path]
 
@@ -53,9 +57,20 @@ def merge_shards(
     counts = _summary(kept, merged, unreadable, settings)
     write_tables(store, PROPOSAL_SCHEMA, proposal_tables(merged))
     write_arrow(arrow, merged)
+    _log_without_proposals(ProposalStore(arrow), settings)
     write_table(skipped_store, unreadable)
     write_result(summary, counts)
     return counts
+
+
+def _log_without_proposals(store: ProposalStore, settings: FilterConfig) -> None:
+    found = count_without(store)
+    if found.without:
+        log.warning(
+            "%s; pretraining takes each of them as one box, the whole image, and refuses more than "
+            "pretrain.NAME.max_without_proposals",
+            found.words(settings),
+        )
 
 
 def _check_skipped(read: int, unreadable: pa.Table, max_skipped: float) -> None:

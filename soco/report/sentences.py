@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from soco.detection_limit import limit_sentence, over_limit_sentence
 from soco.report.protocol import value_words
 
 _MINUS = "\u2212"
@@ -39,6 +40,21 @@ def difference_words(entry: Mapping[str, Any]) -> str:
     if entry["unlike"]:
         return f"{told}. {_unlike(entry)}"
     return told
+
+
+def limit_sentences(task: Mapping[str, Any]) -> list[str]:
+    """How many detections an image AP counts where that is not the format's own number, and where it is too few.
+
+    Args:
+        task: An entry of `results` in the report's content.
+    """
+    told = []
+    for row in task["rows"]:
+        limit = row["protocol"].get("detections_per_image")
+        if limit is not None:
+            over = over_limit_sentence(row.get("over_limit", {}), row["images"], task["task"], limit)
+            told += [limit_sentence(task["format"], limit), over]
+    return [sentence for sentence in dict.fromkeys(told) if sentence]
 
 
 def commit_words(report: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> str:

@@ -6,7 +6,7 @@ from soco.report.categories import DRAWN, LISTED
 from soco.report.differences import BASELINE
 from soco.report.protocol import named_words, protocol_table, seed_words, setting_words, value_words
 from soco.report.seeds import PARTS
-from soco.report.sentences import difference_words
+from soco.report.sentences import difference_words, limit_sentences
 
 _FIGURES = {"coco": ("AP", "AP50", "AP75"), "lvis": ("AP", "AP50", "AP75", "APr", "APc", "APf")}
 FILES = 20
@@ -21,12 +21,13 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         content: The report's.
 
     Returns:
-        The task's keys, and `figures` (names of the columns), `lines` (one a row of `summary`: it, and its protocol in
-        `words`), `several` (whether any row is a mean), `unlike` (a sentence an initialisation whose seeds are of
-        unlike protocol), `protocols`, `differences` with `words`, `paper_rows`, `paper_differences` (those from its
-        scratch, of the same detector), `paper_protocol`, `listed` (the categories of the table), `left` (how many more
-        there are), `drawn` (how many the figure has), `alike` (iterations and batch_size, if all rows have the same),
-        `found` and `mended` (whether the checks found anything, mended the validation half).
+        The task's keys, and `figures` (names of the columns), `lines` (one a row of `summary`: it, and its protocol
+        in `words`), `several` (whether any row is a mean), `unlike` (a sentence an initialisation whose seeds are of
+        unlike protocol), `limits` (sentences on the detections that AP counts), `protocols`, `differences` with
+        `words`, `paper_rows`, `paper_differences` (those from its scratch, of the same detector), `paper_protocol`,
+        `listed` (the categories of the table), `left` (how many more there are), `drawn` (how many the figure has),
+        `alike` (iterations and batch_size, if all rows have the same), `found` and `mended` (whether the checks found
+        anything, mended the validation half).
     """
     found = {_DETECTORS.get(entry["protocol"].get("architecture", "")) for entry in task["summary"]}
     paper = content["paper"][task["format"]]
@@ -37,6 +38,7 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         "lines": [entry | {"words": _words(entry)} for entry in task["summary"]],
         "several": any(entry["n"] > 1 for entry in task["summary"]),
         "unlike": _unlike(task["summary"]),
+        "limits": limit_sentences(task),
         "protocols": protocol_table(task["summary"]),
         "differences": [entry | {"words": difference_words(entry)} for entry in task["differences"]],
         "paper_differences": _paper_differences(rows) if task["differences"] else [],

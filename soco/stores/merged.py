@@ -74,6 +74,7 @@ class ProposalStore:
         self._offset, self._bytes = _view(batch["offset"]), _view(batch["bytes"])
         self._content = _view(batch["content"])
         self._width, self._height = _view(batch["width"]), _view(batch["height"])
+        self._regions = _view(batch["regions"])
         self._first = _view(batch["rects"].offsets)
         self._rects = _view(batch["rects"].values.values).reshape(-1, 4)
 
@@ -100,6 +101,19 @@ class ProposalStore:
     def rects(self, number: int) -> npt.NDArray[np.int16]:
         """Proposals of picture `number`: (N, 4) left, top, width, height, in its pixels; a view that is not written."""
         return self._rects[self._first[number] : self._first[number + 1]]
+
+    @property
+    def empty(self) -> npt.NDArray[np.int64]:
+        """Numbers of the pictures without a proposal."""
+        return np.flatnonzero(self._first[1 : len(self) + 1] == self._first[: len(self)])
+
+    def regions(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """How many regions these pictures had before the filter."""
+        return np.asarray(self._regions[numbers])
+
+    def shorter_sides(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint16]:
+        """Shorter sides of these pictures, in pixels."""
+        return np.minimum(self._width[numbers], self._height[numbers])
 
 
 def rows_digest(path: Path) -> str:

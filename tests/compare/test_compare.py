@@ -1,3 +1,4 @@
+import copy
 import json
 
 import pytest
@@ -176,6 +177,26 @@ def test_ap_of_other_protocols_is_not_compared(compared):
     assert "box AP 20.50 -> 30.00. Not to be compared" in line
     assert line.endswith("the protocols differ: iterations: 220 -> 440, images: 120 -> 60.")
     assert "+" not in line
+
+
+def test_ap_of_another_number_of_detections_is_not_compared(report):
+    a, b = copy.deepcopy(report), copy.deepcopy(report)
+    for held, limit, ap in ((a, 100, 66.3), (b, 500, 100.0)):
+        row = held["results"][0]["rows"][0]
+        row["protocol"]["detections_per_image"], row["box"]["AP"] = limit, ap
+    section = next(s for s in compare_runs(Run("a", a), Run("b", b)).sections if s.name == "results")
+    assert section.lines == (
+        "coco, soco, seed 1: box AP 66.30 -> 100.00. Not to be compared, for the protocols differ: "
+        "detections_per_image: 100 -> 500.",
+    )
+
+
+def test_an_ap_of_0_is_no_missing_one(compared):
+    def change(copy):
+        copy["results"][0]["rows"][0]["box"] |= {"AP": 0.0, "AP50": 0.0, "AP75": None}
+
+    (line,) = compared(change)["results"].lines
+    assert line == "coco, soco, seed 1: box AP 20.50 -> 0.00 (-20.50), AP50 43.00 -> 0.00 (-43.00), AP75 19.00 -> –"
 
 
 def test_another_torch_is_no_other_protocol_and_a_category_is_a_figure(compared):

@@ -117,6 +117,18 @@ def test_unreadable_pictures_are_listed_with_their_reason(searched):
     assert "truncated" in skipped[1]["reason"]
 
 
+def test_images_without_proposals_are_said_when_the_store_is_made(searched, caplog):
+    finish(searched, FilterConfig())
+    assert "no proposal" not in caplog.text
+    summary = finish(searched, FilterConfig(min_side=1000))
+    assert summary["pictures_without_proposals_after_fix_up"] == 5
+    assert (
+        "5 of 5 images have no proposal (the filter kept no region of 5: filter.min_side is 1000 pixels, the median "
+        "shorter side of these images is 150, and the strategies tried are ratio3size0308, ratio3, none); pretraining "
+        "takes each of them as one box, the whole image, and refuses more than pretrain.NAME.max_without_proposals"
+    ) in caplog.text
+
+
 def test_too_many_unreadable_pictures_stop_the_run(searched):
     with pytest.raises(UserError, match=r"2 of 7 pictures .*max_skipped = 0\.1 .*e_empty\.jpg"):
         finish(searched, FilterConfig(), max_skipped=0.1)

@@ -4,16 +4,23 @@ import base64
 import dataclasses
 import json
 import re
+from pathlib import Path
 
+import jsonschema
 import pytest
 
+import soco.report
 from soco.errors import UserError
 from soco.report.ap_figures import ap_figure, category_figure
 from soco.report.categories import by_category
 from soco.report.curves import curve_lines, read_curve, was_logged
+from soco.report.protocol import value_words
 from soco.report.results import task_results
 from soco.report.seeds import grouped, summarise
 from soco.report.tables import ap_table
+
+SCHEMA = Path(soco.report.__file__).with_name("report.schema.json")
+PAPER = {"paper": {key: {"rows": [], "protocol": ""} for key in ("coco", "lvis")}, "findings": []}
 
 
 def svg_of(picture):
@@ -61,6 +68,47 @@ def test_mean_and_deviation_stand_in_the_table(evaluations, build, parsed, chang
     assert summary["soco"]["box"]["AP"] == {"mean": 43.0, "std": pytest.approx(0.5**0.5)}
     assert [row["seed"] for row in content["results"][0]["rows"]] == [1, 1, 2]
     assert "weight_decay" in text and "precise_bn_batches" in text
+
+
+@pytest.mark.parametrize(("form", "standard"), [("coco", 100), ("lvis", 300)])
+def test_another_limit_than_the_formats_own_is_said(evaluations, form, standard):
+    def table(limit):
+        task = task_results(evaluations(("soco", 1, 42.5, (), {"detections_per_image": limit}), form=form))[0]
+        return ap_table(task | {"format": form}, PAPER)
+
+    own = f"where {form.upper()}'s own evaluation counts {standard}."
+    for limit in (standard // 2, 5 * standard):
+        sentence = f"AP counts at most {limit} detections an image (`detections_per_image`), {own}"
+        assert table(limit)["limits"] == [sentence]
+        assert f"at most {value_words(limit)} detections an image" in table(limit)["lines"][0]["words"][-1]
+    assert table(standard)["limits"] == []
+
+
+def test_more_objects_than_detections_are_said_on_the_page(evaluations, build, parsed, changed, tmp_path):
+    files = evaluations(("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {}))
+    for each in files:
+        held = json.loads(each.metrics.read_text())
+        each.metrics.write_text(json.dumps(held | {"over_limit": {"images": 2, "most": 31}}))
+    content, page = build(changed(evaluations=files), tmp_path)
+    text = parsed(page).text
+    sentence = (
+        "2 of 6 validation images have more than 20 objects, up to 31, so AP cannot reach 100; raise "
+        "finetune.t.detections_per_image to report them all."
+    )
+    assert text.count(sentence) == 1
+    assert "AP counts at most 20 detections an image (detections_per_image), where COCO's own" in text
+    jsonschema.validate(content, json.loads(SCHEMA.read_text()))
+
+
+def test_an_ap_of_0_is_a_figure_and_no_objects_are_a_dash(evaluations, metrics, build, parsed, changed, tmp_path):
+    (files,) = evaluations(("soco", 1, 0.0, (), {}))
+    found = {"AP": 0.0, "AP50": 0.0, "AP75": 0.0, "APs": None}
+    files.metrics.write_text(json.dumps(metrics("t", "soco", 1, found) | {"mask": dict.fromkeys(found)}))
+    _, page = build(changed(evaluations=(files,)), tmp_path)
+    text = parsed(page).text
+    assert re.search(r"soco\s*0\.0\s+0\.0\s+0\.0\s+–\s+–\s+–", text)
+    assert "t: soco reaches box AP 0.0." in text
+    assert "a dash: there are no such objects." in text
 
 
 def test_unlike_seeds_are_told_and_stand_apart(evaluations, build, parsed, changed, tmp_path):

@@ -25,7 +25,7 @@ def test_a_second_run_does_nothing(again):
         ("quality", {"recall": []}, {"report"}),
         ("pretrain", {"soco": {"epochs": 3}}, AFTER),
         ("finetune", {"shapes_coco": {"score_threshold": 0.3}}, {"evaluate_detector", "report"}),
-        ("pretrain", {"soco": {"workers": 1, "log_every": 2}}, {"report"}),
+        ("pretrain", {"soco": {"workers": 1, "log_every": 2, "max_without_proposals": 1.0}}, {"report"}),
         ("finetune", {"shapes_coco": {"workers": 1, "checkpoint_iterations": 3}}, {"report"}),
         ("finetune", {"shapes_lvis": {"seeds": [1]}}, {"report"}),
         ("pictures", {"known_as": "imagenet_1k"}, {"report"}),

@@ -1,0 +1,60 @@
+"""How many detections an image AP counts, and when fewer are allowed than there are objects.
+
+AP counts as many detections an image as the detector may report, which `detections_per_image` of a fine-tuning says.
+COCO's own evaluation counts 100 and LVIS's 300, whatever a detector reports.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+STANDARD = {"coco": 100, "lvis": 300}
+"""Detections an image that the evaluation of each format counts by itself."""
+
+
+def over_limit(annotations: Iterable[Mapping[str, Any]], limit: int) -> dict[str, int]:
+    """Count the images on which a detector may not report every object.
+
+    Args:
+        annotations: The labelled objects of a set; crowd regions are not counted.
+        limit: Most detections an image.
+
+    Returns:
+        `images`, how many have more objects than the limit, and `most`, the largest number of objects on one of them;
+        nothing where no image has more.
+    """
+    counts = Counter(entry["image_id"] for entry in annotations if not entry.get("iscrowd", 0))
+    more = [count for count in counts.values() if count > limit]
+    return {"images": len(more), "most": max(more)} if more else {}
+
+
+def limit_sentence(form: str, limit: int) -> str | None:
+    """Say that AP counts another number of detections than the format's own evaluation; None where it does not.
+
+    Args:
+        form: `coco` or `lvis`.
+        limit: Most detections an image.
+    """
+    if limit == STANDARD[form]:
+        return None
+    return (
+        f"AP counts at most {limit} detections an image (`detections_per_image`), where {form.upper()}'s own "
+        f"evaluation counts {STANDARD[form]}."
+    )
+
+
+def over_limit_sentence(over: Mapping[str, int], images: int, task: str, limit: int) -> str | None:
+    """Say that AP cannot reach 100, and which key to raise; None where it can.
+
+    Args:
+        over: What `over_limit` counted.
+        images: Of the validation half.
+        task: Name of the fine-tuning.
+        limit: Most detections an image.
+    """
+    if not over:
+        return None
+    return (
+        f"{over['images']} of {images} validation images have more than {limit} objects, up to {over['most']}, so AP "
+        f"cannot reach 100; raise finetune.{task}.detections_per_image to report them all."
+    )
