@@ -168,9 +168,10 @@ def test_a_file_of_pictures_that_is_a_link_to_nothing_is_refused(tmp_path, photo
 
 def test_a_header_that_claims_more_than_a_manifest_holds_is_as_an_unknown_size(tree):
     """A PNG of 4294967295 x 1, which the search then skips with its reason."""
-    size = b"IHDR" + (2**32 - 1).to_bytes(4, "big") + (1).to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
-    chunk = (13).to_bytes(4, "big") + size + zlib.crc32(size).to_bytes(4, "big")
-    (tree / "wide.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
+    size = (2**32 - 1).to_bytes(4, "big") + (1).to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
+    chunks = ((b"IHDR", size), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b""))
+    whole = [len(d).to_bytes(4, "big") + kind + d + zlib.crc32(kind + d).to_bytes(4, "big") for kind, d in chunks]
+    (tree / "wide.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(whole))
     source = source_of(tree)
     found = dict(
         zip((entry.key for entry in source.entries()), contents(source, list(source.entries()), 1), strict=True)
