@@ -23,7 +23,7 @@ from soco.pictures.sources.layouts import container_files, containers, not_whole
 
 _OPEN_FILES = 8
 _DECODED_GROUPS = 4
-_LARGEST_GROUP = 2 << 30
+_LARGEST_GROUP = 1 << 30
 _FEW_ROWS = 1_000_000  # of more, each has a byte of the file at least
 
 
