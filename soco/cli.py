@@ -130,7 +130,7 @@ def _convert(arguments: argparse.Namespace) -> None:
 
 
 def _take_weights(parser: argparse.ArgumentParser) -> None:
-    weights = "weights.safetensors, a checkpoint, or a released .pth or detectron2 .pkl"
+    weights = "weights.safetensors, a checkpoint (of another library, too), or a released .pth or detectron2 .pkl"
     parser.add_argument("weights", type=Path, metavar="IN", help=weights)
     parser.add_argument("output", type=Path, metavar="OUT", help="the file to write; OUT.json tells what it carries")
     libraries = "detectron2, detectron2_c4, mmdetection, torchvision, torchvision_resnet or timm"

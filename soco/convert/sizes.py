@@ -1,6 +1,6 @@
 """Sizes of the detector that pretrained weights are of, read off the tensors themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
@@ -25,7 +25,7 @@ def sizes_of(state: Mapping[str, Tensor]) -> DetectorConfig:
     Raises:
         UserError: The ResNet is none that the project knows.
     """
-    sizes: dict[str, str | int] = {"backbone": _backbone(state)}
+    sizes: dict[str, str | int] = {"backbone": resnet_of(_encoder(state))}
     if "neck.fpn_convs.0.conv.weight" in state:
         sizes["fpn_channels"] = state["neck.fpn_convs.0.conv.weight"].shape[0]
     if "head.fc1.weight" in state:
@@ -36,17 +36,30 @@ def sizes_of(state: Mapping[str, Tensor]) -> DetectorConfig:
     return DetectorConfig.model_validate(sizes)
 
 
-def _backbone(state: Mapping[str, Tensor]) -> str:
-    blocks = tuple(_numbered(state, f"encoder.layer{stage}.") for stage in (1, 2, 3, 4))
-    convs = sum(f"encoder.layer1.0.conv{n}.weight" in state for n in (1, 2, 3))
+def resnet_of(names: Collection[str], holder: str = "The weights' ResNet") -> str:
+    """Tell which ResNet tensors are of, by how many blocks there are and by the convolutions in them.
+
+    Args:
+        names: torchvision's names of the tensors.
+        holder: Whose they are, for the message.
+
+    Raises:
+        UserError: The ResNet is none that the project knows.
+    """
+    blocks = tuple(_numbered(names, f"layer{stage}.") for stage in (1, 2, 3, 4))
+    convs = sum(f"layer1.0.conv{n}.weight" in names for n in (1, 2, 3))
     if (blocks, convs) not in _RESNETS:
         raise UserError(
-            f"The weights' ResNet has {', '.join(map(str, blocks))} blocks of {convs} convolutions, and is none of "
-            f"{', '.join(_RESNETS.values())}; convert weights that this workflow or the release wrote."
+            f"{holder} has {', '.join(map(str, blocks))} blocks of {convs} convolutions, and is none of "
+            f"{', '.join(_RESNETS.values())}; give the weights of one of these."
         )
     return _RESNETS[blocks, convs]
 
 
-def _numbered(state: Mapping[str, Tensor], prefix: str) -> int:
+def _encoder(state: Collection[str]) -> set[str]:
+    return {name.removeprefix("encoder.") for name in state if name.startswith("encoder.")}
+
+
+def _numbered(names: Collection[str], prefix: str) -> int:
     """How many numbers follow the prefix."""
-    return len({name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)})
+    return len({name.removeprefix(prefix).split(".")[0] for name in names if name.startswith(prefix)})

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from soco.convert.accounting import some_of
 from soco.convert.features import differences, pretrained_features, see_that_they_agree
-from soco.convert.names import KINDS, Kind, left_behind, part_of, renamed
+from soco.convert.names import KINDS, left_behind, part_of, renamed
 from soco.convert.sizes import sizes_of
-from soco.convert.sources import load_source
+from soco.convert.sources import Source, read_source
 from soco.convert.targets import Target, target_of
 from soco.errors import UserError
 from soco.origins import write_result
@@ -24,7 +25,7 @@ def convert_file(source: Path, target: str, output: Path, summary: Path) -> None
     """Convert a file of weights, try the result, write it, and tell what was carried over and what was left.
 
     Args:
-        source: As `load_source` takes it.
+        source: As `read_source` takes it.
         target: A name of `TARGETS`.
         output: Receives the converted weights.
         summary: Receives a JSON file: counts, names, each tensor left behind with its reason, and how far the features
@@ -37,7 +38,8 @@ def convert_file(source: Path, target: str, output: Path, summary: Path) -> None
     chosen = target_of(target)
     if output.suffix != chosen.suffix:
         raise UserError(f"{output} is no name of a file for {target}; give one that ends in {chosen.suffix}.")
-    state = load_source(source)
+    read = read_source(source)
+    state = read.state
     converted = convert_state(state, target)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"weights{chosen.suffix}"
@@ -45,8 +47,10 @@ def convert_file(source: Path, target: str, output: Path, summary: Path) -> None
         found = try_out(made, state, chosen)
         with whole_file(output) as temporary:
             shutil.copyfile(made, temporary)
-    told = {"target": target, **_summary(state, chosen), "feature_differences": found}
+    told = {"target": target, **_summary(read, chosen), "feature_differences": found}
     write_result(summary, told)
+    if read.told():
+        print(f"Of {source}: {read.told()}.")
     _tell(source, output, chosen, told)
 
 
@@ -69,7 +73,7 @@ def convert_state(state: Mapping[str, Tensor], target: str) -> dict[str, Tensor]
     if unknown:
         raise UserError(
             f"The pretrained weights hold {len(unknown)} tensor(s) that soco/convert/names.py has no row for "
-            f"({', '.join(unknown)}); add a row there, or convert weights that this workflow or the release wrote."
+            f"({some_of(unknown)}); add a row there, or convert weights that this workflow or the release wrote."
         )
     absent = [part for part in KINDS[chosen.kind] if part not in {part_of(name) for name in names}]
     if absent:
@@ -116,13 +120,14 @@ def _widened(value: Tensor) -> Tensor:
     return value.detach().float() if value.is_floating_point() else value.detach()
 
 
-def _summary(state: Mapping[str, Tensor], target: Target) -> dict[str, Any]:
-    kind: Kind = target.kind
+def _summary(source: Source, target: Target) -> dict[str, Any]:
+    kind, state = target.kind, source.state
     reasons = {name: left_behind(name, kind) for name in state}
-    left = {name: reason for name, reason in reasons.items() if reason is not None}
+    left = {name: reason for name, reason in reasons.items() if reason is not None} | dict(source.left_out)
     names = _names(state, target)
     return {
         "kind": kind,
+        **({} if source.prefix is None else {"taken_from": source.prefix}),
         "converted": len(names),
         "numbers": sum(state[name].numel() for name in names),
         "left_behind_by_reason": dict(Counter(left.values())),

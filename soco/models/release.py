@@ -18,6 +18,9 @@ from soco.errors import UserError
 # What torch says of a class or function that it refuses to touch.
 _REFUSED = re.compile(r"\bGLOBAL (\S+)")
 
+# What the keys of a checkpoint begin with that hold no weights, but may hold tensors.
+_OF_TRAINING = ("amp", "callbacks", "loops", "lr_sched", "optim", "scaler", "sched")
+
 
 def load_released(path: str | Path) -> dict[str, Tensor]:
     """Read the weights of a raw checkpoint that the authors' release wrote, or of a checkpoint of ours.
@@ -79,8 +82,8 @@ def _is_safetensors(path: str | Path) -> bool:
 
 def _weights(path: str | Path, content: Any) -> dict[str, Tensor]:
     held = content if isinstance(content, dict) else {}
-    model = held.get("model") or held.get("state_dict") or held  # the last: a bare state dict, as torchvision's files
-    if not isinstance(model, dict) or not model or not all(_is_weight(*pair) for pair in model.items()):
+    model = next(filter(_is_state_dict, (held.get("model"), held.get("state_dict"), held)), None) or _nested(held)
+    if not model:
         raise UserError(
             f"{path} holds no weights; give a raw checkpoint of the authors' release, a checkpoint or "
             "weights.safetensors of a pretraining, or a ResNet's state dict."
@@ -88,8 +91,29 @@ def _weights(path: str | Path, content: Any) -> dict[str, Tensor]:
     return {name.removeprefix("module."): value for name, value in model.items()}
 
 
-def _is_weight(name: Any, value: Any) -> bool:
-    return isinstance(name, str) and isinstance(value, Tensor)
+def _is_state_dict(held: Any) -> bool:
+    weights = isinstance(held, dict) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in held.items())
+    return weights and bool(held)
+
+
+def _nested(content: dict[Any, Any]) -> dict[str, Tensor]:
+    """The tensors of a checkpoint of several state dicts, such as DINO's `student` and `teacher`, by their path.
+
+    What an optimizer and its like keep is passed over. No dictionary is entered twice: one may hold itself.
+    """
+    found: dict[str, Tensor] = {}
+    entered, waiting = {id(content)}, [("", content)]
+    while waiting:
+        path, held = waiting.pop()
+        for key, value in held.items():
+            if not isinstance(key, str) or key.startswith(_OF_TRAINING):
+                continue
+            if isinstance(value, Tensor):
+                found[f"{path}{key}"] = value
+            elif isinstance(value, dict) and id(value) not in entered:
+                entered.add(id(value))
+                waiting.append((f"{path}{key}.", value))
+    return found
 
 
 @contextlib.contextmanager
@@ -118,5 +142,6 @@ def _refusal(path: str | Path, message: str) -> UserError:
         return _broken(path, pickle.UnpicklingError("it is no file of torch, or a damaged one"))
     return UserError(
         f"{path} is refused: reading it would use {match[1]}, and weights need no more than tensors, plain "
-        "values and argparse.Namespace; nothing of it was run: take the file from a source that you trust."
+        "values and argparse.Namespace; nothing of it was run: give a file of its state dict alone, from a source that "
+        "you trust."
     )

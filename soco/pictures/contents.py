@@ -12,7 +12,10 @@ from soco.pictures.sources import Entry, PictureSource
 
 _CHUNK = 64  # what a thread takes at once: neighbours, so that it reads a container in order
 
-# Width, height (0 where the header cannot be read) and SHA-256 of the encoded bytes.
+_MOST_SIDE = 2**31 - 1  # what a manifest can hold
+
+# Width, height (0 where the header cannot be read, or claims more than a manifest can hold) and SHA-256 of the
+# encoded bytes.
 Content = tuple[int, int, bytes]
 
 Item = TypeVar("Item")
@@ -57,9 +60,10 @@ def _content(source: PictureSource, entry: Entry) -> Content:
         data = b""
     sha256 = hashlib.sha256(data).digest()
     try:
-        return *picture_size(data), sha256
+        size = picture_size(data)
     except UnreadablePictureError:
-        return 0, 0, sha256
+        size = 0, 0
+    return *(size if max(size) <= _MOST_SIDE else (0, 0)), sha256
 
 
 def _modified(path: Path) -> int:

@@ -5,6 +5,8 @@ import logging
 import numpy as np
 import numpy.typing as npt
 
+from soco.stores.schema import LONGEST_SIDE
+
 log = logging.getLogger(__name__)
 
 _UNFAIR = 1.5  # times the mean
@@ -14,9 +16,12 @@ Loads = npt.NDArray[np.float64]
 
 
 def loads_of(width: Ints, height: Ints) -> Loads:
-    """What each picture weighs: its pixels, or the mean of the others where its size is unknown (0)."""
+    """What each picture weighs: its pixels, or the mean of the others where its size is unknown (0) or claimed.
+
+    A side longer than stores can hold is only claimed: such a picture is skipped.
+    """
     pixels = width.astype(np.float64) * height
-    known = pixels > 0
+    known = (pixels > 0) & (np.maximum(width, height) <= LONGEST_SIDE)
     return np.where(known, pixels, pixels[known].mean() if known.any() else 1.0)
 
 

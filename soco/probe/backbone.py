@@ -1,14 +1,18 @@
 """The frozen ResNet of an initialisation."""
 
+import logging
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from soco.convert.accounting import some_of
 from soco.convert.sizes import sizes_of
-from soco.convert.sources import load_source
+from soco.convert.sources import read_source
 from soco.errors import UserError
 from soco.models.encoder import build_encoder, c2_to_c5
+
+log = logging.getLogger(__name__)
 
 _OURS = "encoder."
 
@@ -27,8 +31,12 @@ def frozen_backbone(weights: Path | None, backbone: str | None, seed: int) -> tu
     Raises:
         UserError: The file cannot be read, holds no whole ResNet, or another one than `backbone`.
     """
-    state = {} if weights is None else load_source(weights)
+    state: dict[str, Tensor] = {}
     if weights is not None:
+        source = read_source(weights)
+        state = source.state
+        if source.told():
+            log.info("of %s: %s", weights, source.told())
         held = sizes_of(state).backbone
         if backbone not in (None, held):
             raise UserError(
@@ -52,8 +60,9 @@ def _load(encoder: nn.Module, state: dict[str, Tensor], weights: Path) -> None:
     unfit = [name for name, value in held.items() if value.shape != wanted.get(name)]
     if missing or unfit:
         raise UserError(
-            f"{weights} holds no whole ResNet: {len(missing)} tensors are missing and {len(unfit)} do not fit, first "
-            f"{_OURS}{(missing + unfit)[0]}; give weights that this workflow or the release wrote."
+            f"{weights} holds no whole ResNet: {len(missing)} tensors are missing and {len(unfit)} do not fit "
+            f"({some_of([_OURS + name for name in missing + unfit])}); give weights that this workflow or the release "
+            "wrote."
         )
     encoder.load_state_dict(held, strict=False)
 

@@ -14,7 +14,7 @@ _NAME = "command"
 
 def add_probe(parser: argparse.ArgumentParser) -> None:
     """Add what a probe is told to its parser: the keys of `ProbeConfig`, and where weights and figures lie."""
-    weights = "scratch, a run's weights.safetensors or checkpoint, a released .pth or .pkl, torchvision's ResNet"
+    weights = "scratch, a run's weights.safetensors or checkpoint, a released .pth or .pkl, another library's ResNet"
     parser.add_argument("weights", metavar="WEIGHTS", help=weights)
     backbones = typing.get_args(DetectorConfig.model_fields["backbone"].annotation)
     parser.add_argument(

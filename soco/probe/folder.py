@@ -1,13 +1,13 @@
 """Labelled pictures: a folder whose sub-folders are the classes."""
 
 import logging
-import os
-from collections.abc import Iterator
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from soco.errors import UserError
-from soco.pictures.sources.names import is_hidden, is_picture
+from soco.pictures.sources.names import is_picture
+from soco.pictures.sources.tree import target_status, walk
 
 log = logging.getLogger(__name__)
 
@@ -49,25 +49,42 @@ def labelled_halves(train: Path, val: Path) -> tuple[LabelledFolder, LabelledFol
 def _labelled_folder(root: Path) -> LabelledFolder:
     if not root.is_dir():
         raise UserError(f"There is no folder {root}; give one whose sub-folders are the classes.")
-    found = sorted(path for path in root.iterdir() if not is_hidden(path.name))
-    classes = tuple(path.name for path in found if path.is_dir())
-    if loose := [path.name for path in found if path.is_file() and is_picture(path.name)]:
+    by_class, loose = _listed(root)
+    if loose:
         log.warning("passed over %d pictures of %s that lie in no class, first %s", len(loose), root, loose[0])
-    if len(classes) < 2:
-        raise UserError(f"{root} has {len(classes)} sub-folders that could be classes; a probe needs two at least.")
-    by_class = [sorted(_pictures(root / name)) for name in classes]
-    empty = [name for name, paths in zip(classes, by_class, strict=True) if not paths]
+    if len(by_class) < 2:
+        raise UserError(f"{root} has {len(by_class)} sub-folders that could be classes; a probe needs two at least.")
+    empty = [name for name, paths in by_class.items() if not paths]
     if empty:
         raise UserError(f"{root / empty[0]} holds no picture; put some there, or remove it from both halves.")
-    paths = tuple(path for of_class in by_class for path in of_class)
-    labels = tuple(number for number, of_class in enumerate(by_class) for _ in of_class)
-    return LabelledFolder(root, classes, paths, labels)
+    paths = tuple(path for of_class in by_class.values() for path in of_class)
+    labels = tuple(number for number, of_class in enumerate(by_class.values()) for _ in of_class)
+    return LabelledFolder(root, tuple(by_class), paths, labels)
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
-    """Every picture of a tree; links to folders are followed, for subsets are often made of them."""
-    for place, _, names in os.walk(folder, followlinks=True):
-        for name in names:
-            path = Path(place, name)
-            if is_picture(path.relative_to(folder).as_posix()):
-                yield path
+def _listed(root: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """The pictures of each class, both sorted, and those in no class; links to folders are followed.
+
+    Subsets are often made of such links. A link to nothing is a picture: reading it will tell.
+
+    Raises:
+        UserError: A folder cannot be read, or a link leads back to a folder above it.
+    """
+    by_class: dict[str, list[Path]] = {}
+    loose, odd = [], []
+    for name, is_folder, entry in walk(root, follow_links=True):
+        of_class, _, below = name.partition("/")
+        status = target_status(entry)
+        if is_folder:
+            by_class.setdefault(of_class, [])
+        elif not is_picture(name) or (status is None and not entry.is_symlink()):
+            continue
+        elif status is not None and not stat.S_ISREG(status.st_mode):
+            odd.append(name)
+        elif below:
+            by_class[of_class].append(root / name)
+        else:
+            loose.append(name)
+    if odd:
+        log.warning("passed over %d pipes, sockets or devices of %s, first %s", len(odd), root, odd[0])
+    return {name: sorted(by_class[name]) for name in sorted(by_class)}, loose

@@ -75,6 +75,12 @@ def test_unknown_names_of_detectron2_are_listed(tmp_path):
         load_source(tmp_path / "odd.pkl")
 
 
+def test_of_many_unknown_names_of_detectron2_three_are_said(tmp_path):
+    write_detectron2(tmp_path / "odd.pkl", {f"rpn.{number}.weight": np.ones(1) for number in range(120)})
+    with pytest.raises(UserError, match=r"120 tensor\(s\) .*\(rpn\.0\.weight, rpn\.1\.weight, .* and 117 others\)"):
+        load_source(tmp_path / "odd.pkl")
+
+
 def test_a_pickle_without_a_model_is_named(tmp_path):
     write_detectron2(tmp_path / "empty.pkl", {})
     with pytest.raises(UserError, match=r"empty\.pkl holds no arrays under 'model'"):

@@ -62,6 +62,12 @@ def test_unknown_names_are_listed():
         convert_state(STATE | {"encoder.fc.bias": torch.ones(1), "bottom.weight": torch.ones(1)}, "timm")
 
 
+def test_of_many_unknown_names_three_are_said():
+    unknown = {f"bottom.{number}.weight": torch.ones(1) for number in range(120)}
+    with pytest.raises(UserError, match=r"bottom\.0\.weight, bottom\.1\.weight, bottom\.10\.weight and 117 others\)"):
+        convert_state(STATE | unknown, "timm")
+
+
 @pytest.mark.parametrize("target", ["detectron2", "mmdetection", "torchvision"])
 def test_a_c4_run_gives_no_head(target):
     state = {name: value for name, value in STATE.items() if not name.startswith(("neck", "head"))}

@@ -214,14 +214,14 @@ def broken(tmp_path, name, pack):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("cut.tar", "no whole tar file"),
+        ("cut.tar", "not a valid tar file"),
         ("garbled.tar", "no header at byte"),
         ("inner.tar", r"compressed n01\.tar\.gz"),
         ("gzip.tar", "compressed.*decompress"),
-        ("cut.zip", "no whole zip file"),
+        ("cut.zip", "not a valid zip file"),
         ("bzip2.zip", r"'a\.jpg' compressed by other than deflate"),
         ("locked.zip", r"'a\.jpg' encrypted"),
-        ("cut.parquet", "no whole parquet file"),
+        ("cut.parquet", "not a valid parquet file"),
     ],
 )
 def test_a_broken_source_is_told_in_a_sentence(tmp_path, name, sentence, pack):

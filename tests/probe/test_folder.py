@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from soco.errors import UserError
@@ -59,3 +61,32 @@ def test_fewer_than_two_classes_are_refused(tmp_path, names, count):
     make(tmp_path / "train", *names)
     with pytest.raises(UserError, match=rf"train has {count} sub-folders .* needs two"):
         labelled_halves(tmp_path / "train", tmp_path / "train")
+
+
+def test_a_link_that_leads_back_to_a_folder_above_is_refused(halves):
+    for name in ("one", "two"):
+        (halves[0] / "cat" / name).symlink_to("..")
+    with pytest.raises(UserError, match=r"The link .*cat/one leads back to a folder above it; remove it\."):
+        labelled_halves(*halves)
+
+
+def test_a_folder_that_cannot_be_read_is_named(halves, monkeypatch):
+    make(halves[1], "dog/locked/one.jpg")
+    scandir = os.scandir
+
+    def refuse(path="."):
+        if str(path).rstrip("/").endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match=r"The folder .*dog/locked/? cannot be read \(Permission denied\); make it"):
+        labelled_halves(*halves)
+
+
+def test_pipes_are_counted_and_never_opened(halves, caplog):
+    os.mkfifo(halves[0] / "cat" / "pipe.jpg")
+    (halves[0] / "cat" / "nowhere.jpg").symlink_to("nothing")
+    train, _ = labelled_halves(*halves)
+    assert [path.name for path in train.paths] == ["nowhere.jpg", "one.jpg", "one.PNG"]
+    assert "passed over 1 pipes, sockets or devices of" in caplog.text

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from soco.config import PicturesConfig
-from soco.errors import UserError
 from soco.pictures.read import read_file
-from soco.pictures.sources.checks import checked
+from soco.pictures.sources.checks import PassedOver, checked
 from soco.pictures.sources.entry import Entry
 from soco.pictures.sources.layouts import require
-from soco.pictures.sources.names import is_hidden, is_picture
+from soco.pictures.sources.names import is_picture
+from soco.pictures.sources.tree import target_status, walk
 
 
 class FolderSource:
@@ -32,8 +32,9 @@ class FolderSource:
             UserError: The folder is missing, cannot be read, or holds no picture.
         """
         require(self.path, "folder", folder=True)
-        pictures = (Entry(key, "", 0, status.st_size) for key, status in self._pictures())
-        yield from checked(pictures, self.path, "folder")
+        passed_over = PassedOver()
+        pictures = (Entry(key, "", 0, status.st_size) for key, status in self._pictures(passed_over))
+        yield from checked(pictures, self.path, "folder", passed_over)
 
     def read(self, entry: Entry) -> bytes:
         """The file's content.
@@ -50,42 +51,29 @@ class FolderSource:
         if not self.path.is_dir():
             return ""
         told = hashlib.sha256()
-        found = self._folders() if self.watch == "folders" else self._pictures()
+        found = self._folders() if self.watch == "folders" else self._pictures(PassedOver())
         for name, status in found:
             told.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"))
         return told.hexdigest()[:16]
 
-    def _pictures(self) -> Iterator[tuple[str, os.stat_result]]:
+    def _pictures(self, passed_over: PassedOver) -> Iterator[tuple[str, os.stat_result]]:
         """Path and status of each picture, sorted by path; a broken link is one, so that reading it will tell."""
-        for name, found in self._walk(""):
-            if is_picture(name):
-                try:
-                    status = found.stat()
-                except OSError:
-                    status = found.stat(follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-                    yield name, status
+        for name, is_folder, found in walk(self.path):
+            if is_folder:
+                continue
+            status = target_status(found) or target_status(found, follow=False)
+            if status is None:
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                passed_over.add("links to folders", name)
+            elif is_picture(name) and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+                yield name, status
+            elif is_picture(name):
+                passed_over.add("pipes, sockets or devices named like pictures", name)
 
     def _folders(self) -> Iterator[tuple[str, os.stat_result]]:
         """Path and status of each folder, the topmost first."""
         yield "", self.path.stat()
-        for name, found in self._walk(""):
-            if found.is_dir(follow_symlinks=False):
-                yield name, found.stat()
-
-    def _walk(self, below: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """Path and entry of each file and folder, in the order of `sorted` over their paths."""
-        try:
-            with os.scandir(self.path / below) as listing:
-                found = [(entry.name, entry.is_dir(follow_symlinks=False), entry) for entry in listing]
-        except OSError as error:
-            raise UserError(
-                f"The folder {self.path / below} cannot be read ({error.strerror}); make it readable or move it away."
-            ) from None
-        # "a.jpg" sorts before the files of folder "a": their paths begin with "a/".
-        for name, is_folder, entry in sorted(found, key=lambda each: f"{each[0]}/" if each[1] else each[0]):
-            if is_hidden(name):
-                continue
-            yield below + name, entry
-            if is_folder:
-                yield from self._walk(f"{below}{name}/")
+        for name, is_folder, found in walk(self.path):
+            if is_folder and (status := target_status(found)) is not None:
+                yield name, status

@@ -1,11 +1,16 @@
 """Whether a path has the configured layout, and which layout it has instead."""
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from soco.errors import UserError
-from soco.pictures.sources.names import is_hidden, is_picture
+from soco.pictures.sources.names import is_picture
+from soco.pictures.sources.tree import target_status, walk
+
+COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+"""How the names of compressed tars end."""
 
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
 
@@ -16,12 +21,29 @@ def require(path: Path, layout: str, *, file: bool = False, folder: bool = False
     Raises:
         UserError: It is missing, or of the other kind; the layout that fits is named.
     """
-    if not path.exists():
+    if not _is_there(path):
         raise UserError(f"There is no {path}; set pictures.path to where the pictures are.")
-    if (file and path.is_file()) or (folder and path.is_dir()):
+    if folder and path.is_dir():
+        return
+    if file and path.is_file():
+        _open_once(path)
         return
     kind = "folder" if path.is_dir() else "file"
     raise UserError(f"{path} is a {kind}, which pictures.layout {layout} does not read; {remedy(path, layout)}.")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); make the folders above it readable.") from None
+
+
+def _open_once(path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); make it readable.") from None
 
 
 def remedy(path: Path, layout: str, otherwise: str = "docs/data.md shows what each pictures.layout reads") -> str:
@@ -30,10 +52,11 @@ def remedy(path: Path, layout: str, otherwise: str = "docs/data.md shows what ea
     return otherwise if fitting in (None, layout) else f"set pictures.layout to {fitting}"
 
 
-def not_whole(path: Path, kind: str, error: Exception) -> UserError:
+def not_whole(path: Path, kind: str, error: Exception | str) -> UserError:
     """What to say about a zip, tar or Parquet file that is broken, or is something else."""
     cure = remedy(path, kind, otherwise="copy or download it again")
-    return UserError(f"{path} is no whole {kind} file ({str(error).rstrip('.')}); {cure}.")
+    reason = str(error).split("\n")[0][:200].rstrip(".") or type(error).__name__
+    return UserError(f"{path} is not a valid {kind} file ({reason}); {cure}.")
 
 
 def fitting_layout(path: Path) -> str | None:
@@ -75,6 +98,8 @@ def containers(path: Path, layout: str, suffix: str) -> Iterator[tuple[str, str]
     if path.is_file():
         yield "", path.stem
         return
+    if suffix == ".tar":
+        _refuse_compressed(path)
     found = container_files(path, suffix)
     if not found:
         raise UserError(f"{path} holds no {suffix} file for pictures.layout {layout}; {remedy(path, layout)}.")
@@ -82,8 +107,30 @@ def containers(path: Path, layout: str, suffix: str) -> Iterator[tuple[str, str]
 
 
 def container_files(path: Path, suffix: str) -> list[str]:
-    """Paths below a folder of the files of one suffix that are not hidden, sorted; [""] for a file."""
+    """Paths below a folder of the files of one suffix that are not hidden, sorted; [""] for a file.
+
+    Links to files are followed, links to folders are not.
+
+    Raises:
+        UserError: A folder cannot be read, or what has the suffix is no file, or a link to nothing.
+    """
     if path.is_file():
         return [""]
-    names = (found.relative_to(path).as_posix() for found in path.rglob(f"*{suffix}") if found.is_file())
-    return sorted(name for name in names if not is_hidden(name))
+    found = []
+    for name, is_folder, entry in walk(path):
+        if is_folder or not name.endswith(suffix):
+            continue
+        status = target_status(entry)
+        if status is None or not stat.S_ISREG(status.st_mode):
+            raise UserError(f"{path / name} is no file, or a link to nothing; put the file there, or remove the name.")
+        found.append(name)
+    return sorted(found)
+
+
+def _refuse_compressed(path: Path) -> None:
+    for name, is_folder, _ in walk(path):
+        if name.lower().endswith(COMPRESSED_TARS) and not is_folder:
+            raise UserError(
+                f"{path} holds the compressed {name}, which cannot be read in place; decompress it to a plain .tar, "
+                "or move it away."
+            )

@@ -1,16 +1,28 @@
 """Which names are pictures."""
 
+import re
+
 PICTURE_SUFFIXES = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 def is_picture(name: str) -> bool:
     """Whether a path with forward slashes ends like a picture, and neither it nor a folder of it is hidden."""
-    return name.lower().endswith(PICTURE_SUFFIXES) and not is_hidden(name)
+    return is_named_like_one(name) and not is_hidden(name)
+
+
+def is_named_like_one(name: str) -> bool:
+    """Whether a name ends like a picture's."""
+    return name.lower().endswith(PICTURE_SUFFIXES)
 
 
 def is_hidden(name: str) -> bool:
     """Whether a part of a path begins with a full stop."""
     return name.startswith(".") or "/." in name
+
+
+def climbs(name: str) -> bool:
+    """Whether a part of a path is `..`, by which an archive's member would lie outside of it."""
+    return ".." in re.split(r"[/\\]", name)
 
 
 def plain(name: str) -> str:

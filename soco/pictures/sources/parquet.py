@@ -16,13 +16,15 @@ import pyarrow.parquet as pq
 from soco.config import PicturesConfig
 from soco.errors import UserError
 from soco.pictures.read import UnreadablePictureError
-from soco.pictures.sources.checks import checked
+from soco.pictures.sources.checks import PassedOver, checked
 from soco.pictures.sources.containers import files_state
 from soco.pictures.sources.entry import Entry
 from soco.pictures.sources.layouts import container_files, containers, not_whole
 
 _OPEN_FILES = 8
 _DECODED_GROUPS = 4
+_LARGEST_GROUP = 1 << 30
+_FEW_ROWS = 1_000_000  # of more, each has a byte of the file at least
 
 
 class ParquetSource:
@@ -46,7 +48,7 @@ class ParquetSource:
         Raises:
             UserError: The path is missing, a file is broken or lacks the column, or there is no row.
         """
-        yield from checked(self._rows(), self.path, "parquet")
+        yield from checked(self._rows(), self.path, "parquet", PassedOver())
 
     def read(self, entry: Entry) -> bytes:
         """A row's bytes.
@@ -56,8 +58,9 @@ class ParquetSource:
         """
         try:
             data = self._own_reader().read(self.path / entry.container, entry.offset)
-        except (OSError, pa.ArrowException, UserError, IndexError) as error:
-            raise UnreadablePictureError(f"row {entry.offset} cannot be read: {error}") from None
+        except Exception as error:  # pages that were made up fail in many ways
+            reason = str(error).split("\n")[0][:200] or type(error).__name__
+            raise UnreadablePictureError(f"row {entry.offset} cannot be read: {reason}") from None
         if data is None:
             raise UnreadablePictureError("the row holds no bytes")
         return data
@@ -112,13 +115,20 @@ class _File:
     """
 
     def __init__(self, path: Path, column: str) -> None:
+        self._path = path
         try:
-            self._file = pq.ParquetFile(path)
-        except (OSError, pa.ArrowException) as error:
+            self._open(path, column)
+        except UserError:
+            raise
+        except Exception as error:  # a footer that was made up fails in many ways
             raise not_whole(path, "parquet", error) from None
+
+    def _open(self, path: Path, column: str) -> None:
+        self._file = pq.ParquetFile(path)
         metadata, schema = self._file.metadata, self._file.schema_arrow
         self.groups = metadata.num_row_groups
         rows = [metadata.row_group(group).num_rows for group in range(self.groups)]
+        self._see_that_rows_have_bytes(rows)
         self.starts = np.cumsum([0, *rows])[:-1]
         parts = _parts(schema.field(column).type) if column in schema.names else None
         if parts is None:
@@ -129,19 +139,43 @@ class _File:
             )
         data, name = parts
         self._data, self._name = column + data, None if name is None else column + name
+        self._see_that_groups_are_small()
+        # Equal values are kept once: a page of a few bytes may say one picture a million times.
+        self._file = pq.ParquetFile(path, metadata=metadata, read_dictionary=[self._data])
+
+    def _see_that_rows_have_bytes(self, rows: list[int]) -> None:
+        length = self._path.stat().st_size
+        if min(rows, default=0) < 0 or sum(rows) > max(length, _FEW_ROWS):
+            raise not_whole(self._path, "parquet", f"it claims {sum(rows):,} rows in {length:,} bytes")
+
+    def _see_that_groups_are_small(self) -> None:
+        for group in range(self.groups):
+            columns = self._columns(group, self._data, self._name)
+            size = max((column.total_uncompressed_size for column in columns), default=0)
+            if size > _LARGEST_GROUP:
+                raise UserError(
+                    f"Row group {group} of {self._path} takes {size / (1 << 30):.1f} GiB, and groups of at most "
+                    f"{_LARGEST_GROUP >> 30} are read; write the file again with about 100 rows in a group."
+                )
+
+    def _columns(self, group: int, *leaves: str | None) -> list[pq.ColumnChunkMetaData]:
+        part = self._file.metadata.row_group(group)
+        columns = (part.column(number) for number in range(part.num_columns))
+        return [column for column in columns if column.path_in_schema in leaves]
 
     def bytes_a_row(self, group: int) -> int:
         """An equal share of what the pictures of a row group take, as stored."""
-        part = self._file.metadata.row_group(group)
-        columns = (part.column(number) for number in range(part.num_columns))
-        stored = sum(column.total_compressed_size for column in columns if column.path_in_schema == self._data)
-        return stored // max(1, part.num_rows)
+        stored = sum(column.total_compressed_size for column in self._columns(group, self._data))
+        return stored // max(1, self._file.metadata.row_group(group).num_rows)
 
     def names(self, group: int) -> list[str]:
         """What ends the key of each row of a row group: a hyphen and the base name of its path, or nothing."""
         if self._name is None:
             return [""] * self._file.metadata.row_group(group).num_rows
-        paths = self._read(group, self._name).to_pylist()
+        try:
+            paths = self._read(group, self._name).to_pylist()
+        except Exception as error:  # as above
+            raise not_whole(self._path, "parquet", f"the names of row group {group}: {error}") from None
         return [f"-{path.rpartition('/')[2]}" if path else "" for path in paths]
 
     def pictures(self, group: int) -> pa.ChunkedArray:
@@ -167,4 +201,6 @@ def _parts(kind: pa.DataType) -> tuple[str, str | None] | None:
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)

@@ -1,19 +1,24 @@
 """Layout `tar`: one tar file of pictures, or of tars of pictures, read in place."""
 
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from soco.config import PicturesConfig
 from soco.errors import UserError
-from soco.pictures.sources.checks import checked
+from soco.pictures.sources.checks import PassedOver, checked
 from soco.pictures.sources.containers import Containers, files_state
 from soco.pictures.sources.entry import Entry
-from soco.pictures.sources.layouts import is_compressed, not_whole, require
-from soco.pictures.sources.names import is_hidden, is_picture, plain
+from soco.pictures.sources.layouts import COMPRESSED_TARS, is_compressed, not_whole, require
+from soco.pictures.sources.names import climbs, is_hidden, is_named_like_one, is_picture, plain
 
-_COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_DEEPEST = 8
+"""How many tars may lie in each other; ImageNet's are two."""
+
+_LONGEST_HEADER = 256 << 10
+_LONGEST_NUMBER = 1000
 
 # Name, byte of the outer file at which the data begin, and their length.
 Member = tuple[str, int, int]
@@ -30,14 +35,15 @@ class TarSource:
         self._containers = Containers(self.path)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield every picture, as they lie in the file; links and sparse members are passed over.
+        """Yield every picture, as they lie in the file; links and sparse members are passed over, and counted.
 
         Raises:
             UserError: The tar is missing, broken or compressed, or holds no picture.
         """
         require(self.path, "tar", file=True)
-        pictures = (Entry(name, "", offset, size) for name, offset, size in pictures_of(self.path, inner=True))
-        yield from checked(pictures, self.path, "tar")
+        passed_over = PassedOver()
+        members = pictures_of(self.path, True, passed_over)
+        yield from checked((Entry(name, "", *place) for name, *place in members), self.path, "tar", passed_over)
 
     def read(self, entry: Entry) -> bytes:
         """A member's bytes.
@@ -52,47 +58,88 @@ class TarSource:
         return files_state(self.path)
 
 
-def pictures_of(path: Path, inner: bool) -> Iterator[Member]:
+def pictures_of(path: Path, inner: bool, passed_over: PassedOver) -> Iterator[Member]:
     """The pictures of a tar, as they lie in it.
 
     Args:
         path: The tar.
         inner: Whether to look into the tars that it holds.
+        passed_over: Receives the members that are named like pictures and are none.
 
     Raises:
-        UserError: The tar, or one in it, is compressed or broken.
+        UserError: The tar, or one in it, is compressed or broken, or tars lie more than 8 deep in each other.
     """
     if is_compressed(path):
         raise UserError(f"{path} is compressed and cannot be read in place; decompress it to a plain .tar.")
     with path.open("rb") as file:
-        yield from _pictures(path, file, path.stat().st_size, inner)
+        yield from _Listing(path, file, inner, passed_over).pictures("", path.stat().st_size, 1)
 
 
-def _pictures(path: Path, file: BinaryIO, end: int, inner: bool) -> Iterator[Member]:
-    for name, offset, size in _files(path, file, end):
-        if is_picture(name):
-            yield name, offset, size
-        elif inner and name.endswith(".tar") and not is_hidden(name):
-            file.seek(offset)
-            folder = name.removesuffix(".tar")
-            for member, start, length in _pictures(path, file, offset + size, inner):
-                yield f"{folder}/{member}", start, length
-        elif inner and name.lower().endswith(_COMPRESSED_TARS) and not is_hidden(name):
-            raise UserError(f"{path} holds the compressed {name}, which cannot be read in place; pack it as a .tar.")
+class _Listing:
+    """One reading of a tar's headers."""
+
+    def __init__(self, path: Path, file: BinaryIO, inner: bool, passed_over: PassedOver) -> None:
+        self._path, self._file, self._inner, self._passed_over = path, file, inner, passed_over
+
+    def pictures(self, folder: str, end: int, depth: int) -> Iterator[Member]:
+        """The pictures of the tar that begins where the file stands.
+
+        Args:
+            folder: What their names begin with: "" or the tar's own name and a slash.
+            end: The byte before which it ends.
+            depth: In how many tars it lies, itself included.
+        """
+        for name, offset, size in self._files(folder, end):
+            whole = folder + name
+            if is_picture(name):
+                yield whole, offset, size
+            elif climbs(name) and is_named_like_one(name):
+                self._passed_over.add("pictures of names that lead out of the tar", whole)
+            elif self._inner and name.endswith(".tar") and not is_hidden(name):
+                if depth == _DEEPEST:
+                    raise UserError(
+                        f"{self._path} holds tars in tars, more than {_DEEPEST} deep ({whole[:100]}); unpack them."
+                    )
+                self._file.seek(offset)
+                yield from self.pictures(f"{whole.removesuffix('.tar')}/", offset + size, depth + 1)
+            elif self._inner and name.lower().endswith(COMPRESSED_TARS) and not is_hidden(name):
+                raise UserError(
+                    f"{self._path} holds the compressed {whole}, which cannot be read in place; pack it as a .tar."
+                )
+
+    def _files(self, folder: str, end: int) -> Iterator[Member]:
+        """The plain files of the tar that begins where the file stands and ends before byte `end`."""
+        try:
+            archive = tarfile.TarFile(fileobj=cast(BinaryIO, _Headers(self._file)), mode="r")
+            while (member := archive.next()) is not None and member.offset_data <= end:
+                archive.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all of a million members
+                if member.size < 0 or archive.offset < member.offset_data:
+                    raise tarfile.ReadError(f"{member.name!a:.100} has a negative size")
+                if member.isreg() and not member.issparse():
+                    if member.offset_data + member.size > end:
+                        raise tarfile.ReadError(f"{member.name!a:.100} is cut short")
+                    yield plain(member.name), member.offset_data, member.size
+                elif is_picture(plain(member.name)) and not member.isdir():
+                    self._passed_over.add("links, sparse files or devices named like pictures", folder + member.name)
+            self._file.seek(archive.offset)  # tarfile takes a broken header for the end
+            if archive.offset < end and any(self._file.read(tarfile.BLOCKSIZE)):
+                raise tarfile.ReadError(f"there is no header at byte {archive.offset}")
+        except Exception as error:  # headers that were made up fail in many ways
+            where = f"in {folder[:-1]}.tar: " if folder else ""
+            raise not_whole(self._path, "tar", f"{where}{str(error) or type(error).__name__}") from None
 
 
-def _files(path: Path, file: BinaryIO, end: int) -> Iterator[Member]:
-    """The plain files of the tar that begins where `file` stands and ends before byte `end`."""
-    try:
-        archive = tarfile.TarFile(fileobj=file, mode="r")
-        while (member := archive.next()) is not None and member.offset_data <= end:
-            archive.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all of a million members
-            if member.isreg() and not member.issparse():
-                if member.offset_data + member.size > end:
-                    raise tarfile.ReadError(f"{member.name!r} is cut short")
-                yield plain(member.name), member.offset_data, member.size
-        file.seek(archive.offset)  # tarfile takes a broken header for the end
-        if archive.offset < end and any(file.read(tarfile.BLOCKSIZE)):
-            raise tarfile.ReadError(f"there is no header at byte {archive.offset}")
-    except tarfile.TarError as error:
-        raise not_whole(path, "tar", error) from None
+class _Headers:
+    """The file as tarfile reads it: no header may be longer than any real one, for each is kept and searched whole."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.seek, self.tell, self._read = file.seek, file.tell, file.read
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header claims a length of {size}")
+        data = self._read(size)
+        # tarfile's search for numbers takes the square of the longest one's length
+        if size > tarfile.BLOCKSIZE and max(map(len, re.findall(rb"[0-9]+", data)), default=0) > _LONGEST_NUMBER:
+            raise tarfile.ReadError("a header holds a number of more than 1,000 digits")
+        return data

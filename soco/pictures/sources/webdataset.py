@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from soco.config import PicturesConfig
-from soco.pictures.sources.checks import checked
+from soco.pictures.sources.checks import PassedOver, checked
 from soco.pictures.sources.containers import Containers, files_state
 from soco.pictures.sources.entry import Entry
 from soco.pictures.sources.layouts import container_files, containers
@@ -27,7 +27,8 @@ class WebDatasetSource:
         Raises:
             UserError: The path is missing, a tar is broken or compressed, or there is no picture.
         """
-        yield from checked(self._pictures(), self.path, "webdataset")
+        passed_over = PassedOver()
+        yield from checked(self._pictures(passed_over), self.path, "webdataset", passed_over)
 
     def read(self, entry: Entry) -> bytes:
         """A member's bytes.
@@ -41,7 +42,7 @@ class WebDatasetSource:
         """A digest of every tar's name, size and time; "" where there is none."""
         return files_state(self.path, container_files(self.path, ".tar"))
 
-    def _pictures(self) -> Iterator[Entry]:
+    def _pictures(self, passed_over: PassedOver) -> Iterator[Entry]:
         for container, folder in containers(self.path, "webdataset", ".tar"):
-            for name, offset, size in pictures_of(self.path / container, inner=False):
+            for name, offset, size in pictures_of(self.path / container, False, passed_over):
                 yield Entry(f"{folder}/{name}", container, offset, size)

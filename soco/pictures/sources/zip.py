@@ -9,16 +9,22 @@ from pathlib import Path
 from soco.config import PicturesConfig
 from soco.errors import UserError
 from soco.pictures.read import UnreadablePictureError
-from soco.pictures.sources.checks import checked
+from soco.pictures.sources.checks import PassedOver, checked
 from soco.pictures.sources.containers import Containers, files_state
 from soco.pictures.sources.entry import Entry
 from soco.pictures.sources.layouts import not_whole, require
-from soco.pictures.sources.names import is_picture, plain
+from soco.pictures.sources.names import climbs, is_named_like_one, is_picture, plain
 
-# Of a member's header in the file: signature, compression, lengths of the name and of the extra field behind it.
-_HEADER = struct.Struct("<4s4xH16xHH")
+# Of a member's header in the file: signature, flags, compression, inflated size, lengths of the name and of the extra
+# field behind it.
+_HEADER = struct.Struct("<4s2xHH12xIHH")
 _SIGNATURE = b"PK\x03\x04"
 _ENCRYPTED = 1
+_SIZE_BEHIND = 8  # the flag of a member whose size stands behind its data, and not in its header
+_SIZE_IN_ZIP64 = 0xFFFFFFFF
+
+MOST_INFLATED = 512 << 20
+"""Most bytes that a deflated member may have: encoded pictures hardly shrink, zeros grow a thousandfold."""
 
 
 class ZipSource:
@@ -40,28 +46,26 @@ class ZipSource:
                 encrypted or compressed by other than deflate, or there is no picture.
         """
         require(self.path, "zip", file=True)
-        members = _members(self.path)
-        chosen = _named(self.path, members, self.names) if self.names else _pictures(members)
+        members, passed_over = _members(self.path), PassedOver()
+        chosen = _named(self.path, members, self.names) if self.names else _pictures(members, passed_over)
         entries = (Entry(plain(member.filename), "", *self._place(member)) for member in chosen)
-        yield from checked(entries, self.path, "zip")
+        yield from checked(entries, self.path, "zip", passed_over)
 
     def read(self, entry: Entry) -> bytes:
         """A member's bytes, inflated where they were deflated.
 
         Raises:
-            UnreadablePictureError: There is no member at that place, or its bytes are broken.
+            UnreadablePictureError: There is no member at that place, its bytes are broken, or they inflate to more than
+                the zip claims or than 512 MiB.
         """
         header = self._containers.read("", entry.offset, _HEADER.size)
-        signature, method, name, extra = _HEADER.unpack(header)
+        signature, flags, method, size, name, extra = _HEADER.unpack(header)
         if signature != _SIGNATURE:
             raise UnreadablePictureError(f"{self.path} has no member at byte {entry.offset}: it was written again")
         data = self._containers.read("", entry.offset + _HEADER.size + name + extra, entry.bytes)
         if method == zipfile.ZIP_STORED:
             return data
-        try:
-            return zlib.decompress(data, wbits=-zlib.MAX_WBITS)
-        except zlib.error as error:
-            raise UnreadablePictureError(f"the zip's data are broken: {error}") from None
+        return _inflated(data, None if flags & _SIZE_BEHIND or size == _SIZE_IN_ZIP64 else size)
 
     def state(self) -> str:
         """A digest of name, size and time of the zip and of the map; "" where the zip is missing."""
@@ -75,21 +79,63 @@ class ZipSource:
         return member.header_offset, member.compress_size
 
 
-def _members(path: Path) -> list[zipfile.ZipInfo]:
-    """The members, as they lie in the file."""
+def _inflated(data: bytes, claimed: int | None) -> bytes:
+    """Inflate a member, no further than it claims to go, or than any may."""
+    if claimed is not None and claimed > MOST_INFLATED:
+        raise UnreadablePictureError(
+            f"it inflates to {claimed:,} bytes, more than {MOST_INFLATED:,}: store it as it is"
+        )
+    most = MOST_INFLATED if claimed is None else claimed
+    inflating = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     try:
-        try:
-            archive = zipfile.ZipFile(path, metadata_encoding="utf-8")
-        except UnicodeDecodeError:
-            archive = zipfile.ZipFile(path)  # zip's own code page, which decodes any name
-    except zipfile.BadZipFile as error:
+        inflated = inflating.decompress(data, most + 1)
+    except zlib.error as error:
+        raise UnreadablePictureError(f"the zip's data are broken: {error}") from None
+    if len(inflated) > most:
+        whose = "that the zip claims" if claimed is not None else "that a picture in a zip may have"
+        raise UnreadablePictureError(f"it inflates to more than the {most:,} bytes {whose}")
+    if not inflating.eof or (claimed is not None and len(inflated) < claimed):
+        raise UnreadablePictureError("the zip's data are broken: they end too soon")
+    return inflated
+
+
+def _members(path: Path) -> list[zipfile.ZipInfo]:
+    """The members, as they lie in the file.
+
+    Raises:
+        UserError: The zip is broken, or its members overlap or lie outside of it.
+    """
+    try:
+        with _opened(path) as archive:
+            members = sorted(archive.infolist(), key=lambda member: member.header_offset)
+            _see_that_they_lie_apart(members, archive.start_dir)
+    except Exception as error:  # a list of members that was made up fails in many ways
         raise not_whole(path, "zip", error) from None
-    with archive:
-        return sorted(archive.infolist(), key=lambda member: member.header_offset)
+    return members
 
 
-def _pictures(members: list[zipfile.ZipInfo]) -> Iterator[zipfile.ZipInfo]:
-    return (member for member in members if is_picture(plain(member.filename)))
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path, metadata_encoding="utf-8")
+    except UnicodeDecodeError:
+        return zipfile.ZipFile(path)  # zip's own code page, which decodes any name
+
+
+def _see_that_they_lie_apart(members: list[zipfile.ZipInfo], end: int) -> None:
+    """See that no two members share bytes: a few bytes could be the data of a million pictures."""
+    starts = [member.header_offset for member in members]
+    for member, stop in zip(members, [*starts[1:], end], strict=False):
+        if member.header_offset < 0 or member.header_offset + _HEADER.size + member.compress_size > stop:
+            where = "overlaps another one" if stop != end else "lies outside of the file"
+            raise zipfile.BadZipFile(f"its member {member.filename!a:.100} {where}")
+
+
+def _pictures(members: list[zipfile.ZipInfo], passed_over: PassedOver) -> Iterator[zipfile.ZipInfo]:
+    for member in members:
+        if is_picture(plain(member.filename)):
+            yield member
+        elif is_named_like_one(member.filename) and climbs(member.filename):
+            passed_over.add("pictures of names that lead out of the zip", member.filename)
 
 
 def _named(path: Path, members: list[zipfile.ZipInfo], names: Path) -> list[zipfile.ZipInfo]:
