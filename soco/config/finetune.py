@@ -52,8 +52,8 @@ class WeightsConfig(Section):
     """A file of pretrained weights that you give, to start detectors from beside the pretrainings."""
 
     path: GivenPath = Field(
-        description="torchvision's or timm's ResNet, a released SoCo file (raw .pth or detectron2 .pkl), or weights of "
-        "another run; told apart by what they hold."
+        description="torchvision's or timm's ResNet, the checkpoint of another self-supervised training, a released "
+        "SoCo file (raw .pth or detectron2 .pkl), or weights of another run; recognised by what they hold."
     )
     holds: Literal["resnet", "detector"] = Field(
         "resnet", description="What is taken from it: the `resnet` alone, or the `detector`'s ResNet, FPN and box head."

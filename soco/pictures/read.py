@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import stat
 import threading
 import warnings
 from collections.abc import Iterator
@@ -49,7 +50,10 @@ def read_file(path: str | Path) -> bytes:
         UnreadablePictureError: It is missing, or cannot be read.
     """
     try:
-        check_length(Path(path).stat().st_size)
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for a writer
+            raise UnreadablePictureError("it is no regular file")
+        check_length(status.st_size)
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise UnreadablePictureError("the file is missing") from None

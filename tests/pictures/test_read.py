@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import warnings
 import zlib
@@ -258,11 +259,13 @@ def test_what_is_no_picture_gives_its_reason(data, reason):
             read(data)
 
 
-def test_a_missing_file_and_a_folder_give_their_reason(tmp_path):
+def test_what_is_no_file_gives_its_reason_and_is_not_opened(tmp_path):
     with pytest.raises(UnreadablePictureError, match="missing"):
         read_rgb(tmp_path / "absent.jpg")
-    with pytest.raises(UnreadablePictureError, match="cannot be read"):
-        read_rgb(tmp_path)
+    os.mkfifo(tmp_path / "pipe.jpg")  # opening it would wait for a writer
+    for path in (tmp_path, tmp_path / "pipe.jpg"):
+        with pytest.raises(UnreadablePictureError, match="it is no regular file"):
+            read_rgb(path)
 
 
 @pytest.mark.parametrize("reduction", [2, 4, 8])
