@@ -28,7 +28,7 @@ class Options:
     Attributes:
         shards: How many shards are searched and filtered afresh.
         seed: Of their choice; drawn anew unless it is given, so that nobody can know it beforehand.
-        quick: Leave out what is done afresh from pictures and weights.
+        quick: Leave out what is done afresh from pictures and weights, all but the page.
         config: The present configuration, whole and plain, to be compared; None compares none.
         lock: The present lock of packages; None: the repository's.
     """

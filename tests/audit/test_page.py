@@ -56,8 +56,15 @@ def test_an_ap_edited_on_the_page_is_found_by_a_quick_audit(edited, failing):
         "\r\n",
     ],
 )
-def test_anything_added_to_the_page_is_found(edited, added):
-    assert statuses(edited(lambda page: page.replace("</main>", f"{added}</main>")))[WORDS] == "FAIL"
+def test_anything_added_to_the_page_is_among_its_words(added):
+    page = '<p>AP</p>\n<img src="data:image/jpeg;base64,AAAA" alt="a figure"></main>'
+    assert parted(page.replace("</main>", f"{added}</main>")).words != parted(page).words
+
+
+def test_a_script_on_the_page_is_found(edited, failing):
+    script = "<script>document.title = 'owned'</script>"
+    found = failing(check_page(edited(lambda page: page.replace("</body>", f"{script}</body>"))))
+    assert found.keys() == {WORDS} and "<script>" in found[WORDS]
 
 
 def test_a_figure_put_in_the_place_of_another_is_found(edited, failing):
@@ -102,7 +109,7 @@ def test_with_other_packages_the_words_are_compared_and_other_figures_skipped(ru
     packages = {"matplotlib": "0.1"}
     made_elsewhere(run, packages=packages)
     assert set(statuses(run.read()).values()) == {"PASS"}
-    (_, first), *_ = [found for found in parted(PAGE.read_text(encoding="utf-8")).figures]
+    _, first = parted(PAGE.read_text(encoding="utf-8")).figures[0]
     told = edited(lambda page: re.sub(r"(base64,)[A-Za-z0-9+/=]{40}", r"\g<1>" + "A" * 40, page, count=1))
     checks = {check.name: check for check in check_page(told)}
     assert checks[WORDS].status == "PASS" and checks[FIGURES].status == "SKIP"

@@ -112,7 +112,7 @@ def hostile(inputs, tmp_path):
     name, metrics = "\ud800$\\frac<b>\u202e", json.loads(files.metrics.read_text())
     entry = metrics["per_category"]["disc"]
     metrics |= {"task": name, "initialisation": name, "dataset": name}
-    metrics["per_category"] = {name: entry for name in NAMES}
+    metrics["per_category"] = dict.fromkeys(NAMES, entry)
     (tmp_path / "metrics.json").write_text(json.dumps(metrics))
     content = json.loads(files.annotations.read_text())
     content["categories"] = [{"id": number, "name": name} for number, name in enumerate(NAMES, 1)]
