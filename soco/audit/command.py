@@ -14,7 +14,7 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("report", type=Path, help="report.json; the working folder is the run's")
     parser.add_argument("--shards", type=int, default=2, help="shards to search and filter afresh; default: 2")
     parser.add_argument("--seed", type=int, help="of the choice of shards; default: drawn anew, and told")
-    parser.add_argument("--quick", action="store_true", help="leave out what is done afresh from pictures and weights")
+    parser.add_argument("--quick", action="store_true", help="do nothing afresh from pictures and weights but the page")
     parser.add_argument("--config", nargs="+", type=Path, help="the present configuration: YAML files")
     parser.add_argument("--lock", type=Path, help="the present lock of packages; default: the repository's")
     parser.add_argument("--out", type=Path, help="folder that receives audit.txt and audit.json")

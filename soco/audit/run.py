@@ -16,6 +16,7 @@ from soco.audit.conversion import check_conversions
 from soco.audit.evaluation import check_detections, check_evaluations
 from soco.audit.hashes import check_hashes
 from soco.audit.origins import check_origins
+from soco.audit.page import check_page
 from soco.audit.reported import Reported, read_report
 from soco.audit.shards import check_shards
 
@@ -27,7 +28,7 @@ class Options:
     Attributes:
         shards: How many shards are searched and filtered afresh.
         seed: Of their choice; drawn anew unless it is given, so that nobody can know it beforehand.
-        quick: Leave out what is done afresh from pictures and weights.
+        quick: Leave out what is done afresh from pictures and weights, all but the page.
         config: The present configuration, whole and plain, to be compared; None compares none.
         lock: The present lock of packages; None: the repository's.
     """
@@ -62,6 +63,7 @@ def _checks(run: Reported, options: Options) -> Iterator[Check]:
     yield from check_hashes(run)
     yield from check_origins(run)
     yield from check_contents(run)
+    yield from check_page(run)
     yield from check_configuration(run, options.config, options.lock)
     yield from _guarded("AP of all", check_detections(run))
     if options.quick:

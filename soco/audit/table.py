@@ -10,6 +10,7 @@ from soco.audit.checks import Check
 from soco.audit.run import Options
 from soco.origins.environment import environment
 from soco.origins.fingerprint import sha256_of
+from soco.printable import printable
 from soco.stores.files import whole_file, write_json
 
 _WIDTH = 120
@@ -22,6 +23,7 @@ def failed(checks: Sequence[Check]) -> list[Check]:
 
 def as_table(checks: Sequence[Check]) -> str:
     """A line a check with what it says, and a line of sums."""
+    checks = [dataclasses.replace(one, name=printable(one.name), said=printable(one.said)) for one in checks]
     names = max((len(one.name) for one in checks), default=0)
     compared = max((len(one.compared) for one in checks), default=0)
     lines = []
@@ -44,7 +46,7 @@ def write_audit(folder: Path, report: Path, options: Options, checks: Sequence[C
         checks: What was found.
     """
     with whole_file(folder / "audit.txt") as temporary:
-        temporary.write_text(as_table(checks) + "\n")
+        temporary.write_text(as_table(checks) + "\n", encoding="utf-8")
     told = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "report": {"path": str(report), "sha256": sha256_of(report)},

@@ -19,6 +19,7 @@ from soco.config import DatasetConfig, SplitConfig
 from soco.config.known import KNOWN, KnownHalf
 from soco.errors import UserError
 from soco.origins import origin_inside, write_result
+from soco.printable import printable
 from soco.stores.files import whole_file
 
 
@@ -63,7 +64,7 @@ class CheckedDataset:
 
     def describe(self, name: str) -> str:
         """What was found, as lines of text."""
-        return "\n".join(_lines(self, name))
+        return "\n".join(map(printable, _lines(self, name)))
 
     def write(self, train: Path, val: Path, report: Path) -> None:
         """Write what training and evaluation read.

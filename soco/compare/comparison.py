@@ -12,6 +12,7 @@ from soco.compare.figures import figure_section
 from soco.compare.reading import Run
 from soco.compare.results import result_section
 from soco.compare.sections import Section, changed_section
+from soco.printable import printable
 
 _RESULTS = ("figures", "results")
 
@@ -40,9 +41,9 @@ class Comparison:
 
     def words(self) -> str:
         """The whole comparison as plain text; of what is the same, one line a section."""
-        blocks = ["\n".join([f"{side}: {_run_words(run)}" for side, run in (("A", self.a), ("B", self.b))])]
+        blocks = ["\n".join([printable(f"{side}: {_run_words(run)}") for side, run in (("A", self.a), ("B", self.b))])]
         for section in self.sections:
-            blocks.append("\n".join([section.heading, *(f"  {line}" for line in section.lines)]))
+            blocks.append("\n".join(map(printable, [section.heading, *(f"  {line}" for line in section.lines)])))
         return "\n".join(blocks)
 
     def data(self) -> dict[str, Any]:

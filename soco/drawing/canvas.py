@@ -2,6 +2,8 @@
 
 from PIL import ImageFont
 
+from soco.printable import printable
+
 MARGIN, LINE = 12, 24
 GROUND, INK = "#ffffff", "#1f2328"
 TITLE_SIZE, SMALL_SIZE = 15, 12
@@ -13,9 +15,9 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def broken(text: str, width: int) -> list[str]:
-    """The text as a title, in lines of at most `width` pixels, where its words allow."""
+    """The text as a title, in lines of at most `width` pixels, where its words allow; what cannot be shown, spelled."""
     lines: list[str] = []
-    for word in text.split():
+    for word in printable(text).split():
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and font(TITLE_SIZE).getlength(longer) <= width:
             lines[-1] = longer

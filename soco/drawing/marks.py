@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from soco.drawing.frame import Frame, Rect
 from soco.drawing.masks import Pixels, paint
+from soco.printable import LONGEST_DRAWN, printable
 
 # Twelve colours told apart on light and dark grounds; neighbours in the list differ most.
 COLOURS = (
@@ -27,8 +29,8 @@ COLOURS = (
     "#c08552",
 )
 _SHADE = "#000000"
-
-Rect = tuple[float, float, float, float]
+# A taller image is drawn narrower: a strip of one column would otherwise be thousands of times as high as wide.
+_TALLEST = 4
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,10 @@ class Mark:
     """An object to draw.
 
     Attributes:
-        box: Left, top, right, bottom in pixels of the picture before it is resized.
+        box: Left, top, right, bottom in pixels of the picture before it is resized; see `Frame.place` for what lies
+            beyond it.
         colour: Of its box and mask.
-        label: A word beside it.
+        label: A word beside it; one too long for the drawing is shortened.
         mask: Which pixels of the picture it covers, (H, W).
     """
 
@@ -77,7 +80,7 @@ def draw_marks(
     Args:
         rgb: (H, W, 3).
         marks: The objects; a later one lies above an earlier one.
-        width: Of the result, in pixels.
+        width: Of the result, in pixels; of an image more than four times as high as wide, the largest width.
         letters: Size of the words, in pixels.
 
     Returns:
@@ -89,47 +92,54 @@ def draw_marks(
 
 def marked(rgb: npt.NDArray[np.uint8], marks: Sequence[Mark], width: int, letters: int = 11) -> Image.Image:
     """The same as an image, for more to be drawn on it."""
-    size = width, max(1, round(rgb.shape[0] * width / rgb.shape[1]))
-    image = Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS)
+    frame = Frame.fit(rgb.shape, width, _TALLEST * width)
+    image = Image.fromarray(rgb).resize(frame.size, Image.Resampling.LANCZOS)
     for mark in marks:
         if mark.mask is not None:
             image = paint(image, mark.mask, mark.colour)
     draw = ImageDraw.Draw(image)
-    scale = width / rgb.shape[1]
-    for mark in marks:
-        _draw(draw, mark, scale, size)
+    placed = [(mark, box) for mark in marks if (box := frame.place(mark.box))]
+    for mark, box in placed:
+        _draw(draw, box, mark.colour)
     # After all boxes, so that no box crosses a word; the best, which comes last, takes its place first.
     taken: list[Rect] = []
-    for mark in reversed(marks):
+    for mark, box in reversed(placed):
         if mark.label:
-            taken.append(_label(draw, mark, scale, size, letters, taken))
+            taken.append(_label(draw, mark, box, frame.size, letters, taken))
     return image
 
 
-def _draw(draw: ImageDraw.ImageDraw, mark: Mark, scale: float, size: tuple[int, int]) -> None:
-    left, top, right, bottom = (value * scale for value in mark.box)
-    left, top = max(0.0, left), max(0.0, top)
-    right, bottom = min(size[0] - 1.0, max(left, right)), min(size[1] - 1.0, max(top, bottom))
+def _draw(draw: ImageDraw.ImageDraw, box: Rect, colour: str) -> None:
+    left, top, right, bottom = box
     # A dark line inside the coloured one keeps it visible on a ground of its own colour.
     if right - left > 4 and bottom - top > 4:
         draw.rectangle((left + 2, top + 2, right - 2, bottom - 2), outline=_SHADE)
-    draw.rectangle((left, top, right, bottom), outline=mark.colour, width=2)
+    draw.rectangle(box, outline=colour, width=2)
 
 
 def _label(
-    draw: ImageDraw.ImageDraw, mark: Mark, scale: float, size: tuple[int, int], letters: int, taken: list[Rect]
+    draw: ImageDraw.ImageDraw, mark: Mark, box: Rect, size: tuple[int, int], letters: int, taken: list[Rect]
 ) -> Rect:
     """Write a mark's word above its box, or where that is taken below its top, at its foot or inside; tells where."""
     font = ImageFont.load_default(letters)
-    x0, y0, x1, y1 = draw.textbbox((0, 0), mark.label, font=font)
+    label = _fitting(mark.label, size[0] - 4, font)
+    x0, y0, x1, y1 = draw.textbbox((0, 0), label, font=font)
     width, height = x1 - x0 + 4, y1 - y0 + 4
-    left, top, _, bottom = (value * scale for value in mark.box)
+    left, top, _, bottom = box
     x = max(0.0, min(left, size[0] - width))
     tops = [max(0.0, min(y, size[1] - height)) for y in (top - height + 2, top, bottom, bottom - height, top + height)]
     y = next((y for y in tops if not any(_meet((x, y, x + width, y + height), other) for other in taken)), tops[0])
     draw.rectangle((x, y, x + width, y + height), fill=mark.colour)
-    draw.text((x + 2 - x0, y + 2 - y0), mark.label, fill=_SHADE, font=font)
+    draw.text((x + 2 - x0, y + 2 - y0), label, fill=_SHADE, font=font)
     return x, y, x + width, y + height
+
+
+def _fitting(label: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """The label, shortened to a width in pixels as far as one letter allows."""
+    most = LONGEST_DRAWN
+    while most > 1 and font.getlength(printable(label, most)) > width:
+        most -= 1
+    return printable(label, most)
 
 
 def _meet(one: Rect, other: Rect) -> bool:

@@ -1,11 +1,17 @@
 """What the report's plots share: their style, and how one becomes an SVG that takes the reader's colours."""
 
 import base64
+import contextlib
 import io
+import warnings
+from collections.abc import Iterable, Iterator
 
+import matplotlib.style
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from soco.drawing.marks import Picture
+from soco.printable import LONGEST_DRAWN, printable
 
 # Stands for the page's text colour until the drawing is written; no plot uses it for anything else.
 INK = "#010203"
@@ -42,11 +48,32 @@ STYLE = {
 }
 
 
+@contextlib.contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the report's style: matplotlib's own defaults, whatever the user's matplotlibrc says, and `STYLE`."""
+    with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
+        # The reader's fonts draw the words of an SVG; matplotlib's own need not have every letter.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
+def add_legend(figure: Figure, handles: Iterable[Artist], names: Iterable[str]) -> None:
+    """A legend below the figure; matplotlib's own choice of entries leaves out names that begin with `_`.
+
+    Args:
+        figure: The figure.
+        handles: What was drawn.
+        names: The name of each.
+    """
+    shown = [printable(name, LONGEST_DRAWN) for name in names]
+    figure.legend(list(handles), shown, loc="outside lower center", ncols=2, frameon=False)
+
+
 def as_picture(figure: Figure, alt: str) -> Picture:
     """The figure as SVG in a data URI.
 
     Args:
-        figure: Drawn in `STYLE`.
+        figure: Drawn in `styled`.
         alt: What it shows, for whoever cannot see it.
     """
     buffer = io.StringIO()

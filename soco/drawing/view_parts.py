@@ -1,7 +1,5 @@
 """The parts of a drawn sample: views as pictures, colours and levels of boxes, outlines of crops."""
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +7,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from soco.config import PretrainConfig
+from soco.drawing.frame import Frame, Rect
 from soco.drawing.marks import COLOURS
 from soco.drawing.samples import Sample
 from soco.models.levels import NO_LEVEL, levels
@@ -56,27 +55,29 @@ def view_image(view: Tensor, side: int) -> Image.Image:
     return Image.fromarray(enlarged)
 
 
-def draw_crops(draw: ImageDraw.ImageDraw, sample: Sample, scale: float) -> list[tuple[float, ...]]:
+def draw_crops(draw: ImageDraw.ImageDraw, sample: Sample, frame: Frame) -> list[Rect]:
     """Outline the crops that the views after the first show.
 
     Args:
         draw: Of the sample's picture, resized.
         sample: Whose crops.
-        scale: By which the picture was resized.
+        frame: The picture, resized.
 
     Returns:
         x1, y1, x2, y2 of each, in pixels of the drawing.
     """
-    outlines = []
+    outlines: list[Rect] = []
     for shown in sample.shown[1:]:
         crop = shown.crop
         edges = (crop.left, crop.top, crop.left + crop.width - 1, crop.top + crop.height - 1)
-        outlines.append(tuple(edge * scale for edge in edges))
-        _dashed(draw, outlines[-1])
+        outline = frame.place(edges)
+        if outline:
+            outlines.append(outline)
+            _dashed(draw, outline)
     return outlines
 
 
-def _dashed(draw: ImageDraw.ImageDraw, box: Sequence[float], dash: int = 6) -> None:
+def _dashed(draw: ImageDraw.ImageDraw, box: Rect, dash: int = 6) -> None:
     """An outline in two colours by turns, seen on any ground."""
     left, top, right, bottom = (round(edge) for edge in box)
     for start in range(left, right, dash):

@@ -6,8 +6,10 @@ from PIL import Image, ImageDraw
 
 from soco.config import PretrainConfig
 from soco.drawing.canvas import GROUND, INK, LINE, MARGIN, SMALL_SIZE, TITLE_SIZE, broken, font
+from soco.drawing.frame import Frame, Rect
 from soco.drawing.samples import Sample
 from soco.drawing.view_parts import colours_of, draw_crops, level_names, view_image, view_words
+from soco.printable import LONGEST_DRAWN, printable
 from soco.views.batch import Pair
 
 _GAP = 5 * MARGIN  # between the views of a pair, where the lines cross
@@ -27,7 +29,7 @@ def compose(sample: Sample, recipe: PretrainConfig, side: int) -> Image.Image:
         dashed outlines. In the views a line joins the boxes that the loss compares.
     """
     width = _original_side(side) + 2 * side + _GAP + 3 * MARGIN
-    title = broken(f"{sample.name}, epoch {sample.epoch}", width - 2 * MARGIN)
+    title = broken(f"{printable(sample.name, 2 * LONGEST_DRAWN)}, epoch {sample.epoch}", width - 2 * MARGIN)
     top = MARGIN + LINE * len(title)
     rows = len(sample.batch.pairs) * (LINE + side + MARGIN)
     canvas = Image.new("RGB", (width, top + max(rows, LINE + _original_side(side)) + MARGIN), GROUND)
@@ -62,20 +64,20 @@ def _original_side(side: int) -> int:
 def _draw_original(
     canvas: Image.Image, corner: tuple[int, int], sample: Sample, colours: dict[int, str], side: int
 ) -> None:
-    scale = side / max(sample.rgb.shape[:2])
-    size = (max(1, round(sample.rgb.shape[1] * scale)), max(1, round(sample.rgb.shape[0] * scale)))
-    panel = Image.fromarray(sample.rgb).resize(size, Image.Resampling.LANCZOS)
+    frame = Frame.fit(sample.rgb.shape, side, side)
+    panel = Image.fromarray(sample.rgb).resize(frame.size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(panel)
-    for box in sample.boxes * scale:
-        draw.rectangle(box.tolist(), outline="#d0d0d0", width=_THIN)
-    for box_id, colour in colours.items():
-        draw.rectangle((sample.boxes[box_id - 1] * scale).tolist(), outline=colour, width=_THICK)
+    places = [frame.place(box) for box in sample.boxes.tolist()]
+    for known in filter(None, places):
+        draw.rectangle(known, outline="#d0d0d0", width=_THIN)
+    coloured = [(box_id, colour, place) for box_id, colour in colours.items() if (place := places[box_id - 1])]
+    for _, colour, place in coloured:
+        draw.rectangle(place, outline=colour, width=_THICK)
     labels = _Labels(draw)
-    for number, outline in enumerate(draw_crops(draw, sample, scale), start=2):
+    for number, outline in enumerate(draw_crops(draw, sample, frame), start=2):
         labels.put((outline[0] + 1, outline[3] - 2 * LINE), f"view {number}", "#ffffff")
-    for box_id, colour in colours.items():
-        left, top = (sample.boxes[box_id - 1] * scale).tolist()[:2]
-        labels.put((left, top), str(box_id), colour)
+    for box_id, colour, place in coloured:
+        labels.put(place[:2], str(box_id), colour)
     words = f"{len(sample.boxes)} boxes; dashed: crops"
     ImageDraw.Draw(canvas).text(corner, words, fill=INK, font=font(SMALL_SIZE))
     canvas.paste(panel, (corner[0], corner[1] + LINE))
@@ -99,10 +101,12 @@ def _draw_pair(
         canvas.paste(view_image(sample.batch.views[view], side), (x, top + LINE))
         level_words.append(level_names(boxes, sample.batch.views[view].shape[-1], recipe))
     ids: list[int] = pair.ids_1.tolist()
-    drawn = [ids.index(box_id) for box_id in dict.fromkeys(ids)]  # a box that stands twice is drawn once
-    edges = [boxes.numpy() * side + [x, top + LINE, x, top + LINE] for _, x, boxes in panels]
+    frame = Frame.of((1, 1), (side, side))  # boxes are parts of the view
+    edges = [_placed(frame, boxes.tolist(), (x, top + LINE)) for _, x, boxes in panels]
+    # A box that stands twice is drawn once.
+    drawn = [place for place in map(ids.index, dict.fromkeys(ids)) if all(place in edge for edge in edges)]
     for place in drawn:
-        colour, (one, other) = colours[ids[place]], (edge[place].tolist() for edge in edges)
+        colour, (one, other) = colours[ids[place]], (edge[place] for edge in edges)
         for box in (one, other):
             draw.rectangle(box, outline=colour, width=_THICK)
         if "none" not in (level_words[0][place], level_words[1][place]):
@@ -111,7 +115,14 @@ def _draw_pair(
     for place in drawn:
         for edge, names in zip(edges, level_words, strict=True):
             words = " ".join(filter(None, (str(ids[place]), names[place])))
-            labels.put(edge[place][:2].tolist(), words, colours[ids[place]])
+            labels.put(edge[place][:2], words, colours[ids[place]])
+
+
+def _placed(frame: Frame, boxes: Sequence[Sequence[float]], corner: tuple[int, int]) -> dict[int, Rect]:
+    """By its number, where each box that can be drawn lies on a canvas whose view has its upper left corner there."""
+    found = ((number, frame.place(box)) for number, box in enumerate(boxes))
+    x, y = corner
+    return {number: (box[0] + x, box[1] + y, box[2] + x, box[3] + y) for number, box in found if box}
 
 
 class _Labels:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from soco.drawing.marks import Picture
-from soco.drawing.plotting import SERIES, STYLE, WIDTH, as_picture
+from soco.drawing.plotting import SERIES, WIDTH, add_legend, as_picture, styled
+from soco.printable import printable
 from soco.report.categories import DRAWN
 from soco.report.seeds import PARTS
 
@@ -25,19 +26,20 @@ def category_figure(task: dict[str, Any]) -> Picture:
     shown = task["categories"][:DRAWN]
     labels = [entry["label"] for entry in task["summary"]]
     rows = np.arange(len(shown))
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(WIDTH, 1.1 + 0.24 * len(shown)), layout="constrained")
         axes = figure.subplots()
+        handles = []
         for place, (label, (colour, marker, _)) in enumerate(zip(labels, _series(len(labels)), strict=True)):
             values = [_number(entry["ap"][label]["box"]) for entry in shown]
             # A little apart, so that equal values do not hide one another.
             apart = 0.5 * (place + 0.5) / len(labels) - 0.25
-            axes.plot(values, rows + apart, marker, color=colour, markersize=6, alpha=0.85, label=label)
-        axes.set_yticks(rows, labels=[_short(entry["category"]) for entry in shown])
+            handles += axes.plot(values, rows + apart, marker, color=colour, markersize=6, alpha=0.85)
+        axes.set_yticks(rows, labels=[printable(entry["category"], _LETTERS) for entry in shown])
         axes.set(title="box AP", ylim=(len(shown) - 0.4, -0.6))
         axes.set_xlim(0, None)
         axes.tick_params(axis="y", length=0)
-        _legend(figure, axes)
+        add_legend(figure, handles, labels)
         return as_picture(figure, _categories_told(task, labels))
 
 
@@ -47,34 +49,28 @@ def ap_figure(task: dict[str, Any]) -> Picture:
     Args:
         task: An entry of `results` in the report's content.
     """
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
         panels = figure.subplots(2, 1, sharex=True)
         for axes, part in zip(panels, PARTS, strict=True):
-            for line, style in zip(task["curves"], _series(len(task["curves"])), strict=True):
-                _draw_line(axes, line, part, style)
+            styles = _series(len(task["curves"]))
+            handles = [_draw_line(axes, *of_line, part) for of_line in zip(task["curves"], styles, strict=True)]
             axes.set(title=f"{part} AP")
             axes.set_ylim(0, None)
             axes.set_xlim(0, None)
         panels[-1].set(xlabel="iteration")
-        _legend(figure, panels[0])
+        add_legend(figure, handles, [line["label"] for line in task["curves"]])
         return as_picture(figure, f"Lines of {task['task']}, box AP against iterations: {_lines_told(task)}.")
 
 
-def _draw_line(axes: Axes, line: dict[str, Any], part: str, style: tuple[Any, Any, Any]) -> None:
+def _draw_line(axes: Axes, line: dict[str, Any], style: tuple[Any, Any, Any], part: str) -> Artist:
     colour, marker, dashes = style
     if len(line["seeds"]) > 1:
         for points in line["seeds"].values():
             axes.plot(*_points(points, part), color=colour, linewidth=0.7, alpha=0.55)
-    axes.plot(
-        *_points(line["mean"], part),
-        color=colour,
-        linestyle=dashes,
-        marker=marker,
-        markersize=4.5,
-        linewidth=1.7,
-        label=line["label"],
-    )
+    points = _points(line["mean"], part)
+    (drawn,) = axes.plot(*points, color=colour, linestyle=dashes, marker=marker, markersize=4.5, linewidth=1.7)
+    return drawn
 
 
 def _points(points: list[dict[str, Any]], part: str) -> tuple[list[int], list[float]]:
@@ -85,16 +81,8 @@ def _series(count: int) -> list[tuple[Any, Any, Any]]:
     return [SERIES[place % len(SERIES)] for place in range(count)]
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-
-
 def _number(value: float | None) -> float:
     return np.nan if value is None else value
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LETTERS else name[: _LETTERS - 1] + "…"
 
 
 def _ap_words(value: float | None) -> str:
@@ -111,7 +99,7 @@ def _categories_told(task: dict[str, Any], labels: list[str]) -> str:
 
 
 def _lines_told(task: dict[str, Any]) -> str:
-    ends = ((line["label"], line["mean"][0], line["mean"][-1]) for line in task["curves"])
+    ends = ((line["label"], line["mean"][0], line["mean"][-1]) for line in task["curves"] if line["mean"])
     return "; ".join(
         f"{label} from {_ap_words(first['box'])} at {first['iteration']} to {_ap_words(last['box'])} at "
         f"{last['iteration']}"

@@ -15,6 +15,7 @@ from soco.choice import evenly
 from soco.drawing.marks import COLOURS, Mark, Picture, draw_marks
 from soco.drawing.masks import covered_pixels
 from soco.pictures import UnreadablePictureError, annotated_picture, read_rgb
+from soco.printable import LONGEST_DRAWN, printable
 from soco.report.inputs import EvaluationFiles
 from soco.report.reading import iterate_list, read_object
 
@@ -108,7 +109,8 @@ def _masked(masks: int, marks: int) -> str:
 def _told(labels: list[str]) -> str:
     """What is drawn; objects of one name are counted."""
     counts = Counter(labels)
-    return ", ".join(label if count == 1 else f"{count} × {label}" for label, count in counts.items()) or "nothing"
+    shown = ((printable(label, LONGEST_DRAWN), count) for label, count in counts.items())
+    return ", ".join(label if count == 1 else f"{count} × {label}" for label, count in shown) or "nothing"
 
 
 def _mark(entry: dict[str, Any], names: dict[int, str], rgb: npt.NDArray[np.uint8]) -> Mark:

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from soco.drawing.marks import Picture
-from soco.drawing.plotting import BLUE, ORANGE, STYLE, WIDTH, as_picture
+from soco.drawing.plotting import BLUE, ORANGE, WIDTH, as_picture, styled
 from soco.drawing.training_curve import draw_curve, has_signs
 
 
@@ -18,12 +17,11 @@ def loss_figure(run: dict[str, Any]) -> Picture:
         run: An entry of `pretraining` in the report's content.
     """
     curve = run["curve"]
-    ends = " to ".join(
-        f"{point['loss']:.2f}" for point in curve[:: max(1, len(curve) - 1)] if point["loss"] is not None
-    )
+    ends = [f"{point['loss']:.2f}" for point in curve[:: max(1, len(curve) - 1)] if point["loss"] is not None]
+    told = f", from {' to '.join(ends)}" if len(ends) > 1 else f", {ends[0]}" if ends else ""
     signs = ", spread and mean cosine apart" if has_signs(curve) else ""
-    alt = f"Loss of pretraining {run['run']} over steps, from {ends}, above its learning rate{signs}."
-    with matplotlib.rc_context(STYLE):
+    alt = f"Loss of pretraining {run['run']} over steps{told}, above its learning rate{signs}."
+    with styled():
         return as_picture(draw_curve(curve, run["loss_floor"]), alt)
 
 
@@ -35,7 +33,7 @@ def cost_figure(stages: list[dict[str, Any]]) -> Picture:
     """
     names = [entry["stage"] for entry in stages]
     unit, seconds = _unit(max(entry["cpu_seconds"] for entry in stages))
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(WIDTH, 0.9 + 0.3 * len(stages)), layout="constrained")
         time, cpu, memory = figure.subplots(1, 3, sharey=True)
         _bars(time, names, [entry["total_seconds"] / seconds for entry in stages], BLUE)

@@ -26,11 +26,12 @@ def proposal_gallery(store: pa.Table, source: PictureSource) -> list[Picture]:
         source: Where the store's pictures lie.
 
     Returns:
-        The pictures, in the store's order; one that can no longer be read is left out and logged.
+        The pictures, in the store's order; one that can no longer be read is left out and logged. None where no
+        picture has a proposal.
     """
     _, proposals = counts_per_picture(store)
     chosen = middles(np.flatnonzero(proposals).tolist(), PICTURES)
-    rows = store.take(chosen)
+    rows = store.take(pa.array(chosen, pa.int64()))
     drawn = []
     for entry, rects in zip(entries_of(rows), rects_of(rows), strict=True):
         try:

@@ -8,10 +8,12 @@ from typing import Any
 
 import jinja2
 import yaml
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from soco.drawing.marks import Picture
+from soco.printable import printable, printable_lines
 from soco.report.detections import TaskDetections
+from soco.report.drawn import Undrawn
 from soco.report.sentences import commit_words, signed, summary_sentences
 from soco.report.tables import ap_table, files_shown, loading_lists
 from soco.report.views import RunViews
@@ -22,10 +24,10 @@ _DASH = "–"
 
 @dataclass(frozen=True)
 class Pictures:
-    """All that the page shows beside words and numbers.
+    """All that the page shows beside words and numbers; an `Undrawn` stands in the place of a figure that failed.
 
     Attributes:
-        curves: The loss of each pretraining, by run.
+        curves: The loss of each pretraining that logged a step, by run.
         gallery: Pictures with proposals.
         views: Pictures with the views taken of them, one entry a pretraining.
         shapes: Histograms of number, size and shape of regions and proposals.
@@ -37,16 +39,16 @@ class Pictures:
         cost: Bars of time and memory; None where no job left a record.
     """
 
-    curves: dict[str, Picture]
-    gallery: list[Picture]
-    views: list[RunViews]
-    shapes: Picture
-    without: Picture
-    recall: dict[str, Picture]
-    categories: dict[str, Picture]
-    training: dict[str, Picture]
-    detections: list[TaskDetections]
-    cost: Picture | None
+    curves: dict[str, Picture | Undrawn]
+    gallery: list[Picture] | Undrawn
+    views: list[RunViews | Undrawn]
+    shapes: Picture | Undrawn
+    without: Picture | Undrawn
+    recall: dict[str, Picture | Undrawn]
+    categories: dict[str, Picture | Undrawn]
+    training: dict[str, Picture | Undrawn]
+    detections: list[list[TaskDetections] | Undrawn]
+    cost: Picture | Undrawn | None
 
 
 def render(content: dict[str, Any], pictures: Pictures) -> str:
@@ -56,7 +58,7 @@ def render(content: dict[str, Any], pictures: Pictures) -> str:
         content: What `soco.report.collect.collect` gathered.
         pictures: What goes with it.
     """
-    config = yaml.safe_dump(content["config"], sort_keys=False, allow_unicode=True, width=100)
+    config = yaml.safe_dump(content["config"], allow_unicode=True, width=100)
     style = Markup((_FOLDER / "style.css").read_text())
     shown = {
         "pictures": pictures,
@@ -116,6 +118,18 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
-    environment.filters |= {"number": number, "duration": duration, "signed": signed, "size": size}
+    environment.filters |= {"number": number, "duration": duration, "signed": signed, "size": size, "lines": _lines}
+    environment.tests |= {"undrawn": lambda figure: isinstance(figure, Undrawn)}
     return environment
+
+
+def _shown(value: Any) -> Any:
+    """What the page says of any value: a text in one line of characters that every browser can show."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _lines(text: str) -> Markup:
+    """A text whose lines stay lines."""
+    return escape(printable_lines(text))

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from soco.drawing.marks import Picture
-from soco.drawing.plotting import BLUE, ORANGE, SERIES, STYLE, WIDTH, as_picture
+from soco.drawing.plotting import BLUE, ORANGE, SERIES, WIDTH, as_picture, styled
 
 _LINES = dict(zip(("soco", "opencv_fast", "opencv_quality", "opencv_single"), SERIES, strict=False))
 _MEASURES = {"recall_50": "recall, IoU 0.5", "recall_70": "recall, IoU 0.7", "abo": "best overlap"}
@@ -22,7 +21,7 @@ def shape_figure(statistics: dict[str, Any]) -> Picture:
         statistics: What `soco.quality.describe_proposals` returned.
     """
     regions, proposals = statistics["regions"], statistics["proposals"]
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
         numbers, shapes = figure.subplots(2, 2)
         for axes, name, boxes, colour in zip(
@@ -53,7 +52,7 @@ def without_figure(statistics: dict[str, Any]) -> Picture:
     """
     steps = statistics["without_proposals"]
     names = [f"{'then ' if number else ''}{step['after']}" for number, step in enumerate(steps)]
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(WIDTH, 0.7 + 0.3 * len(steps)), layout="constrained")
         axes = figure.subplots()
         bars = axes.barh(names, [100 * step["share"] for step in steps], color=BLUE)
@@ -75,7 +74,7 @@ def recall_figure(measured: dict[str, Any]) -> Picture:
         measured: An entry of `quality.recall` in the report's content.
     """
     drawn = measured["drawn"]
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
         panels = figure.subplots(1, 3, sharey=True)
         for axes, (name, title) in zip(panels, _MEASURES.items(), strict=True):
@@ -91,12 +90,16 @@ def recall_figure(measured: dict[str, Any]) -> Picture:
         panels[1].set_xlabel("proposals drawn")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         told = "; ".join(
-            f"{entry['engine']} {entry['proposals']['recall_50']['drawn'][0]:.2f} to "
-            f"{entry['proposals']['recall_50']['all']:.2f}"
+            f"{entry['engine']} {_recall_words(entry['proposals']['recall_50']['drawn'][0])} to "
+            f"{_recall_words(entry['proposals']['recall_50']['all'])}"
             for entry in measured["engines"]
         )
         dataset = measured["dataset"]
         return as_picture(figure, f"Lines on {dataset}: recall at IoU 0.5 from one proposal to all is {told}.")
+
+
+def _recall_words(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.2f}"
 
 
 def _filled(axes: Axes, shown: dict[str, Any], label: str) -> None:

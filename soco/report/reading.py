@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value
+
+
+def read_back(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content as `soco.stores.files.write_json` writes it and a reader gets it: its keys are sorted."""
+    held: dict[str, Any] = json.loads(json.dumps(content, sort_keys=True))
+    return held
 
 
 def read_json(path: Path) -> Any:

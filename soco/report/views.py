@@ -10,7 +10,8 @@ from PIL import ImageDraw
 
 from soco.choice import middles
 from soco.config import PretrainConfig
-from soco.drawing.marks import Mark, Picture, Rect, as_jpeg, marked
+from soco.drawing.frame import Frame, Rect
+from soco.drawing.marks import Mark, Picture, as_jpeg, marked
 from soco.drawing.samples import Sample, sample_of
 from soco.drawing.view_parts import colours_of, draw_crops, level_names, view_image, view_words
 from soco.errors import UserError
@@ -70,7 +71,7 @@ def _original(sample: Sample, colours: dict[int, str]) -> Picture:
     """The picture with the proposals that the views were drawn from, and the crops dashed."""
     marks = [Mark(_edges(sample.boxes[box_id - 1]), colour, str(box_id)) for box_id, colour in colours.items()]
     image = marked(sample.rgb, _largest_first(marks), _WIDTH, _LETTERS)
-    draw_crops(ImageDraw.Draw(image), sample, _WIDTH / sample.rgb.shape[1])
+    draw_crops(ImageDraw.Draw(image), sample, Frame.of(sample.rgb.shape, image.size))
     count = len(colours)
     told = f"{count} of its {len(sample.boxes)} boxes; dashed: the crops"
     alt = f"Picture {sample.name} with {count} of its {len(sample.boxes)} boxes and the outlines of its crops."

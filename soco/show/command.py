@@ -7,6 +7,7 @@ from pathlib import Path
 from soco.config import Config, FilterConfig, PicturesConfig, PretrainConfig, ProposalsConfig, load_config
 from soco.config.schema import Engine
 from soco.errors import UserError
+from soco.printable import printable
 
 
 def add_show(show: argparse.ArgumentParser) -> None:
@@ -51,7 +52,7 @@ def run_show(chosen: argparse.Namespace) -> None:
         UserError: The configuration is refused, a picture cannot be read, or the output is no PNG.
     """
     config = load_config(*chosen.config) if chosen.config else None
-    print(chosen.draw(chosen, config))
+    print(printable(chosen.draw(chosen, config)))
 
 
 def _proposals(chosen: argparse.Namespace, config: Config | None) -> str:

@@ -10,6 +10,7 @@ from soco.config import PretrainConfig
 from soco.drawing.canvas import GROUND
 from soco.drawing.samples import Sample
 from soco.drawing.views import compose
+from soco.printable import printable
 from soco.stores.files import whole_file
 
 _PAGE = """<!doctype html>
@@ -43,10 +44,10 @@ def write_gallery(samples: Iterable[Sample], recipe: PretrainConfig, output: Pat
     for number, sample in enumerate(samples):
         name = f"{number:03d}.png"
         _save(compose(sample, recipe, side), output / name)
-        told = html.escape(f"{sample.name}, epoch {sample.epoch}")
+        told = html.escape(printable(f"{sample.name}, epoch {sample.epoch}"))
         figures.append(f'<p><img src="{name}" alt="Views of {told}"></p>')
     with whole_file(output / "index.html") as temporary:
-        temporary.write_text(_PAGE.format(figures="\n".join(figures)))
+        temporary.write_text(_PAGE.format(figures="\n".join(figures)), encoding="utf-8")
     return len(figures)
 
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from soco.config import FilterConfig, ProposalsConfig
 from soco.drawing.canvas import GROUND, INK, LINE, MARGIN, SMALL_SIZE, TITLE_SIZE, broken, font
+from soco.drawing.frame import Frame
 from soco.errors import UserError
 from soco.pictures import UnreadablePictureError, read_rgb
 from soco.proposals.engines import engine_of, search
@@ -73,8 +74,8 @@ def compose(rgb: npt.NDArray[np.uint8], regions: Rects, proposals: Rects, title:
     Returns:
         RGB, two panels wide.
     """
-    scale = side / max(rgb.shape[:2])
-    size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
+    frame = Frame.fit(rgb.shape, side, side)
+    size = frame.size
     width = 2 * size[0] + 3 * MARGIN
     lines = broken(title, width - 2 * MARGIN)
     top = MARGIN + LINE * (len(lines) + 1)
@@ -87,7 +88,7 @@ def compose(rgb: npt.NDArray[np.uint8], regions: Rects, proposals: Rects, title:
         left = MARGIN + number * (size[0] + MARGIN)
         draw.text((left, top - LINE), name, fill=INK, font=font(SMALL_SIZE))
         panel = ground.copy()
-        _draw_rects(ImageDraw.Draw(panel), rects, rgb.shape[:2], scale, thickness)
+        _draw_rects(ImageDraw.Draw(panel), rects, rgb.shape[:2], frame, thickness)
         canvas.paste(panel, (left, top))
     _draw_key(draw, (MARGIN, top + size[1] + MARGIN), size[0])
     return canvas
@@ -98,14 +99,15 @@ def _subdued(picture: Image.Image) -> Image.Image:
     return Image.blend(Image.new("RGB", picture.size), greyer, _LIGHT)
 
 
-def _draw_rects(draw: ImageDraw.ImageDraw, rects: Rects, shape: tuple[int, ...], scale: float, thickness: int) -> None:
+def _draw_rects(draw: ImageDraw.ImageDraw, rects: Rects, shape: tuple[int, ...], frame: Frame, thickness: int) -> None:
     """Outline rects in the colour of their size, the largest first, so that small ones lie above them."""
-    areas = rects[:, 2].astype(np.int64) * rects[:, 3]
+    areas = np.abs(rects[:, 2].astype(np.int64) * rects[:, 3])
     for number in np.argsort(-areas, kind="stable"):
         left, top, width, height = rects[number].tolist()
         share = math.sqrt(areas[number] / (shape[0] * shape[1]))
-        corners = [value * scale for value in (left, top, left + width, top + height)]
-        draw.rectangle(corners, outline=_colour(share), width=thickness)
+        place = frame.place((left, top, left + width, top + height))
+        if place:
+            draw.rectangle(place, outline=_colour(share), width=thickness)
 
 
 def _draw_key(draw: ImageDraw.ImageDraw, corner: tuple[int, int], width: int) -> None:

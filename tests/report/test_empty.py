@@ -1,0 +1,140 @@
+"""Runs in which there is little or nothing to draw: the page says so."""
+
+import base64
+import dataclasses
+import json
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from soco.config import FilterConfig, PicturesConfig
+from soco.drawing.training_curve import curve_of
+from soco.pictures import open_source
+from soco.proposals.merge_stage import merge_shards
+from soco.quality import describe_proposals
+from soco.report.ap_figures import ap_figure, category_figure
+from soco.report.figures import cost_figure, loss_figure
+from soco.report.gallery import proposal_gallery
+from soco.stores.parquet import read_table, write_table
+from soco.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns
+
+
+def is_drawn(picture):
+    svg = base64.b64decode(picture.uri.split(",", 1)[1]).decode()
+    return ElementTree.fromstring(svg).tag.endswith("svg") and "nan" not in picture.alt
+
+
+@pytest.fixture
+def without_proposals(inputs, tmp_path):
+    """Make the store of a search that found nothing on the first few images of the run."""
+
+    def make(images):
+        folder = tmp_path / "empty"
+        fixed = read_table(inputs.store, PROPOSAL_SCHEMA).slice(0, images)
+        none = [np.zeros((0, 4), np.int64)] * images
+        columns = {name: fixed[name] for name in PROPOSAL_SCHEMA.names} | rect_columns(none)
+        columns |= {"regions": [0] * images, "strategy": [""] * images}
+        write_table(folder / "fixed.parquet", pa.table(columns, schema=PROPOSAL_SCHEMA))
+        raw = {name: columns[name] for name in RAW_SCHEMA.names if name != "size"}
+        sizes = pa.array([[]] * images, pa.list_(pa.int32()))
+        write_table(folder / "raw.parquet", pa.table({**raw, "size": sizes}, schema=RAW_SCHEMA))
+        write_table(folder / "none.parquet", pa.table({"key": [], "reason": []}, schema=SKIPPED_SCHEMA))
+        fixed_shard, skipped = [folder / "fixed.parquet"], [folder / "none.parquet"]
+        files = {name: folder / name for name in ("store.parquet", "store.arrow", "skipped.parquet", "summary.json")}
+        merge_shards(fixed_shard, fixed_shard, skipped, FilterConfig(), 0.0, *files.values())
+        describe_proposals([folder / "raw.parquet"], [files["store.parquet"]], FilterConfig(), folder / "s.json")
+        names = ("store", "arrow", "skipped", "summary")
+        return dict(zip(names, files.values(), strict=True)) | {"statistics": folder / "s.json"}
+
+    return make
+
+
+@pytest.mark.parametrize("images", [1, 5])
+def test_a_run_without_any_proposal_has_an_empty_gallery_and_says_so(changed, without_proposals, build, parsed,
+                                                                    tmp_path, images):  # fmt: skip
+    fields = without_proposals(images) | {"pretrain": (), "conversions": (), "evaluations": (), "recall": ()}
+    content, page = build(changed(**fields), tmp_path)
+    text = " ".join(parsed(page).text.split())
+    assert content["proposals"]["proposals_per_picture"]["largest"] == 0
+    assert "No image has a proposal, so the gallery is empty: training takes each whole image as its one box." in text
+    assert "smaller than filter.min_side, here 32 pixels" in text
+    assert "could not be drawn" not in text and 'class="gallery"' not in page
+
+
+def test_a_pretraining_on_images_without_proposals_shows_its_views(changed, without_proposals, build, tmp_path):
+    """The whole image is the one box."""
+    fields = without_proposals(40) | {"evaluations": ()}
+    _, page = build(changed(**fields), tmp_path)
+    assert page.count("1 of its 1 boxes") == 2 * 3  # caption and alternative text of three images
+
+
+def test_an_empty_gallery_is_a_list_of_none(without_proposals, inputs):
+    store = read_table(without_proposals(3)["store"], PROPOSAL_SCHEMA)
+    source = open_source(PicturesConfig.model_validate(inputs.config["pictures"]))
+    assert proposal_gallery(store, source) == []
+
+
+def test_a_gallery_whose_images_are_gone_says_so(changed, inputs, build, parsed, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    config = inputs.config | {"pictures": inputs.config["pictures"] | {"path": str(tmp_path / "elsewhere")}}
+    _, page = build(changed(config=config, pretrain=(), evaluations=()), tmp_path)
+    assert "None of the images chosen for the gallery could be read" in page
+
+
+@pytest.mark.parametrize("losses", [[], [-1.5], [None], [None, None, -2.0], [-1.0, -2.0]])
+def test_the_loss_of_few_steps_is_drawn_and_told(losses):
+    lines = [{"step": step, "loss": loss, "lr": 0.1} for step, loss in enumerate(losses)]
+    picture = loss_figure({"run": "r", "curve": curve_of(lines), "loss_floor": -8})
+    assert is_drawn(picture)
+    told = {0: "over steps, above", 1: "steps, -1.50, above", 2: "steps, from -1.00 to -2.00, above"}
+    known = [loss for loss in losses[:: max(1, len(losses) - 1)] if loss is not None]
+    assert (told[len(known)] if len(losses) != 3 else "over steps, -2.00, above") in picture.alt
+
+
+def test_a_pretraining_that_logged_nothing_has_a_sentence(changed, inputs, build, tmp_path):
+    (tmp_path / "log.jsonl").write_text("")
+    runs = (dataclasses.replace(inputs.pretrain[0], log=tmp_path / "log.jsonl"),)
+    _, page = build(changed(pretrain=runs), tmp_path)
+    assert "Its log holds no step." in page
+
+
+def test_ap_that_was_never_scored_is_drawn_as_a_dash(changed, inputs, build, parsed, tmp_path):
+    evaluations = []
+    for number, files in enumerate(inputs.evaluations[:4]):
+        metrics = json.loads(files.metrics.read_text())
+        for part in ("box", "mask"):
+            metrics[part] = dict.fromkeys(metrics[part])
+        for category in metrics["per_category"].values():
+            category |= {"box": None, "mask": None}
+        (tmp_path / f"{number}.json").write_text(json.dumps(metrics))
+        nothing = dict.fromkeys(("AP", "AP50", "AP75"))
+        curve = [{"iteration": 110, "box": nothing, "mask": nothing}]
+        (tmp_path / f"{number}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in curve))
+        (tmp_path / f"{number}_detections.json").write_text("[]")
+        changes = {"metrics": f"{number}.json", "curve": f"{number}.jsonl", "detections": f"{number}_detections.json"}
+        evaluations.append(dataclasses.replace(files, **{name: tmp_path / path for name, path in changes.items()}))
+    content, page = build(changed(evaluations=tuple(evaluations)), tmp_path)
+    assert all(is_drawn(draw(content["results"][0])) for draw in (category_figure, ap_figure))
+    shown = parsed(page)
+    assert "coco: soco has no box AP; scratch has no box AP." in " ".join(shown.text.split())
+    assert len(shown.told("scratch: nothing")) == 4 and shown.told("disc not scored scratch")
+
+
+def test_a_task_without_categories_or_points_is_drawn():
+    summary = [{"label": "scratch"}, {"label": "soco"}]
+    assert is_drawn(category_figure({"task": "t", "categories": [], "summary": summary}))
+    curves = [{"label": label, "seeds": {}, "mean": []} for label in ("scratch", "soco")]
+    assert is_drawn(ap_figure({"task": "t", "curves": curves}))
+
+
+def test_one_stage_that_took_no_time_is_drawn():
+    stage = {"stage": "data", "total_seconds": 0.0, "cpu_seconds": 0.0, "peak_rss_mb": 0.0}
+    assert is_drawn(cost_figure([stage]))
+
+
+def test_a_validation_half_whose_images_are_gone_says_so(changed, inputs, build, tmp_path):
+    files = [dataclasses.replace(files, images=tmp_path / "gone") for files in inputs.evaluations]
+    _, page = build(changed(evaluations=tuple(files)), tmp_path)
+    assert page.count("No labelled image could be read, so none is drawn.") == 2
