@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from soco.checks.findings import Findings, printable
+from soco.checks.findings import LONGEST, Findings
 from soco.checks.tables import Entry
 from soco.pictures import annotated_picture
+from soco.printable import printable
 
 _THREADS = 16
 _MOST_FILES = 500_000
@@ -169,10 +170,11 @@ def _advice(hints: list[_Hint], folder: Path) -> str:
     rule, count = Counter(hint.rule for hint in hints).most_common(1)[0]
     first = next(hint for hint in hints if hint.rule == rule)
     also = f", and so for {count} of them" if count > 1 else ""
-    there = f": there is a {printable(first.file)} in {folder} for {printable(first.name)}{also}"
+    there = f": there is a {printable(first.file, LONGEST)} in {folder} for {printable(first.name, LONGEST)}{also}"
     given = _form(first.name)
     if given.endswith(f"/{first.file}"):
-        return f"{there}; take `{printable(first.name[: len(given) - len(first.file)])}` off `file_name`"
+        folders = printable(first.name[: len(given) - len(first.file)], LONGEST)
+        return f"{there}; take `{folders}` off `file_name`"
     if first.file.endswith(f"/{given}"):
         return f"{there}; set `images` to {folder / first.file[: -len(given)]}, or put the folder before `file_name`"
     return f"{there}; {rule}"

@@ -4,11 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from soco.printable import printable
+
 Kind = Literal["refused", "mended", "noted"]
 HalfName = Literal["train", "val", "both"]
 
 _SHOWN = 3
-_LONGEST = 160
+
+LONGEST = 160
+"""Characters of a name or value in a finding."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +52,11 @@ class Findings:
         offenders = list(offenders)
         if not offenders:
             return
-        shown = ", ".join(map(printable, offenders[:_SHOWN])) + (", ..." if len(offenders) > _SHOWN else "")
-        sentence = f"{what}: {len(offenders)} ({shown}); {then}."
+        shown = [printable(str(offender), LONGEST) for offender in offenders[:_SHOWN]]
+        shown += ["..."] if len(offenders) > _SHOWN else []
+        sentence = f"{what}: {len(offenders)} ({', '.join(shown)}); {then}."
         self.all.append(Finding(kind, self.half, len(offenders), sentence))
 
     def has(self, kind: Kind) -> bool:
         """Whether any finding is of this kind."""
         return any(finding.kind == kind for finding in self.all)
-
-
-def printable(value: Any) -> str:
-    """A value of a user's file as one short line of text that any terminal and any encoding takes."""
-    text = str(value)
-    if len(text) > _LONGEST:
-        text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
-    if text.isprintable():
-        return text
-    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return "".join(escaped)

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from soco.checks.findings import printable
+from soco.checks.findings import LONGEST
 from soco.config import SplitConfig
 from soco.errors import UserError
+from soco.printable import printable
 
 Entry = dict[str, Any]
 Tables = dict[str, Any]
@@ -62,7 +63,7 @@ def _load(path: Path) -> Any:
             raise UserError(f"{path} is empty; write the annotation file anew.")
         return json.loads(data, object_pairs_hook=_without_repeats)
     except _RepeatedKeyError as error:
-        key = printable(error)
+        key = printable(str(error), LONGEST)
         why, then = f"one of its objects has the key `{key}` twice", "keep one of the two"
     except RecursionError:
         why, then = "its lists or objects are nested too deeply", "write the annotation file anew"
