@@ -20,6 +20,8 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 Image.MAX_IMAGE_PIXELS = None
 
 MOST_BYTES = 2_000_000_000
+LONGEST_SIDE = int(np.iinfo(np.int16).max)
+"""Longest width or height of a picture that is searched, in pixels: the stores keep boxes in 16 bits."""
 
 _EXIF_ORIENTATION = 0x0112
 _PNG_SIGNATURE_BYTES = 8

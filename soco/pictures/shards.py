@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import numpy.typing as npt
 
-from soco.stores.schema import LONGEST_SIDE
+from soco.pictures.read import LONGEST_SIDE
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 from soco.config import PicturesConfig
 from soco.errors import UserError
 from soco.pictures import SHARD_SCHEMA, UnreadablePictureError
-from soco.pictures.read import check_pixels
+from soco.pictures.read import LONGEST_SIDE, check_pixels
 from soco.proposals.exchange import Boxes, read_boxes
 from soco.proposals.names import PictureNames
 from soco.proposals.raw import Found, write_found
 from soco.stores.parquet import read_table
-from soco.stores.schema import LONGEST_SIDE, entries_of
+from soco.stores.schema import entries_of
 
 log = logging.getLogger(__name__)
 

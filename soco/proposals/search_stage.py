@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from soco.config import PicturesConfig, ProposalsConfig
 from soco.pictures import SHARD_SCHEMA, Entry, PictureSource, UnreadablePictureError, decode_rgb, read_listed
+from soco.pictures.read import LONGEST_SIDE
 from soco.progress import progress
 from soco.proposals.budget import PixelBudget
 from soco.proposals.engines import engine_of, search
 from soco.proposals.raw import Found, write_found
 from soco.stores.parquet import read_table
-from soco.stores.schema import LONGEST_SIDE, entries_of
+from soco.stores.schema import entries_of
 
 # What joblib spreads pictures over. Our search computes without Python's lock, OpenCV's holds it.
 _BACKENDS = {"soco": "threading", "opencv": "loky"}

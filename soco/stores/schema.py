@@ -10,9 +10,8 @@ import pyarrow as pa
 from soco.pictures.contents import content_of
 from soco.pictures.sources import Entry
 
-# A rect is left, top, width, height, in pixels of the picture; int16 holds pictures up to 32767 pixels a side.
+# A rect is left, top, width, height, in pixels of the picture; int16 holds pictures of sides up to `LONGEST_SIDE`.
 RECT_COLUMNS = ("left", "top", "box_width", "box_height")
-LONGEST_SIDE = int(np.iinfo(np.int16).max)
 
 # Where a picture lies in its source (an `Entry`), and its size in pixels, upright.
 _PICTURE = [

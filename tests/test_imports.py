@@ -1,0 +1,32 @@
+import subprocess
+import sys
+
+# Each module is imported first in a process of its own, forked from one that has loaded what other projects ship.
+SCRIPT = """
+import importlib, os, pkgutil, traceback
+import cv2, detectron2.modeling, joblib, matplotlib.pyplot, numba, pyarrow.parquet, pydantic, scipy.ndimage, skimage
+import snakemake.utils, torchvision
+import soco
+
+modules = pkgutil.walk_packages(soco.__path__, "soco.")
+names = [module.name for module in modules if not module.name.endswith("__main__")]
+for name in names:
+    child = os.fork()
+    if not child:
+        try:
+            importlib.import_module(name)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+        print("cannot be imported first:", name)
+print(len(names), "modules")
+"""
+
+
+def test_every_module_can_be_imported_first():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    *failed, last = done.stdout.splitlines()
+    assert not failed, done.stderr[-3000:]
+    assert int(last.split()[0]) > 200
