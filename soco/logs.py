@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from soco.errors import UserError
+from soco.machine import machine_faults
 
 _STDERR = 2
 
@@ -17,31 +18,57 @@ _STDERR = 2
 def stage_log(path: str | Path) -> Iterator[None]:
     """Send all that the block prints, logs or warns to the file `path`, as its child processes do too.
 
-    A `UserError` is written to the log and to the terminal as its one sentence, any other exception with its
-    traceback; both end the process with code 1, which Snakemake takes as a failed job.
+    A `UserError`, and what the machine refuses (`soco.machine`), is written to the log and to the terminal as one
+    sentence, any other exception with its traceback; both end the process with code 1, which Snakemake takes as a
+    failed job.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
     terminal = os.dup(_STDERR)
+    try:
+        with machine_faults(path):
+            _send_to(path)
+            yield
+            _flush()
+    except UserError as error:
+        _tell(terminal, f"Error: {error}\n")
+        raise SystemExit(1) from None
+    except Exception:
+        _tell(terminal, traceback.format_exc(), f"(the whole log: {path})\n")
+        raise SystemExit(1) from None
+    finally:
+        _flush_what_can_be()
+        os.close(terminal)
+
+
+def _send_to(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _flush()
     with path.open("a", buffering=1) as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), _STDERR)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr, force=True)
+
+
+def _tell(terminal: int, message: str, hint: str = "") -> None:
+    """Say what stopped the stage, on the terminal first: the log may be what cannot be written."""
+    os.write(terminal, f"{message}{hint}".encode())
+    if not os.path.sameopenfile(terminal, _STDERR):
+        with contextlib.suppress(OSError):
+            sys.stderr.write(message)
+            sys.stderr.flush()
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _flush_what_can_be() -> None:
+    """Python flushes once more at its end, and would fail then: what the log does not take is dropped."""
     try:
-        yield
-    except UserError as error:
-        message = f"Error: {error}\n"
-        sys.stderr.write(message)
-        os.write(terminal, message.encode())
-        raise SystemExit(1) from None
-    except Exception:
-        trace = traceback.format_exc()
-        sys.stderr.write(trace)
-        os.write(terminal, f"{trace}(the whole log: {path})\n".encode())
-        raise SystemExit(1) from None
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.close(terminal)
+        _flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, _STDERR)
+        _flush()
