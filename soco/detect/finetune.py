@@ -1,8 +1,8 @@
 """Fine-tune one detector, with detectron2's own training loop and launcher."""
 
 import logging
-import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from detectron2.config import CfgNode
@@ -22,7 +22,11 @@ from soco.detect.schedule import in_words
 from soco.detect.scoring import score
 from soco.detect.trainer import CURVE, HISTORY, Trainer
 from soco.errors import UserError
+from soco.machine import let_no_worker_fall_silent, machine_faults
 from soco.origins import write_result
+from soco.pretrain.stop import ends_with_parent
+from soco.stores.files import remove_folder
+from soco.stores.lock import alone_in
 
 _REPORT = "loading.json"
 
@@ -64,21 +68,23 @@ def finetune(
     if weights and not weights.is_file():
         raise UserError(f"There are no converted weights at {weights}; run the conversion that writes them.")
     _see_that_gpus_suffice(settings)
-    open_folder(checkpoint_dir, describe_training(settings, detector, dataset, weights, seed))
+    described = describe_training(settings, detector, dataset, weights, seed)
     cfg = build_config(settings, detector, len(train.classes), train.rle, seed, settings.processes)
     cfg.OUTPUT_DIR = str(checkpoint_dir)
     cfg.MODEL.WEIGHTS = str(weights or "")
-    _announce(task, settings, train, weights, cfg.MODEL.DEVICE)
-    _launch(settings.processes, (cfg, train, val, dataset.format, torch.get_num_threads()))
-    write_final_weights(checkpoint_dir, output)
-    copy_whole(checkpoint_dir / _REPORT, loading_report)
-    copy_lines(checkpoint_dir / HISTORY, history)
-    copy_lines(checkpoint_dir / CURVE, curve)
-    write_result(training, describe_run(settings, detector, settings.processes, seed))
-    shutil.rmtree(checkpoint_dir)
+    with alone_in(checkpoint_dir), machine_faults(checkpoint_dir):
+        open_folder(checkpoint_dir, described)
+        _announce(task, settings, train, weights, cfg.MODEL.DEVICE)
+        _launch(settings.processes, (cfg, described, train, val, dataset.format, torch.get_num_threads()))
+        write_final_weights(checkpoint_dir, output)
+        copy_whole(checkpoint_dir / _REPORT, loading_report)
+        copy_lines(checkpoint_dir / HISTORY, history)
+        copy_lines(checkpoint_dir / CURVE, curve)
+        write_result(training, describe_run(settings, detector, settings.processes, seed))
+        remove_folder(checkpoint_dir)
 
 
-def _launch(processes: int, arguments: tuple[CfgNode, Split, Split, Form, int]) -> None:
+def _launch(processes: int, arguments: tuple[CfgNode, dict[str, Any], Split, Split, Form, int]) -> None:
     """Train in one process or several; what bad input made one of them say comes back as its sentence."""
     try:
         launch(_train, processes, dist_url="auto", args=arguments)
@@ -87,8 +93,16 @@ def _launch(processes: int, arguments: tuple[CfgNode, Split, Split, Form, int]) 
         raise (UserError(sentence.strip()) if mark else error) from None
 
 
-def _train(cfg: CfgNode, train: Split, val: Split, form: Form, threads: int) -> None:
+def _train(cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, form: Form, threads: int) -> None:
     """One process of the training."""
+    if comm.get_world_size() > 1:
+        ends_with_parent()()
+    let_no_worker_fall_silent()
+    with machine_faults(Path(cfg.OUTPUT_DIR)):
+        _train_here(cfg, described, train, val, form, threads)
+
+
+def _train_here(cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, form: Form, threads: int) -> None:
     logging.getLogger().setLevel(logging.INFO if comm.is_main_process() else logging.WARNING)
     torch.set_num_threads(max(1, threads // comm.get_world_size()))
     if cfg.MODEL.DEVICE == "cpu":
@@ -96,7 +110,7 @@ def _train(cfg: CfgNode, train: Split, val: Split, form: Form, threads: int) -> 
     # Each process must build the same fresh weights.
     seed_all_rng(cfg.SEED)
     cfg.DATASETS.TRAIN, name = (register(train, form),), register(val, form)
-    trainer = Trainer(cfg, lambda model: score(cfg, model, name, val, form, folder=None))
+    trainer = Trainer(cfg, described, lambda model: score(cfg, model, name, val, form, folder=None))
     trainer.resume_or_load()
     if trainer.start_iter and comm.is_main_process():
         print(f"Goes on from a checkpoint after {trainer.start_iter} of {cfg.SOLVER.MAX_ITER} iterations.", flush=True)
