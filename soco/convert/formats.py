@@ -16,9 +16,10 @@ from soco.stores.tensors import DIGEST, tensors_digest
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a safetensors file, for every library that does not demand another."""
-    origin = {KEY: json.dumps(origin_inside(), sort_keys=True)} if origin_inside() else {}
     held = {name: value.contiguous() for name, value in tensors.items()}
-    save_file(held, path, metadata={**origin, DIGEST: tensors_digest(held)})
+    said = {DIGEST: tensors_digest(held), **origin_inside()}
+    # Under one key: safetensors writes several in another order each time.
+    save_file(held, path, metadata={KEY: json.dumps(said, sort_keys=True)})
 
 
 def write_detectron2(path: Path, tensors: Mapping[str, Tensor | np.ndarray]) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import json
 import pickle
 import re
 import zipfile
@@ -14,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from soco.errors import UserError
+from soco.origins import KEY
 from soco.stores.archives import check_archive
 from soco.stores.tensors import DIGEST, refuse_damaged
 
@@ -66,9 +68,13 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
         return load_released(path)
     try:
         with safe_open(path, "pt") as file:
-            written = (file.metadata() or {}).get(DIGEST)
+            said = (file.metadata() or {}).get(KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
+        raise _broken(path, error) from None
+    try:
+        written = json.loads(said).get(DIGEST) if said else None
+    except ValueError as error:
         raise _broken(path, error) from None
     refuse_damaged(path, tensors, written)
     return tensors
