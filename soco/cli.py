@@ -15,6 +15,7 @@ from soco.audit.command import add_audit, run_audit
 from soco.config import Config, load_config
 from soco.config.refusals import is_section
 from soco.errors import UserError
+from soco.machine import machine_faults
 from soco.probe.command import add_probe, run_probe
 from soco.show.command import add_show, run_show
 
@@ -29,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         own.set_defaults(run=command.run, trouble=command.trouble)
     chosen = parser.parse_args(arguments)
     try:
-        code: int | None = chosen.run(chosen)
+        with machine_faults(Path.cwd()):
+            code: int | None = chosen.run(chosen)
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
         return int(chosen.trouble)

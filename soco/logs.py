@@ -3,13 +3,13 @@
 import contextlib
 import logging
 import os
-import re
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 from soco.errors import UserError
+from soco.machine import machine_faults
 
 _STDERR = 2
 
@@ -18,50 +18,57 @@ _STDERR = 2
 def stage_log(path: str | Path) -> Iterator[None]:
     """Send all that the block prints, logs or warns to the file `path`, as its child processes do too.
 
-    A `UserError`, or memory that does not suffice, is written to the log and to the terminal as one sentence, any other
-    exception with its traceback; both end the process with code 1, which Snakemake takes as a failed job.
+    A `UserError`, and what the machine refuses (`soco.machine`), is written to the log and to the terminal as one
+    sentence, any other exception with its traceback; both end the process with code 1, which Snakemake takes as a
+    failed job.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
     terminal = os.dup(_STDERR)
+    try:
+        with machine_faults(path):
+            _send_to(path)
+            yield
+            _flush()
+    except UserError as error:
+        _tell(terminal, f"Error: {error}\n")
+        raise SystemExit(1) from None
+    except Exception:
+        _tell(terminal, traceback.format_exc(), f"(the whole log: {path})\n")
+        raise SystemExit(1) from None
+    finally:
+        _flush_what_can_be()
+        os.close(terminal)
+
+
+def _send_to(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _flush()
     with path.open("a", buffering=1) as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), _STDERR)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr, force=True)
-    try:
-        yield
-    except Exception as error:
-        if sentence := _sentence(error):
-            message = f"Error: {sentence}\n"
+
+
+def _tell(terminal: int, message: str, hint: str = "") -> None:
+    """Say what stopped the stage, on the terminal first: the log may be what cannot be written."""
+    os.write(terminal, f"{message}{hint}".encode())
+    if not os.path.sameopenfile(terminal, _STDERR):
+        with contextlib.suppress(OSError):
             sys.stderr.write(message)
-            os.write(terminal, message.encode())
-            raise SystemExit(1) from None
-        trace = traceback.format_exc()
-        sys.stderr.write(trace)
-        os.write(terminal, f"{trace}(the whole log: {path})\n".encode())
-        raise SystemExit(1) from None
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.close(terminal)
+            sys.stderr.flush()
 
 
-def _sentence(error: Exception) -> str | None:
-    """What a user is told of an exception; None where only its traceback says what happened."""
-    if isinstance(error, UserError):
-        return str(error)
-    # torch raises a RuntimeError, of no kind of its own where it is the machine's memory
-    said = str(error)
-    is_memory = isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and re.search(r"can't allocate memory|out of memory", said)
-    )
-    if not is_memory:
-        return None
-    asked = re.search(r"tried to allocate ([\d.]+ \w+)", said)
-    wanted = f" ({asked[1]} more were asked for)" if asked else ""
-    return (
-        f"The memory does not suffice{wanted}; lower the sizes or counts that this stage takes from the configuration, "
-        "such as batch_size or the detector's channels, or run it where there is more."
-    )
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _flush_what_can_be() -> None:
+    """Python flushes once more at its end, and would fail then: what the log does not take is dropped."""
+    try:
+        _flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, _STDERR)
+        _flush()

@@ -11,19 +11,23 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from soco.origins import KEY, origin_inside
+from soco.stores.tensors import DIGEST, tensors_digest
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a safetensors file, for every library that does not demand another."""
-    metadata = {KEY: json.dumps(origin_inside(), sort_keys=True)} if origin_inside() else None
-    save_file({name: value.contiguous() for name, value in tensors.items()}, path, metadata=metadata)
+    held = {name: value.contiguous() for name, value in tensors.items()}
+    said = {DIGEST: tensors_digest(held), **origin_inside()}
+    # Under one key: safetensors writes several in another order each time.
+    save_file(held, path, metadata={KEY: json.dumps(said, sort_keys=True)})
 
 
 def write_detectron2(path: Path, tensors: Mapping[str, Tensor | np.ndarray]) -> None:
     """Write a pickle of arrays as detectron2's checkpointer reads it; it matches names by their longest suffix."""
     model = {name: np.asarray(value) for name, value in tensors.items()}
     with path.open("wb") as file:
-        held = {"model": model, "__author__": "soco-pretraining", "matching_heuristics": True, **origin_inside()}
+        said = {"__author__": "soco-pretraining", "matching_heuristics": True, DIGEST: tensors_digest(model)}
+        held = {"model": model, **said, **origin_inside()}
         pickle.dump(held, file)
 
 

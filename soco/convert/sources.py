@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from soco.convert.names import left_behind, renamed, translated
 from soco.convert.safe_pickle import read_pickle
 from soco.errors import UserError
 from soco.models.release import load_weights
+from soco.stores.tensors import DIGEST, refuse_damaged
 
 # How torch's files open: as a zip, or, before torch 1.6, with a pickled number that marks them.
 _TORCH = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
@@ -65,7 +65,7 @@ def read_source(path: Path) -> Source:
     """
     if not _is_pickle(path):
         return _from_tensors(path, load_weights(path))
-    model = _arrays(path, read_pickle(path))
+    model = read_detectron2(path)
     names = {theirs: translated(theirs, "detectron2", "ours") for theirs in model}
     unknown = sorted(theirs for theirs, ours in names.items() if ours is None)
     if unknown:
@@ -74,6 +74,20 @@ def read_source(path: Path) -> Source:
             "add a row there, or give a detectron2 file that this workflow or the release wrote."
         )
     return Source({ours: torch.from_numpy(model[theirs]) for theirs, ours in names.items() if ours is not None})
+
+
+def read_detectron2(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a detectron2 `.pkl` by name; nothing in it is run.
+
+    Raises:
+        UserError: The file is missing or damaged, or holds anything else.
+    """
+    content = read_pickle(path)
+    model = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(model, dict) or not model or not all(isinstance(value, np.ndarray) for value in model.values()):
+        raise UserError(f"{path} holds no arrays under 'model'; give a file as detectron2's model zoo has them.")
+    refuse_damaged(path, model, content.get(DIGEST))
+    return model
 
 
 def _from_tensors(path: Path, state: dict[str, Tensor]) -> Source:
@@ -111,10 +125,3 @@ def _is_pickle(path: Path) -> bool:
     except OSError:
         return False  # the other reader says why
     return head.startswith((b"\x80", b"(", b"}")) and head[8:9] != b"{" and not head.startswith(_TORCH)
-
-
-def _arrays(path: Path, content: Any) -> dict[str, np.ndarray]:
-    model = content.get("model") if isinstance(content, dict) else None
-    if not isinstance(model, dict) or not model or not all(isinstance(value, np.ndarray) for value in model.values()):
-        raise UserError(f"{path} holds no arrays under 'model'; give a file as detectron2's model zoo has them.")
-    return model

@@ -1,7 +1,7 @@
-"""The folder that an interrupted fine-tuning goes on from.
+"""The folder that an interrupted fine-tuning resumes from.
 
 It is no output of the workflow, which deletes the outputs of a job that failed; it is removed once the final weights
-are written. A note in it says what is trained there, so that checkpoints of other settings are never gone on from.
+are written. Each checkpoint says what is trained, so that a training never resumes from one of other settings.
 """
 
 import hashlib
@@ -10,13 +10,21 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
+from detectron2.checkpoint import DetectionCheckpointer
+from detectron2.engine import HookBase
+from torch import nn
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.errors import UserError
 from soco.origins import origin_inside
-from soco.stores.files import whole_file, write_json
+from soco.stores.archives import DamagedArchive, load_archive, newest_sound, save_archive
+from soco.stores.files import whole_file
 
-_NOTE = "training.json"
+FINAL = "model_final"
+_POINTER = "last_checkpoint"
+_LOCK = "lock"
+_KEPT = 2
+_TRAINING = "training"
 _WITHOUT_EFFECT = {
     "initialisations",
     "seeds",
@@ -46,38 +54,103 @@ def describe_training(
 
 
 def open_folder(folder: Path, training: dict[str, Any]) -> None:
-    """Make the folder ready for a training; checkpoints of any other training are removed, and that is printed."""
-    note = folder / _NOTE
-    known = json.loads(note.read_text()) if note.is_file() else None
-    if known != training and folder.exists():
-        if known is not None:
-            print(f"{folder} holds checkpoints of other settings or input files; they are removed.")
-        shutil.rmtree(folder)
+    """Make the folder ready for a training: its newest checkpoint is whole and of that training, or it is empty.
+
+    A damaged checkpoint is put aside with a warning, and the one before is taken. What is left of any other training is
+    removed, and that is printed.
+
+    Args:
+        folder: The folder; what holds it for one run (`soco.stores.lock`) is left alone.
+        training: See `describe_training`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(note, training)
-    _point_at_the_last(folder)
+    newest = newest_sound(_checkpoints(folder))
+    if newest is not None and newest[1].get(_TRAINING) == training:
+        _point_at(newest[0])
+        return
+    if newest is not None:
+        print(f"{folder} holds checkpoints of other settings or input files; they are removed.", flush=True)
+    others = [path for path in folder.iterdir() if path.name != _LOCK and path.suffix != ".damaged"]
+    for path in sorted(others, key=lambda path: path.suffix != ".pth"):  # no checkpoint is ever left without its logs
+        path.unlink()
 
 
-def _point_at_the_last(folder: Path) -> None:
-    """Mend detectron2's note of the last checkpoint, which a kill may have cut short; the checkpoint is whole."""
-    pointer = folder / "last_checkpoint"
-    if pointer.is_file() and not (folder / (pointer.read_text().strip() or "nothing")).is_file():
-        written = sorted(folder.glob("model_*.pth"), key=lambda path: path.stat().st_mtime_ns)
-        pointer.unlink()
-        if written:
-            pointer.write_text(written[-1].name)
+class WholeCheckpointer(DetectionCheckpointer):
+    """detectron2's, whose files appear when they are whole, and are read with their checksums; two of them are kept."""
+
+    def __init__(self, model: nn.Module, save_dir: str, training: dict[str, Any], **held: Any) -> None:
+        """Use a folder.
+
+        Args:
+            model: The detector.
+            save_dir: The folder.
+            training: What is trained, which each checkpoint says; see `describe_training`.
+            held: What else has a state: optimiser, trainer.
+        """
+        super().__init__(model, save_dir, **held)
+        self._training = training
+
+    def save(self, name: str, **more: Any) -> None:
+        """Write the state of all that is held, whole or not at all, then drop the oldest files."""
+        if not self.save_dir or not self.save_to_disk:
+            return
+        states = {key: held.state_dict() for key, held in self.checkpointables.items()}
+        path = Path(self.save_dir, f"{name}.pth")
+        save_archive(path, {"model": self.model.state_dict(), **states, **more, _TRAINING: self._training})
+        _point_at(path)
+        for old in _checkpoints(path.parent)[:-_KEPT]:
+            old.unlink()
+
+    def _torch_load(self, path: str) -> dict[str, Any]:
+        return load_archive(path)
+
+
+class SaveCheckpoints(HookBase):
+    """Lets the trainer save every so many steps, and as `model_final` after the last."""
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+
+    def after_step(self) -> None:
+        """Save where it is due."""
+        done = self.trainer.iter + 1
+        if done == self.trainer.max_iter:
+            self.trainer.checkpointer.save(FINAL, iteration=self.trainer.iter)
+        elif done % self._every == 0:
+            self.trainer.checkpointer.save(f"model_{self.trainer.iter:07d}", iteration=self.trainer.iter)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a folder by their iteration: a clock that was set back changes nothing."""
+    numbered = sorted(folder.glob("model_[0-9]*.pth"), key=lambda path: int(path.stem.removeprefix("model_")))
+    return [*numbered, *folder.glob(f"{FINAL}.pth")]
+
+
+def _point_at(checkpoint: Path) -> None:
+    """Write detectron2's note of the last checkpoint, which a kill may have cut short."""
+    with whole_file(checkpoint.with_name(_POINTER)) as temporary:
+        temporary.write_text(checkpoint.name)
 
 
 def write_final_weights(folder: Path, output: Path) -> None:
     """Write the finished model, without the optimiser's state, as a file that detectron2 reads too.
 
     Args:
-        folder: Holds detectron2's `model_final.pth`.
+        folder: Holds `model_final.pth`.
         output: Receives `{"model": name -> tensor}`, and in a stage `origin`.
+
+    Raises:
+        UserError: The disk gave back other bytes than were written.
     """
-    final = torch.load(folder / "model_final.pth", map_location="cpu", weights_only=True)
-    with whole_file(output) as temporary:
-        torch.save({"model": final["model"], **origin_inside()}, temporary)
+    path = folder / f"{FINAL}.pth"
+    try:
+        final = load_archive(path)
+    except DamagedArchive as error:
+        raise UserError(
+            f"{path} was damaged after it was written ({error}); check that disk and run it again: it resumes from "
+            "the checkpoint before."
+        ) from None
+    save_archive(output, {"model": final["model"], **origin_inside()})
 
 
 def copy_whole(source: Path, destination: Path) -> None:
@@ -93,7 +166,7 @@ def copy_lines(source: Path, destination: Path) -> None:
         source: The log; where there is none, the copy is empty.
         destination: The copy, in the order of iterations.
     """
-    lines = source.read_text().splitlines() if source.exists() else []
+    lines = source.read_text(errors="replace").splitlines() if source.exists() else []
     told = {iteration: line for line in lines if (iteration := _iteration(line)) is not None}
     with whole_file(destination) as temporary:
         temporary.write_text("".join(f"{told[iteration]}\n" for iteration in sorted(told)))

@@ -20,7 +20,9 @@ from soco.detect.protocol import build_config
 from soco.detect.scoring import score
 from soco.detection_limit import limit_sentence, over_limit, over_limit_sentence
 from soco.errors import UserError
+from soco.machine import let_no_worker_fall_silent
 from soco.origins import write_result
+from soco.stores.archives import DamagedArchive, load_archive
 
 _DETECTIONS = {"coco": "coco_instances_results.json", "lvis": "lvis_instances_results.json"}
 _OF_EVALUATION = ("test_short_side", "score_threshold", "detections_per_image")
@@ -64,6 +66,7 @@ def evaluate(
     val = read_split(dataset.val)
     if dataset.format == "lvis":
         check_lvis(val)
+    let_no_worker_fall_silent()
     seed_all_rng(seed)
     cfg = build_config(settings, detector, len(val.classes), val.rle, seed)
     over = over_limit(val.content["annotations"], settings.detections_per_image)
@@ -93,9 +96,11 @@ def _load(cfg: CfgNode, weights: Path) -> torch.nn.Module:
     """The detector with fine-tuned weights, of which every one must fit."""
     model = build_model(cfg)
     try:
-        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["model"])
+        model.load_state_dict(load_archive(weights)["model"])
     except FileNotFoundError:
         raise UserError(f"There are no weights at {weights}; run the fine-tuning that writes them.") from None
+    except DamagedArchive as error:
+        raise UserError(f"{weights} is damaged ({error}); remove it and run the fine-tuning again.") from None
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{weights} does not fit the configured detector ({reason}); fine-tune it again.") from None

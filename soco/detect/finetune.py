@@ -1,8 +1,8 @@
 """Fine-tune one detector, with detectron2's own training loop and launcher."""
 
 import logging
-import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from detectron2.config import CfgNode
@@ -24,8 +24,12 @@ from soco.detect.scoring import score
 from soco.detect.trainer import CURVE, HISTORY, Trainer
 from soco.detection_limit import over_limit, over_limit_sentence
 from soco.errors import UserError
+from soco.machine import let_no_worker_fall_silent, machine_faults
 from soco.origins import write_result
 from soco.pretrain.hardware import see_that_cores_suffice
+from soco.pretrain.stop import ends_with_parent
+from soco.stores.files import remove_folder
+from soco.stores.lock import alone_in
 
 _REPORT = "loading.json"
 
@@ -68,25 +72,35 @@ def finetune(
     if weights and not weights.is_file():
         raise UserError(f"There are no converted weights at {weights}; run the conversion that writes them.")
     _see_that_the_machine_suffices(settings)
-    open_folder(checkpoint_dir, describe_training(settings, detector, dataset, weights, seed))
+    described = describe_training(settings, detector, dataset, weights, seed)
     cfg = build_config(settings, detector, len(train.classes), train.rle, seed, settings.processes)
     cfg.OUTPUT_DIR = str(checkpoint_dir)
     cfg.MODEL.WEIGHTS = str(weights or "")
-    _announce(task, settings, train, weights, cfg.MODEL.DEVICE)
-    _print_over_limit(task, settings, val)
-    with sentences_alone():
-        arguments = (cfg, train, val, dataset.format, torch.get_num_threads())
-        launch(_train, settings.processes, dist_url="auto", args=arguments)
-    write_final_weights(checkpoint_dir, output)
-    copy_whole(checkpoint_dir / _REPORT, loading_report)
-    copy_lines(checkpoint_dir / HISTORY, history)
-    copy_lines(checkpoint_dir / CURVE, curve)
-    write_result(training, describe_run(settings, detector, settings.processes, seed))
-    shutil.rmtree(checkpoint_dir)
+    with alone_in(checkpoint_dir), machine_faults(checkpoint_dir):
+        open_folder(checkpoint_dir, described)
+        _announce(task, settings, train, weights, cfg.MODEL.DEVICE)
+        _print_over_limit(task, settings, val)
+        with sentences_alone():
+            arguments = (cfg, described, train, val, dataset.format, torch.get_num_threads())
+            launch(_train, settings.processes, dist_url="auto", args=arguments)
+        write_final_weights(checkpoint_dir, output)
+        copy_whole(checkpoint_dir / _REPORT, loading_report)
+        copy_lines(checkpoint_dir / HISTORY, history)
+        copy_lines(checkpoint_dir / CURVE, curve)
+        write_result(training, describe_run(settings, detector, settings.processes, seed))
+        remove_folder(checkpoint_dir)
 
 
-def _train(cfg: CfgNode, train: Split, val: Split, form: Form, threads: int) -> None:
+def _train(cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, form: Form, threads: int) -> None:
     """One process of the training."""
+    if comm.get_world_size() > 1:
+        ends_with_parent()()
+    let_no_worker_fall_silent()
+    with machine_faults(Path(cfg.OUTPUT_DIR)):
+        _train_here(cfg, described, train, val, form, threads)
+
+
+def _train_here(cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, form: Form, threads: int) -> None:
     logging.getLogger().setLevel(logging.INFO if comm.is_main_process() else logging.WARNING)
     hide_traceback()
     torch.set_num_threads(max(1, threads // comm.get_world_size()))
@@ -95,7 +109,7 @@ def _train(cfg: CfgNode, train: Split, val: Split, form: Form, threads: int) -> 
     # Each process must build the same fresh weights.
     seed_all_rng(cfg.SEED)
     cfg.DATASETS.TRAIN, name = (register(train, form),), register(val, form)
-    trainer = Trainer(cfg, lambda model: score(cfg, model, name, val, form, folder=None))
+    trainer = Trainer(cfg, described, lambda model: score(cfg, model, name, val, form, folder=None))
     trainer.resume_or_load()
     if trainer.start_iter and comm.is_main_process():
         print(f"Goes on from a checkpoint after {trainer.start_iter} of {cfg.SOLVER.MAX_ITER} iterations.", flush=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from soco.convert.safe_pickle import read_pickle
+from soco.convert.sources import read_detectron2
 from soco.errors import UserError
 
 
@@ -27,7 +27,7 @@ def loading_report(model: torch.nn.Module, weights: Path | None) -> dict[str, An
         place for.
     """
     held = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-    file = read_converted(weights) if weights else {}
+    file = read_detectron2(weights) if weights else {}
     sources = {name: _source(name, file) for name in held}
     taken = [name for name, source in sources.items() if source is not None and _equal(held[name], file[source])]
     fresh = [name for name in held if name not in set(taken)]
@@ -67,11 +67,6 @@ def describe(report: Mapping[str, Any]) -> str:
         f"Fresh: {', '.join(report['fresh_names']) or 'none'}.\n"
         f"Without a place: {', '.join(report['unused_names']) or 'none'}."
     )
-
-
-def read_converted(weights: Path) -> dict[str, np.ndarray]:
-    """The arrays of a converted file by name; nothing in it is run."""
-    return dict(read_pickle(weights)["model"])
 
 
 def _source(name: str, file: Iterable[str]) -> str | None:

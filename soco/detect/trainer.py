@@ -1,37 +1,42 @@
 """detectron2's trainer, with the order, the hooks and the logs that a resumable fine-tuning needs."""
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
-from detectron2.checkpoint import PeriodicCheckpointer
 from detectron2.config import CfgNode
 from detectron2.engine import DefaultTrainer, HookBase, hooks
 from detectron2.modeling import build_model
 from detectron2.utils import comm
 from detectron2.utils.events import CommonMetricPrinter, EventWriter, JSONWriter
 
+from soco.detect.checkpoints import SaveCheckpoints, WholeCheckpointer
 from soco.detect.hooks import PreciseBN, ScoreWhileTraining, SeedEachStep
 from soco.detect.order import TrainingLoader
 from soco.detect.scoring import Scores
 
 HISTORY = "history.jsonl"
 CURVE = "ap.jsonl"
-_REPLACED = (hooks.EvalHook, PeriodicCheckpointer, type(None))
+_REPLACED = (hooks.EvalHook, hooks.PeriodicCheckpointer, type(None))
 
 
 class Trainer(DefaultTrainer):
     """detectron2's trainer; goes on from a checkpoint as if it had never stopped, and keeps two of them."""
 
-    def __init__(self, cfg: CfgNode, score: Callable[[torch.nn.Module], Scores]) -> None:
+    def __init__(self, cfg: CfgNode, training: dict[str, Any], score: Callable[[torch.nn.Module], Scores]) -> None:
         """Build model, optimiser and loader.
 
         Args:
             cfg: detectron2's configuration.
+            training: What is trained, see `describe_training`; the checkpoints say it.
             score: Scores a detector while it trains; called in all processes at once.
         """
         self._score = score
         super().__init__(cfg)
+        own = weakref.proxy(self)
+        self.checkpointer = WholeCheckpointer(self.model, cfg.OUTPUT_DIR, training, trainer=own)
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> torch.nn.Module:
@@ -72,7 +77,7 @@ class Trainer(DefaultTrainer):
     def _checkpoints(self) -> HookBase | None:
         if not comm.is_main_process():
             return None
-        return hooks.PeriodicCheckpointer(self.checkpointer, self.cfg.SOLVER.CHECKPOINT_PERIOD, max_to_keep=2)
+        return SaveCheckpoints(self.cfg.SOLVER.CHECKPOINT_PERIOD)
 
     def _scoring(self) -> ScoreWhileTraining:
         file = Path(self.cfg.OUTPUT_DIR) / CURVE

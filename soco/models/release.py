@@ -2,18 +2,22 @@
 
 import argparse
 import contextlib
+import json
 import pickle
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from soco.errors import UserError
+from soco.origins import KEY
+from soco.stores.archives import check_archive
+from soco.stores.tensors import DIGEST, refuse_damaged
 
 # What torch says of a class or function that it refuses to touch.
 _REFUSED = re.compile(r"\bGLOBAL (\S+)")
@@ -38,6 +42,8 @@ def load_released(path: str | Path) -> dict[str, Tensor]:
         UserError: The file is missing or broken, holds no weights, or holds what would run code; nothing is run.
     """
     try:
+        if zipfile.is_zipfile(path):  # torch's older format is none, and has no checksums
+            check_archive(path)
         with _nothing_else_allowed(), torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -64,9 +70,17 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     if not _is_safetensors(path):
         return load_released(path)
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as file:
+            said = (file.metadata() or {}).get(KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise _broken(path, error) from None
+    try:
+        written = json.loads(said).get(DIGEST) if said else None
+    except ValueError as error:
+        raise _broken(path, error) from None
+    refuse_damaged(path, tensors, written)
+    return tensors
 
 
 def _is_safetensors(path: str | Path) -> bool:

@@ -2,8 +2,6 @@
 
 import logging
 import re
-import shutil
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,10 @@ from torch import nn
 import soco
 from soco.errors import UserError
 from soco.origins import origin_inside
-from soco.stores.files import whole_file
+from soco.stores.archives import load_archive, newest_sound, save_archive
+from soco.stores.files import remove_folder
 
 log = logging.getLogger(__name__)
-
-State = dict[str, Any]
 
 
 class Checkpoints:
@@ -51,17 +48,7 @@ class Checkpoints:
             "version": soco.__version__,
             **origin_inside(),
         }
-        path = self.folder / f"step-{step:08d}.pt"
-        try:
-            with whole_file(path) as temporary:
-                torch.save(state, temporary)
-        except (OSError, RuntimeError) as error:  # torch tells of a full disk by the latter
-            if "DataLoader worker" in str(error):  # whose end reaches this thread wherever it is
-                raise
-            raise UserError(
-                f"The checkpoint {path} cannot be written ({error}); make room there and run it again: it goes on from "
-                f"{self.last or 'the start'}."
-            ) from None
+        save_archive(self.folder / f"step-{step:08d}.pt", state)
         for old in self._paths()[: -self.keep]:
             old.unlink()
 
@@ -78,26 +65,19 @@ class Checkpoints:
         """
         for part in self.folder.glob(".step-*.part"):  # what a kill left half-written
             part.unlink()
-        for path in reversed(self._paths()):
-            try:
-                state = _read(path)
-            except Exception as error:  # a damaged file fails in many ways; the one before may serve
-                # Put aside: its number would keep it among the newest, and good ones would be dropped for it.
-                aside = path.rename(path.with_suffix(".damaged"))
-                log.warning("%s cannot be read (%s); now %s, and the one before is tried", path, error, aside.name)
-                continue
-            self._check_settings(path, state["settings"])
-            if state["version"] != soco.__version__:
-                log.warning("%s was written by version %s; this is %s", path, state["version"], soco.__version__)
-            return path
-        if any(self.folder.glob("step-*.damaged")):
-            log.warning("no checkpoint in %s can be read: training starts anew", self.folder)
-        return None
+        newest = newest_sound(self._paths())
+        if newest is None:
+            return None
+        path, state = newest
+        self._check_settings(path, state["settings"])
+        if state["version"] != soco.__version__:
+            log.warning("%s was written by version %s; this is %s", path, state["version"], soco.__version__)
+        return path
 
     @staticmethod
     def load(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> int:
         """Load a checkpoint into model, optimiser and loss scaler; returns the step to go on with."""
-        state = _read(path)
+        state = load_archive(path)
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         scaler.load_state_dict(state["scaler"])
@@ -106,7 +86,7 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove the folder: the run's final weights are written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
 
     def _paths(self) -> list[Path]:
         return sorted(path for path in self.folder.glob("step-*.pt") if re.fullmatch(r"step-\d+\.pt", path.name))
@@ -127,12 +107,3 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     for key, value in settings.items():
         flat |= {f"{key}.{inner}": held for inner, held in value.items()} if isinstance(value, dict) else {key: value}
     return flat
-
-
-def _read(path: Path) -> State:
-    # torch does not look at the checksums that it writes: a flipped bit in a weight would go unnoticed.
-    with zipfile.ZipFile(path) as records:
-        damaged = records.testzip()
-    if damaged is not None:
-        raise ValueError(f"the checksum of its record {damaged} is wrong")
-    return torch.load(path, weights_only=True, map_location="cpu")

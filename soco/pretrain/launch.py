@@ -1,7 +1,6 @@
 """Start a pretraining: in this process, or by torchrun in several that train together, on one machine or more."""
 
 import contextlib
-import errno
 import logging
 import os
 import signal
@@ -12,9 +11,9 @@ from pathlib import Path
 import torch
 
 from soco.errors import UserError
+from soco.machine import machine_faults
 from soco.pretrain.hardware import fix_threads, see_that_cores_suffice, training_device
 from soco.pretrain.job import PretrainJob
-from soco.pretrain.lock import alone_in
 from soco.pretrain.nodes import torchrun_command
 from soco.pretrain.outcome import write_outcome
 from soco.pretrain.proposals import check_proposals
@@ -23,6 +22,7 @@ from soco.pretrain.slurm import current_job
 from soco.pretrain.stop import StopSignals, ends_with_parent, leave
 from soco.pretrain.training import Training
 from soco.stores.files import write_json
+from soco.stores.lock import alone_in
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,8 @@ def train_in_this_process(job: PretrainJob) -> None:
 def _train(job: PretrainJob, ranks: Ranks) -> None:
     # Held by the process that writes, and not by one that waits for it: that one may be killed alone.
     stopping = StopSignals(current_job() if ranks.is_first else None)
-    with stopping as stop, alone_in(job.folder) if ranks.is_first else contextlib.nullcontext(), _in_words():
+    alone = alone_in(job.folder) if ranks.is_first else contextlib.nullcontext()
+    with _in_words(job.folder), stopping as stop, alone:
         training = Training(job, ranks)
         if ranks.is_first:
             training.say_plan(job)
@@ -86,19 +87,16 @@ def _train(job: PretrainJob, ranks: Ranks) -> None:
 
 
 @contextlib.contextmanager
-def _in_words() -> Iterator[None]:
-    """What runs out is told in a sentence."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"The GPU's memory does not suffice ({str(error).splitlines()[0]}); raise accumulate, which divides a step "
-            "over more passes, or set recompute to true, and run it again."
-        ) from None
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise UserError(f"The disk is full ({error}); make room and run it again: it goes on.") from None
+def _in_words(folder: Path) -> Iterator[None]:
+    """What runs out is reported in a sentence."""
+    with machine_faults(folder):
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"The GPU's memory does not suffice ({str(error).splitlines()[0]}); raise accumulate, which divides a "
+                "step over more passes, or set recompute to true, and run it again."
+            ) from None
 
 
 def _by_torchrun(job: PretrainJob, threads: int | None) -> None:

@@ -14,6 +14,7 @@ from soco.pretrain.job import PretrainJob
 from soco.pretrain.schedules import peak_rate
 from soco.pretrain.training import Training
 from soco.stores.files import whole_file
+from soco.stores.tensors import DIGEST, tensors_digest
 
 
 def write_outcome(job: PretrainJob, training: Training) -> None:
@@ -51,6 +52,7 @@ def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
 
 def _write_weights(model: SoCo, path: Path, told: dict[str, Any]) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {KEY: json.dumps({**told, "version": soco.__version__, **origin_inside()}, sort_keys=True)}
+    said = {**told, "version": soco.__version__, DIGEST: tensors_digest(tensors), **origin_inside()}
+    metadata = {KEY: json.dumps(said, sort_keys=True)}
     with whole_file(path) as temporary:
         safetensors.torch.save_file(tensors, temporary, metadata=metadata)

@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from soco.errors import UserError
+from soco.machine import let_no_worker_fall_silent
 from soco.models import build_model
 from soco.models.norms import synchronise_norms
 from soco.pictures import open_source
@@ -161,6 +162,7 @@ class Training:
         )
 
     def _passes(self) -> Generator[Batch]:
+        let_no_worker_fall_silent()
         loader = DataLoader(
             self.dataset,
             batch_sampler=self.order,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from soco.errors import UserError
+from soco.machine import let_no_worker_fall_silent
 from soco.models.encoder import channels_of
 from soco.probe.backbone import pooled_c5
 from soco.probe.folder import LabelledFolder
@@ -52,6 +53,7 @@ def features_of(
         UserError: Of a class no picture can be read, or features are not finite.
     """
     views = CentralViews(folder, short_side, crop)
+    let_no_worker_fall_silent()
     loader = DataLoader(
         views,
         batch_size=_BATCH,

@@ -31,17 +31,24 @@ STORE_SCHEMA = pa.schema(
     ],
     metadata={"format": "soco proposal store", "version": "1"},
 )
+_DIGEST = b"rows_sha256"
 MOST_RECTS = int(np.iinfo(np.int32).max)
 
 
 def write_arrow(path: str | Path, batch: pa.RecordBatch) -> None:
-    """Write rows of `STORE_SCHEMA` as the one, uncompressed batch of a file, so that a reader can point into it."""
-    batch = batch.replace_schema_metadata({**(batch.schema.metadata or {}), **metadata_inside()})
-    with (
-        whole_file(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, batch.schema) as writer,
-    ):
+    """Write rows of `STORE_SCHEMA` as the one, uncompressed batch of a file, so that a reader can point into it.
+
+    The file says the digest of its rows, which `rows_digest` looks at.
+    """
+    metadata = {**(batch.schema.metadata or {}), **metadata_inside()}
+    with whole_file(path) as temporary:
+        _write_batch(temporary, batch.replace_schema_metadata(metadata))
+        digest = _digest_in(temporary)[0]  # of the file's own buffers: those in memory may be parts of longer ones
+        _write_batch(temporary, batch.replace_schema_metadata({**metadata, _DIGEST: digest}))
+
+
+def _write_batch(path: Path, batch: pa.RecordBatch) -> None:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
         writer.write_batch(batch)
 
 
@@ -61,13 +68,13 @@ class ProposalStore:
         self.path = Path(path)
         try:
             file = pa.ipc.open_file(pa.memory_map(str(path)))
+            batch = file.get_batch(0)
         except FileNotFoundError:
             raise UserError(f"There is no proposal store {path}; make it with `snakemake proposals`.") from None
-        except (OSError, pa.ArrowInvalid):
+        except (OSError, pa.ArrowException):
             raise UserError(f"{path} is no proposal store; make one with `snakemake proposals`.") from None
         if not _is_ours(file.schema):
             raise UserError(f"{path} is no proposal store of this version; make it again with `snakemake proposals`.")
-        batch = file.get_batch(0)
         self._keys = batch["key"]
         self._containers = batch["container"].dictionary.to_pylist()
         self._container = _view(batch["container"].indices)
@@ -117,14 +124,31 @@ class ProposalStore:
 
 
 def rows_digest(path: Path) -> str:
-    """SHA-256 of a store's rows alone, in hex digits: the same rows made by another commit are the same proposals."""
+    """SHA-256 of a store's rows alone, in hex digits: the same rows made by another commit are the same proposals.
+
+    Raises:
+        UserError: The rows are not those that were written.
+    """
+    digest, written = _digest_in(path)
+    if written is not None and written != digest:
+        raise UserError(
+            f"{path} is damaged (the checksum of its rows is wrong); remove it and make it again with `snakemake "
+            "proposals`."
+        )
+    return digest
+
+
+def _digest_in(path: Path) -> tuple[str, str | None]:
+    """The digest of the rows, and the one that the file says; files of an earlier version say none."""
     digest = hashlib.sha256()
     with pa.memory_map(str(path)) as mapped:
-        for column in pa.ipc.open_file(mapped).get_batch(0).columns:
+        file = pa.ipc.open_file(mapped)
+        for column in file.get_batch(0).columns:
             words = column.dictionary.buffers() if pa.types.is_dictionary(column.type) else []
             for buffer in (*column.buffers(), *words):
                 digest.update(b"" if buffer is None else buffer)
-    return digest.hexdigest()
+        written = (file.schema.metadata or {}).get(_DIGEST)
+    return digest.hexdigest(), None if written is None else written.decode(errors="replace")
 
 
 def _is_ours(schema: pa.Schema) -> bool:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soco.errors import UserError
+from soco.machine import machine_fault
 from soco.origins import metadata_inside
 from soco.stores.files import whole_file
 
@@ -43,16 +44,21 @@ def read_table(path: str | Path, schema: pa.Schema, columns: list[str] | None = 
         columns: Those to read; None reads all.
 
     Raises:
-        UserError: The file is missing or holds other columns.
+        UserError: The file is missing, damaged (a single bit of a column even), or holds other columns.
     """
     try:
-        file = pq.ParquetFile(path)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if not file.schema_arrow.equals(schema):
+                raise UserError(f"{path} does not hold the columns {', '.join(schema.names)}; make it again.")
+            return file.read(columns)
     except FileNotFoundError:
         raise UserError(f"There is no store {path}; run the stage that makes it.") from None
-    with file:
-        if not file.schema_arrow.equals(schema):
-            raise UserError(f"{path} does not hold the columns {', '.join(schema.names)}; make it again.")
-        return file.read(columns)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        fault = machine_fault(error, Path(path))
+        if fault is not None:
+            raise fault from None
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(f"{path} is damaged ({reason}); remove it and run the stage that makes it.") from None
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:
@@ -69,6 +75,7 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
     return {
         "compression": "zstd",
         "compression_level": ZSTD_LEVEL,
+        "write_page_checksum": True,  # a flipped bit in what zstd unpacks would go unnoticed
         "column_encoding": encodings,
         "use_dictionary": [name for name in dictionaries if name not in encodings],
     }

@@ -7,6 +7,7 @@ import torch
 
 from soco.convert import TARGETS, convert_file, convert_state, write_detectron2
 from soco.errors import UserError
+from soco.stores.tensors import DIGEST
 
 STATE = {
     "encoder.conv1.weight": torch.randn(4, 3, 7, 7),
@@ -78,7 +79,7 @@ def test_a_c4_run_gives_no_head(target):
 def test_the_file_is_in_the_format_of_the_release(tmp_path, converters):
     write_detectron2(tmp_path / "out.pkl", convert_state(STATE, "detectron2_c4"))
     content = pickle.loads((tmp_path / "out.pkl").read_bytes())
-    assert content.keys() == converters["SoCo_C4 -> detectron2_C4"]["container"].keys() | {"model"}
+    assert content.keys() == converters["SoCo_C4 -> detectron2_C4"]["container"].keys() | {"model", DIGEST}
     assert content["matching_heuristics"] is True
     assert all(isinstance(value, np.ndarray) for value in content["model"].values())
 

@@ -6,8 +6,8 @@ import pytest
 
 from soco.errors import UserError
 from soco.pretrain import pretrain
-from soco.pretrain.lock import alone_in
 from soco.pretrain.stop import StopSignals, leave
+from soco.stores.lock import alone_in
 
 
 def wait_for_steps(job, process, count):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from soco.stores.files import whole_file, write_json
+from soco.stores.files import remove_folder, whole_file, write_json
 
 LEAVE_HALF = """
 import os, signal, sys
@@ -46,3 +46,26 @@ def test_another_writer_at_work_is_left_alone(tmp_path):
         assert ours.exists()
     assert theirs.exists()
     assert (tmp_path / "file").read_text() == "ours"
+
+
+def test_a_folder_that_is_removed_is_whole_under_its_name_or_gone(tmp_path, monkeypatch):
+    """A run would resume from a checkpoint whose log is gone already."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("log.jsonl", "step-00000001.pt"):
+        (folder / name).touch()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("shutil.rmtree", interrupted)
+        remove_folder(folder)
+    assert len(list(folder.iterdir())) == 2
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        calls = []
+        patch.setattr("shutil.rmtree", lambda path, **_: interrupted() if calls else calls.append(path))
+        remove_folder(folder)
+    assert not folder.exists() and len(list(tmp_path.iterdir())) == 1
+    remove_folder(folder)
+    assert not list(tmp_path.iterdir())
+
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt

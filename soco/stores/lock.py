@@ -40,7 +40,11 @@ def _opened_lock(folder: Path, patience: float) -> Iterator[TextIO]:
             _wait_for(file.fileno(), folder, patience)
             # A run that finished meanwhile has removed the folder, and the lock with it.
             if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
-                yield file
+                try:
+                    yield file
+                finally:  # workers that a failed run has left would hold it for as long as they live
+                    with contextlib.suppress(OSError):
+                        fcntl.flock(file.fileno(), fcntl.LOCK_UN)
                 return
 
 
@@ -64,8 +68,8 @@ def _wait_for(file: int, folder: Path, patience: float) -> None:
             return
         if time.monotonic() > until:
             raise UserError(
-                f"{holder} trains this run already, in {folder}; let it go on, or stop it with `kill` and start again: "
-                "it saves a checkpoint first."
+                f"{holder} trains this run already, in {folder}; let it finish, or end it with `kill` and start again: "
+                "the run resumes from its last checkpoint."
             )
         if not told:
             log.info("%s trains this run already; waiting up to %g s for it to leave", holder, patience)

@@ -1,0 +1,81 @@
+"""What torch writes: zip archives, whose checksums `torch.load` passes over and which are looked at here."""
+
+import logging
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from soco.machine import machine_fault
+from soco.stores.files import whole_file
+
+log = logging.getLogger(__name__)
+
+Content = dict[str, Any]
+
+
+class DamagedArchive(Exception):
+    """A file of torch's is not as it was written; the message says what is wrong."""
+
+
+def save_archive(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Write tensors and plain values by torch, whole or not at all.
+
+    Raises:
+        UserError: The machine does not take the file.
+    """
+    with whole_file(path) as temporary:
+        torch.save(dict(content), temporary)
+
+
+def load_archive(path: str | Path) -> Content:
+    """Read what `save_archive` wrote to the CPU; no code in it is run.
+
+    Raises:
+        OSError: There is no such file, or the machine does not let it be read.
+        DamagedArchive: It is cut short, or other bytes than those that were written, a single one even.
+    """
+    try:
+        check_archive(path)
+        content: Content = torch.load(path, weights_only=True, map_location="cpu")
+        return content
+    except (FileNotFoundError, DamagedArchive):
+        raise
+    except Exception as error:  # a damaged file fails in many ways
+        if machine_fault(error, Path(path)) is not None:
+            raise
+        raise DamagedArchive(" ".join(str(error).split())[:200] or type(error).__name__) from error
+
+
+def check_archive(path: str | Path) -> None:
+    """Look at the checksums of a zip archive.
+
+    Raises:
+        DamagedArchive: One is wrong; a file that is no zip archive raises what `zipfile` does.
+    """
+    with zipfile.ZipFile(path) as records:
+        damaged = records.testzip()
+    if damaged is not None:
+        raise DamagedArchive(f"the checksum of its record {damaged} is wrong")
+
+
+def newest_sound(paths: list[Path]) -> tuple[Path, Content] | None:
+    """The last of some checkpoints that is as it was written, with its content; None where none is.
+
+    Damaged ones after it are put aside as `.damaged`: under their own names they would count among the newest, and good
+    ones would be dropped for them.
+
+    Args:
+        paths: The checkpoints of one run, the newest last.
+    """
+    for path in reversed(paths):
+        try:
+            return path, load_archive(path)
+        except DamagedArchive as error:
+            aside = path.rename(path.with_suffix(".damaged"))
+            log.warning("%s cannot be read (%s); now %s, and the one before is tried", path, error, aside.name)
+    if any(path.with_suffix(".damaged").exists() for path in paths):
+        log.warning("no checkpoint in %s can be read: training starts anew", paths[0].parent)
+    return None
