@@ -72,7 +72,7 @@ def test_other_errors_pass_as_they_are():
         with pytest.raises(type(error)) as caught, machine_faults(Path("/tmp/file")):
             raise error
         assert caught.value is error
-    assert str(machine_fault(MemoryError())).startswith("The memory does not suffice; lower `workers`")
+    assert str(machine_fault(MemoryError())).startswith("The memory does not suffice; lower `batch_size`")
     hidden = ValueError("said anew")
     hidden.__context__, hidden.__suppress_context__ = OSError(errno.ENOSPC, "full"), True
     assert machine_fault(hidden, Path("/tmp/file")) is None
