@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,15 @@ def restore_numpy_float() -> None:
 def allow_processes_without_gpus() -> None:
     """Let detectron2's trainer run in several processes on CPUs: it names a GPU to DistributedDataParallel."""
     engine.create_ddp_model = functools.partial(engine.create_ddp_model, device_ids=None)
+
+
+def leave_errors_to_the_caller() -> None:
+    """Keep detectron2's loop from printing the traceback of each exception, which it passes on to be reported."""
+    logging.getLogger("detectron2.engine.train_loop").addFilter(_is_no_traceback)
+
+
+def _is_no_traceback(record: logging.LogRecord) -> bool:
+    return record.exc_info is None
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from soco.config.protocols import PROTOCOLS, changed
 from soco.detect import loading
 from soco.detect.annotations import Split, read_dataset
 from soco.detect.checkpoints import copy_lines, copy_whole, describe_training, open_folder, write_final_weights
-from soco.detect.compat import allow_processes_without_gpus
+from soco.detect.compat import allow_processes_without_gpus, leave_errors_to_the_caller
 from soco.detect.datasets import Form, register
 from soco.detect.faults import hide_traceback, sentences_alone
 from soco.detect.protocol import build_config, describe_run
@@ -96,6 +96,7 @@ def _train(cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, fo
     if comm.get_world_size() > 1:
         ends_with_parent()()
     let_no_worker_fall_silent()
+    leave_errors_to_the_caller()
     with machine_faults(Path(cfg.OUTPUT_DIR)):
         _train_here(cfg, described, train, val, form, threads)
 
