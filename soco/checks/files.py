@@ -145,7 +145,8 @@ def _read_cache(path: Path | None) -> dict[Version, PictureFile]:
     if path is None:
         return {}
     try:
-        table = pq.ParquetFile(path).read()
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read()
     except (OSError, pa.ArrowException):
         return {}
     if not table.schema.equals(_SCHEMA) or (table.schema.metadata or {}).get(_DECODER_KEY) != _DECODER:

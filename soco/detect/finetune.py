@@ -17,7 +17,7 @@ from soco.detect.annotations import Split, read_dataset
 from soco.detect.checkpoints import copy_lines, copy_whole, describe_training, open_folder, write_final_weights
 from soco.detect.compat import allow_processes_without_gpus, leave_errors_to_the_caller
 from soco.detect.datasets import Form, register
-from soco.detect.faults import hide_traceback, sentences_alone
+from soco.detect.faults import sentences_alone
 from soco.detect.protocol import build_config, describe_run
 from soco.detect.schedule import in_words
 from soco.detect.scoring import score
@@ -103,7 +103,6 @@ def _train(cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, fo
 
 def _train_here(cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, form: Form, threads: int) -> None:
     logging.getLogger().setLevel(logging.INFO if comm.is_main_process() else logging.WARNING)
-    hide_traceback()
     torch.set_num_threads(max(1, threads // comm.get_world_size()))
     if cfg.MODEL.DEVICE == "cpu":
         allow_processes_without_gpus()

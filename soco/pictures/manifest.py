@@ -101,7 +101,8 @@ def _source(settings: PicturesConfig) -> bytes:
 def _previous(path: str | Path, settings: PicturesConfig) -> pa.Table:
     """An earlier manifest; an empty one where there is none, or a broken one, or of another version or source."""
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read()
     except (OSError, pa.ArrowException):
         return MANIFEST_SCHEMA.empty_table()
     is_ours = table.schema.equals(MANIFEST_SCHEMA) and (table.schema.metadata or {}).get(_SOURCE) == _source(settings)

@@ -5,10 +5,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from soco.origins import Record
 from soco.origins.fingerprint import digest_of_lines, fingerprint, sha256_of
+from soco.pictures import MANIFEST_SCHEMA
+from soco.stores.parquet import read_table
 
 Data = dict[str, Any]
 
@@ -36,7 +36,7 @@ def data_sets(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data
 
 def pictures_digest(manifest: Path) -> tuple[int, str]:
     """How many pictures a manifest lists, and the SHA-256 of its sorted lines `key`, tab, SHA-256 of the picture."""
-    table = pq.read_table(manifest, columns=["key", "sha256"])
+    table = read_table(manifest, MANIFEST_SCHEMA, ["key", "sha256"])
     keys, hashes = table["key"].to_pylist(), table["sha256"].to_pylist()
     return len(keys), digest_of_lines([f"{key}\t{sha.hex()}" for key, sha in zip(keys, hashes, strict=True)])
 
