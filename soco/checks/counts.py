@@ -17,7 +17,7 @@ def refuse_other_counts(content: Tables, known: KnownHalf, path: str, findings: 
         findings: Receives one finding, where a count differs.
     """
     found = {name: len(content[table]) for name, table in _TABLES.items()}
-    expected = {name: int(getattr(known, name)) for name in _TABLES}
+    expected = known.counts.model_dump()
     if found == expected:
         return
     sentence = (

@@ -42,14 +42,20 @@ class KnownPictures(_Known):
     pictures: int
 
 
-class KnownHalf(_Known):
-    """Half of a detection set; the counts are the lengths of its file's tables."""
+class KnownCounts(_Known):
+    """How long the tables of an annotation file are."""
 
-    images: KnownPath
-    annotations: KnownPath
     pictures: int
     objects: int
     categories: int
+
+
+class KnownHalf(_Known):
+    """Half of a detection set."""
+
+    images: KnownPath
+    annotations: KnownPath
+    counts: KnownCounts
 
 
 class KnownDataset(_Known):

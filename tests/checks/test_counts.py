@@ -1,7 +1,7 @@
 import pytest
 
 from soco.checks import check_dataset
-from soco.config.known import KNOWN
+from soco.config.known import KNOWN, KnownCounts
 from soco.errors import UserError
 
 
@@ -25,8 +25,8 @@ def test_a_set_with_other_counts_than_the_published_one_is_refused(detection_set
 
 def test_a_set_with_the_published_counts_passes(detection_set, monkeypatch):
     published = KNOWN.datasets["coco_2017"]
-    counts = {"pictures": 12, "objects": 12, "categories": 2}
-    halves = {half: getattr(published, half).model_copy(update=counts) for half in ("train", "val")}
+    counts = KnownCounts(pictures=12, objects=12, categories=2)
+    halves = {half: getattr(published, half).model_copy(update={"counts": counts}) for half in ("train", "val")}
     monkeypatch.setitem(KNOWN.datasets, "coco_2017", published.model_copy(update=halves))
     assert not check_dataset(known_as(detection_set, "coco_2017")).refused
     del detection_set.contents["val"]["annotations"][0]
