@@ -120,7 +120,8 @@ def test_what_is_known_in_words_agrees_with_what_is_compared():
         assert f"{known.path.bytes:,} bytes" in known.path.size
     for known in KNOWN.datasets.values():
         for half in (known.train, known.val):
-            told = f"{half.counts.pictures:,} pictures, {half.counts.objects:,} objects of {half.counts.categories:,} categories"
+            counts = half.counts
+            told = f"{counts.pictures:,} pictures, {counts.objects:,} objects of {counts.categories:,} categories"
             assert half.annotations.size == told
             assert all(f"{count:,}" in half.images.size for count in half.images.entries.values())
     for path in KNOWN.weights.values():
