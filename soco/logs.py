@@ -19,8 +19,8 @@ def stage_log(path: str | Path) -> Iterator[None]:
     """Send all that the block prints, logs or warns to the file `path`, as its child processes do too.
 
     A `UserError`, and what the machine refuses (`soco.machine`), is written to the log and to the terminal as one
-    sentence, any other exception with its traceback; both end the process with code 1, which Snakemake takes as a
-    failed job.
+    sentence, the latter in the log with its traceback; any other exception with its traceback to both. Each ends the
+    process with code 1, which Snakemake takes as a failed job.
     """
     path = Path(path)
     terminal = os.dup(_STDERR)
@@ -30,6 +30,8 @@ def stage_log(path: str | Path) -> Iterator[None]:
             yield
             _flush()
     except UserError as error:
+        if error.__cause__ is not None:  # what the machine refused, where exactly: for whoever doubts the sentence
+            _log(terminal, "".join(traceback.format_exception(error.__cause__)))
         _tell(terminal, f"Error: {error}\n")
         raise SystemExit(1) from None
     except Exception:
@@ -52,6 +54,11 @@ def _send_to(path: Path) -> None:
 def _tell(terminal: int, message: str, hint: str = "") -> None:
     """Say what stopped the stage, on the terminal first: the log may be what cannot be written."""
     os.write(terminal, f"{message}{hint}".encode())
+    _log(terminal, message)
+
+
+def _log(terminal: int, message: str) -> None:
+    """Write to the log, if there is one beside the terminal and it can be written."""
     if not os.path.sameopenfile(terminal, _STDERR):
         with contextlib.suppress(OSError):
             sys.stderr.write(message)

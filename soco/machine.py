@@ -26,33 +26,41 @@ _SENTENCES = {
         "{place} cannot be written: its file system is read-only",
         "mount it for writing, or set another folder",
     ),
-    errno.EACCES: ("This user may not use {place}", "change its rights (`chmod`, `chown`), or set another folder"),
+    errno.EACCES: ("This user may not use {place}", "change its rights (`chmod`, `chown`), or name another place"),
     errno.EIO: ("The disk of {place} reports an input/output error", "look into `dmesg`, replace the disk"),
-    errno.ESTALE: ("The network folder of {place} is gone", "mount it anew"),
+    errno.ESTALE: ("The network folder of {place} is gone", "remount it"),
     errno.EMFILE: ("Too many files are open to open {place}", "raise `ulimit -n`, or lower `workers`"),
     errno.ENOTDIR: ("{place} cannot be used: a file lies where a folder should be", "remove that file"),
 }
-_NUMBERS = {**{number: number for number in _SENTENCES}, errno.EPERM: errno.EACCES, errno.EEXIST: errno.ENOTDIR}
+# With these, a place that takes a write now may have refused one a moment ago.
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ESTALE, errno.EMFILE, errno.EROFS)
 _SHARED = Path("/dev/shm")
 _NO_SHARED_MEMORY = (
     f"The shared memory {_SHARED} has no room for what workers load; set `workers` to 0, or give it more room "
     f"(`mount -o remount,size=8G {_SHARED}`, Docker: `--shm-size=8g`), and {_AGAIN}."
 )
 _KILLED = (
-    "A process that loads pictures or trains was killed, as the system does when the memory is used up (`dmesg` says "
+    "A process that loads images or trains was killed, as the system does when the memory is used up (`dmesg` says "
     f"so); lower `workers`, or give the job more memory, and {_AGAIN}."
 )
+_ENDED = (
+    "A process that loads images or trains ended unexpectedly ({said}); look above in the log, and where the memory "
+    f"was used up (`dmesg` says so) lower `workers` or give the job more, and {_AGAIN}."
+)
 _OUT_OF_SHARED_MEMORY = ("Bus error", "allocate shared memory", "torch_shm_manager", "unable to mmap")
-_WAS_KILLED = ("is killed by signal", "exited unexpectedly", "terminated with signal SIGKILL")
+_WAS_KILLED = ("signal: Killed", "signal SIGKILL")
+_HAS_ENDED = ("is killed by signal", "exited unexpectedly", "terminated with signal")
+_MORE_MEMORY = "lower what this stage takes at once, such as `workers` or `--cores`, or use a larger machine"
 _PROBE_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
-def machine_faults(*places: Path) -> Iterator[None]:
+def machine_faults(*places: Path, memory: str = _MORE_MEMORY) -> Iterator[None]:
     """Turn what the machine refuses the block into a `UserError`; any other exception passes as it is.
 
     Args:
         places: Files or folders that the block writes, the likeliest first: not every error says its file.
+        memory: What helps where the memory does not suffice.
 
     Raises:
         UserError: The machine refused something; the sentence names the file and the remedy.
@@ -60,31 +68,32 @@ def machine_faults(*places: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        fault = machine_fault(error, *places)
+        fault = machine_fault(error, *places, memory=memory)
         if fault is None:
             raise
-        raise fault from None
+        raise fault from error  # a log shows both: the sentence may be about another cause than this error has
 
 
-def machine_fault(error: BaseException, *places: Path) -> UserError | None:
+def machine_fault(error: BaseException, *places: Path, memory: str = _MORE_MEMORY) -> UserError | None:
     """The sentence for an error that the machine caused; None for any other.
 
     Args:
         error: The error.
         places: See `machine_faults`; the folders of temporary files and of shared memory come after them.
+        memory: The same.
     """
     if isinstance(error, UserError):
         return None
     causes = list(_causes(error))
     if any(map(_is_memory, causes)):
-        return UserError(_memory_sentence(error))
-    for words, sentence in ((_OUT_OF_SHARED_MEMORY, _NO_SHARED_MEMORY), (_WAS_KILLED, _KILLED)):
-        if any(_says(cause, words) for cause in causes):
-            return UserError(sentence)
+        return UserError(_memory_sentence(error, memory))
     for cause in causes:
-        number = _NUMBERS.get(cause.errno or 0) if isinstance(cause, OSError) else None
-        if isinstance(cause, OSError) and number is not None:
-            return _sentence(number, _place_of(cause, number, places))
+        if sentence := _of_a_process(cause):
+            return UserError(sentence)
+        number = _number_of(cause)
+        place = _place_of(cause, number, places) if isinstance(cause, OSError) and number else None
+        if number and place:
+            return _sentence(number, place)
         if isinstance(cause, FileNotFoundError) and places and not places[0].parent.is_dir():
             return UserError(
                 f"{places[0]} cannot be written: its folder is gone; mount its disk again if it was unmounted, and "
@@ -133,14 +142,33 @@ def _is_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or is_torchs
 
 
-def _memory_sentence(error: BaseException) -> str:
+def _of_a_process(error: BaseException) -> str:
+    """What is said of a process that ended, a worker of a loader or one of several that train; "" for other errors."""
+    if not isinstance(error, RuntimeError) and type(error).__name__ != "ProcessExitedException":
+        return ""
+    if _says(error, _OUT_OF_SHARED_MEMORY):
+        return _NO_SHARED_MEMORY
+    if _says(error, _WAS_KILLED):
+        return _KILLED
+    return _ENDED.format(said=str(error).splitlines()[0].rstrip(".")) if _says(error, _HAS_ENDED) else ""
+
+
+def _number_of(error: BaseException) -> int | None:
+    """The error's number among those of which there is a sentence."""
+    if not isinstance(error, OSError):
+        return None
+    if error.errno == errno.EEXIST:  # of mkdir, where a file has the folder's name
+        name = error.filename
+        return errno.ENOTDIR if isinstance(name, str) and Path(name).exists() and not Path(name).is_dir() else None
+    number = errno.EACCES if error.errno == errno.EPERM else error.errno
+    return number if number in _SENTENCES else None
+
+
+def _memory_sentence(error: BaseException, remedy: str) -> str:
     asked = re.search(r"tried to allocate ([\d.]+ \w+)", str(error), re.IGNORECASE)
     wanted = f" ({asked[1]} more were asked for)" if asked else ""
     whose = "The GPU's memory" if _says(error, ("CUDA",)) else "The memory"
-    return (
-        f"{whose} does not suffice{wanted}; lower `batch_size`, `workers`, the detector's channels or `--cores`, or "
-        f"use a larger machine, and {_AGAIN}."
-    )
+    return f"{whose} does not suffice{wanted}; {remedy}, and {_AGAIN}."
 
 
 def _says(error: BaseException, words: tuple[str, ...]) -> bool:
@@ -155,12 +183,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         held = held.__cause__ or (None if held.__suppress_context__ else held.__context__)
 
 
-def _place_of(error: OSError, number: int, places: tuple[Path, ...]) -> Path:
+def _place_of(error: OSError, number: int, places: tuple[Path, ...]) -> Path | None:
     """The file that the error names, or the first place that refuses a write for the same reason."""
     if isinstance(error.filename, str):
         return Path(error.filename)
     looked_at = (*places, _temporary_folder(), _SHARED)
-    return next((place for place in looked_at if _refusal(place) == number), looked_at[0])
+    otherwise = looked_at[0] if number in _PASSING else None
+    return next((place for place in looked_at if _refusal(place) == number), otherwise)
 
 
 def _temporary_folder() -> Path:

@@ -60,7 +60,8 @@ def test_a_full_disk_met_by_a_library_is_one_sentence_in_log_and_terminal(tmp_pa
     done, log = run(tmp_path, raised)
     assert done.returncode == 1
     assert done.stderr == f"Error: {FULL.format('results/a.parquet')}\n"
-    assert done.stderr in log and "Traceback" not in log
+    assert done.stderr in log
+    assert "Traceback" in log and "OSError: [Errno 28]" in log  # where it was, for whoever doubts the sentence
 
 
 def test_the_full_folder_is_found_where_the_error_names_none(tmp_path):
@@ -91,11 +92,11 @@ def test_memory_that_does_not_suffice_is_one_sentence(tmp_path):
     done, _ = run(tmp_path, "import torch; torch.empty(10**6, 10**8)")
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: The memory does not suffice (400000000000000 bytes more were asked for); lower `batch_size`, "
-        "`workers`, the detector's channels or `--cores`, or use a larger machine, and run it again: what is "
+        "Error: The memory does not suffice (400000000000000 bytes more were asked for); lower what this "
+        "stage takes at once, such as `workers` or `--cores`, or use a larger machine, and run it again: what is "
         "finished stays.\n"
     )
     done, _ = run(tmp_path, "raise MemoryError")
-    assert done.stderr.startswith("Error: The memory does not suffice; lower `batch_size`")
+    assert done.stderr.startswith("Error: The memory does not suffice; lower what this stage takes")
     done, _ = run(tmp_path, "raise RuntimeError('another fault')")
     assert "Traceback" in done.stderr

@@ -60,8 +60,8 @@ def _mend_names(entries: list[Entry], findings: Findings) -> None:
         entry["name"] = text
     findings.add("mended", "Category names that are numbers", numbers, "read as text")
     findings.add("mended", "Categories without a `name`", nameless, "called by their id")
-    what = "Category names with spaces around them, in decomposed letters or with halves of characters"
-    findings.add("mended", what, odd, "written without")
+    what = "Category names with spaces around them, decomposed letters or lone surrogates"
+    findings.add("mended", what, odd, "cleaned")
 
 
 def _plain(name: str) -> str:

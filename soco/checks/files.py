@@ -17,6 +17,7 @@ import PIL
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from soco.errors import UserError
 from soco.pictures import UnreadablePictureError, decode_reduced, picture_header, read_file
 from soco.progress import progress
 from soco.stores.parquet import write_table
@@ -179,5 +180,5 @@ def _update_cache(
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     try:
         write_table(path, pa.Table.from_arrays(arrays, schema=schema))
-    except OSError as error:  # a full disk, or a folder that may not be written to; the check itself is sound
-        log.warning("%s cannot be written (%s); the next check decodes all images again", path, error.strerror)
+    except (OSError, UserError) as error:  # a full disk, or a read-only folder; the check itself is sound
+        log.warning("%s cannot be written (%s); the next check decodes all images again", path, error)

@@ -66,7 +66,7 @@ FAULTS: dict[str, tuple[Kind, str, str]] = {
         "Objects with `ignore`, which detectron2 refuses",
         "made crowd regions, neither hit nor miss",
     ),
-    "unclear ignore": ("mended", "Objects whose `ignore` is false, but not the number 0", "used as if without it"),
+    "unclear ignore": ("mended", "Objects whose `ignore` is false, but not the number 0", "`ignore` removed"),
     "crowd in LVIS": ("mended", "Objects with `iscrowd`, which LVIS does not have", "used as any other"),
 }
 _LEFT_OUT = ("unknown category", "no mask", "strange mask", "bad run lengths", "box outside")

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from snakemake.utils import update_config
+
+from soco.config.load import check_config
 from soco.config.reading import read_mapping, refuse_doubled_entries
 from soco.errors import UserError
 
@@ -38,7 +41,9 @@ def base_file(clone: Path, overlays: Iterable[Path], entries: Iterable[str] | No
 
 
 def _see_that_it_is_whole(path: Path, base: dict[str, Any], whole: Path) -> None:
-    left_out = list(_left_out(base, read_mapping(whole)))
+    """Refuse a base that leaves out a key whose default is not what the clone's file gives it."""
+    of_clone = read_mapping(whole)
+    left_out = [key for key in _left_out(base, of_clone) if not _is_default(key, of_clone)]
     if not left_out:
         return
     more = len(left_out) - _MOST_SHOWN
@@ -47,6 +52,21 @@ def _see_that_it_is_whole(path: Path, base: dict[str, Any], whole: Path) -> None
         f"{path}, which is read in place of {whole}, leaves out {shown}, and these would take the paper's values: "
         "copy that file and change the copy, or rename yours and give it with --configfile."
     )
+
+
+def _is_default(key: str, of_clone: dict[str, Any]) -> bool:
+    """Whether a configuration means the same without a key."""
+    *sections, last = key.split(".")
+    without: dict[str, Any] = {}
+    update_config(without, of_clone)  # a copy, mapping by mapping
+    holder = without
+    for section in sections:
+        holder = holder[section]
+    del holder[last]
+    try:
+        return check_config(without) == check_config(of_clone)
+    except UserError:  # the key is required
+        return False
 
 
 def _left_out(part: dict[str, Any], whole: dict[str, Any], place: tuple[str, ...] = ()) -> Iterator[str]:

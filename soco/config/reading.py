@@ -82,6 +82,8 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise UserError(f"{path} is no text in UTF-8; save it in that encoding, or give another file.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); make it readable, or give another file.") from None
 
 
 def _from_json(text: str) -> Any:
@@ -138,7 +140,7 @@ class _Inspection:
             self.values[id(node)] = 1 + self._visit_parts(node, keys)
             self.around.remove(id(node))
         if self.values[id(node)] > _MOST_VALUES:
-            what = f"{_place(keys)} comes to more than {_MOST_VALUES:,} values by its aliases"
+            what = f"{_place(keys)} expands to more than {_MOST_VALUES:,} values through aliases"
             raise self._refusal(node, f"{what}; write out what is meant")
         return self.values[id(node)]
 
@@ -175,7 +177,7 @@ class _Inspection:
         try:
             node.value.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
-            raise self._refusal(node, r"half a character stands there, as \ud800 is; write it whole") from None
+            raise self._refusal(node, r"it holds a lone surrogate, such as \ud800; remove it") from None
 
     def _see_that_it_reads_as_it_looks(self, node: yaml.ScalarNode, keys: tuple[str, ...]) -> None:
         self._see_that_it_is_text(node)
@@ -194,7 +196,7 @@ class _Inspection:
         except ValueError:  # a 13th month, thousands of digits
             shown = node.value if len(node.value) < 40 else f"{node.value[:20]}..."
             raise self._refusal(
-                node, f"{shown} is no date or number that there is; correct it or put it in quotes"
+                node, f"{shown} is not a valid date or number; correct it or put it in quotes"
             ) from None
         if value is None:
             return "null"

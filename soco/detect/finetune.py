@@ -32,6 +32,7 @@ from soco.stores.files import remove_folder
 from soco.stores.lock import alone_in
 
 _REPORT = "loading.json"
+_MORE_MEMORY = "lower `batch_size`, `workers` or the detector's channels, or use a larger machine"
 
 
 def finetune(
@@ -97,7 +98,7 @@ def _train(cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, fo
         ends_with_parent()()
     let_no_worker_fall_silent()
     leave_errors_to_the_caller()
-    with machine_faults(Path(cfg.OUTPUT_DIR)):
+    with machine_faults(Path(cfg.OUTPUT_DIR), memory=_MORE_MEMORY):
         _train_here(cfg, described, train, val, form, threads)
 
 
@@ -123,8 +124,8 @@ def _train_here(cfg: CfgNode, described: dict[str, Any], train: Split, val: Spli
         trainer.train()
     except FloatingPointError:  # detectron2's, for losses and for boxes
         raise UserError(
-            f"The losses or boxes are not finite after step {trainer.iter}: the learning rate is too high; lower "
-            "base_lr, or raise warmup_iterations, and run it again."
+            f"The losses or boxes are not finite after step {trainer.iter}, most often since the learning rate is "
+            "too high: lower base_lr, or raise warmup_iterations, and run it again."
         ) from None
 
 

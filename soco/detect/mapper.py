@@ -68,4 +68,6 @@ def _read_image(record: Record, image_format: str) -> npt.NDArray[np.generic]:
             f"The image {path} has {width} x {height} pixels, and its annotation file lists {listed[0]} x {listed[1]}; "
             f"{_REMEDY}."
         )
+    if image_format in ("RGB", "BGR"):
+        return rgb if image_format == "RGB" else rgb[:, :, ::-1]
     return convert_PIL_to_numpy(Image.fromarray(rgb), image_format)

@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -28,8 +27,12 @@ log = logging.getLogger(__name__)
 
 STOPPED = "stopped"
 _CRASHED = (
-    "A training process ended without a word of ours (torchrun's code is {code}; see the log above, and whether the "
-    "machine ran out of memory); run it again, and it goes on from its last checkpoint."
+    "A training process crashed without an error message (torchrun's code is {code}; see the log above, and whether "
+    "the machine ran out of memory); run it again, and it resumes from its last checkpoint."
+)
+_MORE_MEMORY = (
+    "raise accumulate, which splits a step into more passes, set recompute to true, lower batch_size or workers, or "
+    "use a larger machine"
 )
 
 
@@ -76,7 +79,7 @@ def _train(job: PretrainJob, ranks: Ranks) -> None:
     # Held by the process that writes, and not by one that waits for it: that one may be killed alone.
     stopping = StopSignals(current_job() if ranks.is_first else None)
     alone = alone_in(job.folder) if ranks.is_first else contextlib.nullcontext()
-    with _in_words(job.folder), stopping as stop, alone:
+    with machine_faults(job.folder, memory=_MORE_MEMORY), stopping as stop, alone:
         training = Training(job, ranks)
         if ranks.is_first:
             training.say_plan(job)
@@ -84,19 +87,6 @@ def _train(job: PretrainJob, ranks: Ranks) -> None:
         if ranks.is_first:
             write_outcome(job, training)
             training.checkpoints.remove()
-
-
-@contextlib.contextmanager
-def _in_words(folder: Path) -> Iterator[None]:
-    """What runs out is reported in a sentence."""
-    with machine_faults(folder):
-        try:
-            yield
-        except torch.OutOfMemoryError as error:
-            raise UserError(
-                f"The GPU's memory does not suffice ({str(error).splitlines()[0]}); raise accumulate, which divides a "
-                "step over more passes, or set recompute to true, and run it again."
-            ) from None
 
 
 def _by_torchrun(job: PretrainJob, threads: int | None) -> None:

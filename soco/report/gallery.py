@@ -26,8 +26,8 @@ def proposal_gallery(store: pa.Table, source: PictureSource) -> list[Picture]:
         source: Where the store's pictures lie.
 
     Returns:
-        The pictures, in the store's order; one that can no longer be read is left out and logged. None where no
-        picture has a proposal.
+        The pictures, in the store's order; one that can no longer be read is left out and logged. Empty where
+        no picture has a proposal.
     """
     _, proposals = counts_per_picture(store)
     chosen = middles(np.flatnonzero(proposals).tolist(), PICTURES)

@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from soco.checks import check_dataset
-from soco.config.known import KNOWN
+from soco.config.known import KNOWN, KnownCounts
 
 
 def doubled(content, **changes):
@@ -58,8 +58,8 @@ def test_one_outline_of_two_categories_is_noted_and_kept(detection_set, train, f
 def test_a_published_set_keeps_its_copies(detection_set, monkeypatch):
     doubled(detection_set.contents["train"])
     published = KNOWN.datasets["coco_2017"]
-    counts = {"pictures": 12, "objects": 12, "categories": 2}
-    halves = {half: getattr(published, half).model_copy(update=counts) for half in ("train", "val")}
+    counts = KnownCounts(pictures=12, objects=12, categories=2)
+    halves = {half: getattr(published, half).model_copy(update={"counts": counts}) for half in ("train", "val")}
     halves["train"] = halves["train"].model_copy(update={"objects": 24})
     monkeypatch.setitem(KNOWN.datasets, "coco_2017", published.model_copy(update=halves))
     checked = check_dataset(detection_set.dataset().model_copy(update={"known_as": "coco_2017"}))

@@ -37,14 +37,16 @@ def test_a_folder_with_a_part_of_a_configuration_is_told_so(repository, folder):
     with pytest.raises(UserError) as error:
         base_file(repository, [], None)
     assert str(error.value).startswith(
-        f"{own}, which is read in place of {repository}/config.yaml, leaves out seed, results, demo, pictures.layout, "
-        "pictures.known_as and "
+        f"{own}, which is read in place of {repository}/config.yaml, leaves out demo, pictures.shards, "
     )
     assert str(error.value).endswith(
         " more keys, and these would take the paper's values: copy that file and change the copy, or rename yours and "
         "give it with --configfile."
     )
     changed = yaml.safe_load((repository / "config.yaml").read_text())
+    del changed["pretrain"]["soco"]["max_without_proposals"]  # its default is what the clone's file says
+    own.write_text(yaml.safe_dump(changed))
+    assert base_file(repository, [], None) == str(own)
     del changed["pretrain"]["soco"]["epochs"]
     own.write_text(yaml.safe_dump(changed))
     with pytest.raises(UserError, match=r"leaves out pretrain\.soco\.epochs, and these would take the paper's"):

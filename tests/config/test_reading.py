@@ -72,13 +72,13 @@ def test_an_overlay_changes_one_of_two_mappings_that_an_alias_makes_one(reposito
         ("a: {b: 010}", "line 1: YAML reads a.b: 010 as the number 8; write 8 if that is meant, or put it in quotes."),
         ("a: 12:30", "line 1: YAML reads a: 12:30 as the number 750; write 750 if that is meant, or put it in quotes."),
         ("a:\n- 2020-01-02", "line 2: YAML reads a.0: 2020-01-02 as a date; put it in quotes."),
-        ("a: 2020-13-45", "line 1: 2020-13-45 is no date or number that there is; correct it or put it in quotes."),
+        ("a: 2020-13-45", "line 1: 2020-13-45 is not a valid date or number; correct it or put it in quotes."),
         (
             f"a: {'9' * 5000}",
-            f"line 1: {'9' * 20}... is no date or number that there is; correct it or put it in quotes.",
+            f"line 1: {'9' * 20}... is not a valid date or number; correct it or put it in quotes.",
         ),
         ("a: &a {b: *a}", "line 1: a.b is given by an alias of what it lies in; write out what is meant."),
-        ('a: "\\ud800"', "line 1: half a character stands there, as \\ud800 is; write it whole."),
+        ('a: "\\ud800"', "line 1: it holds a lone surrogate, such as \\ud800; remove it."),
     ],
 )
 def test_what_yaml_reads_as_something_else_is_refused_with_its_line(said, text, sentence):
@@ -116,7 +116,7 @@ def test_what_is_no_mapping_is_refused_in_one_sentence(said, content, sentence):
 def test_aliases_that_come_to_billions_of_values_are_refused(said):
     laughs = ["a0: &a0 {k: 1}"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     assert said("\n".join(laughs)) == (
-        "mine.yaml, line 6: a5 comes to more than 100,000 values by its aliases; write out what is meant."
+        "mine.yaml, line 6: a5 expands to more than 100,000 values through aliases; write out what is meant."
     )
 
 
