@@ -1,9 +1,10 @@
 """Where the images of a half lie: names that lead nowhere, and the files that they may mean."""
 
 import os
+import posixpath
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -34,13 +35,14 @@ def place_images(entries: list[Entry], folder: Path, findings: Findings) -> list
     """
     with ThreadPoolExecutor(_THREADS) as pool:
         states = dict(enumerate(pool.map(lambda entry: _state(folder, entry), entries)))
-    search = _Search(folder) if {"missing", "outside"} & {*states.values()} else None
+    lost = [image_name(entry) for place, entry in enumerate(entries) if states[place] in ("missing", "outside")]
+    meant = _meant(lost, folder)
     repaired = []
     left_out: dict[str, list[str]] = defaultdict(list)
     hints: dict[str, list[_Hint]] = defaultdict(list)
     for place, entry in enumerate(entries):
         state, name = states[place], image_name(entry)
-        hint = search.find(name) if search and state in ("missing", "outside") else None
+        hint = meant.get(name) if state in ("missing", "outside") else None
         if hint and hint.rule == _SAME and _state(folder, {"file_name": hint.file}) == "there":
             entry["file_name"] = hint.file
             states[place] = "there"
@@ -93,29 +95,26 @@ def _form(name: str) -> str:
     return unicodedata.normalize("NFC", str(PurePosixPath(name.replace("\\", "/"))))
 
 
-def _base(name: str) -> str:
-    return PurePosixPath(unquote(_form(name))).name
+def _folded(form: str) -> str:
+    return unquote(form).casefold()
 
 
-def _stem(name: str) -> str:
-    path = PurePosixPath(unquote(_form(name)).casefold())
-    return str(path.parent / path.stem)
+def _stem(form: str) -> str:
+    return posixpath.splitext(_folded(form))[0]
 
 
 _SAME = "nothing to do"
 _ANOTHER_FOLDER = "correct the folder in `file_name`"
 
 _RULES: dict[str, Callable[[str], str]] = {
-    _SAME: _form,
-    "decode `file_name`, in which characters are coded as in an address (such as %20)": lambda name: unquote(
-        _form(name)
-    ),
-    "correct upper and lower case in `file_name`": lambda name: unquote(_form(name)).casefold(),
+    _SAME: str,
+    "decode `file_name`, in which characters are coded as in an address (such as %20)": unquote,
+    "correct upper and lower case in `file_name`": _folded,
     "correct the extension in `file_name`": _stem,
-    _ANOTHER_FOLDER: _base,
-    "correct `file_name`": lambda name: PurePosixPath(_stem(name)).name,
+    _ANOTHER_FOLDER: lambda form: posixpath.basename(unquote(form)),
+    "correct `file_name`": lambda form: posixpath.basename(_stem(form)),
 }
-"""By what to do: how a name and the file that it means may differ, nearest first. Equal keys are one file."""
+"""By what to do: a key of a name's `_form`. A name may mean the file whose key is equal; the nearest come first."""
 
 
 @dataclass(frozen=True)
@@ -133,34 +132,73 @@ class _Hint:
     rule: str
 
 
-class _Search:
-    """The files below a folder, found by names that are not quite theirs."""
+def _meant(names: Sequence[str], folder: Path) -> dict[str, _Hint]:
+    """The one file that each name means, by the nearest rule that any file agrees with."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        spelled = zip(names, pool.map(lambda name: _spelled_otherwise(folder, name), names), strict=True)
+        hints = {name: _Hint(name, file, _SAME) for name, file in spelled if file is not None}
+    waiting = {name: _form(name) for name in names if name not in hints}
+    files = _files_below(folder) if waiting else []
+    forms = [_form(file) for file in files]
+    for rule, key in _RULES.items():
+        places = _places({key(form) for form in waiting.values()}, map(key, forms))
+        for name, form in list(waiting.items()):
+            place = places.get(key(form))
+            if place is not None:
+                hints[name] = _Hint(name, files[place], rule)
+                del waiting[name]
+        if not waiting:
+            break
+    return hints
 
-    def __init__(self, folder: Path) -> None:
-        files = list(_files_below(folder))
-        self._by_rule: dict[str, dict[str, list[str]]] = {}
-        for rule, key in _RULES.items():
-            self._by_rule[rule] = defaultdict(list)
-            for file in files:
-                self._by_rule[rule][key(file)].append(file)
 
-    def find(self, name: str) -> _Hint | None:
-        """The one file that a name means by the nearest rule that any file agrees with."""
-        for rule, key in _RULES.items():
-            files = self._by_rule[rule].get(key(name), [])
-            if len(files) == 1:
-                return _Hint(name, files[0], rule)
-        return None
+def _spelled_otherwise(folder: Path, name: str) -> str | None:
+    """The one file that is there under a name's usual spellings; it takes no search."""
+    form = _form(name)
+    spellings = {form, unicodedata.normalize("NFD", form)} - {name}
+    there = [each for each in spellings if _state(folder, {"file_name": each}) == "there"]
+    return there[0] if len(there) == 1 else None
 
 
-def _files_below(folder: Path) -> Iterator[str]:
+def _places(wanted: Set[str], keys: Iterable[str]) -> dict[str, int]:
+    """Where each of the wanted keys comes, of those that come once."""
+    places: dict[str, int] = {}
+    several = set()
+    for place, key in enumerate(keys):
+        if key in wanted and places.setdefault(key, place) != place:
+            several.add(key)
+    return {key: place for key, place in places.items() if key not in several}
+
+
+def _files_below(folder: Path) -> list[str]:
+    """The files below a folder, links to folders followed; none of too many, for each may have a namesake."""
+    files: list[str] = []
+    seen = {_identity(folder)}  # a link may lead back, or where another one leads
     count = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            yield (Path(parent) / name).relative_to(folder).as_posix()
-        count += len(names)
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        count += len(folders) + len(names)
         if count > _MOST_FILES:
-            return
+            return []
+        below = Path(parent).relative_to(folder).as_posix()
+        files += names if below == "." else [f"{below}/{name}" for name in names]
+        entered = sorted((Path(parent, name) for name in folders), key=lambda path: (path.is_symlink(), path))
+        folders[:] = [path.name for path in entered if _is_new(path, seen)]
+    return files
+
+
+def _is_new(folder: Path, seen: set[tuple[int, int] | None]) -> bool:
+    identity = _identity(folder)
+    is_new = identity is not None and identity not in seen
+    seen.add(identity)
+    return is_new
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:  # it has gone
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _advice(hints: list[_Hint], folder: Path) -> str:

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _STATUS_THREADS = 16  # these wait for a disk
 _QUIET_SECONDS = 3.0  # a check that decodes for longer shows its progress
+_KEEP_SECONDS = 60.0  # a check that is killed loses no more than this
 
 _SCHEMA = pa.schema(
     [
@@ -88,11 +90,18 @@ def read_files(
     todo = [place for place, version in enumerate(versions) if version and version not in known]
     log.info("%d images to decode; %d are as an earlier check decoded them", len(todo), len(paths) - len(todo))
     found: dict[int, PictureFile] = {}
+    whole: dict[int, PictureFile] = {}
+    kept = time.monotonic()
     try:
         for place, file in zip(todo, _decode(paths, listed, todo, threads), strict=True):
             found[place] = file
+            if _is_whole(file, listed[place]):
+                whole[place] = file
+            if time.monotonic() - kept > _KEEP_SECONDS:  # a scheduler's time limit leaves no time for the end
+                _update_cache(cache, versions, known, whole)
+                kept = time.monotonic()
     finally:  # a check that is interrupted keeps what it has decoded
-        _update_cache(cache, versions, known, {n: file for n, file in found.items() if _is_whole(file, listed[n])})
+        _update_cache(cache, versions, known, whole)
     return [found.get(place) or _known_file(version, known) for place, version in enumerate(versions)]
 
 

@@ -3,7 +3,12 @@
 import json
 import logging
 import os
+import signal
 import struct
+import subprocess
+import sys
+import textwrap
+import time
 import zlib
 
 import numpy as np
@@ -187,6 +192,33 @@ def test_odd_names_are_remembered_or_told(tmp_path):
         assert [file.size for file in files[1:]] == [None] * 6
         reasons = ["missing"] * 4 + ["the file cannot be read: File name too long", "missing"]
         assert [file.reason for file in files[1:]] == reasons
+
+
+def test_a_check_that_is_killed_keeps_what_it_has_decoded(tmp_path):
+    """A scheduler's time limit is SIGTERM, at which Python ends without a word."""
+    import pyarrow.parquet as pq
+
+    Image.effect_noise((1000, 1000), 50).save(tmp_path / "0.jpg")
+    paths = [tmp_path / f"{number}.jpg" for number in range(300)]
+    for path in paths[1:]:
+        path.hardlink_to(paths[0])
+    script = """
+        import sys
+        from pathlib import Path
+        from soco.checks import files
+        files._KEEP_SECONDS = 0.1
+        paths = [Path(sys.argv[1], f"{number}.jpg") for number in range(300)]
+        files.read_files(paths, [None] * 300, threads=1, cache=Path(sys.argv[2]))
+    """
+    cache = tmp_path / "cache.parquet"
+    command = [sys.executable, "-c", textwrap.dedent(script), tmp_path, cache]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        end = time.monotonic() + 60
+        while not cache.exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == -signal.SIGTERM
+    assert 0 < pq.read_table(cache).num_rows < 300
 
 
 @pytest.fixture

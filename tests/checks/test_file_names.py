@@ -1,6 +1,9 @@
 import os
+import tracemalloc
 
 import pytest
+
+from soco.checks import file_names
 
 
 @pytest.fixture
@@ -71,6 +74,66 @@ def test_the_file_that_a_name_may_mean_is_named(findings, rename, folder, listed
         assert sentences[0].endswith("...); left out.")
     else:
         assert remedy.replace("FOLDER", str(folder)).replace("ALL", "and so for 12 of them") in sentences[0]
+
+
+@pytest.fixture
+def linked(detection_set, folder, rename):
+    """Have the images in a folder elsewhere, to which `train2017` is a link, and their names begin as given."""
+
+    def link(listed):
+        rename(listed)
+        folder.rename(detection_set.folder / "elsewhere")
+        folder.mkdir()
+        (folder / "train2017").symlink_to(detection_set.folder / "elsewhere")
+
+    return link
+
+
+def test_names_are_repaired_in_a_folder_that_is_a_link(detection_set, findings, linked):
+    linked(r"train2017\{}")
+    assert [found[:3] for found in findings()] == [("mended", "train", 12)]
+    assert detection_set.write()[0]["images"][0]["file_name"] == "train2017/train1.jpg"
+
+
+def test_the_search_follows_links_and_ends_at_loops(findings, linked, folder):
+    linked("{stem}.png")
+    for loop in ("a", "train2017/up"):
+        (folder / loop).symlink_to(folder)
+    (folder / "z").symlink_to(folder / "train2017")
+    (folder / "self").symlink_to("self")
+    told = f"there is a train2017/train1.jpg in {folder} for train1.png, and so for 12 of them; correct `file_name`"
+    assert told in findings()[0][3]
+
+
+def test_the_search_for_one_name_takes_little_memory(train, findings, folder):
+    (folder / "train3.jpg").unlink()
+    for number in range(5000):
+        (folder / f"{number:012d}.jpg").touch()
+    tracemalloc.start()
+    found = findings()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found[0][3] == f"Pictures that are not below {folder}: 1 (train3.jpg); left out."
+    assert peak < 3_000_000  # an index for each rule takes 1,300 bytes a file
+
+
+def test_among_too_many_files_no_file_is_named_for_another(findings, rename, monkeypatch):
+    rename("{stem}.png")
+    monkeypatch.setattr(file_names, "_MOST_FILES", 11)
+    assert findings()[0][3].endswith("...); left out.")
+
+
+def test_among_too_many_files_names_are_repaired(findings, rename, monkeypatch):
+    rename(r"a\{}", "a/{}")
+    monkeypatch.setattr(file_names, "_MOST_FILES", 1)
+    assert [found[:3] for found in findings()] == [("mended", "train", 12)]
+
+
+def test_a_name_whose_file_is_there_in_both_forms_of_unicode_is_left_alone(train, findings, folder):
+    for name in ("\u00e9.jpg", "e\u0301.jpg"):
+        (folder / name).write_bytes((folder / "train3.jpg").read_bytes())
+    train["images"][2]["file_name"] = ".\\\u00e9.jpg"
+    assert findings()[0][3].startswith(f"Pictures that are not below {folder}: 1 (")
 
 
 def test_a_name_that_two_files_could_be_is_left_alone(train, findings, folder):

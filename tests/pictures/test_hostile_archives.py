@@ -138,8 +138,16 @@ def test_a_sparse_file_in_a_tar_is_counted(tmp_path, caplog):
     assert "passed over 1 links, sparse files or devices named like pictures, first 'a.jpg'" in caplog.text
 
 
-def test_a_compressed_tar_among_tars_is_not_passed_over(tmp_path, pack):
+def test_compressed_tars_beside_plain_ones_are_counted(tmp_path, pack, caplog):
     (tmp_path / "a.tar").write_bytes(pack.tar_bytes({"a.jpg": DATA}))
+    for name in ("labels.tar.gz", "more.TGZ"):
+        (tmp_path / name).write_bytes(b"\x1f\x8b")
+    assert keys(tmp_path, "webdataset") == ["a/a.jpg"]
+    told = "passed over 2 compressed tars, which cannot be read in place, first 'labels.tar.gz'"
+    assert told in caplog.text
+
+
+def test_compressed_tars_alone_are_refused(tmp_path):
     (tmp_path / "b.tar.gz").write_bytes(b"\x1f\x8b")
     with pytest.raises(UserError, match=r"holds the compressed b\.tar\.gz, which cannot be read in place; decompress"):
         keys(tmp_path, "webdataset")
@@ -287,7 +295,8 @@ def test_any_broken_byte_of_a_parquet_file_is_told(parquet_file):
 
 def test_a_row_group_that_takes_too_much_is_refused_before_it_is_decoded(parquet_file, monkeypatch):
     monkeypatch.setattr(parquet, "_LARGEST_GROUP", 50_000)
-    with pytest.raises(UserError, match=r"Row group 0 of .*x\.parquet takes 0\.0 GiB, .* about 100 rows in a group\."):
+    told = r"Row group 0 of .*x\.parquet takes 0\.0 GiB, and groups of at most 0 GiB are read; .* about 100 rows"
+    with pytest.raises(UserError, match=told):
         keys(parquet_file, "parquet")
 
 
@@ -309,3 +318,18 @@ def test_a_picture_that_comes_a_thousand_times_is_decoded_once(tmp_path):
     before = pa.total_allocated_bytes()
     assert source.read(last) == b"x" + ZEROS[1:]
     assert pa.total_allocated_bytes() - before < 100 << 20
+
+
+@pytest.mark.parametrize(("rows", "equal"), [(10, True), (200, True), (100, False)])
+def test_rows_are_kept_once_only_where_they_take_more_than_their_pages(tmp_path, monkeypatch, rows, equal):
+    """Keeping them once takes three times as long, and pretraining reads groups of a hundred pictures all the time."""
+    pictures = [bytes([0 if equal else row]) * (1 << 17) for row in range(rows)]
+    pq.write_table(pa.table({"image": pictures}), tmp_path / "x.parquet", row_group_size=rows)
+    monkeypatch.setattr(parquet, "_LARGEST_BATCH", 2 << 20)
+    source = open_source(PicturesConfig(path=str(tmp_path), layout="parquet"))
+    entries = list(source.entries())
+    before = pa.total_allocated_bytes()
+    assert [source.read(entry) for entry in entries] == pictures
+    assert pa.total_allocated_bytes() - before < (4 << 20 if equal else 16 << 20)
+    (kept,) = source._reader._groups.values()
+    assert pa.types.is_dictionary(kept.type) == (equal and rows == 200)

@@ -58,6 +58,44 @@ def test_a_sub_folder_that_cannot_be_read_is_named(tmp_path, photographs, pack, 
         keys(settings.path, layout)
 
 
+@pytest.mark.parametrize("layout", ["folder", "folders", "webdataset", "parquet"])
+def test_the_state_of_what_cannot_be_listed_covers_the_rest(tmp_path, photographs, pack, lock, layout):
+    """Snakemake asks for it before the first job, where nothing turns an error into a sentence."""
+    settings = getattr(pack, layout.removesuffix("s"))(tmp_path / "tree", photographs)
+    watch = "folders" if layout == "folders" else "pictures"
+    source = open_source(settings.model_copy(update={"watch": watch}))
+    (tmp_path / "tree" / "locked").mkdir()
+    (tmp_path / "tree" / "gone.tar").symlink_to("nowhere")
+    (tmp_path / "tree" / "gone.parquet").symlink_to("nowhere")
+    lock(tmp_path / "tree" / "locked")
+    before = source.state()
+    assert before
+    (tmp_path / "tree" / "more").mkdir(exist_ok=True)
+    for name in ("one.jpg", "one.tar", "one.parquet"):
+        (tmp_path / "tree" / "more" / name).write_bytes(b"x")
+    assert source.state() not in ("", before)
+
+
+@pytest.mark.parametrize("layout", ["folder", "webdataset", "parquet"])
+def test_the_state_of_what_cannot_be_reached_is_that_of_nothing(tmp_path, monkeypatch, layout):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    source = source_of(tmp_path, layout)
+    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert source.state() == ""
+
+
+@pytest.mark.parametrize("layout", ["folder", "webdataset", "parquet"])
+def test_a_file_systems_lost_and_found_is_passed_over(tmp_path, photographs, pack, lock, layout):
+    settings = getattr(pack, layout)(tmp_path / "tree", photographs)
+    before = keys(settings.path, layout)
+    (tmp_path / "tree" / "lost+found").mkdir()
+    lock(tmp_path / "tree" / "lost+found")
+    assert keys(settings.path, layout) == before
+
+
 def test_a_file_that_cannot_be_opened_is_named(tmp_path, photographs, pack, monkeypatch):
     for layout in ("zip", "tar"):
         settings = getattr(pack, layout)(tmp_path / layout, photographs)

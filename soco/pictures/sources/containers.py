@@ -1,12 +1,17 @@
-"""Bytes out of the files that hold many pictures, each opened once in a process and read in place."""
+"""The files that hold many pictures: found below a folder, opened once in a process, and read in place."""
 
 import functools
 import hashlib
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from soco.errors import UserError
 from soco.pictures.read import UnreadablePictureError, check_length
+from soco.pictures.sources.checks import PassedOver
+from soco.pictures.sources.layouts import COMPRESSED_TARS, remedy, require
+from soco.pictures.sources.tree import mode_of, target_status, walk
 
 _OPEN_FILES = 64
 
@@ -63,3 +68,63 @@ def files_state(path: Path, containers: Iterable[str] = ("",)) -> str:
             continue
         told.append(f"{(container or path.name)!a} {status.st_size} {status.st_mtime_ns}")
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16] if told else ""
+
+
+def containers(path: Path, layout: str, suffix: str, passed_over: PassedOver) -> Iterator[tuple[str, str]]:
+    """The files of one suffix below a folder that are not hidden, sorted, or the one file that `path` is.
+
+    Links to files are followed, links to folders are not.
+
+    Args:
+        path: The folder or file.
+        layout: What the configuration calls the layout.
+        suffix: `.tar` or `.parquet`.
+        passed_over: Receives the compressed tars that lie beside plain ones.
+
+    Returns:
+        Each file's path below `path` ("" for the one file), and the folder that its pictures' keys begin with: the
+        same without the suffix.
+
+    Raises:
+        UserError: The path is missing, a folder cannot be read, what has the suffix is no file, or none has it.
+    """
+    require(path, layout, file=True, folder=True)
+    if path.is_file():
+        yield "", path.stem
+        return
+    found, compressed = [], []
+    for name, is_folder, entry in walk(path):
+        if is_folder:
+            continue
+        if name.endswith(suffix):
+            _require_file(path / name, entry)
+            found.append(name)
+        elif suffix == ".tar" and name.lower().endswith(COMPRESSED_TARS):
+            compressed.append(name)
+    if compressed and not found:
+        raise UserError(
+            f"{path} holds the compressed {compressed[0]}, which cannot be read in place; decompress it to a plain "
+            ".tar, or move it away."
+        )
+    if not found:
+        raise UserError(f"{path} holds no {suffix} file for pictures.layout {layout}; {remedy(path, layout)}.")
+    for name in compressed:
+        passed_over.add("compressed tars, which cannot be read in place", name)
+    yield from ((name, name.removesuffix(suffix)) for name in found)
+
+
+def containers_state(path: Path, suffix: str) -> str:
+    """A digest as of `files_state` of what has a suffix below a folder, as far as it can be listed, or of the file.
+
+    It raises nothing: `containers` says what cannot be read, once the pictures are listed.
+    """
+    if stat.S_ISREG(mode_of(path)):
+        return files_state(path)
+    found = walk(path, skip_unreadable=True)
+    return files_state(path, (name for name, is_folder, _ in found if not is_folder and name.endswith(suffix)))
+
+
+def _require_file(path: Path, entry: os.DirEntry[str]) -> None:
+    status = target_status(entry)
+    if status is None or not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{path} is no file, or a link to nothing; put the file there, or remove the name.")

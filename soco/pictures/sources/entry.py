@@ -51,6 +51,7 @@ class PictureSource(Protocol):
     def state(self) -> str:
         """A short digest that changes when a picture is added, removed, renamed or written again; reads no picture.
 
-        It is "" where the source is missing. For a folder tree, `pictures.watch` says how much it looks at.
+        It is "" where the source is missing, and covers what can be reached of a broken one: `entries` says what is
+        wrong with it. For a folder tree, `pictures.watch` says how much it looks at.
         """
         ...

@@ -12,7 +12,7 @@ from soco.pictures.sources.checks import PassedOver, checked
 from soco.pictures.sources.entry import Entry
 from soco.pictures.sources.layouts import require
 from soco.pictures.sources.names import is_picture
-from soco.pictures.sources.tree import target_status, walk
+from soco.pictures.sources.tree import mode_of, target_status, walk
 
 
 class FolderSource:
@@ -45,20 +45,23 @@ class FolderSource:
         return read_file(self.path / entry.key)
 
     def state(self) -> str:
-        """A digest of what `pictures.watch` names: every picture's path, size and time; every folder's; or nothing."""
+        """A digest of what `pictures.watch` names: every picture's path, size and time; every folder's; or nothing.
+
+        A folder that cannot be read counts as empty: `entries` says what is wrong.
+        """
         if self.watch == "never":
             return "never"
-        if not self.path.is_dir():
+        if not stat.S_ISDIR(mode_of(self.path)):
             return ""
         told = hashlib.sha256()
-        found = self._folders() if self.watch == "folders" else self._pictures(PassedOver())
+        found = self._folders() if self.watch == "folders" else self._pictures(PassedOver(), skip_unreadable=True)
         for name, status in found:
             told.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"))
         return told.hexdigest()[:16]
 
-    def _pictures(self, passed_over: PassedOver) -> Iterator[tuple[str, os.stat_result]]:
+    def _pictures(self, passed_over: PassedOver, skip_unreadable: bool = False) -> Iterator[tuple[str, os.stat_result]]:
         """Path and status of each picture, sorted by path; a broken link is one, so that reading it will tell."""
-        for name, is_folder, found in walk(self.path):
+        for name, is_folder, found in walk(self.path, skip_unreadable=skip_unreadable):
             if is_folder:
                 continue
             status = target_status(found) or target_status(found, follow=False)
@@ -74,6 +77,6 @@ class FolderSource:
     def _folders(self) -> Iterator[tuple[str, os.stat_result]]:
         """Path and status of each folder, the topmost first."""
         yield "", self.path.stat()
-        for name, is_folder, found in walk(self.path):
+        for name, is_folder, found in walk(self.path, skip_unreadable=True):
             if is_folder and (status := target_status(found)) is not None:
                 yield name, status

@@ -1,13 +1,10 @@
 """Whether a path has the configured layout, and which layout it has instead."""
 
 import os
-import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 from soco.errors import UserError
 from soco.pictures.sources.names import is_picture
-from soco.pictures.sources.tree import target_status, walk
 
 COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 """How the names of compressed tars end."""
@@ -82,55 +79,3 @@ def is_compressed(path: Path) -> bool:
     """Whether a file is compressed as a whole, by gzip, bzip2, xz or zstd."""
     with path.open("rb") as file:
         return file.read(6).startswith(_COMPRESSED)
-
-
-def containers(path: Path, layout: str, suffix: str) -> Iterator[tuple[str, str]]:
-    """The files of one suffix below a folder, sorted, or the one file that `path` is.
-
-    Returns:
-        Each file's path below `path` ("" for the one file), and the folder that its pictures' keys begin with: the
-        same without the suffix.
-
-    Raises:
-        UserError: The path is missing, or holds no such file.
-    """
-    require(path, layout, file=True, folder=True)
-    if path.is_file():
-        yield "", path.stem
-        return
-    if suffix == ".tar":
-        _refuse_compressed(path)
-    found = container_files(path, suffix)
-    if not found:
-        raise UserError(f"{path} holds no {suffix} file for pictures.layout {layout}; {remedy(path, layout)}.")
-    yield from ((name, name.removesuffix(suffix)) for name in found)
-
-
-def container_files(path: Path, suffix: str) -> list[str]:
-    """Paths below a folder of the files of one suffix that are not hidden, sorted; [""] for a file.
-
-    Links to files are followed, links to folders are not.
-
-    Raises:
-        UserError: A folder cannot be read, or what has the suffix is no file, or a link to nothing.
-    """
-    if path.is_file():
-        return [""]
-    found = []
-    for name, is_folder, entry in walk(path):
-        if is_folder or not name.endswith(suffix):
-            continue
-        status = target_status(entry)
-        if status is None or not stat.S_ISREG(status.st_mode):
-            raise UserError(f"{path / name} is no file, or a link to nothing; put the file there, or remove the name.")
-        found.append(name)
-    return sorted(found)
-
-
-def _refuse_compressed(path: Path) -> None:
-    for name, is_folder, _ in walk(path):
-        if name.lower().endswith(COMPRESSED_TARS) and not is_folder:
-            raise UserError(
-                f"{path} holds the compressed {name}, which cannot be read in place; decompress it to a plain .tar, "
-                "or move it away."
-            )

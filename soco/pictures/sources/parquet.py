@@ -17,13 +17,14 @@ from soco.config import PicturesConfig
 from soco.errors import UserError
 from soco.pictures.read import UnreadablePictureError
 from soco.pictures.sources.checks import PassedOver, checked
-from soco.pictures.sources.containers import files_state
+from soco.pictures.sources.containers import containers, containers_state
 from soco.pictures.sources.entry import Entry
-from soco.pictures.sources.layouts import container_files, containers, not_whole
+from soco.pictures.sources.layouts import not_whole
 
 _OPEN_FILES = 8
 _DECODED_GROUPS = 4
 _LARGEST_GROUP = 1 << 30
+_LARGEST_BATCH = 256 << 20
 _FEW_ROWS = 1_000_000  # of more, each has a byte of the file at least
 
 
@@ -48,7 +49,8 @@ class ParquetSource:
         Raises:
             UserError: The path is missing, a file is broken or lacks the column, or there is no row.
         """
-        yield from checked(self._rows(), self.path, "parquet", PassedOver())
+        passed_over = PassedOver()
+        yield from checked(self._rows(passed_over), self.path, "parquet", passed_over)
 
     def read(self, entry: Entry) -> bytes:
         """A row's bytes.
@@ -67,7 +69,7 @@ class ParquetSource:
 
     def state(self) -> str:
         """A digest of every file's name, size and time; "" where there is none."""
-        return files_state(self.path, container_files(self.path, ".parquet"))
+        return containers_state(self.path, ".parquet")
 
     def _own_reader(self) -> "_Reader":
         """The reader of this process: a forked one has a lock that nobody may release, and files of another."""
@@ -75,8 +77,8 @@ class ParquetSource:
             self._reader = _Reader(self.column)
         return self._reader
 
-    def _rows(self) -> Iterator[Entry]:
-        for container, folder in containers(self.path, "parquet", ".parquet"):
+    def _rows(self, passed_over: PassedOver) -> Iterator[Entry]:
+        for container, folder in containers(self.path, "parquet", ".parquet", passed_over):
             file = _File(self.path / container, self.column)
             for group in range(file.groups):
                 share = file.bytes_a_row(group)
@@ -140,8 +142,6 @@ class _File:
         data, name = parts
         self._data, self._name = column + data, None if name is None else column + name
         self._see_that_groups_are_small()
-        # Equal values are kept once: a page of a few bytes may say one picture a million times.
-        self._file = pq.ParquetFile(path, metadata=metadata, read_dictionary=[self._data])
 
     def _see_that_rows_have_bytes(self, rows: list[int]) -> None:
         length = self._path.stat().st_size
@@ -150,18 +150,21 @@ class _File:
 
     def _see_that_groups_are_small(self) -> None:
         for group in range(self.groups):
-            columns = self._columns(group, self._data, self._name)
-            size = max((column.total_uncompressed_size for column in columns), default=0)
+            size = max(self._size(group, self._data), self._size(group, self._name))
             if size > _LARGEST_GROUP:
                 raise UserError(
                     f"Row group {group} of {self._path} takes {size / (1 << 30):.1f} GiB, and groups of at most "
-                    f"{_LARGEST_GROUP >> 30} are read; write the file again with about 100 rows in a group."
+                    f"{_LARGEST_GROUP >> 30} GiB are read; write the file again with about 100 rows in a group."
                 )
 
     def _columns(self, group: int, *leaves: str | None) -> list[pq.ColumnChunkMetaData]:
         part = self._file.metadata.row_group(group)
         columns = (part.column(number) for number in range(part.num_columns))
         return [column for column in columns if column.path_in_schema in leaves]
+
+    def _size(self, group: int, leaf: str | None) -> int:
+        """How many bytes the pages of a row group take, inflated."""
+        return sum(column.total_uncompressed_size for column in self._columns(group, leaf))
 
     def bytes_a_row(self, group: int) -> int:
         """An equal share of what the pictures of a row group take, as stored."""
@@ -179,12 +182,32 @@ class _File:
         return [f"-{path.rpartition('/')[2]}" if path else "" for path in paths]
 
     def pictures(self, group: int) -> pa.ChunkedArray:
-        """The encoded pictures of a row group."""
-        return self._read(group, self._data)
+        """The encoded pictures of a row group.
+
+        A page of a few bytes may say one picture a million times. Where the rows take more than the pages, equal ones
+        are kept once, which takes three times as long.
+        """
+        size = self._size(group, self._data)
+        rows = max(1, _LARGEST_BATCH // max(1, size))  # each row takes no more than all pages do
+        batches, decoded = [], 0
+        for batch in self._file.iter_batches(rows, [group], [self._data], use_threads=False):
+            batches.append(_leaf(batch.column(0), self._data))
+            decoded += batch.nbytes
+            if decoded > _LARGEST_BATCH + size:
+                break
+        else:
+            return pa.chunked_array(batches)
+        batches.clear()
+        with pq.ParquetFile(self._path, metadata=self._file.metadata, read_dictionary=[self._data]) as file:
+            return _leaf(file.read_row_group(group, [self._data], use_threads=False).column(0), self._data)
 
     def _read(self, group: int, leaf: str) -> pa.ChunkedArray:
-        column = self._file.read_row_group(group, columns=[leaf], use_threads=False).column(0)
-        return pc.struct_field(column, leaf.rpartition(".")[2]) if pa.types.is_struct(column.type) else column
+        return _leaf(self._file.read_row_group(group, columns=[leaf], use_threads=False).column(0), leaf)
+
+
+def _leaf(column: Any, leaf: str) -> Any:
+    """The values that a path such as `image.bytes` names, of a column that was read for it."""
+    return pc.struct_field(column, leaf.rpartition(".")[2]) if pa.types.is_struct(column.type) else column
 
 
 def _parts(kind: pa.DataType) -> tuple[str, str | None] | None:

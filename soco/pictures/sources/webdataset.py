@@ -5,16 +5,15 @@ from pathlib import Path
 
 from soco.config import PicturesConfig
 from soco.pictures.sources.checks import PassedOver, checked
-from soco.pictures.sources.containers import Containers, files_state
+from soco.pictures.sources.containers import Containers, containers, containers_state
 from soco.pictures.sources.entry import Entry
-from soco.pictures.sources.layouts import container_files, containers
 from soco.pictures.sources.tar import pictures_of
 
 
 class WebDatasetSource:
     """The pictures of all tars below a folder, or of one tar; a key is the tar's path without `.tar` and the member.
 
-    Other members (labels, captions) are passed over.
+    Other members (labels, captions) are passed over, and so are compressed tars beside plain ones.
     """
 
     def __init__(self, settings: PicturesConfig) -> None:
@@ -25,7 +24,7 @@ class WebDatasetSource:
         """Yield every picture, tar by tar in the order of their names, as they lie in each.
 
         Raises:
-            UserError: The path is missing, a tar is broken or compressed, or there is no picture.
+            UserError: The path is missing, a tar is broken, all are compressed, or there is no picture.
         """
         passed_over = PassedOver()
         yield from checked(self._pictures(passed_over), self.path, "webdataset", passed_over)
@@ -40,9 +39,9 @@ class WebDatasetSource:
 
     def state(self) -> str:
         """A digest of every tar's name, size and time; "" where there is none."""
-        return files_state(self.path, container_files(self.path, ".tar"))
+        return containers_state(self.path, ".tar")
 
     def _pictures(self, passed_over: PassedOver) -> Iterator[Entry]:
-        for container, folder in containers(self.path, "webdataset", ".tar"):
+        for container, folder in containers(self.path, "webdataset", ".tar", passed_over):
             for name, offset, size in pictures_of(self.path / container, False, passed_over):
                 yield Entry(f"{folder}/{name}", container, offset, size)
