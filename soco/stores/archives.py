@@ -21,13 +21,20 @@ class DamagedArchive(Exception):
 
 
 def save_archive(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write tensors and plain values by torch, whole or not at all.
+    """Write tensors and plain values by torch, whole or not at all; the same content gives the same bytes.
 
     Raises:
         UserError: The machine does not take the file.
     """
     with whole_file(path) as temporary:
-        torch.save(dict(content), temporary)
+        write_archive(temporary, content)
+
+
+def write_archive(path: Path, content: Mapping[str, Any]) -> None:
+    """Write as `save_archive`, straight to a file."""
+    # Into an open file: torch names the records after a path, and that of a temporary file holds a process's number.
+    with path.open("wb") as file:
+        torch.save(dict(content), file)
 
 
 def load_archive(path: str | Path) -> Content:
