@@ -57,15 +57,31 @@ def load_archive(path: str | Path) -> Content:
 
 
 def check_archive(path: str | Path) -> None:
-    """Look at the checksums of a zip archive.
+    """Look at the checksums of a zip archive, if it has any: a warning says that it has none.
 
     Raises:
         DamagedArchive: One is wrong; a file that is no zip archive raises what `zipfile` does.
     """
     with zipfile.ZipFile(path) as records:
+        if _is_without_checksums(records):
+            log.warning(
+                "%s was saved without checksums (torch.serialization.set_crc32_options): damage to it cannot be "
+                "noticed; it is read as it is",
+                path,
+            )
+            return
         damaged = records.testzip()
     if damaged is not None:
         raise DamagedArchive(f"the checksum of its record {damaged} is wrong")
+
+
+def _is_without_checksums(records: zipfile.ZipFile) -> bool:
+    """Whether torch was asked to compute none: it then writes 0 for every record, which no damage does.
+
+    An archive of torch's has several records with content, among them its version, whose checksums are not 0.
+    """
+    held = [record for record in records.infolist() if record.file_size]
+    return len(held) > 1 and not any(record.CRC for record in held)
 
 
 def newest_sound(paths: list[Path]) -> tuple[Path, Content] | None:
