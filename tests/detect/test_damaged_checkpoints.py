@@ -107,6 +107,26 @@ def test_a_damaged_note_of_the_last_checkpoint_does_not_matter_nor_does_the_cloc
         assert (tmp_path / "last_checkpoint").read_text() == "model_0000010.pth"
 
 
+@pytest.mark.parametrize(
+    "said, whose",
+    [
+        ({}, "of an earlier version of this program, which do not say what they are of"),
+        ({"training": {"seed": 2}}, "of other settings or input files"),
+    ],
+    ids=["earlier version", "other settings"],
+)
+def test_files_of_another_training_are_removed_and_folders_left_alone(tmp_path, capsys, said, whose):
+    save_archive(tmp_path / "model_0000009.pth", {"model": {}, **said})
+    for name in ("history.jsonl", "lock", "model_0000008.damaged"):
+        (tmp_path / name).touch()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").touch()
+    open_folder(tmp_path, {"seed": 1})
+    assert capsys.readouterr().out == f"{tmp_path} holds checkpoints {whose}; they are removed.\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "model_0000008.damaged", "notes"]
+    assert (tmp_path / "notes" / "mine.txt").exists()
+
+
 def test_a_second_fine_tuning_does_not_write_into_the_folder_of_a_first(
     settings, detector, datasets, places, monkeypatch
 ):
