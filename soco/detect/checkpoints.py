@@ -81,7 +81,10 @@ def open_folder(folder: Path, training: dict[str, Any]) -> None:
 
 
 class WholeCheckpointer(DetectionCheckpointer):
-    """detectron2's, whose files appear when they are whole, and are read with their checksums; two of them are kept."""
+    """detectron2's, whose files appear when they are whole; two of them are kept.
+
+    It reads as detectron2 does, without checksums: `open_folder` has looked at them.
+    """
 
     def __init__(self, model: nn.Module, save_dir: str, training: dict[str, Any], **held: Any) -> None:
         """Use a folder.
@@ -105,9 +108,6 @@ class WholeCheckpointer(DetectionCheckpointer):
         _point_at(path)
         for old in _checkpoints(path.parent)[:-_KEPT]:
             old.unlink()
-
-    def _torch_load(self, path: str) -> dict[str, Any]:
-        return load_archive(path)
 
 
 class SaveCheckpoints(HookBase):
