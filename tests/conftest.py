@@ -1,5 +1,6 @@
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +166,16 @@ def run_workflow(snakemake):
 @pytest.fixture
 def workflow(run_workflow, tmp_path):
     return run_workflow(tmp_path)
+
+
+@pytest.fixture
+def checked_archives(monkeypatch):
+    """The names of the archives of torch's whose checksums were looked at, one for each time."""
+    names, testzip = [], zipfile.ZipFile.testzip
+
+    def noted(self):
+        names.append(Path(self.filename).name)
+        return testzip(self)
+
+    monkeypatch.setattr(zipfile.ZipFile, "testzip", noted)
+    return names

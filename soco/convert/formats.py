@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from soco.origins import KEY, origin_inside
+from soco.stores.archives import write_archive
 from soco.stores.tensors import DIGEST, tensors_digest
 
 
@@ -33,4 +33,4 @@ def write_detectron2(path: Path, tensors: Mapping[str, Tensor | np.ndarray]) -> 
 
 def write_mmdetection(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a torch file as mmdetection's `load_from` and `Pretrained` read it."""
-    torch.save({"state_dict": dict(tensors), "meta": origin_inside()}, path)
+    write_archive(path, {"state_dict": dict(tensors), "meta": origin_inside()})

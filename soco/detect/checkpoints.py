@@ -54,13 +54,14 @@ def describe_training(
 
 
 def open_folder(folder: Path, training: dict[str, Any]) -> None:
-    """Make the folder ready for a training: its newest checkpoint is whole and of that training, or it is empty.
+    """Make the folder ready for a training: its newest checkpoint is whole and of that training, or it has none.
 
-    A damaged checkpoint is put aside with a warning, and the one before is taken. What is left of any other training is
+    A damaged checkpoint is put aside with a warning, and the one before is taken. The files of any other training are
     removed, and that is printed.
 
     Args:
-        folder: The folder; what holds it for one run (`soco.stores.lock`) is left alone.
+        folder: The folder; what holds it for one run (`soco.stores.lock`) is left alone, and so are folders in it: no
+            training makes any.
         training: See `describe_training`.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,14 +70,21 @@ def open_folder(folder: Path, training: dict[str, Any]) -> None:
         _point_at(newest[0])
         return
     if newest is not None:
-        print(f"{folder} holds checkpoints of other settings or input files; they are removed.", flush=True)
-    others = [path for path in folder.iterdir() if path.name != _LOCK and path.suffix != ".damaged"]
+        whose = "of other settings or input files"
+        if _TRAINING not in newest[1]:
+            whose = "of an earlier version of this program, which do not say what they are of"
+        print(f"{folder} holds checkpoints {whose}; they are removed.", flush=True)
+    files = [path for path in folder.iterdir() if not path.is_dir()]
+    others = [path for path in files if path.name != _LOCK and path.suffix != ".damaged"]
     for path in sorted(others, key=lambda path: path.suffix != ".pth"):  # no checkpoint is ever left without its logs
         path.unlink()
 
 
 class WholeCheckpointer(DetectionCheckpointer):
-    """detectron2's, whose files appear when they are whole, and are read with their checksums; two of them are kept."""
+    """detectron2's, whose files appear when they are whole; two of them are kept.
+
+    It reads as detectron2 does, without checksums: `open_folder` has looked at them.
+    """
 
     def __init__(self, model: nn.Module, save_dir: str, training: dict[str, Any], **held: Any) -> None:
         """Use a folder.
@@ -100,9 +108,6 @@ class WholeCheckpointer(DetectionCheckpointer):
         _point_at(path)
         for old in _checkpoints(path.parent)[:-_KEPT]:
             old.unlink()
-
-    def _torch_load(self, path: str) -> dict[str, Any]:
-        return load_archive(path)
 
 
 class SaveCheckpoints(HookBase):

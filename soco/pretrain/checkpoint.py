@@ -11,7 +11,7 @@ from torch import nn
 import soco
 from soco.errors import UserError
 from soco.origins import origin_inside
-from soco.stores.archives import load_archive, newest_sound, save_archive
+from soco.stores.archives import Content, newest_sound, save_archive
 from soco.stores.files import remove_folder
 
 log = logging.getLogger(__name__)
@@ -57,8 +57,10 @@ class Checkpoints:
         """The newest checkpoint, read or not."""
         return next(reversed(self._paths()), None)
 
-    def newest_readable(self) -> Path | None:
-        """The newest checkpoint that is whole; damaged ones are put aside with a warning, halves removed.
+    def newest_readable(self) -> tuple[Path, Content] | None:
+        """The newest checkpoint that is whole, with its content; damaged ones are put aside with a warning.
+
+        Halves are removed.
 
         Raises:
             UserError: It is of other settings.
@@ -72,16 +74,14 @@ class Checkpoints:
         self._check_settings(path, state["settings"])
         if state["version"] != soco.__version__:
             log.warning("%s was written by version %s; this is %s", path, state["version"], soco.__version__)
-        return path
+        return newest
 
     @staticmethod
-    def load(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> int:
-        """Load a checkpoint into model, optimiser and loss scaler; returns the step to go on with."""
-        state = load_archive(path)
+    def load(state: Content, model: nn.Module, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> int:
+        """Load a checkpoint's content into model, optimiser and loss scaler; returns the step to go on with."""
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         scaler.load_state_dict(state["scaler"])
-        log.info("goes on from %s", path)
         return int(state["step"])
 
     def remove(self) -> None:

@@ -29,6 +29,7 @@ from soco.pretrain.order import PictureOrder
 from soco.pretrain.ranks import Ranks
 from soco.pretrain.schedules import learning_rate, peak_rate, target_momentum
 from soco.pretrain.stop import StopSignals, leave
+from soco.stores.archives import load_archive
 from soco.stores.without_proposals import count_without
 from soco.views import Batch, ViewDataset, collate, prepare_worker
 
@@ -151,9 +152,12 @@ class Training:
         return DistributedDataParallel(self.model, devices, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
     def _resume(self) -> None:
-        path = self.ranks.from_first(self.checkpoints.newest_readable() if self.ranks.is_first else None)
+        newest = self.checkpoints.newest_readable() if self.ranks.is_first else None
+        path = self.ranks.from_first(newest[0] if newest else None)
         if path is not None:
-            self.order.first_step = self.checkpoints.load(path, self.model, self.optimiser, self.scaler)
+            state = newest[1] if newest else load_archive(path)
+            self.order.first_step = self.checkpoints.load(state, self.model, self.optimiser, self.scaler)
+            log.info("goes on from %s", path)
 
     def _journal(self) -> Journal:
         s = self.settings

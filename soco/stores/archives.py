@@ -21,13 +21,20 @@ class DamagedArchive(Exception):
 
 
 def save_archive(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write tensors and plain values by torch, whole or not at all.
+    """Write tensors and plain values by torch, whole or not at all; the same content gives the same bytes.
 
     Raises:
         UserError: The machine does not take the file.
     """
     with whole_file(path) as temporary:
-        torch.save(dict(content), temporary)
+        write_archive(temporary, content)
+
+
+def write_archive(path: Path, content: Mapping[str, Any]) -> None:
+    """Write as `save_archive`, straight to a file."""
+    # Into an open file: torch names the records after a path, and that of a temporary file holds a process's number.
+    with path.open("wb") as file:
+        torch.save(dict(content), file)
 
 
 def load_archive(path: str | Path) -> Content:
@@ -50,15 +57,31 @@ def load_archive(path: str | Path) -> Content:
 
 
 def check_archive(path: str | Path) -> None:
-    """Look at the checksums of a zip archive.
+    """Look at the checksums of a zip archive, if it has any: a warning says that it has none.
 
     Raises:
         DamagedArchive: One is wrong; a file that is no zip archive raises what `zipfile` does.
     """
     with zipfile.ZipFile(path) as records:
+        if _is_without_checksums(records):
+            log.warning(
+                "%s was saved without checksums (torch.serialization.set_crc32_options): damage to it cannot be "
+                "noticed; it is read as it is",
+                path,
+            )
+            return
         damaged = records.testzip()
     if damaged is not None:
         raise DamagedArchive(f"the checksum of its record {damaged} is wrong")
+
+
+def _is_without_checksums(records: zipfile.ZipFile) -> bool:
+    """Whether torch was asked to compute none: it then writes 0 for every record, which no damage does.
+
+    An archive of torch's has several records with content, among them its version, whose checksums are not 0.
+    """
+    held = [record for record in records.infolist() if record.file_size]
+    return len(held) > 1 and not any(record.CRC for record in held)
 
 
 def newest_sound(paths: list[Path]) -> tuple[Path, Content] | None:

@@ -19,7 +19,9 @@ _PATIENCE = 60.0  # seconds; a process that was asked to stop finishes its step 
 
 @contextlib.contextmanager
 def alone_in(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
-    """Hold a folder for the block. The system lets go of it when the process and its forked workers have ended.
+    """Hold a folder for the block, at whose end it is let go, whether or not forked workers still live.
+
+    Of a process that is killed, the system lets go once its forked workers have ended, too.
 
     Raises:
         UserError: Another process holds it, and does so still after `patience` seconds.

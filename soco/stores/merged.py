@@ -38,7 +38,8 @@ MOST_RECTS = int(np.iinfo(np.int32).max)
 def write_arrow(path: str | Path, batch: pa.RecordBatch) -> None:
     """Write rows of `STORE_SCHEMA` as the one, uncompressed batch of a file, so that a reader can point into it.
 
-    The file says the digest of its rows, which `rows_digest` looks at.
+    The file says the digest of its rows, which `rows_digest` looks at. The digest stands in the schema, at the file's
+    beginning, and is known only when the rows have been laid out in a file: they are written, read and written again.
     """
     metadata = {**(batch.schema.metadata or {}), **metadata_inside()}
     with whole_file(path) as temporary:

@@ -54,9 +54,10 @@ class Writes:
 
     def watched(self, original, name):
         def call(first, *rest, **named):
-            if name == "save" and isinstance(rest[0], Path) and self.is_the_one(f"{name} {Path(rest[0]).name}"):
+            saves = name == "save" and str(getattr(rest[0], "name", "")).endswith(".part")  # detectron2 saves, too
+            if saves and self.is_the_one(f"{name} {Path(rest[0].name).name}"):
                 original(first, *rest, **named)
-                os.truncate(rest[0], Path(rest[0]).stat().st_size // 2)
+                rest[0].truncate(rest[0].tell() // 2)
                 os.kill(os.getpid(), self.moment)
             ours = name in ("replace", "rename") or (name == "rmtree" and Path(first, "lock").exists())
             if ours and self.is_the_one(f"{name} {Path(first).name}"):
@@ -94,9 +95,7 @@ def in_child(given, folder, moment=signal.SIGKILL, number=0):
 
 
 def contents(folder):
-    held = {name: (folder / name).read_bytes() for name in OUTPUTS if name != "weights.pth"}
-    model = torch.load(folder / "weights.pth", weights_only=True)["model"]
-    return held | {name: value.numpy().tobytes() for name, value in model.items()}
+    return {name: (folder / name).read_bytes() for name in OUTPUTS}
 
 
 def main():

@@ -53,7 +53,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_bits_are_the_same(
 ):
     arguments = ("tiny", settings.model_copy(update={"iterations": 4}), detector, datasets["coco"], None)
     finetune(*arguments, **places, seed=1)
-    whole = torch.load(places["output"], weights_only=True)["model"]
+    whole = places["output"].read_bytes()
     stopped(monkeypatch, 3, *arguments, **places, seed=1)
     folder = places["checkpoint_dir"]
     assert sorted(path.name for path in folder.glob("*.pth")) == ["model_0000001.pth", "model_0000002.pth"]
@@ -64,14 +64,13 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_bits_are_the_same(
     assert ("Goes on from a checkpoint after 2 of 4 iterations" in capsys.readouterr().out) == (damaged == 1)
     assert "model_0000002.pth cannot be read (the checksum of its record" in caplog.text
     assert ("training starts anew" in caplog.text) == (damaged == 2)
-    again = torch.load(places["output"], weights_only=True)["model"]
-    assert [name for name, value in whole.items() if not torch.equal(value, again[name])] == []
+    assert places["output"].read_bytes() == whole
 
 
 def test_final_weights_that_were_damaged_are_made_again(settings, detector, datasets, places, monkeypatch):
     arguments = ("tiny", settings, detector, datasets["coco"], None)
     finetune(*arguments, **places, seed=1)
-    whole = torch.load(places["output"], weights_only=True)["model"]
+    whole = places["output"].read_bytes()
     train = Trainer.train
 
     def then_damage(self):
@@ -83,8 +82,7 @@ def test_final_weights_that_were_damaged_are_made_again(settings, detector, data
         with pytest.raises(UserError, match=r"model_final\.pth was damaged after .*run it again: it resumes from the"):
             finetune(*arguments, **places, seed=1)
     finetune(*arguments, **places, seed=1)
-    again = torch.load(places["output"], weights_only=True)["model"]
-    assert [name for name, value in whole.items() if not torch.equal(value, again[name])] == []
+    assert places["output"].read_bytes() == whole
 
 
 def test_a_damaged_detector_is_not_scored(settings, detector, datasets, places, tmp_path):
@@ -107,6 +105,26 @@ def test_a_damaged_note_of_the_last_checkpoint_does_not_matter_nor_does_the_cloc
         (tmp_path / "last_checkpoint").write_bytes(note)
         open_folder(tmp_path, {"seed": 1})
         assert (tmp_path / "last_checkpoint").read_text() == "model_0000010.pth"
+
+
+@pytest.mark.parametrize(
+    "said, whose",
+    [
+        ({}, "of an earlier version of this program, which do not say what they are of"),
+        ({"training": {"seed": 2}}, "of other settings or input files"),
+    ],
+    ids=["earlier version", "other settings"],
+)
+def test_files_of_another_training_are_removed_and_folders_left_alone(tmp_path, capsys, said, whose):
+    save_archive(tmp_path / "model_0000009.pth", {"model": {}, **said})
+    for name in ("history.jsonl", "lock", "model_0000008.damaged"):
+        (tmp_path / name).touch()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").touch()
+    open_folder(tmp_path, {"seed": 1})
+    assert capsys.readouterr().out == f"{tmp_path} holds checkpoints {whose}; they are removed.\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "model_0000008.damaged", "notes"]
+    assert (tmp_path / "notes" / "mine.txt").exists()
 
 
 def test_a_second_fine_tuning_does_not_write_into_the_folder_of_a_first(

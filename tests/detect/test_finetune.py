@@ -54,7 +54,7 @@ def stop_at(monkeypatch, iteration):
 
 
 def test_a_stopped_training_goes_on_from_its_checkpoint(
-    settings, detector, datasets, converted, places, monkeypatch, capsys
+    settings, detector, datasets, converted, places, monkeypatch, capsys, checked_archives
 ):
     longer = settings.model_copy(update={"iterations": 4})
     arguments = ("tiny", longer, detector, datasets["coco"], converted)
@@ -64,6 +64,7 @@ def test_a_stopped_training_goes_on_from_its_checkpoint(
     assert not places["output"].exists()
 
     finetune(*arguments, **places, seed=1)
+    assert checked_archives == ["model_0000001.pth", "model_final.pth"]
     said = capsys.readouterr().out
     assert "total batch of 2 pictures" in said
     assert "learning rate 0.02" in said

@@ -101,6 +101,35 @@ def test_our_own_files_are_told_by_what_they_hold(tmp_path, small_model):
         assert all(torch.equal(state[name], tensor) for name, tensor in small_model.state_dict().items())
 
 
+@pytest.fixture
+def without_checksums():
+    torch.serialization.set_crc32_options(False)
+    yield
+    torch.serialization.set_crc32_options(True)
+
+
+def test_a_file_without_checksums_is_read_with_a_warning(tmp_path, without_checksums, caplog):
+    path = tmp_path / "fast.pth"
+    torch.save(released({"a": [100]}), path)
+    assert load_weights(path)["a"].tolist() == [number_of("a")] * 100
+    assert len(caplog.records) == 1
+    assert f"{path} was saved without checksums (torch.serialization.set_crc32_options)" in caplog.text
+
+
+def test_a_flipped_bit_in_a_checksum_or_a_weight_is_found_whatever_wrote_the_file(tmp_path, caplog):
+    path = tmp_path / "theirs.pth"
+    torch.save(released({"a": [100]}), path)
+    whole = path.read_bytes()
+    directory = whole.rindex(b"PK\x01\x02")  # of the last record, with its checksum 16 bytes on
+    for place in (directory + 16, whole.index(torch.tensor(number_of("a")).numpy().tobytes())):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1
+        path.write_bytes(flipped)
+        with pytest.raises(UserError, match=r"\(the checksum of its record \S+ is wrong\); copy or download it again"):
+            load_weights(path)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("cut", [0, 5, 8, 40, 0.5, 0.99])
 @pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
 def test_a_file_cut_short_is_named_in_one_sentence(tmp_path, kind, cut):

@@ -29,10 +29,10 @@ def test_the_newest_are_kept_and_a_run_goes_on_from_the_last(tmp_path, trained):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000002.pt", "step-00000003.pt"]
     (tmp_path / ".step-00000004.pt.host.7.part").write_bytes(b"half")
     other = nn.Linear(2, 2)
-    newest = checkpoints.newest_readable()
+    newest, content = checkpoints.newest_readable()
     assert newest == checkpoints.last == tmp_path / "step-00000003.pt"
     assert len(list(tmp_path.iterdir())) == 2
-    assert checkpoints.load(newest, other, optimiser_of(other), scaler) == 3
+    assert checkpoints.load(content, other, optimiser_of(other), scaler) == 3
     assert torch.equal(other.weight, model.weight)
 
 
@@ -42,7 +42,7 @@ def test_a_checkpoint_cut_short_is_passed_over(tmp_path, trained, caplog):
     checkpoints.save(2, *trained)
     newest = tmp_path / "step-00000002.pt"
     newest.write_bytes(newest.read_bytes()[:300])
-    assert checkpoints.newest_readable() == tmp_path / "step-00000001.pt"
+    assert checkpoints.newest_readable()[0] == tmp_path / "step-00000001.pt"
     assert "step-00000002.pt cannot be read" in caplog.text
 
 
@@ -51,7 +51,7 @@ def test_a_damaged_checkpoint_takes_no_place_among_the_newest(tmp_path, trained)
     for step in (10, 90):
         checkpoints.save(step, *trained)
     (tmp_path / "step-00000090.pt").write_bytes(b"damaged")
-    assert checkpoints.newest_readable() == checkpoints.last == tmp_path / "step-00000010.pt"
+    assert checkpoints.newest_readable()[0] == checkpoints.last == tmp_path / "step-00000010.pt"
     for step in (20, 30):
         checkpoints.save(step, *trained)
     names = sorted(path.name for path in tmp_path.iterdir())
@@ -72,7 +72,7 @@ def test_one_flipped_bit_is_noticed(tmp_path, trained):
         flipped[weight + draws.randrange(16)] ^= 1 << draws.randrange(8)
         newest.write_bytes(flipped)
         (tmp_path / "step-00000002.damaged").unlink(missing_ok=True)
-        assert checkpoints.newest_readable() == tmp_path / "step-00000001.pt"
+        assert checkpoints.newest_readable()[0] == tmp_path / "step-00000001.pt"
 
 
 def test_a_checkpoint_of_other_settings_is_refused_and_the_keys_named(tmp_path, trained):

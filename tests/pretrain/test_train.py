@@ -23,7 +23,9 @@ def test_a_run_leaves_weights_log_and_metrics(run, weights, tiny_recipe):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_run_stopped_and_resumed_ends_with_the_same_bits(run, weights, tiny_recipe, monkeypatch, workers):
+def test_a_run_stopped_and_resumed_ends_with_the_same_bits(
+    run, weights, tiny_recipe, monkeypatch, checked_archives, workers
+):
     recipe = tiny_recipe.model_copy(update={"workers": workers, "checkpoint_minutes": 1e-9})
     whole = weights(run("whole", tiny_recipe))
     save = Checkpoints.save
@@ -37,6 +39,7 @@ def test_a_run_stopped_and_resumed_ends_with_the_same_bits(run, weights, tiny_re
         patch.setattr(Checkpoints, "save", save_then_stop)
         run("stopped", recipe)
     resumed = run("stopped", recipe)
+    assert checked_archives == ["step-00000003.pt"]  # the checkpoint is read once
     assert len((resumed / "log.jsonl").read_text().splitlines()) == 4
     for name, tensor in weights(resumed).items():
         assert torch.equal(tensor, whole[name]), name

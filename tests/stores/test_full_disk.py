@@ -12,7 +12,7 @@ from numpy._core import _multiarray_umath
 from PIL import Image
 from small_disks import SIZE, fill, mounted
 
-from soco.convert.formats import write_detectron2, write_safetensors
+from soco.convert.formats import write_detectron2, write_mmdetection, write_safetensors
 from soco.errors import UserError
 from soco.stores.archives import save_archive
 from soco.stores.files import whole_file, write_json
@@ -41,6 +41,7 @@ WRITERS = {
     "step-00000001.pt": lambda path: save_archive(path, {"weight": torch.from_numpy(NOISE)}),
     "weights.safetensors": whole(lambda path: write_safetensors(path, {"weight": torch.from_numpy(NOISE)})),
     "detectron2_c4.pkl": whole(lambda path: write_detectron2(path, {"weight": NOISE})),
+    "mmdetection.pth": whole(lambda path: write_mmdetection(path, {"weight": torch.from_numpy(NOISE)})),
     "page.png": whole(lambda path: Image.fromarray(NOISE.astype(np.uint8).reshape(1024, -1)).save(path, "png")),
     "copy.json": whole(lambda path: shutil.copyfile(_multiarray_umath.__file__, path)),
 }
