@@ -58,9 +58,8 @@ def test_one_outline_of_two_categories_is_noted_and_kept(detection_set, train, f
 def test_a_published_set_keeps_its_copies(detection_set, monkeypatch):
     doubled(detection_set.contents["train"])
     published = KNOWN.datasets["coco_2017"]
-    counts = KnownCounts(pictures=12, objects=12, categories=2)
-    halves = {half: getattr(published, half).model_copy(update={"counts": counts}) for half in ("train", "val")}
-    halves["train"] = halves["train"].model_copy(update={"objects": 24})
+    counts = {half: KnownCounts(pictures=12, objects=n, categories=2) for half, n in (("train", 24), ("val", 12))}
+    halves = {half: getattr(published, half).model_copy(update={"counts": counts[half]}) for half in counts}
     monkeypatch.setitem(KNOWN.datasets, "coco_2017", published.model_copy(update=halves))
     checked = check_dataset(detection_set.dataset().model_copy(update={"known_as": "coco_2017"}))
     told = f"{TWICE}; used as they are, since the published set has them."

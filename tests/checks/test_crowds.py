@@ -66,7 +66,7 @@ def test_where_all_else_is_ignored_the_crowds_are_single_objects(detection_set, 
 @pytest.mark.parametrize("value", [None, False, "0", "false", 0.0])
 def test_an_ignore_that_is_false_is_taken_off(detection_set, third, findings, value):
     third["ignore"] = value
-    told = "Objects whose `ignore` is false, but not the number 0: 1 (103); used as if without it."
+    told = "Objects whose `ignore` is false, but not the number 0: 1 (103); `ignore` removed."
     assert [sentence for *_, sentence in findings()] == [told]
     written = detection_set.write()[0]["annotations"][2]
     assert "ignore" not in written and written["iscrowd"] == 0
