@@ -19,8 +19,8 @@ def stage_log(path: str | Path) -> Iterator[None]:
     """Send all that the block prints, logs or warns to the file `path`, as its child processes do too.
 
     A `UserError`, and what the machine refuses (`soco.machine`), is written to the log and to the terminal as one
-    sentence, the latter in the log with its traceback; any other exception with its traceback to both. Each ends the
-    process with code 1, which Snakemake takes as a failed job.
+    sentence; what it was inferred from, if anything, stands before it in the log. Any other exception is written with
+    its traceback to both. Each ends the process with code 1, which Snakemake takes as a failed job.
     """
     path = Path(path)
     terminal = os.dup(_STDERR)
@@ -30,7 +30,7 @@ def stage_log(path: str | Path) -> Iterator[None]:
             yield
             _flush()
     except UserError as error:
-        if error.__cause__ is not None:  # what the machine refused, where exactly: for whoever doubts the sentence
+        if error.__cause__ is not None:  # what the sentence was inferred from
             _log(terminal, "".join(traceback.format_exception(error.__cause__)))
         _tell(terminal, f"Error: {error}\n")
         raise SystemExit(1) from None

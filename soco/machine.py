@@ -71,7 +71,8 @@ def machine_faults(*places: Path, memory: str = _MORE_MEMORY) -> Iterator[None]:
         fault = machine_fault(error, *places, memory=memory)
         if fault is None:
             raise
-        raise fault from error  # a log shows both: the sentence may be about another cause than this error has
+        # Why a process ended is inferred: there the log shows the error, too.
+        raise fault from error if any(map(_of_a_process, _causes(error))) else None
 
 
 def machine_fault(error: BaseException, *places: Path, memory: str = _MORE_MEMORY) -> UserError | None:

@@ -91,8 +91,8 @@ def _figures(name: str, record: Record, told: Page, again: Page) -> Check:
     other = [alt or alt_again for (one, alt), (two, alt_again) in pairs if one != two]
     if not other:
         return Check(name, _COMPARED, "PASS", f"{len(pairs)} figures are equal to the byte.")
-    figures = "1 figure differs" if len(other) == 1 else f"{len(other)} figures differ"
-    said = f"{figures} than made again, the first: {_short(other[0])!r}."
+    one, more = "1 figure differs from the one", f"{len(other)} figures differ from those"
+    said = f"{one if len(other) == 1 else more} made again, the first: {_short(other[0])!r}."
     if reason := _other_code(record) or _other_machine(record):
         return skipped(name, _COMPARED, f"{reason} {said}")
     return Check(name, _COMPARED, "FAIL", said)

@@ -73,7 +73,7 @@ def test_a_figure_put_in_the_place_of_another_is_found(edited, failing):
         return page.replace(first, second, 1)
 
     found = failing(check_page(edited(swap)))
-    assert found.keys() == {FIGURES} and "1 figure is another than made again, the first: '" in found[FIGURES]
+    assert found.keys() == {FIGURES} and "1 figure differs from the one made again, the first: '" in found[FIGURES]
 
 
 def test_a_figure_that_is_no_image_is_found(edited):

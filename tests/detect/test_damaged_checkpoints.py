@@ -148,5 +148,7 @@ def test_a_killed_worker_ends_the_training_with_a_sentence(settings, detector, d
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr("soco.detect.order._AugmentedPictures.__getitem__", killed)
-    with pytest.raises(UserError, match=r"^A process that loads pictures or trains was killed, .*; lower `workers`"):
+    with pytest.raises(
+        UserError, match=r"^A process that loads images or trains (was killed|ended unexpectedly).* lower `workers`"
+    ):
         finetune("tiny", settings.model_copy(update={"workers": 1}), detector, datasets["coco"], None, **places, seed=1)

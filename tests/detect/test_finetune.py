@@ -166,7 +166,7 @@ def test_what_bad_input_makes_a_process_say_is_one_sentence(settings, detector, 
 def test_losses_that_are_not_finite_are_said_in_one_sentence(settings, detector, datasets, places):
     steep = settings.model_copy(update={"base_lr": 1e6, "iterations": 6, "warmup_iterations": 0})
     with pytest.raises(
-        UserError, match=r"^The losses or boxes are not finite after step \d: .*; lower base_lr, or raise"
+        UserError, match=r"^The losses or boxes are not finite after step \d, .*: lower base_lr, or raise"
     ):
         finetune("tiny", steep, detector, datasets["coco"], None, **places, seed=1)
 
