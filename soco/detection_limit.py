@@ -28,13 +28,22 @@ def over_limit(annotations: Iterable[Mapping[str, Any]], limit: int) -> dict[str
     return {"images": len(more), "most": max(more)} if more else {}
 
 
-def limit_sentence(form: str, limit: int) -> str | None:
-    """Say that AP counts another number of detections than the format's own evaluation; None where it does not.
+def limit_sentences(form: str, limit: int, over: Mapping[str, int], images: int, task: str) -> list[str]:
+    """What has to be said of the limit, a sentence each; often nothing.
 
     Args:
         form: `coco` or `lvis`.
         limit: Most detections an image.
+        over: What `over_limit` counted.
+        images: Of the validation half.
+        task: Name of the fine-tuning.
     """
+    sentences = (_other_limit(form, limit), _objects_over_limit(over, images, task, limit))
+    return [sentence for sentence in sentences if sentence]
+
+
+def _other_limit(form: str, limit: int) -> str | None:
+    """That AP counts another number of detections than the format's own evaluation; None where it does not."""
     if limit == STANDARD[form]:
         return None
     return (
@@ -43,15 +52,8 @@ def limit_sentence(form: str, limit: int) -> str | None:
     )
 
 
-def over_limit_sentence(over: Mapping[str, int], images: int, task: str, limit: int) -> str | None:
-    """Say that AP cannot reach 100, and which key to raise; None where it can.
-
-    Args:
-        over: What `over_limit` counted.
-        images: Of the validation half.
-        task: Name of the fine-tuning.
-        limit: Most detections an image.
-    """
+def _objects_over_limit(over: Mapping[str, int], images: int, task: str, limit: int) -> str | None:
+    """That AP cannot reach 100, and which key to raise; None where it can."""
     if not over:
         return None
     return (

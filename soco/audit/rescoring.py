@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,9 @@ import lvis
 import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+
+from soco.checks.categories import names_apart
+from soco.no_detections import NoLvisDetections, no_coco_detections
 
 Scores = dict[str, Any]
 
@@ -37,19 +39,9 @@ def rescore(detections: Path, annotations: Path, form: str, limit: int) -> Score
         parts = {part: _score(found, labelled, theirs, form, limit) for part, theirs in _PARTS.items()}
     per_category = {
         name: {part: by_category.get(key) for part, (_, by_category) in parts.items()}
-        for key, name in _names(labelled.dataset["categories"]).items()
+        for key, name in names_apart(labelled.dataset["categories"]).items()
     }
     return {part: figures for part, (figures, _) in parts.items()} | {"per_category": per_category}
-
-
-def _names(categories: list[dict[str, Any]]) -> dict[int, str]:
-    """Each category's name by its id, which stands behind a name that two have."""
-    count = Counter(str(category["name"]) for category in categories)
-    return {
-        category["id"]: name if count[name] == 1 else f"{name} ({category['id']})"
-        for category in categories
-        for name in [str(category["name"])]
-    }
 
 
 def _score(
@@ -64,7 +56,7 @@ def _score(
 def _by_coco(
     found: list[dict[str, Any]], labelled: COCO, kind: str, limit: int
 ) -> tuple[Scores, dict[int, float | None]]:
-    evaluation = COCOeval(labelled, labelled.loadRes(found) if found else _no_detections(labelled), kind)
+    evaluation = COCOeval(labelled, labelled.loadRes(found) if found else no_coco_detections(labelled), kind)
     evaluation.params.maxDets = [limit]
     evaluation.evaluate()
     evaluation.accumulate()  # summarize, which comes next, knows 100 detections alone
@@ -85,28 +77,11 @@ def _by_lvis(
 ) -> tuple[Scores, dict[int, float | None]]:
     if not hasattr(np, "float"):  # which lvis asks for, and NumPy dropped
         np.float = float  # type: ignore[attr-defined]  # noqa: NPY001
-    detections = lvis.LVISResults(labelled, found, max_dets=limit) if found else _NoDetections(labelled)
+    detections = lvis.LVISResults(labelled, found, max_dets=limit) if found else NoLvisDetections(labelled)
     evaluation = lvis.LVISEval(labelled, detections, kind)
     evaluation.run()
     figures = {name: _percent(evaluation.results[name]) for name in _LVIS_FIGURES}
     return figures, _means(evaluation.eval["precision"][:, :, :, 0], evaluation.params.cat_ids)
-
-
-def _no_detections(labelled: COCO) -> COCO:
-    """What pycocotools' own reader, which looks at the first detection, does not make."""
-    nothing = COCO()
-    nothing.dataset = {**labelled.dataset, "annotations": []}
-    nothing.createIndex()
-    return nothing
-
-
-class _NoDetections(lvis.LVISResults):
-    """The same for lvis."""
-
-    def __init__(self, labelled: lvis.LVIS) -> None:
-        self.logger = labelled.logger
-        self.dataset = {**labelled.dataset, "annotations": []}
-        self._create_index()
 
 
 def _means(precision: np.ndarray, keys: list[int]) -> dict[int, float | None]:

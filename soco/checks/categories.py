@@ -4,7 +4,7 @@ import itertools
 import math
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from soco.checks.findings import Findings
@@ -92,6 +92,13 @@ def note_unused(content: Tables, lvis: bool, findings: Findings) -> None:
     elif not train:
         then = "whatever is detected there is a miss"
     findings.add("noted", "Pictures without an object", empty, then)
+
+
+def names_apart(categories: Iterable[Entry]) -> dict[int, str]:
+    """Each category's name by its id; behind a name that several have stands the id."""
+    names = {entry["id"]: str(entry["name"]) for entry in categories}
+    count = Counter(names.values())
+    return {key: name if count[name] == 1 else f"{name} ({key})" for key, name in names.items()}
 
 
 def match_categories(train: Tables, val: Tables, findings: Findings) -> None:

@@ -14,11 +14,10 @@ from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.config.protocols import changed
 from soco.detect.annotations import check_lvis, read_split
 from soco.detect.checkpoints import copy_whole
-from soco.detect.datasets import Form, register
+from soco.detect.datasets import register
 from soco.detect.faults import sentences_alone
 from soco.detect.protocol import build_config
-from soco.detect.scoring import score
-from soco.detection_limit import limit_sentence, over_limit, over_limit_sentence
+from soco.detect.scoring import say_limit, score
 from soco.errors import UserError
 from soco.machine import let_no_worker_fall_silent
 from soco.origins import write_result
@@ -57,8 +56,7 @@ def evaluate(
 
     Returns:
         What `metrics` holds; AP from 0 to 100, of `detections_per_image` detections an image, null where the set has
-        no objects of a size, frequency or category. `over_limit` tells of images with more objects than that, where
-        there are any, see `soco.detection_limit.over_limit`.
+        no objects of a size, frequency or category; `over_limit` where images have more objects than that.
 
     Raises:
         UserError: The set is refused, or the weights are of another detector.
@@ -69,8 +67,7 @@ def evaluate(
     let_no_worker_fall_silent()
     seed_all_rng(seed)
     cfg = build_config(settings, detector, len(val.classes), val.rle, seed)
-    over = over_limit(val.content["annotations"], settings.detections_per_image)
-    _print_limit(task, settings, dataset.format, over, len(val.content["images"]))
+    over = say_limit(task, settings, val, dataset.format)
     model, protocol = _load(cfg, weights), _read(training)
     with tempfile.TemporaryDirectory() as folder:
         with sentences_alone():
@@ -105,13 +102,6 @@ def _load(cfg: CfgNode, weights: Path) -> torch.nn.Module:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{weights} does not fit the configured detector ({reason}); fine-tune it again.") from None
     return model.eval()
-
-
-def _print_limit(task: str, settings: FinetuneConfig, form: Form, over: dict[str, int], images: int) -> None:
-    limit = settings.detections_per_image
-    for sentence in (limit_sentence(form, limit), over_limit_sentence(over, images, task, limit)):
-        if sentence:
-            print(sentence, flush=True)
 
 
 def _as_scored(protocol: dict[str, Any], settings: FinetuneConfig) -> dict[str, Any]:

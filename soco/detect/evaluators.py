@@ -7,10 +7,10 @@ import lvis
 import numpy as np
 from detectron2.evaluation import COCOEvaluator, LVISEvaluator
 from detectron2.evaluation.coco_evaluation import COCOevalMaxDets
-from pycocotools.coco import COCO
 
 from soco.detect.compat import remembered_lvis, restore_numpy_float
 from soco.detect.datasets import Form
+from soco.no_detections import NoLvisDetections, no_coco_detections
 
 _TASKS = ("bbox", "segm")
 
@@ -38,10 +38,7 @@ class CocoScorer(COCOEvaluator):
         return super()._derive_coco_results(made, iou_type, class_names)
 
     def _of_nothing(self, iou_type: str) -> COCOevalMaxDets:
-        nothing = COCO()
-        nothing.dataset = {**self._coco_api.dataset, "annotations": []}
-        nothing.createIndex()
-        evaluation = COCOevalMaxDets(self._coco_api, nothing, iou_type)
+        evaluation = COCOevalMaxDets(self._coco_api, no_coco_detections(self._coco_api), iou_type)
         evaluation.params.maxDets = self._max_dets_per_image
         evaluation.evaluate()
         evaluation.accumulate()
@@ -70,18 +67,9 @@ class LvisScorer(LVISEvaluator):
 
     def _score_nothing(self) -> None:
         for task in _TASKS:
-            evaluation = lvis.LVISEval(self._lvis_api, _NoDetections(self._lvis_api), task)
+            evaluation = lvis.LVISEval(self._lvis_api, NoLvisDetections(self._lvis_api), task)
             evaluation.run()
             self._results[task] = {name: 100 * float(value) for name, value in evaluation.get_results().items()}
-
-
-class _NoDetections(lvis.LVISResults):
-    """lvis's own looks at the first detection."""
-
-    def __init__(self, labelled: lvis.LVIS) -> None:
-        self.logger = labelled.logger
-        self.dataset = {**labelled.dataset, "annotations": []}
-        self._create_index()
 
 
 def evaluator_of(form: Form, name: str, folder: str | None, limit: int) -> CocoScorer | LvisScorer:

@@ -20,4 +20,6 @@ def sentences_alone() -> Iterator[None]:
         yield
     except (UserError, torch.multiprocessing.ProcessRaisedException) as error:
         _, mark, sentence = str(error).rpartition(_MARK)
-        raise (UserError(sentence.strip()) if mark else error) from None
+        if not mark:
+            raise
+        raise UserError(sentence.strip()) from None

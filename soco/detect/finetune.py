@@ -20,9 +20,8 @@ from soco.detect.datasets import Form, register
 from soco.detect.faults import sentences_alone
 from soco.detect.protocol import build_config, describe_run
 from soco.detect.schedule import in_words
-from soco.detect.scoring import score
+from soco.detect.scoring import say_limit, score
 from soco.detect.trainer import CURVE, HISTORY, Trainer
-from soco.detection_limit import over_limit, over_limit_sentence
 from soco.errors import UserError
 from soco.machine import let_no_worker_fall_silent, machine_faults
 from soco.origins import write_result
@@ -80,7 +79,7 @@ def finetune(
     with alone_in(checkpoint_dir), machine_faults(checkpoint_dir):
         open_folder(checkpoint_dir, described)
         _announce(task, settings, train, weights, cfg.MODEL.DEVICE)
-        _print_over_limit(task, settings, val)
+        say_limit(task, settings, val, dataset.format)  # before a long training, and not at its end alone
         with sentences_alone():
             arguments = (cfg, described, train, val, dataset.format, torch.get_num_threads())
             launch(_train, settings.processes, dist_url="auto", args=arguments)
@@ -147,14 +146,6 @@ def _announce(task: str, settings: FinetuneConfig, train: Split, weights: Path |
         f"{device}. {in_words(settings)}",
         flush=True,
     )
-
-
-def _print_over_limit(task: str, settings: FinetuneConfig, val: Split) -> None:
-    """Say before a long training that the AP at its end is limited."""
-    limit = settings.detections_per_image
-    over = over_limit(val.content["annotations"], limit)
-    if sentence := over_limit_sentence(over, len(val.content["images"]), task, limit):
-        print(sentence, flush=True)
 
 
 def _departures(settings: FinetuneConfig) -> str:

@@ -12,10 +12,13 @@ from detectron2.data import build_detection_test_loader
 from detectron2.evaluation import inference_on_dataset
 from detectron2.utils import comm
 
+from soco.checks.categories import names_apart
+from soco.config import FinetuneConfig
 from soco.detect.annotations import Split
 from soco.detect.datasets import Form
 from soco.detect.evaluators import Precision, evaluator_of
 from soco.detect.mapper import ImageMapper
+from soco.detection_limit import limit_sentences, over_limit
 
 _FIGURES = {
     "coco": ("AP", "AP50", "AP75", "APs", "APm", "APl"),
@@ -56,6 +59,25 @@ def score(cfg: CfgNode, model: torch.nn.Module, name: str, val: Split, form: For
     return figures | {"per_category": _per_category(val, by_part)}
 
 
+def say_limit(task: str, settings: FinetuneConfig, val: Split, form: Form) -> dict[str, int]:
+    """Print what has to be said of `detections_per_image`.
+
+    Args:
+        task: Name of the fine-tuning.
+        settings: Its protocol.
+        val: The validation half.
+        form: Its format.
+
+    Returns:
+        What `soco.detection_limit.over_limit` counts there.
+    """
+    limit = settings.detections_per_image
+    over = over_limit(val.content["annotations"], limit)
+    for sentence in limit_sentences(form, limit, over, len(val.content["images"]), task):
+        print(sentence, flush=True)
+    return over
+
+
 def _figures(scores: Mapping[str, float], form: Form) -> dict[str, float | None]:
     return {name: _or_none(scores.get(name)) for name in _FIGURES[form]}
 
@@ -75,12 +97,12 @@ def _by_category(categories: Sequence[int], precision: np.ndarray) -> dict[int, 
 def _per_category(val: Split, by_part: Mapping[str, Mapping[int, float | None]]) -> dict[str, dict[str, Any]]:
     instances = Counter(entry["category_id"] for entry in val.content["annotations"] if not entry.get("iscrowd", 0))
     told = {}
-    names = Counter(str(category["name"]) for category in val.content["categories"])
+    names = names_apart(val.content["categories"])
     for category in sorted(val.content["categories"], key=lambda category: category["id"]):
-        key, name = category["id"], str(category["name"])
+        key = category["id"]
         figures = {part: scores.get(key) for part, scores in by_part.items()}
         frequency = {"frequency": category["frequency"]} if "frequency" in category else {}
-        told[name if names[name] == 1 else f"{name} ({key})"] = {**figures, "instances": instances[key], **frequency}
+        told[names[key]] = {**figures, "instances": instances[key], **frequency}
     return told
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from soco.detection_limit import limit_sentence, over_limit_sentence
+from soco import detection_limit
 from soco.report.protocol import value_words
 
 _MINUS = "\u2212"
@@ -48,13 +48,14 @@ def limit_sentences(task: Mapping[str, Any]) -> list[str]:
     Args:
         task: An entry of `results` in the report's content.
     """
-    told = []
+    told: list[str] = []
     for row in task["rows"]:
         limit = row["protocol"].get("detections_per_image")
         if limit is not None:
-            over = over_limit_sentence(row.get("over_limit", {}), row["images"], task["task"], limit)
-            told += [limit_sentence(task["format"], limit), over]
-    return [sentence for sentence in dict.fromkeys(told) if sentence]
+            told += detection_limit.limit_sentences(
+                task["format"], limit, row.get("over_limit", {}), row["images"], task["task"]
+            )
+    return list(dict.fromkeys(told))
 
 
 def commit_words(report: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> str:

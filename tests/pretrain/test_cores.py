@@ -29,6 +29,12 @@ def test_many_more_than_the_cores_are_refused(cores, processes, workers, sentenc
 
 
 def test_some_more_than_the_cores_take_turns(cores, monkeypatch):
+    """The largest numbers that pass, each beside the next one, which does not."""
     see_that_cores_suffice(8, 8)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for processes, workers in ((9, 0), (8, 9)):
+        with pytest.raises(UserError, match="lower it to at most 8"):
+            see_that_cores_suffice(processes, workers)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # GPUs are not counted against cores
     see_that_cores_suffice(16, 4)
+    with pytest.raises(UserError, match="workers is 5 for each of 16"):
+        see_that_cores_suffice(16, 5)
