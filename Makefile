@@ -54,4 +54,5 @@ lock: ## pin again what envs/requirements.in asks for (run on a machine with roo
 	mv envs/requirements.new envs/requirements.lock && rm -rf .lock
 
 clean: ## remove the demo's results, its data and caches; the environment and your data stay
-	rm -rf results data/demo .snakemake .pytest_cache .mypy_cache .ruff_cache soco/proposals/__pycache__ soco/views/__pycache__
+	rm -rf results data/demo .snakemake .pytest_cache .mypy_cache .ruff_cache
+	find soco -name __pycache__ -prune -exec rm -rf {} +

@@ -1,6 +1,6 @@
 # SoCo, from photographs to an AP and a report. Stages in the order that data travel:
 # (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name, and so are
-# quality, which measures the proposals for the report, and probes, which classify pictures by pretrained backbones;
+# quality, which measures the proposals for the report, and probes, which classify images by pretrained backbones;
 # audit checks a finished run and makes nothing of it again; crate packs one.
 
 from pathlib import Path
@@ -62,9 +62,9 @@ rule all:
 
 
 rule shards:
-    """The pictures, listed and dealt into shards."""
+    """The images, listed and dealt into shards."""
     input:
-        rules.shard_pictures.output,
+        rules.shard_images.output,
 
 
 rule proposals:

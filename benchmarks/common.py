@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from soco.config import PicturesConfig, PretrainConfig, load_config
+from soco.config import ImagesConfig, PretrainConfig, load_config
+from soco.data import Entry, ImageSource, open_source
+from soco.data.contents import content_of
+from soco.data.stores.merged import write_arrow
+from soco.data.stores.merging import merge_files
+from soco.data.stores.parquet import write_table
+from soco.data.stores.schema import PROPOSAL_SCHEMA, flat_rect_columns, image_columns
 from soco.demo.photographs import PHOTOGRAPHS, pixels_of
-from soco.pictures import Entry, PictureSource, open_source
-from soco.pictures.contents import content_of
-from soco.stores.merged import write_arrow
-from soco.stores.merging import merge_files
-from soco.stores.parquet import write_table
-from soco.stores.schema import PROPOSAL_SCHEMA, flat_rect_columns, picture_columns
 
 REPOSITORY = Path(__file__).parents[1]
 BOXES = 40
@@ -48,25 +48,25 @@ def write_photographs(folder: Path, size: tuple[int, int], count: int) -> list[E
 
 
 def boxes(rng: np.random.Generator, count: int, size: tuple[int, int] = (500, 375)) -> dict[str, pa.Array]:
-    """Boxes for so many pictures of a width and height, within them."""
+    """Boxes for so many images of a width and height, within them."""
     most = (size[0] * 4 // 5, size[1] * 4 // 5)
     sizes = rng.integers(32, most, (count * BOXES, 2))
     corners = (rng.random((count * BOXES, 2)) * (np.array(size) - sizes)).astype(np.int16)
     return flat_rect_columns(np.concatenate([corners, sizes], axis=1), np.full(count, BOXES))
 
 
-def photograph_store(folder: Path, size: tuple[int, int], count: int) -> tuple[Path, PictureSource]:
+def photograph_store(folder: Path, size: tuple[int, int], count: int) -> tuple[Path, ImageSource]:
     """Photographs of a size with made-up boxes: their store and their source."""
-    entries = write_photographs(folder / "pictures", size, count)
+    entries = write_photographs(folder / "images", size, count)
     columns = {
-        **picture_columns(entries, [size] * len(entries)),
+        **image_columns(entries, [size] * len(entries)),
         "regions": [250] * len(entries),
         "strategy": ["ratio3size0308"] * len(entries),
         **boxes(np.random.default_rng(0), len(entries), size),
     }
     write_table(folder / "store.parquet", pa.table(columns, schema=PROPOSAL_SCHEMA))
     write_arrow(folder / "store.arrow", merge_files([folder / "store.parquet"]))
-    return folder / "store.arrow", open_source(PicturesConfig(path=str(folder / "pictures")))
+    return folder / "store.arrow", open_source(ImagesConfig(path=str(folder / "images")))
 
 
 def memory(process: int | str = "self") -> tuple[int, int]:

@@ -53,13 +53,13 @@ def dry_run(folder: Path, group: int) -> DryRun:
 def make_folder(folder: Path, shards: int) -> None:
     """Lay out a configuration of so many shards over the repository's own photographs."""
     (folder / "config.yaml").write_text((REPOSITORY / "config.yaml").read_text())
-    pictures = {"path": str(REPOSITORY / "tests" / "golden" / "images"), "shards": shards}
-    (folder / "overlay.yaml").write_text(yaml.safe_dump({"demo": None, "pictures": pictures}))
+    images = {"path": str(REPOSITORY / "tests" / "golden" / "images"), "shards": shards}
+    (folder / "overlay.yaml").write_text(yaml.safe_dump({"demo": None, "images": images}))
 
 
 def make_listing(folder: Path, shards: int) -> None:
-    """Make what rule shard_pictures makes."""
-    names = ["shards/manifest.parquet", "origins/shard_pictures.json"]
+    """Make what rule shard_images makes."""
+    names = ["shards/manifest.parquet", "origins/shard_images.json"]
     make_files(folder, names + [f"shards/{shard:04d}.parquet" for shard in range(shards)])
 
 

@@ -1,7 +1,7 @@
 """A whole pretraining step of SoCo's R50-FPN recipe (224, 224, 112) beside the order of work of the authors' release.
 
-Pictures are random pixels, boxes have the sizes of proposals. The variants take turns in one process, and a ratio is
-the median of the ratios within a round. Then: where the quickest variant's time goes, and peak memory a picture.
+Images are random pixels, boxes have the sizes of proposals. The variants take turns in one process, and a ratio is
+the median of the ratios within a round. Then: where the quickest variant's time goes, and peak memory an image.
 """
 
 import argparse
@@ -18,10 +18,10 @@ import torch
 from torch import nn
 
 from soco.config import DetectorConfig, PretrainConfig
-from soco.models import build_model, pooling
-from soco.models import soco as model_file
 from soco.pretrain.lars import LARS
-from soco.views.batch import Batch, Pair
+from soco.pretrain.model import build_model, pooling
+from soco.pretrain.model import soco as model_file
+from soco.pretrain.views.batch import Batch, Pair
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,7 @@ VARIANTS = (
 
 
 def make_batch(settings: PretrainConfig, count: int) -> Batch:
-    """Random pictures, with boxes of 0.3 to 0.8 of a view's side."""
+    """Random images, with boxes of 0.3 to 0.8 of a view's side."""
     generator = torch.Generator().manual_seed(0)
     views = tuple(torch.randn(count, 3, view.size, view.size, generator=generator) for view in settings.views)
 
@@ -192,18 +192,18 @@ def print_parts(parts: dict[str, float]) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=4, help="pictures in a step [4]")
+    parser.add_argument("--batch", type=int, default=4, help="images in a step [4]")
     parser.add_argument("--repeats", type=int, default=3, help="timed steps of each variant [3]")
     parser.add_argument("--compile", action="store_true", help="time compiled variants too (needs a C++ compiler)")
     chosen = parser.parse_args()
     extra = [dataclasses.replace(v, name=f"{v.name}, compiled", compile=True) for v in VARIANTS[2:]]
     variants = [*VARIANTS, *(extra if chosen.compile else [])]
     steppers = {variant: Stepper(variant, chosen.batch) for variant in variants}
-    print(f"{chosen.batch} pictures a step, {torch.get_num_threads()} threads, median of {chosen.repeats} steps")
+    print(f"{chosen.batch} images a step, {torch.get_num_threads()} threads, median of {chosen.repeats} steps")
     print_speed(steppers, chosen.batch, chosen.repeats)
     print(f"Where a step of '{BEST.name}' spends its time")
     print_parts(parts_of_a_step(steppers[BEST], chosen.repeats))
-    print("Peak memory a picture, beyond what model and optimiser take")
+    print("Peak memory an image, beyond what model and optimiser take")
     for variant in (PEER, BEST, dataclasses.replace(BEST, name=f"{BEST.name}, recompute", recompute=True)):
         few, many = (peak_memory(variant, count) for count in (2, 4))
         print(f"  {variant.name:<42}{(many - few) / 2:8.0f} MB")

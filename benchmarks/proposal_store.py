@@ -1,6 +1,6 @@
 """The proposal store at ImageNet's size, beside the SoCo authors' JSON: bytes, opening, memory and reading a row.
 
-Boxes are synthetic; columns, keys and numbers are as in a real run. The JSON is made of a part of the pictures and its
+Boxes are synthetic; columns, keys and numbers are as in a real run. The JSON is made of a part of the images and its
 figures are scaled up, since all of it would not fit into this machine's memory four times.
 """
 
@@ -22,16 +22,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from common import BOXES, boxes, memory
 
+from soco.data import Entry
+from soco.data.contents import content_of
+from soco.data.stores.merged import ProposalStore, write_arrow
+from soco.data.stores.merging import merge_files, proposal_tables
+from soco.data.stores.parquet import write_table, write_tables
+from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns
 from soco.demo.photographs import PHOTOGRAPHS, pixels_of
-from soco.pictures import Entry
-from soco.pictures.contents import content_of
 from soco.proposals.exchange import export_proposals
 from soco.proposals.raw import write_found
 from soco.proposals.selective_search import selective_search
-from soco.stores.merged import ProposalStore, write_arrow
-from soco.stores.merging import merge_files, proposal_tables
-from soco.stores.parquet import write_table, write_tables
-from soco.stores.schema import PROPOSAL_SCHEMA, picture_columns
 
 SHARD = 1000
 PROCESSES = 4
@@ -42,33 +42,33 @@ Reader = Callable[[int], object]
 Opener = Callable[[Path], tuple[int, Reader]]
 
 
-def picture(number: int) -> Entry:
-    """A picture with a key as ImageNet's training pictures have."""
+def image(number: int) -> Entry:
+    """An image with a key as ImageNet's training images have."""
     synset = f"n{1440764 + number // 1280 * 7919:08d}"
     content = content_of(hashlib.sha256(str(number).encode()).digest())
     return Entry(f"{synset}/{synset}_{number}.JPEG", "", 0, 110_000, content)
 
 
 def write_shards(folder: Path, images: int) -> None:
-    """The fixed-up shards of so many pictures."""
+    """The fixed-up shards of so many images."""
     rng = np.random.default_rng(0)
     for first in range(0, images, SHARD):
         numbers = range(first, min(images, first + SHARD))
         counted = {"regions": [250] * len(numbers), "strategy": ["ratio3size0308"] * len(numbers)}
-        places = picture_columns([picture(number) for number in numbers], [(500, 375)] * len(numbers))
+        places = image_columns([image(number) for number in numbers], [(500, 375)] * len(numbers))
         columns = {**places, **counted, **boxes(rng, len(numbers))}
         write_table(folder / f"{first // SHARD:06d}.parquet", pa.table(columns, schema=PROPOSAL_SCHEMA))
 
 
 def raw_bytes(folder: Path) -> tuple[float, float]:
-    """Regions a picture of real photographs, 500 pixels long, and the bytes that the raw store takes for one."""
+    """Regions an image of real photographs, 500 pixels long, and the bytes that the raw store takes for one."""
     found = []
     for photograph in PHOTOGRAPHS:
         rgb = pixels_of(photograph)[:, :, ::-1]
         scale = 500 / max(rgb.shape)
         size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
         found.append((*size, selective_search(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))))
-    entries = [picture(number) for number in range(len(found))]
+    entries = [image(number) for number in range(len(found))]
     write_found(entries, found, folder / "raw.parquet", folder / "skipped.parquet")
     columns = pq.ParquetFile(folder / "raw.parquet").metadata.row_group(0)
     size_of_columns = sum(columns.column(number).total_compressed_size for number in range(columns.num_columns))
@@ -76,7 +76,7 @@ def raw_bytes(folder: Path) -> tuple[float, float]:
 
 
 def open_arrow(path: Path) -> tuple[int, Reader]:
-    """The store as training opens it; a row is boxes and place of a picture."""
+    """The store as training opens it; a row is boxes and place of an image."""
     store = ProposalStore(path)
     return len(store), lambda number: (store.rects(number), store.entry(number))
 
@@ -138,7 +138,7 @@ def measure(opener: Opener, path: Path) -> dict[str, float]:
 
 
 def make_stores(folder: Path, images: int) -> None:
-    """Merge so many pictures, as the merge stage does."""
+    """Merge so many images, as the merge stage does."""
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     shards = sorted((folder / "shards").iterdir())
     merged = merge_files(shards)
@@ -149,7 +149,7 @@ def make_stores(folder: Path, images: int) -> None:
 
 
 def make_json(folder: Path, images: int) -> None:
-    """The same layout as the authors' file, of so many pictures."""
+    """The same layout as the authors' file, of so many images."""
     shards = sorted((folder / "shards").iterdir())
     write_arrow(folder / "part.arrow", merge_files(shards[: -(-images // SHARD)]))
     export_proposals(folder / "part.arrow", folder / "authors.json")
@@ -167,8 +167,8 @@ def in_a_process(task: Callable[[Path, int], None], folder: Path, images: int) -
 def main() -> None:
     """Make the stores, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=1_280_000, help="pictures in the store")
-    parser.add_argument("--json-images", type=int, default=64_000, help="pictures in the JSON, scaled up")
+    parser.add_argument("--images", type=int, default=1_280_000, help="images in the store")
+    parser.add_argument("--json-images", type=int, default=64_000, help="images in the JSON, scaled up")
     chosen = parser.parse_args()
     part = min(chosen.images, chosen.json_images)
     scale = chosen.images / part
@@ -180,16 +180,16 @@ def main() -> None:
         sizes = {file: (folder / file).stat().st_size for file in ("store.arrow", "store.parquet", "authors.json")}
         regions, raw = raw_bytes(folder)
         arrow, authors = measure(open_arrow, folder / "store.arrow"), measure(open_json, folder / "authors.json")
-    print(f"{chosen.images} pictures of {BOXES} boxes; JSON of {part}, its opening and memory times {scale:g}")
+    print(f"{chosen.images} images of {BOXES} boxes; JSON of {part}, its opening and memory times {scale:g}")
     print(f"{'':<44}{'store.arrow':>13}{'JSON':>13}{'JSON / arrow':>14}")
-    row("bytes a picture", sizes["store.arrow"] / chosen.images, sizes["authors.json"] / part)
+    row("bytes an image", sizes["store.arrow"] / chosen.images, sizes["authors.json"] / part)
     row("opening, s", arrow["open"], authors["open"] * scale)
     row("memory that opening adds (USS), MB", arrow["opened_uss"] / 1e6, authors["opened_uss"] * scale / 1e6)
     row(f"after {ROWS} rows, each of {PROCESSES}: USS, MB", arrow["uss"] / 1e6, authors["uss"] * scale / 1e6)
     row(f"after {ROWS} rows, each of {PROCESSES}: PSS, MB", arrow["pss"] / 1e6, authors["pss"] * scale / 1e6)
     row("a random row, microseconds", arrow["row"] * 1e6, authors["row"] * 1e6)
-    print(f"store.parquet: {sizes['store.parquet'] / chosen.images:.0f} bytes a picture (random boxes)")
-    print(f"raw Parquet: {raw:.0f} bytes a picture of {regions:.0f} regions (real photographs)")
+    print(f"store.parquet: {sizes['store.parquet'] / chosen.images:.0f} bytes an image (random boxes)")
+    print(f"raw Parquet: {raw:.0f} bytes an image of {regions:.0f} regions (real photographs)")
 
 
 def row(what: str, ours: float, theirs: float) -> None:

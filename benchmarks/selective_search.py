@@ -1,7 +1,7 @@
 """Whole selective search beside scikit-image's Felzenszwalb alone and OpenCV's modes, on one core, in the same run.
 
 Prints the best seconds of each on photographs of 500 x 375 and of 2000 x 1500, the ratio to Felzenszwalb, where the
-time goes, how much two threads or processes give, and the memory that a picture takes.
+time goes, how much two threads or processes give, and the memory that an image takes.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from skimage import data
 from skimage.segmentation import felzenszwalb
 from skimage.util import img_as_float
 
-from soco.pictures import decode_rgb
+from soco.data import decode_rgb
 from soco.proposals import selective_search
 from soco.proposals.blur import blur
 from soco.proposals.edges import make_edges, order_ties, sort_edges
@@ -74,7 +74,7 @@ def compare_engines(size: tuple[int, int], repeats: int, opencv: bool) -> None:
 
 
 def steps(rgb: np.ndarray, repeats: int) -> dict[str, float]:
-    """Seconds of each step of the search of one picture."""
+    """Seconds of each step of the search of one image."""
     encoded = io.BytesIO()
     Image.fromarray(rgb).save(encoded, "jpeg", quality=90)
     blurred = blur(rgb, SIGMA)
@@ -108,17 +108,17 @@ def print_steps(size: tuple[int, int], repeats: int) -> None:
 
 
 def search_all(queue: list[np.ndarray], jobs: int, backend: str) -> None:
-    """Search every picture of a queue."""
+    """Search every image of a queue."""
     joblib.Parallel(n_jobs=jobs, backend=backend)(joblib.delayed(selective_search)(rgb) for rgb in queue)
 
 
-def print_spread(pictures: int, rounds: int) -> None:
+def print_spread(images: int, rounds: int) -> None:
     """Print how much two threads, and two processes, give over one: the best of rounds in which each has its turn."""
-    queue = [photograph(NAMES[number % len(NAMES)], SMALL) for number in range(pictures)]
+    queue = [photograph(NAMES[number % len(NAMES)], SMALL) for number in range(images)]
     ways = ((1, "threading"), (2, "threading"), (2, "loky"))
     seconds = [[best_seconds(partial(search_all, queue, *way), 1) for way in ways] for _ in range(rounds)]
     one, threads, processes = np.min(seconds, axis=0)
-    print(f"\n{pictures} pictures of 500 x 375: one thread {one:.2f} s", end="")
+    print(f"\n{images} images of 500 x 375: one thread {one:.2f} s", end="")
     print(f", two threads {one / threads:.2f} times, two processes {one / processes:.2f} times")
 
 

@@ -1,8 +1,8 @@
-"""Memory of a data loader's 8 workers over 1.28 million pictures: the mapped store, beside boxes held as Python lists.
+"""Memory of a data loader's 8 workers over 1.28 million images: the mapped store, beside boxes held as Python lists.
 
 The workers of one loader read every row once (boxes and place), in random order, as in an epoch, and make the views of
 one row in 2,000, whose pixels are those of a few photographs. The lists are the authors' way: one JSON of all boxes,
-parsed by the training process before it forks its workers. They are made of a part of the pictures, of which all are
+parsed by the training process before it forks its workers. They are made of a part of the images, of which all are
 read too, and what they add is scaled up. A third loader holds no boxes, and its memory is what the others' is more
 than. PSS: pages that processes share are divided among them; USS: pages that a process shares with none.
 """
@@ -22,33 +22,33 @@ from common import memory, photograph_store, recipe
 from proposal_store import in_a_process, make_json, write_shards
 from torch.utils.data import DataLoader, Dataset
 
-from soco.pictures import Entry, PictureSource
-from soco.stores.merged import ProposalStore, write_arrow
-from soco.stores.merging import merge_files
-from soco.views import ViewDataset, prepare_worker
+from soco.data import Entry, ImageSource
+from soco.data.stores.merged import ProposalStore, write_arrow
+from soco.data.stores.merging import merge_files
+from soco.pretrain.views import ViewDataset, prepare_worker
 
 WORKERS = 8
-PICTURES = 16
+IMAGES = 16
 ROWS_A_VIEW = 2000
 BATCH = 2048
 
 Memory = dict[str, float]
 
 
-class LentPictures:
-    """A source whose pictures are a few photographs, by turns."""
+class LentImages:
+    """A source whose images are a few photographs, by turns."""
 
-    def __init__(self, lender: PictureSource) -> None:
+    def __init__(self, lender: ImageSource) -> None:
         self.lender = lender
 
     def read(self, entry: Entry) -> bytes:
         """The photograph whose turn it is; keys end with a number."""
         number = int(entry.key.rsplit("_", 1)[1].removesuffix(".JPEG"))
-        return self.lender.read(dataclasses.replace(entry, key=f"{number % PICTURES:03d}.jpg"))
+        return self.lender.read(dataclasses.replace(entry, key=f"{number % IMAGES:03d}.jpg"))
 
 
 class LentStore(ProposalStore):
-    """A store that knows no hashes: the photographs are not the pictures that it lists."""
+    """A store that knows no hashes: the photographs are not the images that it lists."""
 
     def entry(self, number: int) -> Entry:
         """As ever, but for the hash."""
@@ -58,8 +58,8 @@ class LentStore(ProposalStore):
 class StoreRows(Dataset[int]):
     """Rows of the mapped store; some are made into views."""
 
-    def __init__(self, store: Path, lender: PictureSource) -> None:
-        self.views = ViewDataset(store, LentPictures(lender), recipe("fpn_100"), seed=0)  # type: ignore[arg-type]
+    def __init__(self, store: Path, lender: ImageSource) -> None:
+        self.views = ViewDataset(store, LentImages(lender), recipe("fpn_100"), seed=0)  # type: ignore[arg-type]
         self.views.store = LentStore(store)
 
     def __len__(self) -> int:
@@ -76,7 +76,7 @@ class StoreRows(Dataset[int]):
 class ListRows(Dataset[int]):
     """Boxes as the authors' JSON holds them, parsed; some rows are made into views of the photographs' own boxes."""
 
-    def __init__(self, file: Path | None, photographs: tuple[Path, PictureSource], count: int) -> None:
+    def __init__(self, file: Path | None, photographs: tuple[Path, ImageSource], count: int) -> None:
         self.views = ViewDataset(*photographs, recipe("fpn_100"), seed=0)
         self.boxes = json.loads(file.read_text()) if file else None
         self.names = list(self.boxes) if self.boxes else None
@@ -87,21 +87,21 @@ class ListRows(Dataset[int]):
 
     def __getitem__(self, number: int) -> int:
         if number % ROWS_A_VIEW == 0:
-            return len(self.views[0, number % PICTURES].views)
+            return len(self.views[0, number % IMAGES].views)
         if self.boxes is None or self.names is None:
             return number
         return int(np.asarray(self.boxes[self.names[number]]).sum())
 
 
-def read_all(folder: Path, kind: str, pictures: int, pipe: Connection) -> None:
+def read_all(folder: Path, kind: str, images: int, pipe: Connection) -> None:
     """Read all rows with a loader in this process, as a training process does, and tell what is held then."""
     torch.set_num_threads(1)
-    lender = photograph_store(folder / kind, (500, 375), PICTURES)
+    lender = photograph_store(folder / kind, (500, 375), IMAGES)
     dataset: StoreRows | ListRows
     if kind == "store":
         dataset = StoreRows(folder / "store.arrow", lender[1])
     else:
-        dataset = ListRows(folder / "authors.json" if kind == "lists" else None, lender, pictures)
+        dataset = ListRows(folder / "authors.json" if kind == "lists" else None, lender, images)
     order = np.random.default_rng(0).permutation(len(dataset))
     loader = DataLoader(
         dataset,
@@ -129,17 +129,17 @@ def read_all(folder: Path, kind: str, pictures: int, pipe: Connection) -> None:
     )
 
 
-def measure(folder: Path, kind: str, pictures: int) -> Memory:
+def measure(folder: Path, kind: str, images: int) -> Memory:
     """The same in a fresh process."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=read_all, args=(folder, kind, pictures, theirs))
+    process = context.Process(target=read_all, args=(folder, kind, images, theirs))
     process.start()
     theirs.close()  # so that a process that fails is seen to
     told: Memory = ours.recv()
     process.join()
-    if told["workers"] != WORKERS or told["rows"] != pictures:
-        raise SystemExit(f"{told['workers']:g} workers read {told['rows']:g} rows of {pictures}.")
+    if told["workers"] != WORKERS or told["rows"] != images:
+        raise SystemExit(f"{told['workers']:g} workers read {told['rows']:g} rows of {images}.")
     return told
 
 
@@ -151,8 +151,8 @@ def make_store(folder: Path, images: int) -> None:
 def main() -> None:
     """Make the store and the JSON, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=1_280_000, help="pictures in the store")
-    parser.add_argument("--json-images", type=int, default=64_000, help="pictures in the lists, scaled up")
+    parser.add_argument("--images", type=int, default=1_280_000, help="images in the store")
+    parser.add_argument("--json-images", type=int, default=64_000, help="images in the lists, scaled up")
     chosen = parser.parse_args()
     part = min(chosen.images, chosen.json_images)
     with tempfile.TemporaryDirectory() as name:
@@ -165,9 +165,7 @@ def main() -> None:
         store = measure(folder, "store", chosen.images)
         lists = measure(folder, "lists", part)
     scale = chosen.images / part
-    print(
-        f"{chosen.images} pictures, {WORKERS} workers, store of {size / 1e6:.0f} MB; lists of {part}, times {scale:g}"
-    )
+    print(f"{chosen.images} images, {WORKERS} workers, store of {size / 1e6:.0f} MB; lists of {part}, times {scale:g}")
     print(f"rows read a second, all workers: store {store['rows'] / store['seconds']:.0f}")
     print(
         f"{'MB':<18}{'no boxes':>10}{'store':>10}{'lists':>10}{'store adds':>12}{'lists add':>12}{'lists / store':>15}"

@@ -1,7 +1,7 @@
 """Samples a second on one core: ours, and PIL with torchvision's classic transforms making the same list.
 
 Both read the same JPEG files (photographs, quality 90) and make the same plans: crops, boxes, and which colours change
-by how much. Ours also checks each file's hash; the peer does not. They take turns, a picture each; told are medians
+by how much. Ours also checks each file's hash; the peer does not. They take turns, an image each; told are medians
 over the rounds. Below stand the parts of our time.
 """
 
@@ -27,33 +27,33 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 from torchvision.transforms import functional
 
-from soco.pictures import decode_reduced, read_listed
-from soco.views import ViewDataset, ViewPlan
-from soco.views.colours import MEAN, STD, Colours, normalise, recolour
-from soco.views.plan import largest_reduction
-from soco.views.resize import resize
+from soco.data import decode_reduced, read_listed
+from soco.pretrain.views import ViewDataset, ViewPlan
+from soco.pretrain.views.colours import MEAN, STD, Colours, normalise, recolour
+from soco.pretrain.views.plan import largest_reduction
+from soco.pretrain.views.resize import resize
 
 RECIPES = {"FPN 100": "fpn_100", "SoCo*": "star_400"}
 # Name, size, and whether JPEGs are decoded reduced.
 SETS = (("500 x 375", (500, 375), False), ("2000 x 1500", (2000, 1500), False), ("reduced", (2000, 1500), True))
-PICTURES = 16
+IMAGES = 16
 
 _ADJUST = {name: getattr(functional, f"adjust_{name}") for name in ("brightness", "contrast", "saturation", "hue")}
 
 
 def classic_sample(dataset: ViewDataset, place: tuple[int, int]) -> list[Tensor]:
-    """The views of a picture as PIL and torchvision's transforms of PIL pictures make them."""
+    """The views of an image as PIL and torchvision's transforms of PIL images make them."""
     plan = dataset.plan(place)
     data = dataset.source.read(dataset.store.entry(place[1]))
-    picture = Image.open(io.BytesIO(data)).convert("RGB")
-    return [classic_view(picture, view) for view in plan.views]
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    return [classic_view(image, view) for view in plan.views]
 
 
-def classic_view(picture: Image.Image, view: ViewPlan) -> Tensor:
+def classic_view(image: Image.Image, view: ViewPlan) -> Tensor:
     """One view: crop and resize, flip, jitter, grey, blur, solarize, tensor, normalisation, cut-out."""
     crop, colours = view.crop, view.colours
     size = [view.size, view.size]
-    shown = functional.resized_crop(picture, crop.top, crop.left, crop.height, crop.width, size)
+    shown = functional.resized_crop(image, crop.top, crop.left, crop.height, crop.width, size)
     if view.flipped:
         shown = functional.hflip(shown)
     for name, amount in colours.jitter:
@@ -71,7 +71,7 @@ def classic_view(picture: Image.Image, view: ViewPlan) -> Tensor:
 
 
 def compare(dataset: ViewDataset, rounds: int) -> tuple[float, float, float]:
-    """Samples a second of ours and of the peer, and their ratio; medians over rounds of all pictures."""
+    """Samples a second of ours and of the peer, and their ratio; medians over rounds of all images."""
     ours, theirs = [], []
     for epoch in range(rounds + 1):
         seconds = [0.0, 0.0]
@@ -88,7 +88,7 @@ def compare(dataset: ViewDataset, rounds: int) -> tuple[float, float, float]:
 
 
 def parts(dataset: ViewDataset, rounds: int) -> dict[str, float]:
-    """Milliseconds a sample that each part of our work takes; medians over rounds, as means over the pictures."""
+    """Milliseconds a sample that each part of our work takes; medians over rounds, as means over the images."""
     told: dict[str, list[float]] = defaultdict(list)
     for epoch in range(rounds):
         spent: dict[str, float] = defaultdict(float)
@@ -110,11 +110,11 @@ def _walk(dataset: ViewDataset, place: tuple[int, int], spent: dict[str, float])
     entry = dataset.store.entry(place[1])
     data = timed("read, hash", read_listed, dataset.source, entry)
     reduction = largest_reduction(plan) if dataset.settings.reduced_decoding else 1
-    picture = timed("decode", decode_reduced, data, reduction)
+    image = timed("decode", decode_reduced, data, reduction)
     for view in plan.views:
-        crop, by = view.crop, picture.reduction
+        crop, by = view.crop, image.reduction
         part = (crop.left / by, crop.top / by, (crop.left + crop.width) / by, (crop.top + crop.height) / by)
-        shown = timed("crop, resize", resize, picture.rgb, part, view.size, view.flipped)
+        shown = timed("crop, resize", resize, image.rgb, part, view.size, view.flipped)
         timed("colours", recolour, shown, dataclasses.replace(view.colours, blur=None))
         timed("blur", recolour, shown, Colours(blur=view.colours.blur))
         timed("normalise", normalise, shown)
@@ -123,14 +123,14 @@ def _walk(dataset: ViewDataset, place: tuple[int, int], spent: dict[str, float])
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="rounds over the small pictures; a fifth for large")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds over the small images; a fifth for large")
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     rows = []
     print(f"{'JPEG':<14}{'recipe':<10}{'ours /s':>9}{'PIL, torchvision /s':>21}{'ratio':>8}")
     with tempfile.TemporaryDirectory() as folder:
-        stores = {size: photograph_store(Path(folder, str(size[0])), size, PICTURES) for _, size, _ in SETS[:2]}
+        stores = {size: photograph_store(Path(folder, str(size[0])), size, IMAGES) for _, size, _ in SETS[:2]}
         for name, size, reduced in SETS:
             for title, file in RECIPES.items():
                 settings = recipe(file).model_copy(update={"reduced_decoding": reduced})

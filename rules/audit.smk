@@ -1,5 +1,5 @@
 # The audit of a finished run: `snakemake audit`. Seconds for hashes and the page, then as long as what it does afresh: some shards
-# from their pictures on, every conversion, every evaluation.
+# from their images on, every conversion, every evaluation.
 #
 # In:  {results}/report/report.json and all that it names. None of it is an input of the rule: Snakemake would make again
 #      whatever was changed since, and there would be nothing left to find.

@@ -41,7 +41,7 @@ def pretraining_row(wildcards, output):
         epochs=found["epochs"],
         steps=found["steps"],
         last_loss=figure(found["final_loss"], ".3f"),
-        pictures_a_second=figure(found["images_per_second"]),
+        images_a_second=figure(found["images_per_second"]),
     )
 
 
@@ -90,8 +90,8 @@ def findings_row(wildcards, output):
     return row(
         place_of(wildcards.dataset, config["datasets"]),
         ("detection set", wildcards.dataset),
-        training_pictures=sizes["train"]["pictures"],
-        validation_pictures=sizes["val"]["pictures"],
+        training_images=sizes["train"]["images"],
+        validation_images=sizes["val"]["images"],
         validation_objects=sizes["val"]["objects"],
         findings=len(found["findings"]),
     )
@@ -102,20 +102,20 @@ def counts_row(wildcards, output):
     found = read_json(output.summary)
     return row(
         0,
-        ("pictures", str(found["pictures"])),
+        ("images", str(found["images"])),
         skipped=found["skipped"],
         regions=found["regions"],
         proposals=found["proposals_after_fix_up"],
-        pictures_without=found["pictures_without_proposals_after_fix_up"],
+        images_without=found["images_without_proposals_after_fix_up"],
     )
 
 
 def statistics_row(wildcards, output):
-    """The usual proposal: how many a picture, how large, of which shape."""
+    """The usual proposal: how many an image, how large, of which shape."""
     found = read_json(output.statistics)["proposals"]
     return row(
         0,
-        ("proposals a picture", figure(found["per_picture"]["median"], "g")),
+        ("proposals an image", figure(found["per_image"]["median"], "g")),
         relative_size=figure(found["relative_size"]["median"], ".2f"),
         width_to_height=figure(found["aspect_ratio"]["median"], ".2f"),
     )

@@ -18,7 +18,7 @@ INPUTS = {each.key: each for each in inputs_of(checked)}
 SOUND = set()
 
 RESULTS = config["results"]
-SHARDS = [f"{number:04d}" for number in range(config["pictures"]["shards"])]
+SHARDS = [f"{number:04d}" for number in range(config["images"]["shards"])]
 
 
 wildcard_constraints:
@@ -49,7 +49,7 @@ def made_by_demo(path):
     if not config["demo"]:
         return False
     return any(
-        Path(path).is_relative_to(Path(config["demo"]["path"], part)) for part in ("pictures", "shapes", "classes")
+        Path(path).is_relative_to(Path(config["demo"]["path"], part)) for part in ("images", "shapes", "classes")
     )
 
 
@@ -64,29 +64,29 @@ def given(path, key):
     return path
 
 
-def pictures_state(wildcards):
-    """Tells one state of the pictures from another; the demo's own are rule demo_data's to answer for."""
-    if made_by_demo(config["pictures"]["path"]):
+def images_state(wildcards):
+    """Tells one state of the images from another; the demo's own are rule demo_data's to answer for."""
+    if made_by_demo(config["images"]["path"]):
         return ""
-    from soco.config import PicturesConfig
-    from soco.pictures import open_source
+    from soco.config import ImagesConfig
+    from soco.data import open_source
 
-    return open_source(PicturesConfig.model_validate(config["pictures"])).state()
+    return open_source(ImagesConfig.model_validate(config["images"])).state()
 
 
 def listing_settings():
-    """The keys of the section `pictures` that say where they are and how they lie."""
-    return {key: config["pictures"][key] for key in ("path", "layout", "names", "column")}
+    """The keys of the section `images` that say where they are and how they lie."""
+    return {key: config["images"][key] for key in ("path", "layout", "names", "column")}
 
 
 def once_listed(paths):
-    """An input function: a path or several, to be judged after the pictures were listed again.
+    """An input function: a path or several, to be judged after the images were listed again.
 
-    A new listing leaves most shards as they were. shard_pictures is a checkpoint, and every later rule takes its input
+    A new listing leaves most shards as they were. shard_images is a checkpoint, and every later rule takes its input
     through here, so that Snakemake judges anew what there is to do and repeats nothing for those. On the first run, and
     where a shard is missing, there is nothing to judge, and it sees all jobs at once.
     """
-    listed = all(Path(output).exists() for output in rules.shard_pictures.output)
+    listed = all(Path(output).exists() for output in rules.shard_images.output)
 
     def judged(wildcards):
         if listed:
@@ -105,7 +105,7 @@ def wait_for_listing():
     state = len(checkpoints.created_output)
     if state not in ANSWERS:
         try:
-            ANSWERS[state] = checkpoints.shard_pictures.get()
+            ANSWERS[state] = checkpoints.shard_images.get()
         except IncompleteCheckpointException as not_yet:
             ANSWERS[state] = not_yet
     if isinstance(ANSWERS[state], Exception):

@@ -1,8 +1,8 @@
 # The embedded demo's data. Included only when `demo` is set in the config.
 #
 # in:  photographs that the packages mvtb-data, scikit-image and scikit-learn install
-# out: {demo.path}/pictures             unlabelled pictures, which proposals and pretraining read
-#      {demo.path}/shapes/{train,val}   composed pictures, which fine-tuning and evaluation read
+# out: {demo.path}/images             unlabelled images, which proposals and pretraining read
+#      {demo.path}/shapes/{train,val}   composed images, which fine-tuning and evaluation read
 #      {demo.path}/shapes/*.json        their annotations: six categories in COCO format, sixteen in LVIS v1 format
 #      {demo.path}/classes/{train,val}  their objects cut out, a folder a category, which probes read
 #      {demo.path}/sources.csv          the photographs, with origin and split
@@ -11,9 +11,9 @@ DEMO = config["demo"]["path"]
 
 
 rule demo_data:
-    """Cut unlabelled pictures from photographs, compose two small detection sets on them, and cut out their objects."""
+    """Cut unlabelled images from photographs, compose two small detection sets on them, and cut out their objects."""
     output:
-        pictures=directory(f"{DEMO}/pictures"),
+        images=directory(f"{DEMO}/images"),
         train=directory(f"{DEMO}/shapes/train"),
         val=directory(f"{DEMO}/shapes/val"),
         coco_train=f"{DEMO}/shapes/coco_train.json",

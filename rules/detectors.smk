@@ -57,8 +57,8 @@ def checked_annotations(name, half):
     return getattr(rules.check_dataset.output, half).format(dataset=name)
 
 
-def pictures_of(half):
-    """An input function: the pictures of the training or validation half of the task's set."""
+def images_of(half):
+    """An input function: the images of the training or validation half of the task's set."""
 
     def path(wildcards):
         name = config["finetune"][wildcards.task]["dataset"]
@@ -137,17 +137,17 @@ def validation_halves(part):
 
 
 def labelled_half(half):
-    """An input function: the folder of a probe's training or validation pictures."""
+    """An input function: the folder of a probe's training or validation images."""
     return lambda wildcards: given(config["probes"][wildcards.probe][half], f"probes.{wildcards.probe}.{half}")
 
 
 def labelled_state(wildcards):
     """Tells one state of a probe's folders from another, by the folders' times; rule demo_data answers for its own."""
-    from soco.config import PicturesConfig
-    from soco.pictures import open_source
+    from soco.config import ImagesConfig
+    from soco.data import open_source
 
     halves = [config["probes"][wildcards.probe][half] for half in ("train", "val")]
-    sources = [PicturesConfig(path=half, watch="folders") for half in halves if not made_by_demo(half)]
+    sources = [ImagesConfig(path=half, watch="folders") for half in halves if not made_by_demo(half)]
     return [open_source(source).state() for source in sources]
 
 

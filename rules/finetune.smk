@@ -1,6 +1,6 @@
 # Detection sets are checked; then fine-tuning and its evaluation, with detectron2.
 #
-# In:  the detection set that the task names (annotation files and picture folders), and the converted weights of the
+# In:  the detection set that the task names (annotation files and image folders), and the converted weights of the
 #      pretraining, or of the given file, that {initialisation} names; none when it is `scratch`.
 # Out: {results}/datasets/{dataset}/train.json and val.json, the annotations as they are used: the files themselves, or
 #      copies in which faults are mended; findings.json there, what was found;
@@ -53,8 +53,8 @@ rule finetune_detector:
         weights=converted_weights,
         train=checked_split("train"),
         val=checked_split("val"),
-        train_images=ancient(pictures_of("train")),
-        val_images=ancient(pictures_of("val")),
+        train_images=ancient(images_of("train")),
+        val_images=ancient(images_of("val")),
     output:
         weights=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/seed_{{seed}}/weights.pth",
         loading=f"{RESULTS}/finetune/{{task}}/{{initialisation}}/seed_{{seed}}/loading.json",
@@ -89,7 +89,7 @@ rule evaluate_detector:
         weights=once_listed(rules.finetune_detector.output.weights),
         training=once_listed(rules.finetune_detector.output.training),
         val=checked_split("val"),
-        val_images=ancient(pictures_of("val")),
+        val_images=ancient(images_of("val")),
     output:
         metrics=report(
             f"{RESULTS}/evaluate/{{task}}/{{initialisation}}/seed_{{seed}}/metrics.json",

@@ -2,17 +2,17 @@
 # Included when proposals.engine is `imported`.
 #
 # In:  {results}/shards/{shard}.parquet, and the file that proposals.file names.
-# Out: {results}/proposals/raw/{shard}.parquet        the file's boxes of every picture that could be read
-#      {results}/proposals/skipped/{shard}.parquet    pictures that could not, with the reason
+# Out: {results}/proposals/raw/{shard}.parquet        the file's boxes of every image that could be read
+#      {results}/proposals/skipped/{shard}.parquet    images that could not, with the reason
 
 
 ruleorder: import_regions > search_regions
 
 
 rule import_regions:
-    """Give the pictures of all shards the boxes of a file."""
+    """Give the images of all shards the boxes of a file."""
     input:
-        shards=once_listed(rules.shard_pictures.output.shards),
+        shards=once_listed(rules.shard_images.output.shards),
         boxes=lambda wildcards: given(config["proposals"]["file"], "proposals.file"),
     output:
         raw=expand(rules.search_regions.output.raw, shard=SHARDS),
@@ -30,6 +30,6 @@ rule import_regions:
         runtime=growing(120),
     params:
         settings=search_settings(),
-        max_megapixels=config["pictures"]["max_megapixels"],
+        max_megapixels=config["images"]["max_megapixels"],
     script:
         "../workflow_scripts/import_regions.py"

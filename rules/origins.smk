@@ -11,7 +11,7 @@ def uses_demo():
     halves = [config["datasets"][name][half] for name in CHECKED for half in ("train", "val")]
     parts = [split[part] for split in halves for part in ("images", "annotations")]
     labelled = [config["probes"][name][half] for name, _ in PROBES for half in ("train", "val")]
-    return any(made_by_demo(path) for path in [config["pictures"]["path"], *parts, *labelled])
+    return any(made_by_demo(path) for path in [config["images"]["path"], *parts, *labelled])
 
 
 def all_origins():
@@ -26,7 +26,7 @@ def all_origins():
         searched = expand(rules.search_regions.output.origin, shard=SHARDS)
     return [
         *demo,
-        rules.shard_pictures.output.origin,
+        rules.shard_images.output.origin,
         *searched,
         *expand(rules.filter_regions.output.origin, shard=SHARDS),
         *expand(rules.fix_up_proposals.output.origin, shard=SHARDS),

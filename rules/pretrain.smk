@@ -1,6 +1,6 @@
 # Pretraining without labels; minutes for the demo, days of GPUs for the paper's recipes.
 #
-# In:  {results}/proposals/store.arrow, and the pictures.
+# In:  {results}/proposals/store.arrow, and the images.
 # Out: {results}/pretrain/{run}/weights.safetensors, under the release's parameter names; log.jsonl, a line every few
 #      steps; metrics.json, a summary.
 # Checkpoints lie in {results}/checkpoints/pretrain/, no output: Snakemake removes the outputs of a job that failed,
@@ -12,7 +12,7 @@ rule pretrain_model:
     """Pretrain backbone, FPN and box head of one run in the configuration."""
     input:
         store=once_listed(rules.merge_proposals.output.arrow),
-        pictures=ancient(lambda wildcards: given(config["pictures"]["path"], "pictures.path")),
+        images=ancient(lambda wildcards: given(config["images"]["path"], "images.path")),
     output:
         weights=f"{RESULTS}/pretrain/{{run}}/weights.safetensors",
         log=report(

@@ -1,13 +1,13 @@
-# Probes of a backbone without a detector: labelled pictures are classified by its frozen features.
+# Probes of a backbone without a detector: labelled images are classified by its frozen features.
 #
 # In:  the labelled folders that the probe names, and the weights that {initialisation} names, a pretraining's or a file
 #      that is given; none when it is `scratch`.
 # Out: {results}/probe/{probe}/{initialisation}/metrics.json, accuracies of kNN and of a linear layer.
-# Memory grows with the training pictures: 8 kB each with a ResNet-50, 10 GB for ImageNet.
+# Memory grows with the training images: 8 kB each with a ResNet-50, 10 GB for ImageNet.
 
 
 rule probe_backbone:
-    """Classify labelled pictures by a frozen backbone's features: kNN and a linear layer."""
+    """Classify labelled images by a frozen backbone's features: kNN and a linear layer."""
     input:
         weights=pretrained_file,
         train=labelled_half("train"),
@@ -35,6 +35,6 @@ rule probe_backbone:
         settings=probe_settings,
         backbone=config["detector"]["backbone"],
         seed=config["seed"],
-        pictures=labelled_state,
+        images=labelled_state,
     script:
         "../workflow_scripts/probe_backbone.py"

@@ -1,22 +1,22 @@
-# Proposals: from pictures to boxes that may hold an object. The search takes about 0.03 s of a core for a
+# Proposals: from images to boxes that may hold an object. The search takes about 0.03 s of a core for a
 # photograph of 500 x 375, the other rules seconds; raw regions are kept, so that another filter repeats no search.
 #
 # With `proposals.engine: imported`, rules/import.smk takes the place of the search.
 #
-# In:  {results}/shards/{shard}.parquet, and the pictures.
-# Out: {results}/proposals/raw/{shard}.parquet        every region of every picture that could be read
-#      {results}/proposals/skipped/{shard}.parquet    pictures that could not, with the reason
+# In:  {results}/shards/{shard}.parquet, and the images.
+# Out: {results}/proposals/raw/{shard}.parquet        every region of every image that could be read
+#      {results}/proposals/skipped/{shard}.parquet    images that could not, with the reason
 #      {results}/proposals/filtered/{shard}.parquet   the regions that filter.strategy keeps
-#      {results}/proposals/fixed/{shard}.parquet      the same, with a fallback for pictures left with none
+#      {results}/proposals/fixed/{shard}.parquet      the same, with a fallback for images left with none
 #      {results}/proposals/store.{parquet,arrow}      all shards together, sorted by key; training maps the .arrow file
 #      {results}/proposals/{skipped.parquet,summary.json}
 
 
 rule search_regions:
-    """Run selective search on the pictures of one shard, over the job's cores."""
+    """Run selective search on the images of one shard, over the job's cores."""
     input:
         shard=once_listed(f"{RESULTS}/shards/{{shard}}.parquet"),
-        pictures=ancient(lambda wildcards: given(config["pictures"]["path"], "pictures.path")),
+        images=ancient(lambda wildcards: given(config["images"]["path"], "images.path")),
     output:
         raw=f"{RESULTS}/proposals/raw/{{shard}}.parquet",
         skipped=f"{RESULTS}/proposals/skipped/{{shard}}.parquet",
@@ -35,7 +35,7 @@ rule search_regions:
         runtime=growing(20),
     params:
         settings=search_settings(),
-        max_megapixels=config["pictures"]["max_megapixels"],
+        max_megapixels=config["images"]["max_megapixels"],
     script:
         "../workflow_scripts/search_regions.py"
 
@@ -71,7 +71,7 @@ rule filter_regions:
 
 
 rule fix_up_proposals:
-    """Give the pictures of one shard that were left with no proposal those of the first fallback that has any."""
+    """Give the images of one shard that were left with no proposal those of the first fallback that has any."""
     input:
         raw=once_listed(rules.search_regions.output.raw),
         filtered=once_listed(rules.filter_regions.output.filtered),
@@ -125,6 +125,6 @@ rule merge_proposals:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        max_skipped=config["pictures"]["max_skipped"],
+        max_skipped=config["images"]["max_skipped"],
     script:
         "../workflow_scripts/merge_proposals.py"

@@ -1,7 +1,7 @@
 # The quality of proposals: what they are like, and which annotated objects they find. Nothing but the report reads it.
 #
 # In:  {results}/proposals/{raw,fixed}/{shard}.parquet; the validation half of each set that quality.recall names.
-# Out: {results}/quality/statistics.json        boxes a picture, their sizes and shapes, pictures left without any
+# Out: {results}/quality/statistics.json        boxes an image, their sizes and shapes, images left without any
 #      {results}/quality/recall/{dataset}.json  recall and average best overlap of each engine, by number of boxes
 
 
@@ -36,7 +36,7 @@ rule describe_proposals:
 
 
 rule measure_recall:
-    """Search annotated pictures with every engine, and tell how well the boxes cover the objects."""
+    """Search annotated images with every engine, and tell how well the boxes cover the objects."""
     input:
         annotations=validation_half("annotations"),
         images=ancient(validation_half("images")),
@@ -60,7 +60,7 @@ rule measure_recall:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
-        quality={key: config["quality"][key] for key in ("pictures", "engines")},
+        quality={key: config["quality"][key] for key in ("images", "engines")},
         search={key: config["proposals"][key] for key in ("scale", "sigma", "min_size")},
         filters=config["filter"],
     script:

@@ -4,7 +4,7 @@
 #      metrics and weights; every converted file and its summary; of each task, initialisation and seed the detector, what
 #      it loaded, its AP, also while it trained, and its detections; what was found in the detection sets, and their
 #      validation halves; of each probe its accuracies; the record of every job that made any of this. Read, and no inputs:
-#      the data that were given, to be hashed, eight of the pictures that were
+#      the data that were given, to be hashed, eight of the images that were
 #      pretrained on, and three for each pretraining, whose views are made again.
 # Out: {results}/report/report.html, one page that opens without a network, and report.json, the same as data. Where a figure
 #      cannot be drawn the job fails, and both lie in {results}/report/incomplete/: as outputs Snakemake would remove them.

@@ -56,13 +56,13 @@ def check_memory(wildcards):
 
 
 def detector_threads(wildcards):
-    """A core for each process that trains or loads pictures."""
+    """A core for each process that trains or loads images."""
     settings = config["finetune"][wildcards.task]
     return max(8, settings["processes"] * (1 + settings["workers"]))
 
 
 def evaluation_memory(wildcards):
-    """In MB: LVIS v1's evaluator takes about 30000 for 300 detections on each of its 19,809 pictures."""
+    """In MB: LVIS v1's evaluator takes about 30000 for 300 detections on each of its 19,809 images."""
     dataset = config["finetune"][wildcards.task]["dataset"]
     return 48000 if config["datasets"][dataset]["format"] == "lvis" else 16000
 

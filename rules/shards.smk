@@ -1,23 +1,23 @@
-# Shards: the pictures, listed and dealt into parts that later jobs take one by one. Every picture is read once.
+# Shards: the images, listed and dealt into parts that later jobs take one by one. Every image is read once.
 #
-# In:  the pictures that the section pictures names: a folder tree, a zip, tars or Parquet files.
-# Out: {results}/shards/manifest.parquet, one row a picture: key, where it lies, its size, the hash of its bytes, its
-#      shard; kept from listing to listing, so that only new and changed pictures are read again;
+# In:  the images that the section images names: a folder tree, a zip, tars or Parquet files.
+# Out: {results}/shards/manifest.parquet, one row an image: key, where it lies, its size, the hash of its bytes, its
+#      shard; kept from listing to listing, so that only new and changed images are read again;
 #      {results}/shards/{shard}.parquet, the rows of each shard.
 
 
-checkpoint shard_pictures:
-    """List the pictures and deal them into shards with equal shares of the pixels."""
+checkpoint shard_images:
+    """List the images and deal them into shards with equal shares of the pixels."""
     input:
-        pictures=lambda wildcards: given(config["pictures"]["path"], "pictures.path"),
+        images=lambda wildcards: given(config["images"]["path"], "images.path"),
     output:
         manifest=update(f"{RESULTS}/shards/manifest.parquet"),
         shards=expand(f"{RESULTS}/shards/{{shard}}.parquet", shard=SHARDS),
-        origin=f"{RESULTS}/origins/shard_pictures.json",
+        origin=f"{RESULTS}/origins/shard_images.json",
     log:
-        f"{RESULTS}/logs/shard_pictures.log",
+        f"{RESULTS}/logs/shard_images.log",
     benchmark:
-        f"{RESULTS}/benchmarks/shard_pictures.tsv"
+        f"{RESULTS}/benchmarks/shard_images.tsv"
     conda:
         "../envs/soco.yaml"
     threads: 8
@@ -28,6 +28,6 @@ checkpoint shard_pictures:
         settings=listing_settings(),
         # Fewer shards than before are all there, and would pass for those of this number.
         shards=len(SHARDS),
-        state=pictures_state,
+        state=images_state,
     script:
-        "../workflow_scripts/shard_pictures.py"
+        "../workflow_scripts/shard_images.py"

@@ -14,10 +14,10 @@ def rects_to_boxes(rects: Rects) -> Boxes:
     x2 = left + width - 1 in training; both are kept, so that its numbers come out.
 
     Args:
-        rects: (N, 4) integers: left, top, width, height, in pixels of the picture.
+        rects: (N, 4) integers: left, top, width, height, in pixels of the image.
 
     Returns:
-        (N, 4) float32: x1, y1, x2, y2, in pixels of the picture.
+        (N, 4) float32: x1, y1, x2, y2, in pixels of the image.
     """
     boxes = rects.astype(np.float32)
     boxes[:, 2:] += boxes[:, :2] - 1

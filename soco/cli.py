@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from soco.audit.command import add_audit, run_audit
 from soco.config import Config, load_config
 from soco.config.refusals import is_section
 from soco.errors import UserError
 from soco.machine import machine_faults
-from soco.probe.command import add_probe, run_probe
-from soco.show.command import add_show, run_show
+from soco.provenance.audit.command import add_audit, run_audit
+from soco.report.show.command import add_show, run_show
+from soco.transfer.probe.command import add_probe, run_probe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,7 +102,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _check_data(arguments: argparse.Namespace) -> None:
-    from soco.checks.command import check_data
+    from soco.data.checks.command import check_data
 
     check_data(load_config(*arguments.config))
 
@@ -115,17 +115,17 @@ def _export_proposals(arguments: argparse.Namespace) -> None:
     from soco.proposals.exchange import export_proposals
 
     count = export_proposals(arguments.store, arguments.output, arguments.by)
-    print(f"Wrote the proposals of {count} pictures to {arguments.output}.")
+    print(f"Wrote the proposals of {count} images to {arguments.output}.")
 
 
 def _take_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("store", help="store.parquet or store.arrow")
     parser.add_argument("output", help="the JSON file to write")
-    parser.add_argument("--by", choices=("name", "key"), default="name", help="what pictures go by; default: base name")
+    parser.add_argument("--by", choices=("name", "key"), default="name", help="what images go by; default: base name")
 
 
 def _convert(arguments: argparse.Namespace) -> None:
-    from soco.convert import convert_file
+    from soco.transfer.convert import convert_file
 
     output: Path = arguments.output
     convert_file(arguments.weights, arguments.to, output, output.with_name(f"{output.name}.json"))
@@ -140,7 +140,7 @@ def _take_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from soco.compare.command import compare
+    from soco.provenance.compare.command import compare
 
     return compare(arguments.a, arguments.b, arguments.json)
 
@@ -153,7 +153,7 @@ def _take_reports(parser: argparse.ArgumentParser) -> None:
 
 
 def _export_crate(arguments: argparse.Namespace) -> None:
-    from soco.crate.command import export
+    from soco.provenance.crate.command import export
 
     print(export(arguments.report, arguments.output, arguments.folder, arguments.with_weights))
 
@@ -172,9 +172,9 @@ COMMANDS = (
     Command("keys", "list every configuration key with its default and its sentence", lambda parser: None, _list_keys),
     Command("check", "check a configuration file and its overlays", _take_configs, _check),
     Command("check-data", "check the detection sets of a configuration", _take_configs, _check_data),
-    Command("show", "draw what the workflow makes of one picture", add_show, run_show),
+    Command("show", "draw what the workflow makes of one image", add_show, run_show),
     Command("convert", "convert pretrained weights for a library, and try them in it", _take_weights, _convert),
-    Command("probe", "classify labelled pictures by a frozen backbone: kNN and linear", add_probe, run_probe),
+    Command("probe", "classify labelled images by a frozen backbone: kNN and linear", add_probe, run_probe),
     Command("audit", "check the files and figures of a run against its report", add_audit, run_audit),
     Command("export-proposals", "write a store's proposals as the SoCo authors' JSON", _take_store, _export_proposals),
     Command("compare", "tell what differs between two runs, from their reports", _take_reports, _compare, trouble=2),

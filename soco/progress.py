@@ -22,7 +22,7 @@ def progress(items: Iterable[Item], total: int, what: str, delay: float = 0) -> 
         what: Stands before the bar.
         delay: Seconds before the first line; what is done by then prints nothing.
     """
-    with progress_bar(total, what, "picture", delay=delay) as bar:
+    with progress_bar(total, what, "image", delay=delay) as bar:
         for item in items:
             yield item
             bar.update(1)

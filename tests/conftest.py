@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from workflow_runs import BESIDE, Beside, Snakemake, Workflow
 
-from soco.config import PicturesConfig, PretrainConfig, ViewConfig
-from soco.pictures import Entry, open_source
-from soco.stores.merged import write_arrow
-from soco.stores.merging import merge_files
-from soco.stores.parquet import write_table
-from soco.stores.schema import PROPOSAL_SCHEMA, picture_columns, rect_columns
+from soco.config import ImagesConfig, PretrainConfig, ViewConfig
+from soco.data import Entry, open_source
+from soco.data.stores.merged import write_arrow
+from soco.data.stores.merging import merge_files
+from soco.data.stores.parquet import write_table
+from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -46,24 +46,24 @@ def photograph():
 
 
 @pytest.fixture
-def folder_of_pictures(tmp_path, photograph):
-    """Five readable pictures in two folders, of one base name, and two that cannot be read."""
-    return write_pictures(tmp_path / "pictures", photograph)
+def folder_of_images(tmp_path, photograph):
+    """Five readable images in two folders, of one base name, and two that cannot be read."""
+    return write_images(tmp_path / "images", photograph)
 
 
 @pytest.fixture(scope="session")
-def readable_pictures(photograph):
+def readable_images(photograph):
     """Write those that can be read below a folder of the caller's."""
 
     def write(root):
-        write_pictures(root, photograph)
+        write_images(root, photograph)
         for key in ("e_empty.jpg", "f_cut.jpg"):
             (root / key).unlink()
 
     return write
 
 
-def write_pictures(root, photograph):
+def write_images(root, photograph):
     coffee = Image.fromarray(photograph("coffee_half"))
     for number, key in enumerate(["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]):
         path = root / key
@@ -72,7 +72,7 @@ def write_pictures(root, photograph):
     (root / "e_empty.jpg").write_bytes(b"")
     (root / "f_cut.jpg").write_bytes((root / "a/one.jpg").read_bytes()[:2000])
     (root / ".hidden.jpg").write_bytes(b"not to be listed")
-    (root / "notes.txt").write_text("not a picture")
+    (root / "notes.txt").write_text("not an image")
     return root
 
 
@@ -94,20 +94,20 @@ def tiny_recipe():
 
 
 @pytest.fixture
-def small_store(folder_of_pictures, tmp_path):
-    """The Arrow store of the five readable pictures with a few boxes each, and their source."""
+def small_store(folder_of_images, tmp_path):
+    """The Arrow store of the five readable images with a few boxes each, and their source."""
     keys = ["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]
     rng = np.random.default_rng(0)
     rects = [np.column_stack([rng.integers(0, 80, (n, 2)), rng.integers(33, 69, (n, 2))]) for n in (9, 3, 2, 1, 0)]
     columns = {
-        **picture_columns([Entry(key, "", 0, 1) for key in keys], [(200, 150)] * 5),
+        **image_columns([Entry(key, "", 0, 1) for key in keys], [(200, 150)] * 5),
         "regions": [20] * 5,
         "strategy": ["ratio3"] * 4 + [""],
         **rect_columns(rects),
     }
     write_table(tmp_path / "small.parquet", pa.table(columns, schema=PROPOSAL_SCHEMA))
     write_arrow(tmp_path / "small.arrow", merge_files([tmp_path / "small.parquet"]))
-    return tmp_path / "small.arrow", open_source(PicturesConfig(path=str(folder_of_pictures)))
+    return tmp_path / "small.arrow", open_source(ImagesConfig(path=str(folder_of_images)))
 
 
 @pytest.fixture(scope="session")
@@ -129,15 +129,15 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def beside(request, tmp_path_factory, readable_pictures):
+def beside(request, tmp_path_factory, readable_images):
     """Starts what the tests of this session will ask for, before the first of them."""
     making, wanted = Beside(), {name for item in request.session.items for name in item.fixturenames}
     for name in BESIDE:
         if name in wanted:
             workflow = Workflow(tmp_path_factory.mktemp(name))
             if name == "finished_on_own":
-                readable_pictures(workflow.folder / "pictures")
-                workflow.overlay["pictures"] |= {"path": "pictures"}
+                readable_images(workflow.folder / "images")
+                workflow.overlay["images"] |= {"path": "images"}
             making.make(name, workflow)
     yield making.made
     making.close()
@@ -153,7 +153,7 @@ def finished(beside, snakemake):
 
 @pytest.fixture(scope="session")
 def finished_on_own(beside):
-    """A finished pretraining on a folder of pictures, which lies in the run's own, with its weights converted."""
+    """A finished pretraining on a folder of images, which lies in the run's own, with its weights converted."""
     return beside["finished_on_own"].result()
 
 

@@ -12,7 +12,7 @@ def test_keys_lists_every_level(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("pretrain.NAME.views.NUMBER.crop [None]: ") for line in lines)
     assert any(line.startswith("filter.strategy ['ratio3size0308']: ") for line in lines)
-    assert any(line.startswith("demo.pictures [480]: ") for line in lines)
+    assert any(line.startswith("demo.images [480]: ") for line in lines)
 
 
 def test_check_accepts_the_demo_with_every_recipe(repository, capsys):
@@ -23,7 +23,7 @@ def test_check_accepts_the_demo_with_every_recipe(repository, capsys):
 
 
 def test_check_refuses_in_one_sentence(tmp_path, capsys):
-    (tmp_path / "bad.yaml").write_text("pictures: {path: x}\nsede: 3\n")
+    (tmp_path / "bad.yaml").write_text("images: {path: x}\nsede: 3\n")
     assert main(["check", str(tmp_path / "bad.yaml")]) == 1
     assert capsys.readouterr().err.strip().endswith("there is no key 'sede'; did you mean 'seed'?")
 

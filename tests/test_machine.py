@@ -108,9 +108,9 @@ import torch
 from torch.utils.data import DataLoader
 from soco.machine import let_no_worker_fall_silent, machine_faults
 let_no_worker_fall_silent()
-pictures = [torch.zeros(3, 1000, 1500) for _ in range(9)]
+images = [torch.zeros(3, 1000, 1500) for _ in range(9)]
 with machine_faults():
-    for _ in DataLoader(pictures, batch_size=1, collate_fn=lambda held: held[0], num_workers=2):
+    for _ in DataLoader(images, batch_size=1, collate_fn=lambda held: held[0], num_workers=2):
         pass
 """
 

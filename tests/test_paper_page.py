@@ -40,8 +40,8 @@ def test_the_papers_table_is_that_of_the_report(page):
 
 
 def test_every_count_and_source_of_the_known_sets_is_told(page):
-    (of_imagenet,), sets, (weights,) = (list(part.values()) for part in (KNOWN.pictures, KNOWN.datasets, KNOWN.weights))
-    counts = [of_imagenet.pictures, of_imagenet.path.folders, of_imagenet.path.bytes, weights.bytes]
+    (of_imagenet,), sets, (weights,) = (list(part.values()) for part in (KNOWN.images, KNOWN.datasets, KNOWN.weights))
+    counts = [of_imagenet.images, of_imagenet.path.folders, of_imagenet.path.bytes, weights.bytes]
     for known in sets:
         for half in (known.train, known.val):
             counts += half.counts.model_dump().values()
@@ -57,7 +57,7 @@ def test_the_overlay_of_the_page_is_accepted(page, repository, paper):
     for section, change in example.items():
         for key, value in change.items():
             raw[section][key] = raw[section][key] | value if isinstance(value, dict) else value
-    assert check_config(raw).pictures.layout == "tar"
+    assert check_config(raw).images.layout == "tar"
 
 
 def test_the_two_step_table_has_every_row_of_the_recipe(page, paper):
@@ -70,8 +70,8 @@ def test_the_page_counts_what_is_trained_on(page, paper):
     epochs = sum(settings.epochs for settings in paper.pretrain.values())
     steps = sum(len(task.initialisations) * task.iterations * task.batch_size for task in paper.finetune.values())
     assert f"{epochs:,} epochs" in page
-    assert f"{steps / 1e6:.1f} million pictures" in page
-    assert f"{epochs * KNOWN.pictures['imagenet_1k'].pictures / 1e9:.1f} thousand million" in page
+    assert f"{steps / 1e6:.1f} million images" in page
+    assert f"{epochs * KNOWN.images['imagenet_1k'].images / 1e9:.1f} thousand million" in page
     targets = set(re.findall(r"snakemake results/imagenet/evaluate/(\w+)/(\w+)/seed_1/metrics\.json", page))
     assert targets == {("coco_fpn", "soco_fpn_100"), ("coco_c4", "supervised")}
     assert all(start in paper.finetune[task].initialisations for task, start in targets)

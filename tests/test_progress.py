@@ -19,7 +19,7 @@ def test_a_log_receives_lines(capsys):
 
 def test_a_terminal_receives_a_bar_that_moves(monkeypatch):
     monkeypatch.setattr("sys.stderr", Terminal())
-    with progress_bar(4, "search", "picture", done=2) as bar:
+    with progress_bar(4, "search", "image", done=2) as bar:
         bar.update(2)
     assert "\rsearch:  50%" in sys.stderr.getvalue() and "\rsearch: 100%" in sys.stderr.getvalue()
 

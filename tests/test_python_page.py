@@ -21,13 +21,13 @@ def blocks(repository):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch, folder_of_pictures):
-    """A working folder with the pictures where the page has them, those that cannot be read left out."""
+def here(tmp_path, monkeypatch, folder_of_images):
+    """A working folder with the images where the page has them, those that cannot be read left out."""
     for name in ("e_empty.jpg", "f_cut.jpg"):
-        (folder_of_pictures / name).unlink()
+        (folder_of_images / name).unlink()
     (tmp_path / "my").mkdir()
-    folder_of_pictures.rename(tmp_path / "my" / "pictures")
-    (tmp_path / "my/pictures/one.jpg").write_bytes((tmp_path / "my/pictures/a/one.jpg").read_bytes())
+    folder_of_images.rename(tmp_path / "my" / "images")
+    (tmp_path / "my/images/one.jpg").write_bytes((tmp_path / "my/images/a/one.jpg").read_bytes())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -37,7 +37,7 @@ def run(block, names):
     return names
 
 
-def test_ten_lines_pretrain_on_a_folder_of_pictures(blocks, here):
+def test_ten_lines_pretrain_on_a_folder_of_images(blocks, here):
     block = blocks[0]
     small = re.sub(r"batch_size=32.*?\)", lambda match: SMALL, block)
     small = small.replace("\npretrain(", "\ndetector = detector.model_copy(update=SIZES)\npretrain(")
@@ -58,14 +58,14 @@ def test_the_page_asks_for_what_a_recipe_can_be(blocks):
 def test_a_model_by_name_takes_weights_and_gives_maps(blocks, here):
     from safetensors.torch import save_file
 
-    from soco.models import model_of_recipe
+    from soco.pretrain.model import model_of_recipe
 
     (here / "out").mkdir()
     weights = {name: tensor.contiguous() for name, tensor in model_of_recipe("fpn_100", seed=5).state_dict().items()}
     save_file(weights, here / "out/weights.safetensors")
     names = run(blocks[2], run(blocks[1], {}))
     assert torch.equal(names["model"].encoder.conv1.weight, weights["encoder.conv1.weight"])
-    height, width = names["picture"].shape[1:]
+    height, width = names["image"].shape[1:]
     for features, stride in zip(names["maps"], (4, 8, 16, 32), strict=True):
         assert features.shape == (1, 256, -(-height // stride), -(-width // stride))
         assert torch.isfinite(features).all()

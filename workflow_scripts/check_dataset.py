@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from soco.checks import check_dataset, decoded_folder
 from soco.config import DatasetConfig
+from soco.data.checks import check_dataset, decoded_folder
 from soco.origins import stage
 
 with stage(snakemake):

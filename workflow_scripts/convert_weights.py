@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from soco.convert import convert_file
 from soco.origins import stage
+from soco.transfer.convert import convert_file
 
 with stage(snakemake):
     convert_file(

@@ -1,4 +1,4 @@
-"""Make the embedded demo's pictures and annotations; run by rule `demo_data`."""
+"""Make the embedded demo's images and annotations; run by rule `demo_data`."""
 
 from soco.config import DemoConfig
 from soco.demo import make_demo

@@ -2,7 +2,7 @@
 
 from soco.config import FilterConfig
 from soco.origins import stage
-from soco.quality import describe_proposals
+from soco.proposals.quality import describe_proposals
 
 with stage(snakemake):
     described = describe_proposals(
@@ -12,4 +12,4 @@ with stage(snakemake):
         output=snakemake.output.statistics,
     )
     for kind in ("regions", "proposals"):
-        print(f"{kind}: {described[kind]['boxes']} in {described['pictures']} pictures")
+        print(f"{kind}: {described[kind]['boxes']} in {described['images']} images")

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from soco.checks import with_annotations
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.data.checks import with_annotations
 from soco.origins import stage
 
 with stage(snakemake):
     import torch
 
-    from soco.detect import evaluate  # in here: where detectron2 is absent, this says so in a sentence
+    from soco.transfer.detect import evaluate  # in here: where detectron2 is absent, this says so in a sentence
 
     torch.set_num_threads(snakemake.threads)
     task = snakemake.wildcards.task

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from soco.compare import read_run
-from soco.crate import export_crate
 from soco.logs import stage_log
+from soco.provenance.compare import read_run
+from soco.provenance.crate import export_crate
 
 with stage_log(snakemake.log[0]):
     exported = export_crate(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from soco.checks import with_annotations
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.data.checks import with_annotations
 from soco.origins import stage
 
 # detectron2 starts a process for each GPU, and each of them imports this file.
@@ -11,7 +11,7 @@ if __name__ == "__main__":
     with stage(snakemake):
         import torch
 
-        from soco.detect import finetune  # in here: where detectron2 is absent, this says so in a sentence
+        from soco.transfer.detect import finetune  # in here: where detectron2 is absent, this says so in a sentence
 
         torch.set_num_threads(snakemake.threads)
         task, given = snakemake.wildcards.task, snakemake.input

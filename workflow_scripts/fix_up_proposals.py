@@ -1,4 +1,4 @@
-"""Give pictures without a proposal those of a fallback; run by rule `fix_up_proposals`."""
+"""Give images without a proposal those of a fallback; run by rule `fix_up_proposals`."""
 
 from soco.config import FilterConfig
 from soco.origins import stage

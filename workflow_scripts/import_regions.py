@@ -1,6 +1,6 @@
-"""Give the pictures of all shards the boxes of a file; run by rule `import_regions`."""
+"""Give the images of all shards the boxes of a file; run by rule `import_regions`."""
 
-from soco.config import PicturesConfig
+from soco.config import ImagesConfig
 from soco.origins import stage
 from soco.proposals.import_stage import import_shards
 
@@ -8,8 +8,8 @@ with stage(snakemake):
     import_shards(
         shards=snakemake.input.shards,
         file=snakemake.input.boxes,
-        pictures=PicturesConfig.model_validate(
-            {**snakemake.config["pictures"], "max_megapixels": snakemake.params.max_megapixels}
+        images=ImagesConfig.model_validate(
+            {**snakemake.config["images"], "max_megapixels": snakemake.params.max_megapixels}
         ),
         raw=snakemake.output.raw,
         skipped=snakemake.output.skipped,

@@ -2,7 +2,7 @@
 
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
 from soco.origins import stage
-from soco.quality import measure_recall
+from soco.proposals.quality import measure_recall
 
 with stage(snakemake):
     measured = measure_recall(
@@ -15,4 +15,4 @@ with stage(snakemake):
     )
     for entry in measured["engines"]:
         found = entry["proposals"]
-        print(f"{entry['engine']}: {found['boxes']:.1f} proposals a picture, recall {found['recall_50']['all']:.3f}")
+        print(f"{entry['engine']}: {found['boxes']:.1f} proposals an image, recall {found['recall_50']['all']:.3f}")

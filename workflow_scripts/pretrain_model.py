@@ -13,7 +13,7 @@ with stage(snakemake):
             "settings": {**snakemake.config["pretrain"][run], **snakemake.params.settings},
             "detector": snakemake.params.detector,
             "store": snakemake.input.store,
-            "pictures": snakemake.config["pictures"],
+            "images": snakemake.config["images"],
             "filter": snakemake.config["filter"],
             "folder": snakemake.params.checkpoints,
             "weights": snakemake.output.weights,

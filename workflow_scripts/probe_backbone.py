@@ -1,4 +1,4 @@
-"""Probe a backbone on labelled pictures; run by rule `probe_backbone`."""
+"""Probe a backbone on labelled images; run by rule `probe_backbone`."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from soco.origins import stage, write_result
 with stage(snakemake):
     import torch
 
-    from soco.probe.command import describe
-    from soco.probe.probe import probe_backbone
+    from soco.transfer.probe.command import describe
+    from soco.transfer.probe.probe import probe_backbone
 
     torch.set_num_threads(snakemake.threads)
     probe, initialisation = snakemake.wildcards.probe, snakemake.wildcards.initialisation

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from soco.origins import job_of, stage
-from soco.report import build_report, report_inputs
+from soco.report import report_inputs
+from soco.report.build import build_report
 
 with stage(snakemake):
     job = job_of(snakemake)

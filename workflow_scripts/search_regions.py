@@ -1,19 +1,19 @@
 """Run selective search on one shard; run by rule `search_regions`."""
 
-from soco.config import PicturesConfig, ProposalsConfig
+from soco.config import ImagesConfig, ProposalsConfig
+from soco.data import open_source
 from soco.origins import stage
-from soco.pictures import open_source
 from soco.proposals.search_stage import search_shard
 
 with stage(snakemake):
-    pictures = PicturesConfig.model_validate(
-        {**snakemake.config["pictures"], "max_megapixels": snakemake.params.max_megapixels}
+    images = ImagesConfig.model_validate(
+        {**snakemake.config["images"], "max_megapixels": snakemake.params.max_megapixels}
     )
     search_shard(
         shard=snakemake.input.shard,
-        source=open_source(pictures),
+        source=open_source(images),
         settings=ProposalsConfig.model_validate(snakemake.params.settings),
-        pictures=pictures,
+        images=images,
         jobs=snakemake.threads,
         raw=snakemake.output.raw,
         skipped=snakemake.output.skipped,

@@ -26,7 +26,7 @@ from soco.config.section import (
 )
 
 Resized = Annotated[Side, Field(ge=16)]
-"""A side that pictures are resized to; of fewer pixels nothing is left at the detector's stride."""
+"""A side that images are resized to; of fewer pixels nothing is left at the detector's stride."""
 
 
 class SplitConfig(Section):
@@ -79,10 +79,10 @@ class FinetuneConfig(Section):
     architecture: Architecture = Field(
         "fpn", description="`fpn`: Mask R-CNN with FPN; `c4`: with res5 and a norm as its head (ResNet-50 or deeper)."
     )
-    batch_size: Batch = Field(16, description="Pictures in a step, over all processes.")
+    batch_size: Batch = Field(16, description="Images in a step, over all processes.")
     reference_batch: Batch = Field(
         16,
-        description="Pictures in a step that the next keys are written for; with another batch_size the rate goes up "
+        description="Images in a step that the next keys are written for; with another batch_size the rate goes up "
         "with it, and iterations, steps and warm-up go down (the linear rule).",
     )
     base_lr: Rate = Field(0.02, description="Learning rate after warm-up, at reference_batch.")
@@ -93,9 +93,9 @@ class FinetuneConfig(Section):
     )
     warmup_iterations: CountOrNone = Field(1000, description="Steps of linear warm-up, at reference_batch.")
     short_sides: Annotated[tuple[Resized, ...], Field(min_length=1)] = Field(
-        (640, 672, 704, 736, 768, 800), description="Shorter sides that training pictures are resized to, by chance."
+        (640, 672, 704, 736, 768, 800), description="Shorter sides that training images are resized to, by chance."
     )
-    test_short_side: Resized = Field(800, description="Shorter side that validation pictures are resized to.")
+    test_short_side: Resized = Field(800, description="Shorter side that validation images are resized to.")
     max_long_side: Resized = Field(1333, description="Longest side allowed after resizing.")
     anchor_sizes: tuple[Side, Side, Side, Side, Side] = Field(
         (32, 64, 128, 256, 512), description="Anchor side on P2 to P6, in pixels; all on res4 in a C4 detector."
@@ -117,8 +117,8 @@ class FinetuneConfig(Section):
     evaluate_every: CountOrNone = Field(
         0, description="Steps between evaluations while it trains, for AP against iterations; 0: at the end alone."
     )
-    processes: Processes = Field(1, description="Training processes, one for each GPU; they share a step's pictures.")
-    workers: Workers = Field(4, description="Processes that load pictures, for each of those.")
+    processes: Processes = Field(1, description="Training processes, one for each GPU; they share a step's images.")
+    workers: Workers = Field(4, description="Processes that load images, for each of those.")
     checkpoint_iterations: Count = Field(5000, description="Steps between checkpoints.")
 
     @model_validator(mode="before")

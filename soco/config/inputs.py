@@ -1,7 +1,7 @@
 """The user's files that a configuration names, looked at before anything starts: are they there, and the ones meant?
 
 These looks are cheap enough for every building of the workflow's graph; what only reading tells is told by the stages
-that read: the listing of pictures counts them, the check of a detection set counts what its files list.
+that read: the listing of images counts them, the check of a detection set counts what its files list.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ class Input:
         key: The configuration's key that names it.
         known: What is known of it, where its section says what it is.
         known_key: The key that says so.
-        in_place: Whether it is read as it is known, so that it can be counted: pictures in another layout are not.
+        in_place: Whether it is read as it is known, so that it can be counted: images in another layout are not.
     """
 
     path: str
@@ -52,8 +52,8 @@ class Input:
 
 
 def inputs_of(config: Config) -> list[Input]:
-    """Every path of the user's that some stage reads: pictures, boxes, given weights, and the sets that are used."""
-    return [*_pictures(config), *_weights(config), *_datasets(config), *_probes(config)]
+    """Every path of the user's that some stage reads: images, boxes, given weights, and the sets that are used."""
+    return [*_images(config), *_weights(config), *_datasets(config), *_probes(config)]
 
 
 def faults_of(inputs: list[Input], first: Input, made: Callable[[str], bool]) -> str:
@@ -72,13 +72,13 @@ def faults_of(inputs: list[Input], first: Input, made: Callable[[str], bool]) ->
     return "\n".join([str(first.fault()), *heading, *others.values()])
 
 
-def _pictures(config: Config) -> Iterator[Input]:
-    settings = config.pictures
-    known = KNOWN.pictures[settings.known_as].path if settings.known_as else None
+def _images(config: Config) -> Iterator[Input]:
+    settings = config.images
+    known = KNOWN.images[settings.known_as].path if settings.known_as else None
     in_place = settings.layout in ("folder", "tar")
-    yield Input(settings.path, "pictures.path", known, "pictures.known_as", in_place)
+    yield Input(settings.path, "images.path", known, "images.known_as", in_place)
     if settings.names is not None:
-        yield Input(settings.names, "pictures.names")
+        yield Input(settings.names, "images.names")
     if config.proposals.file is not None:
         yield Input(config.proposals.file, "proposals.file")
 

@@ -35,17 +35,17 @@ class KnownPath(_Known):
     sha256: str | None = None
 
 
-class KnownPictures(_Known):
-    """A set of unlabelled pictures."""
+class KnownImages(_Known):
+    """A set of unlabelled images."""
 
     path: KnownPath
-    pictures: int
+    images: int
 
 
 class KnownCounts(_Known):
     """How long the tables of an annotation file are."""
 
-    pictures: int
+    images: int
     objects: int
     categories: int
 
@@ -68,7 +68,7 @@ class KnownDataset(_Known):
 class Known(_Known):
     """All that is known, by name."""
 
-    pictures: dict[str, KnownPictures]
+    images: dict[str, KnownImages]
     datasets: dict[str, KnownDataset]
     weights: dict[str, KnownPath]
 
@@ -76,7 +76,7 @@ class Known(_Known):
 KNOWN = Known.model_validate(read_mapping(Path(__file__).with_name("known.yaml")))
 
 
-def _one_of(kind: Literal["pictures", "datasets", "weights"]) -> Callable[[str], str]:
+def _one_of(kind: Literal["images", "datasets", "weights"]) -> Callable[[str], str]:
     names: dict[str, Any] = getattr(KNOWN, kind)
 
     def check(name: str) -> str:
@@ -87,6 +87,6 @@ def _one_of(kind: Literal["pictures", "datasets", "weights"]) -> Callable[[str],
     return check
 
 
-KnownPicturesName = Annotated[str, AfterValidator(_one_of("pictures"))]
+KnownImagesName = Annotated[str, AfterValidator(_one_of("images"))]
 KnownDatasetName = Annotated[str, AfterValidator(_one_of("datasets"))]
 KnownWeightsName = Annotated[str, AfterValidator(_one_of("weights"))]

@@ -29,6 +29,14 @@ _EXPECTED = {
 """What is expected, by pydantic's kinds of fault, where its own words are of Python."""
 
 
+_RENAMED = {
+    "pictures": "images",
+    "demo.pictures": "demo.images",
+    "demo.picture_side": "demo.image_side",
+    "quality.pictures": "quality.images",
+}
+"""Keys of earlier versions, and what they are called now."""
+
 _BOUNDS = {
     "greater_than": ("above", "gt"),
     "greater_than_equal": ("at least", "ge"),
@@ -72,6 +80,8 @@ def _sentence(fault: Any) -> str:
     # pydantic puts the mark [key] behind a name that it refuses
     place = ".".join(textwrap.shorten(str(part), 60, placeholder="...") for part in fault["loc"] if part != "[key]")
     if fault["type"] == "extra_forbidden":
+        if place in _RENAMED:
+            return f"the key '{place}' is now called '{_RENAMED[place]}'."
         *parents, key = fault["loc"]
         near = difflib.get_close_matches(str(key), _known_keys(parents), n=1, cutoff=0.0)
         return f"there is no key '{place}'" + (f"; did you mean '{near[0]}'?" if near else ".")
@@ -93,6 +103,8 @@ def _expected(fault: Any) -> str:
 
 def _hint(kind: str, given: Any) -> str:
     """What YAML has made of what was written, where that is seldom meant."""
+    if kind == "literal_error" and given == "pictures":  # `images.watch` of earlier versions
+        return "; it is now called 'images'"
     if isinstance(given, bool) and kind in ("string_type", "truth_value", "literal_error"):
         reading = "; YAML reads yes and on as true, no and off as false"
         return reading if kind == "truth_value" else f"{reading}, so put text in quotes"

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from soco.config.finetune import DatasetConfig, FinetuneConfig, WeightsConfig
-from soco.config.known import KnownPicturesName
+from soco.config.known import KnownImagesName
 from soco.config.paths import GivenPath, MadeFolder
 from soco.config.probe import ProbeConfig
 from soco.config.section import (
@@ -50,15 +50,13 @@ Painted = Annotated[Count, Field(le=1000)]
 class DemoConfig(Section):
     """How the embedded demo's data are made; absent, no demo data are made."""
 
-    path: MadeFolder = Field("data/demo", description="Folder that receives the demo's pictures and annotations.")
-    pictures: Made = Field(480, description="Unlabelled pictures cut from the photographs for pretraining.")
-    picture_side: Pixels = Field(256, description="Longest side of an unlabelled picture, in pixels.")
-    train: Made = Field(600, description="Composed training pictures of the detection sets.")
-    val: Made = Field(120, description="Composed validation pictures of the detection sets.")
-    side: Pixels = Field(128, description="Width and height of a composed picture, in pixels.")
-    objects: tuple[Painted, Painted] = Field(
-        (1, 4), description="Fewest and most objects painted on a composed picture."
-    )
+    path: MadeFolder = Field("data/demo", description="Folder that receives the demo's images and annotations.")
+    images: Made = Field(480, description="Unlabelled images cut from the photographs for pretraining.")
+    image_side: Pixels = Field(256, description="Longest side of an unlabelled image, in pixels.")
+    train: Made = Field(600, description="Composed training images of the detection sets.")
+    val: Made = Field(120, description="Composed validation images of the detection sets.")
+    side: Pixels = Field(128, description="Width and height of a composed image, in pixels.")
+    objects: tuple[Painted, Painted] = Field((1, 4), description="Fewest and most objects painted on a composed image.")
 
     @model_validator(mode="after")
     def _fewest_come_first(self) -> "DemoConfig":
@@ -67,35 +65,35 @@ class DemoConfig(Section):
         return self
 
 
-class PicturesConfig(Section):
-    """The unlabelled pictures that are searched for proposals and pretrained on."""
+class ImagesConfig(Section):
+    """The unlabelled images that are searched for proposals and pretrained on."""
 
-    path: GivenPath = Field(description="Where the pictures are: a folder or a file, as the layout says.")
+    path: GivenPath = Field(description="Where the images are: a folder or a file, as the layout says.")
     layout: Literal["folder", "zip", "tar", "webdataset", "parquet"] = Field(
         "folder",
-        description="`folder`: a folder tree; `zip`: a zip file; `tar`: a tar of pictures or of tars of pictures; "
+        description="`folder`: a folder tree; `zip`: a zip file; `tar`: a tar of images or of tars of images; "
         "`webdataset`: tars in a folder; `parquet`: Parquet files in a folder. All are read in place.",
     )
-    known_as: KnownPicturesName | None = Field(
+    known_as: KnownImagesName | None = Field(
         None,
         description="The published set that these are, such as imagenet_1k, so that a wrong one is refused; null: any.",
     )
     names: GivenPath | None = Field(
-        None, description="zip: text file of the members to take, a name and a label a line; null takes all pictures."
+        None, description="zip: text file of the members to take, a name and a label a line; null takes all images."
     )
-    column: Annotated[str, Field(min_length=1)] = Field("image", description="parquet: the column of encoded pictures.")
-    watch: Literal["pictures", "folders", "never"] = Field(
-        "pictures",
-        description="folder: what is looked at to see that pictures changed: every picture's size and time, each "
-        "folder's time alone (misses pictures overwritten in place), or nothing.",
+    column: Annotated[str, Field(min_length=1)] = Field("image", description="parquet: the column of encoded images.")
+    watch: Literal["images", "folders", "never"] = Field(
+        "images",
+        description="folder: what is looked at to see that images changed: every image's size and time, each "
+        "folder's time alone (misses images overwritten in place), or nothing.",
     )
     max_megapixels: Positive = Field(
-        50.0, description="Larger pictures are skipped, in millions of pixels; a search takes 90 bytes a pixel."
+        50.0, description="Larger images are skipped, in millions of pixels; a search takes 90 bytes a pixel."
     )
     shards: Annotated[Count, Field(le=100_000)] = Field(
-        1, description="Parts the pictures are cut into; one part is one job of the proposal stages."
+        1, description="Parts the images are cut into; one part is one job of the proposal stages."
     )
-    max_skipped: Share = Field(0.01, description="Largest share of unreadable pictures with which a run goes on.")
+    max_skipped: Share = Field(0.01, description="Largest share of unreadable images with which a run goes on.")
 
     @property
     def max_pixels(self) -> int:
@@ -103,9 +101,9 @@ class PicturesConfig(Section):
         return int(self.max_megapixels * 1e6)
 
     @model_validator(mode="after")
-    def _names_are_of_a_zip(self) -> "PicturesConfig":
+    def _names_are_of_a_zip(self) -> "ImagesConfig":
         if self.names is not None and self.layout != "zip":
-            raise ValueError(f"pictures.names is for pictures.layout zip, and the layout is {self.layout}")
+            raise ValueError(f"images.names is for images.layout zip, and the layout is {self.layout}")
         return self
 
 
@@ -140,19 +138,19 @@ class ProposalsConfig(Section):
 
 
 class FilterConfig(Section):
-    """Which regions are kept as proposals, and what a picture left with none takes instead."""
+    """Which regions are kept as proposals, and what an image left with none takes instead."""
 
     strategy: Strategy = Field(
         Strategy(ratio=3, low=0.3, high=0.8),
         description="`none`, `ratioR`, `sizeMMNN` or `ratioRsizeMMNN`: 1/R <= w/h <= R; "
-        "MM/10 <= sqrt(w h) / sqrt(picture) <= NN/10; or the numbers, as in {ratio: 3, low: 0.25, high: 0.8}.",
+        "MM/10 <= sqrt(w h) / sqrt(image) <= NN/10; or the numbers, as in {ratio: 3, low: 0.25, high: 0.8}.",
     )
     min_side: Annotated[CountOrNone, Field(le=1_000_000)] = Field(
         32, description="Narrowest width and height kept by every strategy, in pixels."
     )
     fallbacks: tuple[Strategy, ...] = Field(
         (Strategy(ratio=3), Strategy()),
-        description="Strategies tried in turn for a picture that the first left with no proposal.",
+        description="Strategies tried in turn for an image that the first left with no proposal.",
     )
 
 
@@ -167,11 +165,11 @@ class DetectorConfig(Section):
 
 
 class ViewConfig(Section):
-    """One view of a picture; the first view is always the whole picture."""
+    """One view of an image; the first view is always the whole image."""
 
     size: Pixels = Field(description="Width and height that the view is resized to, in pixels.")
     crop: Name | None = Field(
-        None, description="Name of the random crop it shows (views of one name share it); null: the whole picture."
+        None, description="Name of the random crop it shows (views of one name share it); null: the whole image."
     )
 
 
@@ -183,7 +181,7 @@ class PretrainConfig(Section):
         (ViewConfig(size=224), ViewConfig(size=224, crop="a"), ViewConfig(size=112, crop="b")),
         description="The views; the first is contrasted with each of the others.",
     )
-    crop_scale: Share = Field(0.5, description="Smallest share of the picture that a random crop shows.")
+    crop_scale: Share = Field(0.5, description="Smallest share of the image that a random crop shows.")
     boxes: Annotated[Count, Field(le=10_000)] = Field(4, description="Proposals drawn for each pair of views.")
     level_bounds: tuple[Count, Count, Count, Count] = Field(
         (48, 96, 192, 224), description="Largest sqrt(w h), in pixels of the view, on P2, P3, P4 and P5."
@@ -204,9 +202,9 @@ class PretrainConfig(Section):
         description="`assigned` pools a box on its own level, all boxes in one head call; `release` pools every box "
         "on all levels with a head call for each level and view pair, as the authors' program does.",
     )
-    epochs: Epochs = Field(100, description="Passes over the pictures.")
-    batch_size: Batch = Field(2048, description="Pictures in a step, over all processes.")
-    base_lr: Rate = Field(1.0, description="Learning rate at 256 pictures a step; scaled with the batch size.")
+    epochs: Epochs = Field(100, description="Passes over the images.")
+    batch_size: Batch = Field(2048, description="Images in a step, over all processes.")
+    base_lr: Rate = Field(1.0, description="Learning rate at 256 images a step; scaled with the batch size.")
     final_lr: NotNegative = Field(1e-6, description="Learning rate that the cosine ends at.")
     warmup_epochs: NotNegative = Field(10, description="Epochs of linear warm-up.")
     warmup_divisor: Positive = Field(100.0, description="Warm-up begins at the learning rate divided by this.")
@@ -217,14 +215,14 @@ class PretrainConfig(Section):
     precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
         "auto", description="Arithmetic of the model; `auto`: bf16 where the hardware has it, else fp32."
     )
-    processes: Processes = Field(1, description="Training processes, one for each GPU; they share a step's pictures.")
+    processes: Processes = Field(1, description="Training processes, one for each GPU; they share a step's images.")
     nodes: Processes = Field(
         1, description="Machines that share the processes evenly; more than one are Slurm's to give."
     )
     accumulate: Count = Field(
         1,
-        description="Passes that a process divides its pictures of a step over, when they do not fit its memory at "
-        "once; norms see the pictures of one pass.",
+        description="Passes that a process divides its images of a step over, when they do not fit its memory at "
+        "once; norms see the images of one pass.",
     )
     recompute: bool = Field(
         False, description="Keep few activations and compute the others again: less memory, a longer step."
@@ -241,9 +239,9 @@ class PretrainConfig(Section):
     @model_validator(mode="after")
     def _views_pair(self) -> "PretrainConfig":
         if len(self.views) < 2:
-            raise ValueError("views needs at least two entries: the whole picture and one crop")
+            raise ValueError("views needs at least two entries: the whole image and one crop")
         if self.views[0].crop is not None:
-            raise ValueError("the first of views shows the whole picture: leave its crop out")
+            raise ValueError("the first of views shows the whole image: leave its crop out")
         return self
 
     @model_validator(mode="after")
@@ -268,14 +266,14 @@ class PretrainConfig(Section):
 
 
 class QualityConfig(Section):
-    """How good the proposals are: on which annotated pictures recall is measured, and with which engines."""
+    """How good the proposals are: on which annotated images recall is measured, and with which engines."""
 
     recall: tuple[Name, ...] = Field(
         (), description="Keys of `datasets` on whose validation half recall is measured; empty: on none."
     )
-    pictures: Count = Field(100, description="Most annotated pictures searched in each set, evenly chosen.")
+    images: Count = Field(100, description="Most annotated images searched in each set, evenly chosen.")
     engines: Annotated[tuple[Engine, ...], Field(min_length=1)] = Field(
-        ("soco", "opencv_fast", "opencv_single"), description="Engines compared, each on the same pictures."
+        ("soco", "opencv_fast", "opencv_single"), description="Engines compared, each on the same images."
     )
 
 
@@ -285,7 +283,7 @@ class Config(Section):
     seed: Seed = Field(1, description="Every random draw of every stage follows from it.")
     results: MadeFolder = Field("results", description="Folder that receives all that the workflow makes.")
     demo: DemoConfig | None = Field(None, description="The embedded demo's data; null for data of your own.")
-    pictures: PicturesConfig = Field(description="The unlabelled pictures.")
+    images: ImagesConfig = Field(description="The unlabelled images.")
     proposals: ProposalsConfig = Field(ProposalsConfig(), description="Selective search.")
     filter: FilterConfig = Field(FilterConfig(), description="Which regions become proposals.")
     quality: QualityConfig = Field(QualityConfig(), description="How the quality of proposals is measured.")
@@ -297,7 +295,7 @@ class Config(Section):
     datasets: dict[Name, DatasetConfig] = Field(default_factory=dict, description="Detection sets by name.")
     finetune: dict[Name, FinetuneConfig] = Field(default_factory=dict, description="Fine-tunings by name.")
     probes: dict[Name, ProbeConfig] = Field(
-        default_factory=dict, description="Probes of the backbone on labelled pictures, by name."
+        default_factory=dict, description="Probes of the backbone on labelled images, by name."
     )
 
     @model_validator(mode="after")

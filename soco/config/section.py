@@ -31,7 +31,7 @@ CountOrNone = Annotated[Integer, Field(ge=0, le=10**9)]
 Pixels = Annotated[Integer, Field(ge=1, le=10_000)]
 """A side of what a model is shown."""
 Side = Annotated[Integer, Field(ge=1, le=100_000)]
-"""A side of a picture that a detector is shown, or of an anchor."""
+"""A side of an image that a detector is shown, or of an anchor."""
 Width = Annotated[Integer, Field(ge=1, le=100_000)]
 """Channels or outputs of a layer."""
 Batch = Annotated[Integer, Field(ge=1, le=1_000_000)]

@@ -22,13 +22,13 @@ Ratio = Annotated[Real, Field(ge=1.0, le=1e6)]
 
 
 class Strategy(Section):
-    """Which regions are kept, by shape and by size relative to the picture; null leaves a side open.
+    """Which regions are kept, by shape and by size relative to the image; null leaves a side open.
 
     Written as these numbers or as a name; stores and reports always hold its `name`.
     """
 
     ratio: Ratio | None = Field(None, description="Largest width over height, and height over width.")
-    low: Share | None = Field(None, description="Smallest sqrt(w h) as a share of sqrt(picture width x height).")
+    low: Share | None = Field(None, description="Smallest sqrt(w h) as a share of sqrt(image width x height).")
     high: Share | None = Field(None, description="Largest such share.")
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The embedded demo: unlabelled pictures and two small detection sets, made from photographs that pip installs."""
+"""The embedded demo: unlabelled images and two small detection sets, made from photographs that pip installs."""
 
 from soco.demo.make import make_demo
 

@@ -1,4 +1,4 @@
-"""The records of composed pictures as COCO and as LVIS v1 annotation files."""
+"""The records of composed images as COCO and as LVIS v1 annotation files."""
 
 import json
 from collections import Counter
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from soco.data.stores.files import whole_file
 from soco.demo.categories import COARSE_IDS, FINE, FINE_BY_NAME, FINE_IDS, frequency
 from soco.demo.compose import Composed, Instance
 from soco.demo.photographs import Split
-from soco.stores.files import whole_file
 
 Json = dict[str, Any]
 
 
-def write_coco(path: Path, pictures: list[Composed], side: int) -> None:
+def write_coco(path: Path, images: list[Composed], side: int) -> None:
     """Writes a COCO instances file of the six coarse categories.
 
     Beside the format's own keys, an image names its `background` and an annotation its `texture`.
@@ -22,31 +22,31 @@ def write_coco(path: Path, pictures: list[Composed], side: int) -> None:
     content = {
         "info": _info("COCO"),
         "licenses": [],
-        "images": [_image(picture, side) for picture in pictures],
-        "annotations": _annotations(pictures, lambda it: COARSE_IDS[FINE_BY_NAME[it.category].coarse]),
+        "images": [_image(image, side) for image in images],
+        "annotations": _annotations(images, lambda it: COARSE_IDS[FINE_BY_NAME[it.category].coarse]),
         "categories": [{"id": id_, "name": name, "supercategory": "shape"} for name, id_ in COARSE_IDS.items()],
     }
     _write(path, content)
 
 
-def write_lvis(path: Path, split: Split, pictures: list[Composed], side: int, train: list[Composed]) -> None:
+def write_lvis(path: Path, split: Split, images: list[Composed], side: int, train: list[Composed]) -> None:
     """Writes an LVIS v1 file of the sixteen fine categories.
 
-    Every category that a picture does not show is listed as absent: the painter knows. Counts and frequency groups are
+    Every category that an image does not show is listed as absent: the painter knows. Counts and frequency groups are
     those of the training split in both files, as in LVIS itself.
 
     Args:
         path: The file to write.
-        split: `train` or `val`, the folder that the pictures lie in.
-        pictures: The split's records.
-        side: Width and height of a picture in pixels.
+        split: `train` or `val`, the folder that the images lie in.
+        images: The split's records.
+        side: Width and height of an image in pixels.
         train: The training split's records.
     """
     content = {
         "info": _info("LVIS v1"),
         "licenses": [],
-        "images": [_lvis_image(picture, split, side) for picture in pictures],
-        "annotations": _annotations(pictures, lambda it: FINE_IDS[it.category]),
+        "images": [_lvis_image(image, split, side) for image in images],
+        "annotations": _annotations(images, lambda it: FINE_IDS[it.category]),
         "categories": lvis_categories(train),
     }
     _write(path, content)
@@ -54,8 +54,8 @@ def write_lvis(path: Path, split: Split, pictures: list[Composed], side: int, tr
 
 def lvis_categories(train: list[Composed]) -> list[Json]:
     """Returns the LVIS entries of all fine categories, counted on the training split's records."""
-    instances = Counter(it.category for picture in train for it in picture.instances)
-    images = Counter(name for picture in train for name in {it.category for it in picture.instances})
+    instances = Counter(it.category for image in train for it in image.instances)
+    images = Counter(name for image in train for name in {it.category for it in image.instances})
     return [
         {
             "id": FINE_IDS[category.name],
@@ -75,32 +75,32 @@ def _info(form: str) -> Json:
     return {"description": f"Forms painted over photographs, {form} format", "version": "1"}
 
 
-def _image(picture: Composed, side: int) -> Json:
+def _image(image: Composed, side: int) -> Json:
     return {
-        "id": picture.number,
-        "file_name": picture.file,
+        "id": image.number,
+        "file_name": image.file,
         "width": side,
         "height": side,
-        "background": picture.background,
+        "background": image.background,
     }
 
 
-def _lvis_image(picture: Composed, split: Split, side: int) -> Json:
-    shown = {FINE_IDS[it.category] for it in picture.instances}
+def _lvis_image(image: Composed, split: Split, side: int) -> Json:
+    shown = {FINE_IDS[it.category] for it in image.instances}
     return {
-        **_image(picture, side),
-        "coco_url": f"demo://shapes/{split}/{picture.file}",
+        **_image(image, side),
+        "coco_url": f"demo://shapes/{split}/{image.file}",
         "neg_category_ids": [id_ for id_ in FINE_IDS.values() if id_ not in shown],
         "not_exhaustive_category_ids": [],
     }
 
 
-def _annotations(pictures: list[Composed], category_of: Callable[[Instance], int]) -> list[Json]:
-    pairs = [(picture, it) for picture in pictures for it in picture.instances]
+def _annotations(images: list[Composed], category_of: Callable[[Instance], int]) -> list[Json]:
+    pairs = [(image, it) for image in images for it in image.instances]
     return [
         {
             "id": id_,
-            "image_id": picture.number,
+            "image_id": image.number,
             "category_id": category_of(it),
             "segmentation": it.polygons,
             "area": it.area,
@@ -108,7 +108,7 @@ def _annotations(pictures: list[Composed], category_of: Callable[[Instance], int
             "iscrowd": 0,
             "texture": it.texture,
         }
-        for id_, (picture, it) in enumerate(pairs, start=1)
+        for id_, (image, it) in enumerate(pairs, start=1)
     ]
 
 

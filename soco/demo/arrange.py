@@ -1,4 +1,4 @@
-"""Where the objects of a picture stand: sizes, rotations and places at which every object stays visible enough."""
+"""Where the objects of an image stand: sizes, rotations and places at which every object stays visible enough."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from soco.demo.forms import loops_of
 from soco.demo.plan import PlannedObject
 
 REFERENCE_SIDE = 128
-SIDES = (28.0, 72.0)  # of an object, in a picture of REFERENCE_SIDE
+SIDES = (28.0, 72.0)  # of an object, in an image of REFERENCE_SIDE
 LARGEST_TURN = 18.0
 LARGEST_STRETCH = 1.2
 LEAST_VISIBLE = 0.4
@@ -39,7 +39,7 @@ def arrange(objects: tuple[PlannedObject, ...], side: int, rng: np.random.Genera
 
     Args:
         objects: From the hindmost to the foremost.
-        side: Width and height of the picture in pixels.
+        side: Width and height of the image in pixels.
         rng: Draws size, form and place.
     """
     placed: list[Placed] = []
@@ -68,7 +68,7 @@ def _all_visible(placed: list[Placed]) -> bool:
 
 
 def _draw(planned: PlannedObject, side: int, shrink: float, rng: np.random.Generator) -> Placed:
-    """Draws one object somewhere wholly inside the picture; `shrink` below 1 makes large sizes less likely."""
+    """Draws one object somewhere wholly inside the image; `shrink` below 1 makes large sizes less likely."""
     low, high = (limit * side / REFERENCE_SIDE for limit in SIDES)
     length = low * (max(low, high * shrink) / low) ** rng.random()
     stretch = LARGEST_STRETCH ** rng.uniform(-1, 1)

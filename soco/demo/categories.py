@@ -5,7 +5,7 @@ from typing import Literal
 
 Frequency = Literal["r", "c", "f"]
 
-# LVIS counts training pictures that show a category: rare up to 10, common up to 100, frequent above.
+# LVIS counts training images that show a category: rare up to 10, common up to 100, frequent above.
 RARE_UP_TO = 10
 COMMON_UP_TO = 100
 
@@ -17,7 +17,7 @@ class FineCategory:
     Attributes:
         name: A key of `soco.demo.forms.FORMS`.
         coarse: Its category in the COCO file.
-        share: Objects of it for each training picture; None: it fills what the others leave.
+        share: Objects of it for each training image; None: it fills what the others leave.
         definition: What it looks like.
     """
 
@@ -53,7 +53,7 @@ COARSE_IDS = {name: index for index, name in enumerate(COARSE, start=1)}
 
 
 def frequency(image_count: int) -> Frequency:
-    """Returns LVIS's group of a category that `image_count` training pictures show."""
+    """Returns LVIS's group of a category that `image_count` training images show."""
     if image_count <= RARE_UP_TO:
         return "r"
     return "c" if image_count <= COMMON_UP_TO else "f"

@@ -1,4 +1,4 @@
-"""Paints the composed pictures of a split and records, for each, what its pixels show."""
+"""Paints the composed images of a split and records, for each, what its pixels show."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,16 +7,16 @@ import numpy as np
 
 from soco.demo.arrange import arrange, ownership
 from soco.demo.draws import generator
+from soco.demo.images import write_image
 from soco.demo.paint import paint
 from soco.demo.photographs import Split
-from soco.demo.pictures import write_image
-from soco.demo.plan import PlannedPicture
+from soco.demo.plan import PlannedImage
 from soco.demo.polygons import polygons_of
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One object as its picture shows it; area, box and polygons are those of its visible pixels.
+    """One object as its image shows it; area, box and polygons are those of its visible pixels.
 
     Attributes:
         category: Name of its fine category.
@@ -35,7 +35,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Composed:
-    """One written picture: its number and file name, the key of its background, its objects."""
+    """One written image: its number and file name, the key of its background, its objects."""
 
     number: int
     file: str
@@ -43,24 +43,24 @@ class Composed:
     instances: tuple[Instance, ...]
 
 
-def compose_split(folder: Path, split: Split, plans: list[PlannedPicture], side: int, seed: int) -> list[Composed]:
-    """Writes a split's pictures as `folder/NUMBER.png`.
+def compose_split(folder: Path, split: Split, plans: list[PlannedImage], side: int, seed: int) -> list[Composed]:
+    """Writes a split's images as `folder/NUMBER.png`.
 
     Args:
-        folder: Receives the pictures.
+        folder: Receives the images.
         split: `train` or `val`; keeps their draws apart.
         plans: What to paint.
-        side: Width and height of a picture in pixels.
+        side: Width and height of an image in pixels.
         seed: Decides every draw.
 
     Returns:
-        One record a picture, in the plans' order.
+        One record an image, in the plans' order.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return [_compose(folder, plan, side, generator(seed, f"shapes/{split}", plan.number)) for plan in plans]
 
 
-def _compose(folder: Path, plan: PlannedPicture, side: int, rng: np.random.Generator) -> Composed:
+def _compose(folder: Path, plan: PlannedImage, side: int, rng: np.random.Generator) -> Composed:
     placed = arrange(plan.objects, side, rng)
     file = f"{plan.number:06d}.png"
     write_image(folder / file, paint(plan.background, placed, side, rng))

@@ -1,33 +1,33 @@
-"""Objects of the composed pictures, each cut out with a little of what surrounds it: a folder a coarse category."""
+"""Objects of the composed images, each cut out with a little of what surrounds it: a folder a coarse category."""
 
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
+from soco.data import read_rgb
 from soco.demo.categories import FINE_BY_NAME
 from soco.demo.compose import Composed
+from soco.demo.images import write_image
 from soco.demo.photographs import Split
-from soco.demo.pictures import write_image
-from soco.pictures import read_rgb
 
 MOST = {"train": 60, "val": 20}  # of a category
 _MARGIN = 1.2  # side of a cut-out for the longer side of the object's box
 
 
-def write_cutouts(folder: Path, split: Split, pictures: list[Composed], shapes: Path) -> None:
-    """Writes the first objects of each category as `folder/CATEGORY/NNNN.png`, squares of their pictures.
+def write_cutouts(folder: Path, split: Split, images: list[Composed], shapes: Path) -> None:
+    """Writes the first objects of each category as `folder/CATEGORY/NNNN.png`, squares of their images.
 
     Args:
         folder: Receives a folder a category.
         split: `train` or `val`; decides how many of a category are written.
-        pictures: The split's records.
-        shapes: Where its pictures lie.
+        images: The split's records.
+        shapes: Where its images lie.
     """
     written: Counter[str] = Counter()
-    for picture in pictures:
-        image = read_rgb(shapes / picture.file)[..., ::-1]
-        for instance in picture.instances:
+    for record in images:
+        image = read_rgb(shapes / record.file)[..., ::-1]
+        for instance in record.instances:
             category = FINE_BY_NAME[instance.category].coarse
             if written[category] == MOST[split]:
                 continue
@@ -38,7 +38,7 @@ def write_cutouts(folder: Path, split: Split, pictures: list[Composed], shapes: 
 
 
 def _square(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """The square around a box (x, y, width, height), moved to lie in the picture."""
+    """The square around a box (x, y, width, height), moved to lie in the image."""
     height, width = image.shape[:2]
     side = min(round(_MARGIN * max(box[2:])), height, width)
     left, top = (

@@ -10,7 +10,7 @@ def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
 
     Args:
         seed: The run's seed, at least 0.
-        purpose: What is drawn, such as `pictures`; different purposes never share draws.
+        purpose: What is drawn, such as `images`; different purposes never share draws.
         index: The item's number.
     """
     return np.random.default_rng((seed, zlib.crc32(purpose.encode()), index))
@@ -23,8 +23,8 @@ def crop_box(
 
     Args:
         rng: The generator to draw from.
-        size: Height and width of the picture in pixels.
-        shares: Smallest and largest share of a picture's side that the crop's side takes.
+        size: Height and width of the image in pixels.
+        shares: Smallest and largest share of an image's side that the crop's side takes.
         aspect: Largest factor by which the two sides' shares differ.
 
     Returns:
@@ -47,8 +47,8 @@ def square_box(rng: np.random.Generator, size: tuple[int, int], shares: tuple[fl
 
     Args:
         rng: The generator to draw from.
-        size: Height and width of the picture in pixels.
-        shares: Smallest and largest share of the picture's shorter side that the crop's side takes.
+        size: Height and width of the image in pixels.
+        shares: Smallest and largest share of the image's shorter side that the crop's side takes.
 
     Returns:
         The rows and the columns of the crop.

@@ -5,20 +5,20 @@ import shutil
 from pathlib import Path
 
 from soco.config.schema import DemoConfig
+from soco.data.stores.files import whole_file
 from soco.demo.annotations import write_coco, write_lvis
 from soco.demo.compose import compose_split
 from soco.demo.cutouts import write_cutouts
+from soco.demo.images import write_images
 from soco.demo.photographs import PHOTOGRAPHS, SPLITS, path_of
-from soco.demo.pictures import write_pictures
 from soco.demo.plan import plan_split
 from soco.errors import UserError
-from soco.stores.files import whole_file
 
 
 def make_demo(settings: DemoConfig, seed: int) -> None:
-    """Writes the demo's pictures and annotations below `settings.path`; the same bytes for the same seed.
+    """Writes the demo's images and annotations below `settings.path`; the same bytes for the same seed.
 
-    `pictures/SCENE/*.jpg` are unlabelled; `shapes/train` and `shapes/val` hold the composed pictures, which
+    `images/SCENE/*.jpg` are unlabelled; `shapes/train` and `shapes/val` hold the composed images, which
     `shapes/coco_SPLIT.json` annotates with six categories and `shapes/lvis_v1_SPLIT.json` with sixteen.
     `classes/SPLIT/CATEGORY` holds some of their objects, cut out. `sources.csv` lists the photographs.
 
@@ -27,14 +27,14 @@ def make_demo(settings: DemoConfig, seed: int) -> None:
         seed: Decides every draw.
 
     Raises:
-        UserError: A photograph's package is missing, or the folder holds pictures that are not the demo's.
+        UserError: A photograph's package is missing, or the folder holds images that are not the demo's.
     """
     for photograph in PHOTOGRAPHS:
         path_of(photograph)
     root = Path(settings.path)
     _clear(root)
     write_sources(root / "sources.csv")
-    write_pictures(root / "pictures", settings.pictures, settings.picture_side, seed)
+    write_images(root / "images", settings.images, settings.image_side, seed)
     _write_shapes(root, settings, seed)
 
 
@@ -60,8 +60,8 @@ def _write_shapes(root: Path, settings: DemoConfig, seed: int) -> None:
 
 
 def _clear(root: Path) -> None:
-    """Removes an earlier demo's pictures, so that none are left over when fewer are made."""
-    folders = [root / "pictures", *(root / part / split for part in ("shapes", "classes") for split in SPLITS)]
+    """Removes an earlier demo's images, so that none are left over when fewer are made."""
+    folders = [root / "images", *(root / part / split for part in ("shapes", "classes") for split in SPLITS)]
     for folder in folders:
         if not folder.is_dir():
             continue

@@ -1,4 +1,4 @@
-"""How a composed picture gets its pixels: a calm crop behind, textured objects before it."""
+"""How a composed image gets its pixels: a calm crop behind, textured objects before it."""
 
 import cv2
 import numpy as np
@@ -11,22 +11,22 @@ BACKGROUND_SHARES = (0.4, 1.0)
 TEXTURE_SHARES = (0.12, 0.4)
 BACKGROUND_CONTRAST = 0.5
 BACKGROUND_LIGHT = (45.0, 105.0)  # bounds of its mean, of 255
-BACKGROUND_BLUR = 0.8  # sigma in pixels, in a picture of REFERENCE_SIDE
+BACKGROUND_BLUR = 0.8  # sigma in pixels, in an image of REFERENCE_SIDE
 TEXTURE_CONTRAST = 0.5
 OBJECT_LIGHT = (150.0, 225.0)
 TINT = 35.0
 SLOPE = 0.2
-RIM_WIDTH = 1.6  # pixels, in a picture of REFERENCE_SIDE
+RIM_WIDTH = 1.6  # pixels, in an image of REFERENCE_SIDE
 RIM_LIGHT = 0.55
 
 
 def paint(background: Photograph, placed: list[Placed], side: int, rng: np.random.Generator) -> np.ndarray:
-    """Paints one picture.
+    """Paints one image.
 
     Args:
         background: The photograph behind the objects.
         placed: The objects from the hindmost to the foremost.
-        side: Width and height of the picture in pixels.
+        side: Width and height of the image in pixels.
         rng: Draws crops, light and colours.
 
     Returns:

@@ -23,7 +23,7 @@ WORKING_SIDE = 1024
 
 _FOLDERS = {"mvtb-data": "mvtbdata/images", "scikit-image": "skimage/data", "scikit-learn": "sklearn/datasets/images"}
 
-_MVTB = "package licence MIT; states no origin for single pictures"
+_MVTB = "package licence MIT; states no origin for single images"
 _CC0_TEXTURE = "from CC0Textures, CC0"
 _CAMPUS = (
     *(f"campus/P10704{i}.png" for i in (91, 93, 94, 95, 96, 97, 98, 99)),
@@ -39,7 +39,7 @@ class Photograph:
 
     Attributes:
         package: The distribution that installs it.
-        file: Its path below the package's picture folder.
+        file: Its path below the package's image folder.
         scene: What it shows; photographs with one scene name share a split.
         split: `train` or `val`.
         note: Origin and licence, as far as the package states them.
@@ -134,12 +134,12 @@ def pixels_of(photograph: Photograph) -> np.ndarray:
     """Returns a photograph as read-only uint8 (height, width, 3) in BGR, longest side at most `WORKING_SIDE`.
 
     Raises:
-        UserError: The file is missing or is no readable picture.
+        UserError: The file is missing or is no readable image.
     """
     path = path_of(photograph)
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise UserError(f"{path} is no readable picture: reinstall {photograph.package} with `make install`.")
+        raise UserError(f"{path} is no readable image: reinstall {photograph.package} with `make install`.")
     height, width = image.shape[:2]
     scale = WORKING_SIDE / max(height, width)
     if scale < 1:

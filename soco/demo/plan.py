@@ -1,4 +1,4 @@
-"""What each composed picture will show, settled before anything is painted: background, forms and their textures."""
+"""What each composed image will show, settled before anything is painted: background, forms and their textures."""
 
 from dataclasses import dataclass
 
@@ -21,25 +21,25 @@ class PlannedObject:
 
 
 @dataclass(frozen=True)
-class PlannedPicture:
-    """One picture: its number from 1, the photograph behind it, and its objects from the hindmost to the foremost."""
+class PlannedImage:
+    """One image: its number from 1, the photograph behind it, and its objects from the hindmost to the foremost."""
 
     number: int
     background: Photograph
     objects: tuple[PlannedObject, ...]
 
 
-def plan_split(split: Split, count: int, objects: tuple[int, int], seed: int) -> list[PlannedPicture]:
+def plan_split(split: Split, count: int, objects: tuple[int, int], seed: int) -> list[PlannedImage]:
     """Plans a split.
 
     Args:
         split: `train` or `val`; decides which photographs are used.
-        count: Pictures.
-        objects: Fewest and most objects on a picture.
+        count: Images.
+        objects: Fewest and most objects on an image.
         seed: Decides every draw.
 
     Returns:
-        One plan a picture. No texture shows the scene of the background it stands on.
+        One plan an image. No texture shows the scene of the background it stands on.
     """
     rng = generator(seed, f"plan/{split}")
     sizes = rng.integers(objects[0], objects[1], size=count, endpoint=True)
@@ -48,17 +48,17 @@ def plan_split(split: Split, count: int, objects: tuple[int, int], seed: int) ->
     plans = []
     for number, (size, background) in enumerate(zip(sizes, backgrounds, strict=True), start=1):
         painted = tuple(PlannedObject(next(deck), _texture(split, background, rng)) for _ in range(size))
-        plans.append(PlannedPicture(number, background, painted))
+        plans.append(PlannedImage(number, background, painted))
     return plans
 
 
-def _deck(split: Split, pictures: int, slots: int, rng: np.random.Generator) -> list[str]:
+def _deck(split: Split, images: int, slots: int, rng: np.random.Generator) -> list[str]:
     """Fine categories in random order, `slots` of them: the tail by its shares, the rest in equal parts."""
     tail = [
         category.name
         for category in FINE
         if category.share is not None
-        for _ in range(max(FEWEST[split], round(category.share * pictures)))
+        for _ in range(max(FEWEST[split], round(category.share * images)))
     ]
     tail = [tail[i] for i in rng.permutation(len(tail))][:slots]
     head = [category.name for category in FINE if category.share is None]

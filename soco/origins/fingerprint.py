@@ -13,7 +13,7 @@ _SNAKEMAKES_OWN = ".snakemake_timestamp"
 def fingerprint(path: Path) -> dict[str, Any]:
     """`path`, `bytes` and `sha256` of a file, or of a folder.
 
-    A folder may hold more pictures than can be hashed in a job: its `sha256` is that of the sorted lines `path below
+    A folder may hold more images than can be hashed in a job: its `sha256` is that of the sorted lines `path below
     the folder`, tab, `bytes`; `bytes` are those of all files, whose number is in `files`.
 
     Raises:

@@ -46,7 +46,7 @@ def metadata_inside(short: bool = False) -> dict[bytes, bytes]:
 
     Args:
         short: Tell the rule alone. For files whose bytes tell Snakemake what to do again: with the commit in them,
-            pictures that were listed by another would all be searched again.
+            images that were listed by another would all be searched again.
     """
     inside = origin_inside()
     if not inside:

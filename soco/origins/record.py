@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from soco.data.stores.files import write_json
 from soco.errors import UserError
 from soco.origins.fingerprint import fingerprint
-from soco.stores.files import write_json
 
 Record = dict[str, Any]
 _KEYS = ("rule", "wildcards", "params", "seed", "inputs", "outputs", "environment", "started", "seconds", "peak_mb")

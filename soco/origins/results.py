@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from soco.data.stores.files import write_json
 from soco.origins.inside import origin_inside
-from soco.stores.files import write_json
 
 
 def write_result(path: str | Path, content: Mapping[str, Any]) -> None:

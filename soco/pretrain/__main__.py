@@ -5,12 +5,12 @@ import os
 import sys
 from pathlib import Path
 
+from soco.data.stores.files import whole_file
 from soco.errors import UserError
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.launch import STOPPED, ending_of, pretrain
 from soco.pretrain.ranks import started_by_torchrun
 from soco.pretrain.stop import EXIT_CODE, ends_with_parent
-from soco.stores.files import whole_file
 
 
 def main(job_file: Path) -> int:

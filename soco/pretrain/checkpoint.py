@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 import soco
+from soco.data.stores.archives import Content, newest_sound, save_archive
+from soco.data.stores.files import remove_folder
 from soco.errors import UserError
 from soco.origins import origin_inside
-from soco.stores.archives import Content, newest_sound, save_archive
-from soco.stores.files import remove_folder
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class Checkpoints:
     """The checkpoints of one run: a folder of `step-NNNNNNNN.pt`.
 
-    All chance in training follows from seed, epoch and picture number, so a checkpoint needs no generator's state.
+    All chance in training follows from seed, epoch and image number, so a checkpoint needs no generator's state.
     """
 
     def __init__(self, folder: str | Path, settings: dict[str, Any], keep: int) -> None:

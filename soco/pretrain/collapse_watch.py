@@ -1,4 +1,4 @@
-"""Warns when a pretraining collapses: when the vectors of different pictures become one and the same."""
+"""Warns when a pretraining collapses: when the vectors of different images become one and the same."""
 
 import logging
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class CollapseWatch:
         self._warned = False
 
     def read(self, line: Mapping[str, Any]) -> None:
-        """Take a line of the journal; `spread` and `cosine_apart` are null where a step had no two pictures."""
+        """Take a line of the journal; `spread` and `cosine_apart` are null where a step had no two images."""
         spread, apart = line.get("spread"), line.get("cosine_apart")
         if line["step"] < self._first_step or spread is None or apart is None:
             return
@@ -33,7 +33,7 @@ class CollapseWatch:
         if self._alike >= LINES_IN_A_ROW and not self._warned:
             self._warned = True
             log.warning(
-                "The vectors of different pictures are becoming one and the same (collapse): at step %d their spread "
+                "The vectors of different images are becoming one and the same (collapse): at step %d their spread "
                 "is %.3f (1 is even, below %g is too little) and their mean cosine %.3f (0 is even, above %g is too "
                 "much). A loss that falls now means nothing. Lower base_lr, check that ema_base is near 0.99, and look "
                 "at the views with `soco show views`; docs/loss.md says more.",
@@ -41,4 +41,4 @@ class CollapseWatch:
             )  # fmt: skip
         elif self._sound >= LINES_IN_A_ROW and self._warned:
             self._warned = False
-            log.info("The vectors of different pictures differ again at step %d (spread %.3f).", line["step"], spread)
+            log.info("The vectors of different images differ again at step %d (spread %.3f).", line["step"], spread)

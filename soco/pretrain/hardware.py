@@ -14,7 +14,7 @@ def see_that_cores_suffice(processes: int, workers: int) -> None:
 
     Args:
         processes: That train together on this machine.
-        workers: That make views or load pictures, for each of them.
+        workers: That make views or load images, for each of them.
 
     Raises:
         UserError: Without GPUs there are more than eight processes and twice the cores, or there are more than 64

@@ -3,8 +3,8 @@
 from typing import Any
 
 from soco.config.schema import HOW_IT_RUNS
+from soco.data.stores.merged import rows_digest
 from soco.pretrain.job import PretrainJob
-from soco.stores.merged import rows_digest
 
 
 def identity(job: PretrainJob, precision: str) -> dict[str, Any]:

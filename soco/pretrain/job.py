@@ -4,18 +4,18 @@ from pathlib import Path
 
 from pydantic import Field
 
-from soco.config import DetectorConfig, FilterConfig, PicturesConfig, PretrainConfig
+from soco.config import DetectorConfig, FilterConfig, ImagesConfig, PretrainConfig
 from soco.config.section import Section
 
 
 class PretrainJob(Section):
-    """One pretraining: its recipe, its pictures, and where its files go."""
+    """One pretraining: its recipe, its images, and where its files go."""
 
     run: str = Field(description="The run's name.")
     settings: PretrainConfig = Field(description="The recipe.")
     detector: DetectorConfig = Field(description="Sizes of the parts that detectors fine-tune.")
     store: Path = Field(description="Arrow file of the merged proposals.")
-    pictures: PicturesConfig = Field(description="Where the store's pictures lie.")
+    images: ImagesConfig = Field(description="Where the store's images lie.")
     filter: FilterConfig | None = Field(
         None, description="The filter that made the store, to say why images have no proposal."
     )

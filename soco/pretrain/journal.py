@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
+from soco.data.stores.files import whole_file
 from soco.pretrain.collapse_watch import CollapseWatch
 from soco.pretrain.event_log import EventLog
 from soco.progress import progress_bar
-from soco.stores.files import whole_file
 
 _COUNTS = ("step", "epoch")
 
@@ -54,7 +54,7 @@ class Journal:
 
         Args:
             step: The step just done, from 0.
-            waited: Seconds that the step waited for its pictures.
+            waited: Seconds that the step waited for its images.
             values: `loss`, `lr`, ...; numbers, or one-element tensors, which are read only where a line is due: reading
                 makes a GPU finish its work first.
         """
@@ -87,12 +87,12 @@ class Journal:
         self._watch.read(line)
 
     def _speed(self, step: int) -> dict[str, float]:
-        """Pictures a second, and the share of the time spent waiting for them, since the last line."""
+        """Images a second, and the share of the time spent waiting for them, since the last line."""
         now = time.monotonic()
         passed = max(now - self._last, 1e-9)
-        pictures, waited = self._batch_size * (step + 1 - self._next_step), min(self._waited / passed, 1.0)
+        images, waited = self._batch_size * (step + 1 - self._next_step), min(self._waited / passed, 1.0)
         self._last, self._next_step, self._waited = now, step + 1, 0.0
-        return {"images_per_second": round(pictures / passed, 3), "data_wait": round(waited, 4)}
+        return {"images_per_second": round(images / passed, 3), "data_wait": round(waited, 4)}
 
     def _lines(self) -> list[dict[str, Any]]:
         if not self._path.exists():

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from soco.data.stores.files import write_json
+from soco.data.stores.lock import alone_in
 from soco.errors import UserError
 from soco.machine import machine_faults
 from soco.pretrain.hardware import fix_threads, see_that_cores_suffice, training_device
@@ -20,8 +22,6 @@ from soco.pretrain.ranks import Ranks, joined_ranks, started_by_torchrun
 from soco.pretrain.slurm import current_job
 from soco.pretrain.stop import StopSignals, ends_with_parent, leave
 from soco.pretrain.training import Training
-from soco.stores.files import write_json
-from soco.stores.lock import alone_in
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _MORE_MEMORY = (
 
 
 def pretrain(job: PretrainJob, threads: int | None = None) -> None:
-    """Pretrain a model on the pictures of a proposal store, or go on with a run that was stopped.
+    """Pretrain a model on the images of a proposal store, or go on with a run that was stopped.
 
     With `processes` above 1 torchrun starts them; a program that torchrun started itself calls this in each of its.
     In a Slurm job it saves and leaves some minutes before the job's end.

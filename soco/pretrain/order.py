@@ -1,4 +1,4 @@
-"""Which pictures a step is made of: a function of seed and step, so that a resumed run goes on where it stopped."""
+"""Which images a step is made of: a function of seed and step, so that a resumed run goes on where it stopped."""
 
 from collections.abc import Iterator
 
@@ -8,20 +8,20 @@ from torch.utils.data import Sampler
 
 from soco.errors import UserError
 
-# Keeps this stream of chance apart from that of the samples, whose third number is a picture's.
+# Keeps this stream of chance apart from that of the samples, whose third number is an image's.
 _ORDER = 2**32
 
 
-class PictureOrder(Sampler[list[tuple[int, int]]]):
-    """Passes of (epoch, picture number), each epoch in an order of its own; pictures over at its end are left out.
+class ImageOrder(Sampler[list[tuple[int, int]]]):
+    """Passes of (epoch, image number), each epoch in an order of its own; images over at its end are left out.
 
-    A step takes `batch_size` pictures, in `accumulate` passes one after another. Of each pass a process takes its
+    A step takes `batch_size` images, in `accumulate` passes one after another. Of each pass a process takes its
     share: together, the processes show what one alone would.
     """
 
     def __init__(
         self,
-        pictures: int,
+        images: int,
         batch_size: int,
         epochs: int,
         seed: int,
@@ -33,25 +33,25 @@ class PictureOrder(Sampler[list[tuple[int, int]]]):
         """Order the passes from step `first_step` to the end.
 
         Raises:
-            UserError: There are fewer pictures than a step takes, or its pictures cannot be shared evenly.
+            UserError: There are fewer images than a step takes, or its images cannot be shared evenly.
         """
-        if pictures < batch_size:
+        if images < batch_size:
             raise UserError(
-                f"There are {pictures} pictures and batch_size is {batch_size}: a step needs that many; "
-                "set batch_size to at most the number of pictures."
+                f"There are {images} images and batch_size is {batch_size}: a step needs that many; "
+                "set batch_size to at most the number of images."
             )
         if batch_size % (ranks * accumulate):
             raise UserError(
                 f"batch_size is {batch_size}, which {ranks} process(es) of {accumulate} pass(es) do not share evenly; "
                 "set processes and accumulate so that their product divides it."
             )
-        self.pictures, self.batch_size, self.epochs, self.seed = pictures, batch_size, epochs, seed
+        self.images, self.batch_size, self.epochs, self.seed = images, batch_size, epochs, seed
         self.accumulate, self.rank, self.ranks, self.first_step = accumulate, rank, ranks, first_step
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole steps in a pass over the pictures."""
-        return self.pictures // self.batch_size
+        """Whole steps in a pass over the images."""
+        return self.images // self.batch_size
 
     @property
     def steps(self) -> int:
@@ -59,8 +59,8 @@ class PictureOrder(Sampler[list[tuple[int, int]]]):
         return self.epochs * self.steps_per_epoch
 
     def of_epoch(self, epoch: int) -> npt.NDArray[np.int64]:
-        """The pictures of an epoch, in their order: (steps_per_epoch * batch_size,)."""
-        order = np.random.default_rng((self.seed, epoch, _ORDER)).permutation(self.pictures)
+        """The images of an epoch, in their order: (steps_per_epoch * batch_size,)."""
+        order = np.random.default_rng((self.seed, epoch, _ORDER)).permutation(self.images)
         return order[: self.steps_per_epoch * self.batch_size]
 
     def __len__(self) -> int:

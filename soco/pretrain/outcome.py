@@ -8,13 +8,13 @@ from typing import Any
 import safetensors.torch
 
 import soco
-from soco.models import SoCo
+from soco.data.stores.files import whole_file
+from soco.data.stores.tensors import DIGEST, tensors_digest
 from soco.origins import KEY, origin_inside, write_result
 from soco.pretrain.job import PretrainJob
+from soco.pretrain.model import SoCo
 from soco.pretrain.schedules import peak_rate
 from soco.pretrain.training import Training
-from soco.stores.files import whole_file
-from soco.stores.tensors import DIGEST, tensors_digest
 
 
 def write_outcome(job: PretrainJob, training: Training) -> None:
@@ -35,7 +35,7 @@ def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
         "architecture": settings.architecture,
         "epochs": settings.epochs,
         "steps": steps,
-        "pictures": len(training.dataset),
+        "images": len(training.dataset),
         "total_batch": settings.batch_size,
         "accumulate": settings.accumulate,
         "peak_lr": peak_rate(settings),

@@ -1,9 +1,9 @@
 """Whether enough images have proposals for a pretraining that contrasts objects."""
 
+from soco.data.stores.merged import ProposalStore
+from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
 from soco.pretrain.job import PretrainJob
-from soco.stores.merged import ProposalStore
-from soco.stores.without_proposals import count_without
 
 
 def check_proposals(job: PretrainJob) -> None:

@@ -6,7 +6,7 @@ from soco.config import PretrainConfig
 
 
 def peak_rate(settings: PretrainConfig) -> float:
-    """The learning rate after warm-up: `base_lr` for 256 pictures a step, in proportion to the batch."""
+    """The learning rate after warm-up: `base_lr` for 256 images a step, in proportion to the batch."""
     return settings.base_lr * settings.batch_size / 256
 
 
@@ -15,7 +15,7 @@ def learning_rate(step: int, steps_per_epoch: int, settings: PretrainConfig) -> 
 
     Args:
         step: From 0.
-        steps_per_epoch: Steps in a pass over the pictures.
+        steps_per_epoch: Steps in a pass over the images.
         settings: The recipe.
     """
     peak, warmup = peak_rate(settings), settings.warmup_epochs * steps_per_epoch

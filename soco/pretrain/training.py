@@ -14,24 +14,24 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+from soco.data import open_source
+from soco.data.stores.archives import load_archive
+from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
 from soco.machine import let_no_worker_fall_silent
-from soco.models import build_model
-from soco.models.norms import synchronise_norms
-from soco.pictures import open_source
 from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.hardware import autocast_type
 from soco.pretrain.identity import identity
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.journal import Journal
 from soco.pretrain.lars import LARS
-from soco.pretrain.order import PictureOrder
+from soco.pretrain.model import build_model
+from soco.pretrain.model.norms import synchronise_norms
+from soco.pretrain.order import ImageOrder
 from soco.pretrain.ranks import Ranks
 from soco.pretrain.schedules import learning_rate, peak_rate, target_momentum
 from soco.pretrain.stop import StopSignals, leave
-from soco.stores.archives import load_archive
-from soco.stores.without_proposals import count_without
-from soco.views import Batch, ViewDataset, collate, prepare_worker
+from soco.pretrain.views import Batch, ViewDataset, collate, prepare_worker
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Step:
     Attributes:
         values: Means over the passes, by name: `loss`, `spread`, `cosine_apart`.
         waited: Seconds spent waiting for views.
-        failed: Numbers of pictures in a pass whose loss was not finite.
+        failed: Numbers of images in a pass whose loss was not finite.
     """
 
     values: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -60,13 +60,13 @@ class Training:
         """Build model, optimiser and data, and take up the newest checkpoint.
 
         Raises:
-            UserError: There are too few pictures, or the checkpoints are of another run.
+            UserError: There are too few images, or the checkpoints are of another run.
         """
         settings = job.settings
         self.settings, self.ranks, self.device = settings, ranks, ranks.device
-        self.dataset = ViewDataset(job.store, open_source(job.pictures), settings, job.seed)
+        self.dataset = ViewDataset(job.store, open_source(job.images), settings, job.seed)
         self.autocast_type = autocast_type(settings.precision, self.device)
-        self.order = PictureOrder(
+        self.order = ImageOrder(
             len(self.dataset),
             settings.batch_size,
             settings.epochs,
@@ -91,12 +91,12 @@ class Training:
         s, count = self.settings, self.ranks.count
         share = s.batch_size // count // s.accumulate
         log.info(
-            "%s: %d pictures, %d epochs of %d steps", job.run, len(self.dataset), s.epochs, self.order.steps_per_epoch
+            "%s: %d images, %d epochs of %d steps", job.run, len(self.dataset), s.epochs, self.order.steps_per_epoch
         )
         found = count_without(self.dataset.store)
         if found.without:
             log.warning("%s; each of them is trained on as one box, the whole image", found.words(job.filter))
-        log.info("total batch %d: %d process(es) x %d pass(es) x %d pictures", s.batch_size, count, s.accumulate, share)
+        log.info("total batch %d: %d process(es) x %d pass(es) x %d images", s.batch_size, count, s.accumulate, share)
         log.info("learning rate %g: %g x %d / 256", peak_rate(s), s.base_lr, s.batch_size)
         threads, norms = torch.get_num_threads(), ", norms synchronised" if count > 1 else ""
         log.info("on %s in %s, %d CPU thread(s) a process%s", self.device, self.precision, threads, norms)
@@ -235,14 +235,14 @@ class Training:
             UserError: A loss was not finite.
         """
         loss = float(step.values["loss"])
-        if not math.isfinite(loss):  # all pictures, where there are more than the sentence names
-            log.error("loss %g for the pictures %s", loss, ", ".join(self._keys(step.failed)))
+        if not math.isfinite(loss):  # all images, where there are more than the sentence names
+            log.error("loss %g for the images %s", loss, ", ".join(self._keys(step.failed)))
         failed, asked, loss = self.ranks.total(len(step.failed), stop.asked is not None, loss)
         step.values["loss"] = torch.tensor(loss / self.ranks.count)
         if failed:
             keys = [key for keys in self.ranks.from_all(self._keys(step.failed)) for key in keys]
             more = f" and {len(keys) - 8} more, see the log" if len(keys) > 8 else ""
-            self._fail(f"The loss is {loss:g}", number, f", with the pictures {', '.join(keys[:8])}{more}")
+            self._fail(f"The loss is {loss:g}", number, f", with the images {', '.join(keys[:8])}{more}")
         if self.scaler.is_enabled() and self.scaler.get_scale() < _LEAST_SCALE:
             self._fail("Gradients overflow fp16 in every step", number, "; bf16 has the range that they need")
         return (stop.asked or signal.SIGTERM) if asked else None

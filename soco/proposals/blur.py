@@ -10,11 +10,11 @@ _TRUNCATE = 4.0  # deviations at which the kernel ends
 
 
 def blur(rgb: Bytes, sigma: float) -> Real:
-    """Blur a picture down its columns, then along its rows, reflected at its borders.
+    """Blur an image down its columns, then along its rows, reflected at its borders.
 
     Args:
         rgb: (H, W, 3) uint8.
-        sigma: Standard deviation in pixels; 0 leaves the picture as it is.
+        sigma: Standard deviation in pixels; 0 leaves the image as it is.
 
     Returns:
         (H, 3 W) float64 in 0..1, channels side by side.

@@ -1,4 +1,4 @@
-"""How many pixels threads search at once, so that a shard of large pictures needs no more memory than one of them."""
+"""How many pixels threads search at once, so that a shard of large images needs no more memory than one of them."""
 
 import contextlib
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 class PixelBudget:
-    """Lets threads in as long as their pictures together have no more pixels than the budget; one is always let in."""
+    """Lets threads in as long as their images together have no more pixels than the budget; one is always let in."""
 
     def __init__(self, pixels: int) -> None:
         """Allow so many pixels at once."""
@@ -16,7 +16,7 @@ class PixelBudget:
 
     @contextlib.contextmanager
     def holding(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for a picture of so many pixels, and hold it for the block."""
+        """Wait until there is room for an image of so many pixels, and hold it for the block."""
         with self._left:
             self._left.wait_for(lambda: not self._inside or self._inside + pixels <= self._pixels)
             self._inside += pixels

@@ -1,7 +1,7 @@
 """Edges between neighbouring pixels, from the most alike to the least: what segmentation reads.
 
 An edge is one int64: its cost's leading bits above, the pixel and the direction of its neighbour below. Sorting moves
-eight bytes an edge, and the exact cost is made again from the blurred picture where it is asked for. Large arrays are
+eight bytes an edge, and the exact cost is made again from the blurred image where it is asked for. Large arrays are
 NumPy's, which asks for huge pages; numba's own cost a fifth of the search in page faults.
 """
 
@@ -87,7 +87,7 @@ def ends(edge: int, width: int) -> tuple[int, int]:
 
 @compiled
 def cost_between(colours: Real, p: int, q: int) -> float:
-    """The distance between the colours of two pixels of the flattened blurred picture."""
+    """The distance between the colours of two pixels of the flattened blurred image."""
     red, green, blue = (
         colours[3 * p] - colours[3 * q],
         colours[3 * p + 1] - colours[3 * q + 1],

@@ -1,4 +1,4 @@
-"""The engines that search pictures, by the names under which they are configured and compared."""
+"""The engines that search images, by the names under which they are configured and compared."""
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ def engine_of(settings: ProposalsConfig) -> str:
         UserError: The configuration imports boxes and searches nothing.
     """
     if settings.engine == "imported":
-        raise UserError("proposals.engine is imported, which searches no picture; choose an engine with --engine.")
+        raise UserError("proposals.engine is imported, which searches no image; choose an engine with --engine.")
     return "soco" if settings.engine == "soco" else f"opencv_{settings.opencv_mode}"
 
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from soco.data.stores.files import whole_file
+from soco.data.stores.merged import ProposalStore
+from soco.data.stores.parquet import read_table
+from soco.data.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, rects_of
 from soco.errors import UserError
-from soco.stores.files import whole_file
-from soco.stores.merged import ProposalStore
-from soco.stores.parquet import read_table
-from soco.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, rects_of
 
 Boxes = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ _LONGEST_ENTRY = 64 << 20  # characters; what is longer is no list of boxes
 
 
 def read_boxes(path: str | Path) -> Iterator[tuple[str, Boxes]]:
-    """Yield each picture's name and boxes, (N, 4) left, top, width, height, one picture at a time.
+    """Yield each image's name and boxes, (N, 4) left, top, width, height, one image at a time.
 
     Args:
         path: Parquet with the columns key, left, top, box_width and box_height (the last four lists; other columns
@@ -49,13 +49,13 @@ def export_proposals(store: str | Path, output: str | Path, by: Literal["name", 
     Args:
         store: store.parquet or store.arrow.
         output: Receives the JSON.
-        by: `name`: pictures go by their base names, as the authors' do; `key`: by their whole keys.
+        by: `name`: images go by their base names, as the authors' do; `key`: by their whole keys.
 
     Returns:
-        The number of pictures.
+        The number of images.
 
     Raises:
-        UserError: The store is missing or another file, or two pictures have one base name.
+        UserError: The store is missing or another file, or two images have one base name.
     """
     keys: dict[str, str] = {}
     with whole_file(output) as temporary, temporary.open("w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Filters: which regions are kept, by shape and by size relative to the picture."""
+"""Filters: which regions are kept, by shape and by size relative to the image."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -11,12 +11,12 @@ from soco.config import FilterConfig, Strategy
 Rects = npt.NDArray[np.integer]
 
 
-def keep(rects: Rects, picture: tuple[int, int], strategy: Strategy, min_side: int = 32) -> npt.NDArray[np.bool_]:
+def keep(rects: Rects, image: tuple[int, int], strategy: Strategy, min_side: int = 32) -> npt.NDArray[np.bool_]:
     """Tell which rects a strategy keeps.
 
     Args:
         rects: (N, 4): left, top, width, height, in pixels.
-        picture: Width and height of the picture, in pixels.
+        image: Width and height of the image, in pixels.
         strategy: The filter.
         min_side: Narrowest width and height kept, in pixels.
 
@@ -26,7 +26,7 @@ def keep(rects: Rects, picture: tuple[int, int], strategy: Strategy, min_side: i
     width, height = rects[:, 2].astype(np.float64), rects[:, 3].astype(np.float64)
     kept = (width >= max(min_side, 1)) & (height >= max(min_side, 1))
     ratio = np.divide(width, height, out=np.ones_like(width), where=height > 0)
-    share = np.sqrt(width * height) / (math.sqrt(picture[0]) * math.sqrt(picture[1]))
+    share = np.sqrt(width * height) / (math.sqrt(image[0]) * math.sqrt(image[1]))
     if strategy.ratio is not None:
         kept &= (ratio >= 1 / strategy.ratio) & (ratio <= strategy.ratio)
     if strategy.low is not None:
@@ -37,36 +37,36 @@ def keep(rects: Rects, picture: tuple[int, int], strategy: Strategy, min_side: i
 
 
 def first_that_keeps(
-    strategies: Iterable[Strategy], rects: Rects, picture: tuple[int, int], min_side: int
+    strategies: Iterable[Strategy], rects: Rects, image: tuple[int, int], min_side: int
 ) -> tuple[str, Rects]:
     """The rects of the first strategy that keeps any.
 
     Args:
         strategies: Tried in turn.
         rects: (N, 4): left, top, width, height, in pixels.
-        picture: Width and height of the picture, in pixels.
+        image: Width and height of the image, in pixels.
         min_side: Narrowest width and height kept, in pixels.
 
     Returns:
         The strategy's name and the (M, 4) rects; "" and none where no strategy keeps any.
     """
     for strategy in strategies:
-        kept = rects[keep(rects, picture, strategy, min_side)]
+        kept = rects[keep(rects, image, strategy, min_side)]
         if len(kept):
             return strategy.name, kept
     return "", rects[:0]
 
 
-def proposals_of(rects: Rects, picture: tuple[int, int], settings: FilterConfig) -> tuple[str, Rects]:
-    """The proposals of one picture, by the filter or the first of its fallbacks that keeps any."""
-    return first_that_keeps((settings.strategy, *settings.fallbacks), rects, picture, settings.min_side)
+def proposals_of(rects: Rects, image: tuple[int, int], settings: FilterConfig) -> tuple[str, Rects]:
+    """The proposals of one image, by the filter or the first of its fallbacks that keeps any."""
+    return first_that_keeps((settings.strategy, *settings.fallbacks), rects, image, settings.min_side)
 
 
-def left_empty(pictures: Mapping[str, int], settings: FilterConfig) -> list[tuple[str, int]]:
-    """How many pictures would have no proposal if one stopped after the filter, and after each fallback in turn.
+def left_empty(images: Mapping[str, int], settings: FilterConfig) -> list[tuple[str, int]]:
+    """How many images would have no proposal if one stopped after the filter, and after each fallback in turn.
 
     Args:
-        pictures: How many pictures each strategy gave their proposals, by its name; "" for those that none gave any.
+        images: How many images each strategy gave their proposals, by its name; "" for those that none gave any.
         settings: The filter.
 
     Returns:
@@ -74,6 +74,6 @@ def left_empty(pictures: Mapping[str, int], settings: FilterConfig) -> list[tupl
     """
     names = [strategy.name for strategy in (settings.strategy, *settings.fallbacks)]
     return [
-        (name, sum(count for kept_by, count in pictures.items() if kept_by not in names[:number]))
+        (name, sum(count for kept_by, count in images.items() if kept_by not in names[:number]))
         for number, name in enumerate(names, start=1)
     ]

@@ -23,7 +23,7 @@ def group(regions: Regions, pixels: int) -> Regions:
 
     Args:
         regions: The N first segments, in order of first appearance.
-        pixels: Width times height of the picture.
+        pixels: Width times height of the image.
 
     Returns:
         The N first regions, then every merged one in the order it was made.

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from soco.config import PicturesConfig
+from soco.config import ImagesConfig
+from soco.data import SHARD_SCHEMA, UnreadableImageError
+from soco.data.read import LONGEST_SIDE, check_pixels
+from soco.data.stores.parquet import read_table
+from soco.data.stores.schema import entries_of
 from soco.errors import UserError
-from soco.pictures import SHARD_SCHEMA, UnreadablePictureError
-from soco.pictures.read import LONGEST_SIDE, check_pixels
 from soco.proposals.exchange import Boxes, read_boxes
-from soco.proposals.names import PictureNames
+from soco.proposals.names import ImageNames
 from soco.proposals.raw import Found, write_found
-from soco.stores.parquet import read_table
-from soco.stores.schema import entries_of
 
 log = logging.getLogger(__name__)
 
@@ -27,34 +27,34 @@ Paths = Sequence[str | Path]
 _NO_RECTS: Rects = np.empty((0, 4), np.int16)
 
 
-def import_shards(shards: Paths, file: str | Path, pictures: PicturesConfig, raw: Paths, skipped: Paths) -> None:
-    """Give the pictures of all shards the boxes of a file, rounded to whole pixels and cut at the picture's edge.
+def import_shards(shards: Paths, file: str | Path, images: ImagesConfig, raw: Paths, skipped: Paths) -> None:
+    """Give the images of all shards the boxes of a file, rounded to whole pixels and cut at the image's edge.
 
-    A picture goes in the file by its whole key, by its base name, or by its base name without suffix; the first of
-    these that is there counts. A picture that the file does not name gets no region.
+    An image goes in the file by its whole key, by its base name, or by its base name without suffix; the first of
+    these that is there counts. An image that the file does not name gets no region.
 
     Args:
-        shards: The shards' Parquet files, `SHARD_SCHEMA`; they tell the pictures' sizes.
+        shards: The shards' Parquet files, `SHARD_SCHEMA`; they tell the images' sizes.
         file: Parquet or JSON, see `read_boxes`.
-        pictures: How large a picture may be.
-        raw: Receive, for each shard, one row a picture that can be read, `RAW_SCHEMA`.
-        skipped: Receive, for each shard, one row a picture that cannot, `SKIPPED_SCHEMA`.
+        images: How large an image may be.
+        raw: Receive, for each shard, one row an image that can be read, `RAW_SCHEMA`.
+        skipped: Receive, for each shard, one row an image that cannot, `SKIPPED_SCHEMA`.
 
     Raises:
-        UserError: The file is missing or holds something else, or names a picture in a way that fits two.
+        UserError: The file is missing or holds something else, or names an image in a way that fits two.
     """
     tables = [read_table(shard, SHARD_SCHEMA) for shard in shards]
     entries, sizes = [entries_of(table) for table in tables], [_sizes(table) for table in tables]
-    names = PictureNames(entry.key for of_shard in entries for entry in of_shard)
+    names = ImageNames(entry.key for of_shard in entries for entry in of_shard)
     rects = _read_rects(names, list(itertools.chain.from_iterable(sizes)), file)
     number = itertools.count()
     for of_shard, of_sizes, to_raw, to_skipped in zip(entries, sizes, raw, skipped, strict=True):
-        results = [_found(size, rects.get(next(number), _NO_RECTS), pictures.max_pixels) for size in of_sizes]
+        results = [_found(size, rects.get(next(number), _NO_RECTS), images.max_pixels) for size in of_sizes]
         write_found(of_shard, results, to_raw, to_skipped)
 
 
 def _sizes(table: pa.Table) -> list[Size]:
-    """Width and height of each picture; 0 where the shard does not know."""
+    """Width and height of each image; 0 where the shard does not know."""
     return [(row["width"] or 0, row["height"] or 0) for row in table.select(["width", "height"]).to_pylist()]
 
 
@@ -66,13 +66,13 @@ def _found(size: Size, rects: Rects, max_pixels: int) -> Found:
         return f"longer than {LONGEST_SIDE} pixels"
     try:
         check_pixels(width * height, max_pixels)
-    except UnreadablePictureError as error:
+    except UnreadableImageError as error:
         return str(error)
     return width, height, np.column_stack([rects, np.zeros(len(rects), np.int32)]).astype(np.int32)
 
 
-def _read_rects(names: PictureNames, sizes: Sequence[Size], file: str | Path) -> dict[int, Rects]:
-    """The rects of each picture that the file names, by the picture's number; logs what did not fit."""
+def _read_rects(names: ImageNames, sizes: Sequence[Size], file: str | Path) -> dict[int, Rects]:
+    """The rects of each image that the file names, by the image's number; logs what did not fit."""
     rects: dict[int, Rects] = {}
     levels: dict[int, int] = {}
     cut: dict[int, int] = {}
@@ -89,10 +89,10 @@ def _read_rects(names: PictureNames, sizes: Sequence[Size], file: str | Path) ->
         if level < levels.get(number, level + 1):
             levels[number] = level
             rects[number], cut[number] = _to_rects(boxes, sizes[number])
-    log.info("%d of %d pictures have an entry in %s", len(rects), len(sizes), file)
-    _warn(len(sizes) - len(rects), "pictures have no entry in %s and get no region", file)
-    _warn(left, "entries of %s were left: no picture has their name, or another entry names it more fully", file)
-    _warn(sum(cut.values()), "boxes of %s reached beyond their picture and were cut at its edge", file)
+    log.info("%d of %d images have an entry in %s", len(rects), len(sizes), file)
+    _warn(len(sizes) - len(rects), "images have no entry in %s and get no region", file)
+    _warn(left, "entries of %s were left: no image has their name, or another entry names it more fully", file)
+    _warn(sum(cut.values()), "boxes of %s reached beyond their image and were cut at its edge", file)
     return rects
 
 
@@ -102,7 +102,7 @@ def _warn(count: int, message: str, file: str | Path) -> None:
 
 
 def _to_rects(boxes: Boxes, size: Size) -> tuple[Rects, int]:
-    """Round boxes and cut them at the picture's edge: (N, 4) left, top, width, height, and how many were cut."""
+    """Round boxes and cut them at the image's edge: (N, 4) left, top, width, height, and how many were cut."""
     rounded = np.rint(boxes)
     corner, opposite = rounded[:, :2], rounded[:, :2] + rounded[:, 2:]
     inner_corner, inner_opposite = np.clip(corner, 0, size), np.clip(opposite, 0, size)

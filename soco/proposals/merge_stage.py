@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from soco.config import FilterConfig
+from soco.data.stores.merged import ProposalStore, write_arrow
+from soco.data.stores.merging import merge_files, proposal_tables
+from soco.data.stores.parquet import read_table, write_table, write_tables
+from soco.data.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, SKIPPED_SCHEMA
+from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
 from soco.origins import write_result
 from soco.proposals.filters import left_empty
-from soco.stores.merged import ProposalStore, write_arrow
-from soco.stores.merging import merge_files, proposal_tables
-from soco.stores.parquet import read_table, write_table, write_tables
-from soco.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, SKIPPED_SCHEMA
-from soco.stores.without_proposals import count_without
 
 log = logging.getLogger(__name__)
 
@@ -39,16 +39,16 @@ def merge_shards(
     Args:
         filtered: The shards after the filter; only counted.
         fixed: The shards after the fix-up; these are merged.
-        skipped: The shards' unreadable pictures.
+        skipped: The shards' unreadable images.
         settings: The filter and fallbacks that made the shards.
-        max_skipped: Largest share of unreadable pictures allowed.
+        max_skipped: Largest share of unreadable images allowed.
         store: Receives the merged Parquet store.
         arrow: Receives the same as an Arrow IPC file.
-        skipped_store: Receives the merged table of unreadable pictures.
+        skipped_store: Receives the merged table of unreadable images.
         summary: Receives the counts as JSON, which are returned as well.
 
     Raises:
-        UserError: Too many pictures were skipped, none could be read, or two shards hold one picture.
+        UserError: Too many images were skipped, none could be read, or two shards hold one image.
     """
     unreadable = pa.concat_tables([read_table(path, SKIPPED_SCHEMA) for path in skipped]).sort_by("key")
     merged = merge_files(fixed)
@@ -79,8 +79,8 @@ def _check_skipped(read: int, unreadable: pa.Table, max_skipped: float) -> None:
         return
     first = "; ".join(f"{row['key']!r}: {row['reason']}" for row in unreadable.slice(0, 3).to_pylist())
     raise UserError(
-        f"{len(unreadable)} of {read + len(unreadable)} pictures could not be read, more than pictures.max_skipped = "
-        f"{max_skipped} allows ({first}); mend or remove them, or raise pictures.max_skipped."
+        f"{len(unreadable)} of {read + len(unreadable)} images could not be read, more than images.max_skipped = "
+        f"{max_skipped} allows ({first}); mend or remove them, or raise images.max_skipped."
     )
 
 
@@ -91,15 +91,15 @@ def _summary(
     boxes_fixed, empty_fixed = _count([merged["rects"]])
     strategies = {row["values"]: row["counts"] for row in merged["strategy"].value_counts().to_pylist()}
     return {
-        "pictures": len(merged),
+        "images": len(merged),
         "skipped": len(unreadable),
         "regions": pc.sum(merged["regions"]).as_py(),
         "proposals_after_filter": boxes,
         "proposals_after_fix_up": boxes_fixed,
-        "pictures_without_proposals_after_filter": empty,
-        "pictures_without_proposals_after_fix_up": empty_fixed,
-        "pictures_without_proposals_after": [[*step] for step in left_empty(strategies, settings)],
-        "pictures_by_strategy": {name or "no proposals": count for name, count in sorted(strategies.items())},
+        "images_without_proposals_after_filter": empty,
+        "images_without_proposals_after_fix_up": empty_fixed,
+        "images_without_proposals_after": [[*step] for step in left_empty(strategies, settings)],
+        "images_by_strategy": {name or "no proposals": count for name, count in sorted(strategies.items())},
     }
 
 

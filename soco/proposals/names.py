@@ -1,4 +1,4 @@
-"""Which picture another's file means by a name."""
+"""Which image another's file means by a name."""
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -6,11 +6,11 @@ from pathlib import PurePosixPath
 from soco.errors import UserError
 
 
-class PictureNames:
-    """The names that pictures may go by: the whole key, the base name, the base name without suffix."""
+class ImageNames:
+    """The names that images may go by: the whole key, the base name, the base name without suffix."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        """Take the pictures' keys, in the order of their numbers."""
+        """Take the images' keys, in the order of their numbers."""
         self._keys = list(keys)
         self._numbers: tuple[dict[str, int], ...] = ({}, {}, {})
         self._shared: tuple[dict[str, int], ...] = ({}, {}, {})
@@ -21,13 +21,13 @@ class PictureNames:
                     self._shared[level][name] = number
 
     def find(self, name: str) -> tuple[int, int] | None:
-        """The number of the picture that `name` means, and how fully it names it: 0 the key, 1 base name, 2 its stem.
+        """The number of the image that `name` means, and how fully it names it: 0 the key, 1 base name, 2 its stem.
 
         Returns:
-            None where no picture has the name.
+            None where no image has the name.
 
         Raises:
-            UserError: Two pictures have it.
+            UserError: Two images have it.
         """
         for level, (numbers, shared) in enumerate(zip(self._numbers, self._shared, strict=True)):
             if name in shared:

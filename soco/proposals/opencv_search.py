@@ -24,7 +24,7 @@ def opencv_selective_search(rgb: npt.NDArray[np.uint8], mode: str = "fast") -> n
     """
     if not hasattr(cv2, "ximgproc"):
         raise UserError("The installed cv2 lacks ximgproc: run `make install`, or install opencv-contrib-python alone.")
-    cv2.setNumThreads(1)  # joblib spreads pictures over the cores
+    cv2.setNumThreads(1)  # joblib spreads images over the cores
     search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
     search.setBaseImage(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     switch: dict[str, Callable[[], None]] = {

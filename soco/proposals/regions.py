@@ -18,7 +18,7 @@ BINS = VALUE_BINS + _CHANNELS * TEXTURE_BINS
 
 
 class Regions(NamedTuple):
-    """N regions of a picture.
+    """N regions of an image.
 
     Attributes:
         bounds: (N, 4) int64; inclusive min x, min y, max x, max y.

@@ -1,4 +1,4 @@
-"""The search stage: every picture of a shard to its raw regions, over the job's cores."""
+"""The search stage: every image of a shard to its raw regions, over the job's cores."""
 
 import contextlib
 from functools import partial
@@ -8,83 +8,83 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
-from soco.config import PicturesConfig, ProposalsConfig
-from soco.pictures import SHARD_SCHEMA, Entry, PictureSource, UnreadablePictureError, decode_rgb, read_listed
-from soco.pictures.read import LONGEST_SIDE
+from soco.config import ImagesConfig, ProposalsConfig
+from soco.data import SHARD_SCHEMA, Entry, ImageSource, UnreadableImageError, decode_rgb, read_listed
+from soco.data.read import LONGEST_SIDE
+from soco.data.stores.parquet import read_table
+from soco.data.stores.schema import entries_of
 from soco.progress import progress
 from soco.proposals.budget import PixelBudget
 from soco.proposals.engines import engine_of, search
 from soco.proposals.raw import Found, write_found
-from soco.stores.parquet import read_table
-from soco.stores.schema import entries_of
 
-# What joblib spreads pictures over. Our search computes without Python's lock, OpenCV's holds it.
+# What joblib spreads images over. Our search computes without Python's lock, OpenCV's holds it.
 _BACKENDS = {"soco": "threading", "opencv": "loky"}
 
 
 def search_shard(
     shard: str | Path,
-    source: PictureSource,
+    source: ImageSource,
     settings: ProposalsConfig,
-    pictures: PicturesConfig,
+    images: ImagesConfig,
     jobs: int,
     raw: str | Path,
     skipped: str | Path,
 ) -> None:
-    """Search every picture of a shard; the same shard gives the same bytes, whatever `jobs` is.
+    """Search every image of a shard; the same shard gives the same bytes, whatever `jobs` is.
 
     Args:
         shard: The shard's Parquet file, `SHARD_SCHEMA`; it may have no row.
-        source: Where its pictures lie.
+        source: Where its images lie.
         settings: Engine and its parameters.
-        pictures: How large a picture may be.
-        jobs: Threads or processes to spread the pictures over.
-        raw: Receives one row a picture that could be read, `RAW_SCHEMA`.
-        skipped: Receives one row a picture that could not, `SKIPPED_SCHEMA`.
+        images: How large an image may be.
+        jobs: Threads or processes to spread the images over.
+        raw: Receives one row an image that could be read, `RAW_SCHEMA`.
+        skipped: Receives one row an image that could not, `SKIPPED_SCHEMA`.
     """
     entries = entries_of(read_table(shard, SHARD_SCHEMA))
-    budget = PixelBudget(pictures.max_pixels) if _BACKENDS[settings.engine] == "threading" else None
+    budget = PixelBudget(images.max_pixels) if _BACKENDS[settings.engine] == "threading" else None
     work = joblib.delayed(
-        partial(search_picture, source=source, settings=settings, max_pixels=pictures.max_pixels, budget=budget)
+        partial(search_image, source=source, settings=settings, max_pixels=images.max_pixels, budget=budget)
     )
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", backend=_BACKENDS[settings.engine])
     results = list(progress(parallel(work(entry) for entry in entries), len(entries), "selective search"))
     write_found(entries, results, raw, skipped)
 
 
-def search_picture(
+def search_image(
     entry: Entry,
-    source: PictureSource,
+    source: ImageSource,
     settings: ProposalsConfig,
     max_pixels: int | None,
     budget: PixelBudget | None = None,
 ) -> Found:
-    """Search one picture with the chosen engine; an unreadable one gives its reason instead.
+    """Search one image with the chosen engine; an unreadable one gives its reason instead.
 
     Args:
-        entry: The picture.
+        entry: The image.
         source: Where it lies.
         settings: Engine and its parameters.
-        max_pixels: Largest picture that is decoded; None: any.
+        max_pixels: Largest image that is decoded; None: any.
         budget: Shared by threads that search at once; None for a search alone.
 
     Raises:
-        UserError: The picture is not the one that was listed.
+        UserError: The image is not the one that was listed.
     """
     try:
         rgb = decode_rgb(read_listed(source, entry), max_pixels)
         check_sides(rgb)
-    except UnreadablePictureError as error:
+    except UnreadableImageError as error:
         return str(error)
     with budget.holding(rgb.shape[0] * rgb.shape[1]) if budget else contextlib.nullcontext():
         return rgb.shape[1], rgb.shape[0], search(rgb, engine_of(settings), settings)
 
 
 def check_sides(rgb: npt.NDArray[np.uint8]) -> None:
-    """Refuse a picture whose boxes the stores cannot hold.
+    """Refuse an image whose boxes the stores cannot hold.
 
     Raises:
-        UnreadablePictureError: It is longer than 16 bits tell.
+        UnreadableImageError: It is longer than 16 bits tell.
     """
     if max(rgb.shape) > LONGEST_SIDE:
-        raise UnreadablePictureError(f"longer than {LONGEST_SIDE} pixels")
+        raise UnreadableImageError(f"longer than {LONGEST_SIDE} pixels")

@@ -8,7 +8,7 @@ from soco.proposals.edges import cost_between, ends, make_edges, order_ties, sor
 
 
 def segment(rgb: Bytes, scale: float, sigma: float, min_size: int) -> tuple[Labels, int]:
-    """Segment a picture.
+    """Segment an image.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -32,8 +32,8 @@ def join_pixels(edges: Whole, colours: Real, width: int, scale: float, min_size:
 
     Args:
         edges: (E,) int64, sorted; overwritten.
-        colours: (3 H W,) float64, the blurred picture.
-        width: Of the picture, in pixels.
+        colours: (3 H W,) float64, the blurred image.
+        width: Of the image, in pixels.
         scale: Of the paper's threshold k / |C|.
         min_size: Smallest segment, in pixels.
 

@@ -14,7 +14,7 @@ def selective_search(
 ) -> npt.NDArray[np.int32]:
     """Find regions that may hold an object, at all scales (SoCo section 3.1; Uijlings et al., IJCV 2013).
 
-    Releases the interpreter's lock, so that threads search several pictures at once. Takes 90 bytes of memory a
+    Releases the interpreter's lock, so that threads search several images at once. Takes 90 bytes of memory a
     pixel.
 
     Args:
@@ -31,7 +31,7 @@ def selective_search(
         ValueError: `rgb` is no (H, W, 3) uint8 array with a pixel in it, or has more than 2**30.
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
-        raise ValueError(f"expected an (H, W, 3) uint8 picture, got {rgb.shape} {rgb.dtype}")
+        raise ValueError(f"expected an (H, W, 3) uint8 image, got {rgb.shape} {rgb.dtype}")
     if rgb.shape[0] * rgb.shape[1] > MOST_PIXELS:
         raise ValueError(f"expected at most {MOST_PIXELS} pixels, got {rgb.shape[1]} x {rgb.shape[0]}")
     rgb = np.ascontiguousarray(rgb)

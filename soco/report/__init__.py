@@ -1,6 +1,5 @@
 """The report: what a run did, one JSON file for programs and one self-contained HTML page for readers."""
 
-from soco.report.build import build_report
 from soco.report.inputs import (
     ConversionFiles,
     EvaluationFiles,
@@ -20,6 +19,5 @@ __all__ = [
     "ProbeFiles",
     "RecallFiles",
     "ReportInputs",
-    "build_report",
     "report_inputs",
 ]

@@ -7,17 +7,17 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from soco.drawing.marks import Picture
-from soco.drawing.plotting import SERIES, WIDTH, add_legend, as_picture, styled
 from soco.printable import printable
 from soco.report.categories import DRAWN
+from soco.report.drawing.marks import PageImage
+from soco.report.drawing.plotting import SERIES, WIDTH, add_legend, as_image, styled
 from soco.report.seeds import PARTS
 
 _LETTERS = 22
 _MOST_TOLD = 6
 
 
-def category_figure(task: dict[str, Any]) -> Picture:
+def category_figure(task: dict[str, Any]) -> PageImage:
     """Box AP of each category: a line of dots a category, a colour and mark an initialisation.
 
     Args:
@@ -40,10 +40,10 @@ def category_figure(task: dict[str, Any]) -> Picture:
         axes.set_xlim(0, None)
         axes.tick_params(axis="y", length=0)
         add_legend(figure, handles, labels)
-        return as_picture(figure, _categories_told(task, labels))
+        return as_image(figure, _categories_told(task, labels))
 
 
-def ap_figure(task: dict[str, Any]) -> Picture:
+def ap_figure(task: dict[str, Any]) -> PageImage:
     """Box and mask AP against iterations: two panels, a line an initialisation.
 
     Args:
@@ -60,7 +60,7 @@ def ap_figure(task: dict[str, Any]) -> Picture:
             axes.set_xlim(0, None)
         panels[-1].set(xlabel="iteration")
         add_legend(figure, handles, [line["label"] for line in task["curves"]])
-        return as_picture(figure, f"Lines of {task['task']}, box AP against iterations: {_lines_told(task)}.")
+        return as_image(figure, f"Lines of {task['task']}, box AP against iterations: {_lines_told(task)}.")
 
 
 def _draw_line(axes: Axes, line: dict[str, Any], style: tuple[Any, Any, Any], part: str) -> Artist:

@@ -6,24 +6,24 @@ from typing import Any
 
 import pyarrow as pa
 
-from soco.config import PicturesConfig, PretrainConfig
+from soco.config import ImagesConfig, PretrainConfig
+from soco.data import open_source
+from soco.data.stores.files import whole_file, write_json
+from soco.data.stores.parquet import read_table
+from soco.data.stores.schema import PROPOSAL_SCHEMA
 from soco.errors import UserError
-from soco.pictures import open_source
 from soco.report.ap_figures import ap_figure, category_figure
 from soco.report.collect import collect
 from soco.report.detections import task_detections
 from soco.report.drawn import Drawer, Undrawn
 from soco.report.figures import cost_figure, loss_figure
 from soco.report.gallery import proposal_gallery
-from soco.report.html import Pictures, render
+from soco.report.html import PageImages, render
 from soco.report.inputs import ReportInputs
 from soco.report.quality_figures import recall_figure, shape_figure, without_figure
 from soco.report.reading import read_back
 from soco.report.resources import stage_costs
 from soco.report.views import run_views
-from soco.stores.files import whole_file, write_json
-from soco.stores.parquet import read_table
-from soco.stores.schema import PROPOSAL_SCHEMA
 
 INCOMPLETE = "incomplete"
 """Folder beside the report that receives a page with figures missing: Snakemake removes the outputs of a failed job."""
@@ -37,7 +37,7 @@ def build_report(inputs: ReportInputs, html: Path, json: Path) -> None:
 
     Args:
         inputs: The files that it is made of.
-        html: Receives one self-contained page: pictures are within it, and it loads nothing.
+        html: Receives one self-contained page: images are within it, and it loads nothing.
         json: Receives the same as data; `soco.report.collect.collect` documents its keys.
 
     Raises:
@@ -71,15 +71,15 @@ def make_page(inputs: ReportInputs, store: pa.Table, content: Mapping[str, Any])
         UserError: A file that a figure is drawn from is missing or holds something else.
     """
     drawer, told = Drawer(), read_back(content)
-    return render(told, _pictures(inputs, store, told, drawer)), drawer.failed
+    return render(told, _images(inputs, store, told, drawer)), drawer.failed
 
 
-def _pictures(inputs: ReportInputs, store: pa.Table, content: dict[str, Any], drawer: Drawer) -> Pictures:
+def _images(inputs: ReportInputs, store: pa.Table, content: dict[str, Any], drawer: Drawer) -> PageImages:
     draw, quality, results = drawer.draw, content["quality"], content["results"]
-    source = open_source(PicturesConfig.model_validate(inputs.config["pictures"]))
+    source = open_source(ImagesConfig.model_validate(inputs.config["images"]))
     recipes = {run: PretrainConfig.model_validate(held) for run, held in inputs.config["pretrain"].items()}
     seed, tasks = inputs.config["seed"], dict.fromkeys(files.task for files in inputs.evaluations if files.detections)
-    return Pictures(
+    return PageImages(
         curves={
             run["run"]: draw(f"loss of {run['run']}", loss_figure, run)
             for run in content["pretraining"]
@@ -91,7 +91,7 @@ def _pictures(inputs: ReportInputs, store: pa.Table, content: dict[str, Any], dr
             for files in inputs.pretrain
         ],
         shapes=draw("number, size and shape of boxes", shape_figure, quality["statistics"]),
-        without=draw("pictures without a proposal", without_figure, quality["statistics"]),
+        without=draw("images without a proposal", without_figure, quality["statistics"]),
         recall={
             entry["dataset"]: draw(f"recall on {entry['dataset']}", recall_figure, entry) for entry in quality["recall"]
         },

@@ -6,9 +6,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from soco.drawing.training_curve import curve_of
+from soco.data.stores.parquet import read_table
+from soco.data.stores.schema import SKIPPED_SCHEMA
 from soco.origins import read_record
 from soco.report.data import data_sets
+from soco.report.drawing.training_curve import curve_of
 from soco.report.findings import set_findings
 from soco.report.inputs import ConversionFiles, EvaluationFiles, PretrainFiles, ProbeFiles, ReportInputs
 from soco.report.paper import PROTOCOL, paper_rows
@@ -16,9 +18,7 @@ from soco.report.provenance import provenance, redo_commands
 from soco.report.reading import plain, read_json, read_lines, read_object
 from soco.report.resources import rule_resources
 from soco.report.results import task_results
-from soco.report.spread import counts_per_picture, spread
-from soco.stores.parquet import read_table
-from soco.stores.schema import SKIPPED_SCHEMA
+from soco.report.spread import counts_per_image, spread
 
 SKIPPED_SHOWN = 50
 
@@ -36,10 +36,10 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
         * `made`: date and time, UTC; `seed`; `config`: the whole configuration; `demo`: whether it is the demo's.
         * `pretraining`: one entry a run, its metrics.json with `pairs` of views, `loss_floor`, and `curve` (of at
           most 400 logged steps: step, loss, lr, and where the log has them spread and cosine_apart).
-        * `proposals`: `counts` (the merge stage's), `regions_per_picture` and `proposals_per_picture` (smallest,
+        * `proposals`: `counts` (the merge stage's), `regions_per_image` and `proposals_per_image` (smallest,
           median, mean, largest), `skipped` (how many) and `skipped_first` (key and reason of the first 50).
-        * `quality`: `statistics`, as `soco.quality.describe_proposals` documents them, and `recall`, one entry a
-          detection set: `dataset`, and what `soco.quality.measure_recall` documents.
+        * `quality`: `statistics`, as `soco.proposals.quality.describe_proposals` documents them, and `recall`, one
+          entry a detection set: `dataset`, and what `soco.proposals.quality.measure_recall` documents.
         * `findings`: one entry a detection set that was checked, see `soco.report.findings.set_findings`.
         * `results`: one entry a task, see `soco.report.results.task_results`.
         * `paper`: for each data set format `protocol` and `rows`, as the paper prints them.
@@ -105,11 +105,11 @@ def _pretraining(files: PretrainFiles, settings: dict[str, Any]) -> dict[str, An
 
 def _proposals(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
     skipped = read_table(inputs.skipped, SKIPPED_SCHEMA)
-    regions, proposals = counts_per_picture(store)
+    regions, proposals = counts_per_image(store)
     return {
         "counts": read_json(inputs.summary),
-        "regions_per_picture": spread(regions),
-        "proposals_per_picture": spread(proposals),
+        "regions_per_image": spread(regions),
+        "proposals_per_image": spread(proposals),
         "skipped": len(skipped),
         "skipped_first": skipped.slice(0, SKIPPED_SHOWN).to_pylist(),
     }
@@ -117,7 +117,7 @@ def _proposals(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
 
 def _quality(inputs: ReportInputs) -> dict[str, Any]:
     recall = [
-        read_object(files.recall, "engines", "drawn", "objects", "pictures") | {"dataset": files.dataset}
+        read_object(files.recall, "engines", "drawn", "objects", "images") | {"dataset": files.dataset}
         for files in inputs.recall
     ]
     return {"statistics": read_object(inputs.statistics, "regions", "proposals", "without_proposals"), "recall": recall}
@@ -135,7 +135,7 @@ def _conversion(files: ConversionFiles) -> dict[str, Any]:
 
 
 def _probe(files: ProbeFiles) -> dict[str, Any]:
-    keys = ("backbone", "classes", "pictures", "skipped", "commonest_class", "knn", "linear", "seed")
+    keys = ("backbone", "classes", "images", "skipped", "commonest_class", "knn", "linear", "seed")
     metrics = read_object(files.metrics, *keys)
     return metrics | {"probe": files.probe, "initialisation": files.initialisation}
 

@@ -5,10 +5,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from soco.data import MANIFEST_SCHEMA
+from soco.data.stores.parquet import read_table
 from soco.origins import Record
 from soco.origins.fingerprint import digest_of_lines, fingerprint, sha256_of
-from soco.pictures import MANIFEST_SCHEMA
-from soco.stores.parquet import read_table
 
 Data = dict[str, Any]
 
@@ -21,11 +21,11 @@ def data_sets(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data
         records: Of all jobs.
 
     Returns:
-        One entry an input: `name`, `kind` (pictures, annotations, weights, boxes), `path`, `files`, `digest`, and
-        `used_by`, the rules that read it. The digest is the SHA-256 of a file; of the pictures that are pretrained on
-        it is `pictures_digest`, of another folder of pictures the hash of its listing, see `fingerprint`.
+        One entry an input: `name`, `kind` (images, annotations, weights, boxes), `path`, `files`, `digest`, and
+        `used_by`, the rules that read it. The digest is the SHA-256 of a file; of the images that are pretrained on
+        it is `images_digest`, of another folder of images the hash of its listing, see `fingerprint`.
     """
-    sets = [*_pictures(config, records), *_detection_sets(config, records), *_labelled(config, records)]
+    sets = [*_images(config, records), *_detection_sets(config, records), *_labelled(config, records)]
     for name, given in config["weights"].items():
         sets.append(_file(name, "weights", given["path"]))
     if config["proposals"]["engine"] == "imported":
@@ -34,22 +34,22 @@ def data_sets(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data
     return [entry for entry in told if entry["used_by"]]
 
 
-def pictures_digest(manifest: Path) -> tuple[int, str]:
-    """How many pictures a manifest lists, and the SHA-256 of its sorted lines `key`, tab, SHA-256 of the picture."""
+def images_digest(manifest: Path) -> tuple[int, str]:
+    """How many images a manifest lists, and the SHA-256 of its sorted lines `key`, tab, SHA-256 of the image."""
     table = read_table(manifest, MANIFEST_SCHEMA, ["key", "sha256"])
     keys, hashes = table["key"].to_pylist(), table["sha256"].to_pylist()
     return len(keys), digest_of_lines([f"{key}\t{sha.hex()}" for key, sha in zip(keys, hashes, strict=True)])
 
 
-def _pictures(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data]:
+def _images(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data]:
     manifests = [
         output["path"]
         for record in records
         for output in record["outputs"]
-        if record["rule"] == "shard_pictures" and output["name"] == "manifest"
+        if record["rule"] == "shard_images" and output["name"] == "manifest"
     ]
-    found = [pictures_digest(Path(manifest)) for manifest in manifests]
-    return [_entry("pictures", "pictures", config["pictures"]["path"], files, digest) for files, digest in found]
+    found = [images_digest(Path(manifest)) for manifest in manifests]
+    return [_entry("images", "images", config["images"]["path"], files, digest) for files, digest in found]
 
 
 def _detection_sets(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data]:
@@ -59,7 +59,7 @@ def _detection_sets(config: Mapping[str, Any], records: Sequence[Record]) -> lis
         split = config["datasets"][name][half]
         folder = fingerprint(Path(split["images"]))
         sets.append(_file(f"{name}.{half}", "annotations", split["annotations"]))
-        sets.append(_entry(f"{name}.{half}", "pictures", split["images"], folder.get("files"), folder["sha256"]))
+        sets.append(_entry(f"{name}.{half}", "images", split["images"], folder.get("files"), folder["sha256"]))
     return sets
 
 
@@ -67,7 +67,7 @@ def _labelled(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data
     probed = dict.fromkeys(record["wildcards"]["probe"] for record in records if record["rule"] == "probe_backbone")
     folders = [(f"{name}.{half}", config["probes"][name][half]) for name in probed for half in ("train", "val")]
     found = [(name, path, fingerprint(Path(path))) for name, path in folders]
-    return [_entry(name, "pictures", path, told.get("files"), told["sha256"]) for name, path, told in found]
+    return [_entry(name, "images", path, told.get("files"), told["sha256"]) for name, path, told in found]
 
 
 def _file(name: str, kind: str, path: str) -> Data:

@@ -1,4 +1,4 @@
-"""A few validation pictures, each with its labelled objects and the detections of every initialisation."""
+"""A few validation images, each with its labelled objects and the detections of every initialisation."""
 
 import heapq
 import logging
@@ -12,20 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from soco.choice import evenly
-from soco.drawing.marks import COLOURS, Mark, Picture, draw_marks
-from soco.drawing.masks import covered_pixels
-from soco.pictures import UnreadablePictureError, annotated_picture, read_rgb
+from soco.data import UnreadableImageError, annotated_image, read_rgb
 from soco.printable import LONGEST_DRAWN, printable
+from soco.report.drawing.marks import COLOURS, Mark, PageImage, draw_marks
+from soco.report.drawing.masks import covered_pixels
 from soco.report.inputs import EvaluationFiles
 from soco.report.reading import iterate_list, read_object
 
 log = logging.getLogger(__name__)
 
-PICTURES = 4
+IMAGES = 4
 SCORE = 0.3
 MOST = 6
 LABELLED = 20
-# The page shows a picture at half its width on a phone, where letters of this size can still be read.
+# The page shows an image at half its width on a phone, where letters of this size can still be read.
 _WIDTH, _LETTERS = 320, 16
 
 Entries = dict[int, list[dict[str, Any]]]
@@ -33,23 +33,23 @@ Entries = dict[int, list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class TaskDetections:
-    """The pictures of one task.
+    """The images of one task.
 
     Attributes:
         task: Its name.
-        columns: What each picture of a row shows: `labelled`, then the initialisations.
-        rows: One list of pictures a validation picture.
+        columns: What each image of a row shows: `labelled`, then the initialisations.
+        rows: One list of images a validation image.
     """
 
     task: str
     columns: list[str]
-    rows: list[list[Picture]]
+    rows: list[list[PageImage]]
 
 
 def task_detections(evaluations: Sequence[EvaluationFiles]) -> list[TaskDetections]:
     """Draw the labelled and the detected objects of each task that has a detections file, with their masks.
 
-    A detection is drawn when it scores at least 0.3, the six best of a picture at most; of the labelled objects the
+    A detection is drawn when it scores at least 0.3, the six best of an image at most; of the labelled objects the
     twenty largest are. Crowd regions are left aside. Of several seeds the first is shown.
 
     Raises:
@@ -66,9 +66,9 @@ def _task(task: str, evaluations: list[EvaluationFiles]) -> TaskDetections:
     first = evaluations[0]
     content = read_object(first.annotations, "images", "annotations", "categories")
     names = {category["id"]: str(category["name"]) for category in content["categories"]}
-    labelled = _by_picture([entry for entry in content["annotations"] if not entry.get("iscrowd")])
+    labelled = _by_image([entry for entry in content["annotations"] if not entry.get("iscrowd")])
     images = sorted((image for image in content["images"] if image["id"] in labelled), key=lambda image: image["id"])
-    chosen = evenly(images, PICTURES)
+    chosen = evenly(images, IMAGES)
     columns = {"labelled": {image["id"]: _largest(labelled[image["id"]]) for image in chosen}}
     for files in evaluations:
         columns[files.initialisation] = _best(files, {image["id"] for image in chosen})
@@ -76,26 +76,26 @@ def _task(task: str, evaluations: list[EvaluationFiles]) -> TaskDetections:
     return TaskDetections(task, list(columns), [row for row in rows if row])
 
 
-def _row(image: dict[str, Any], folder: Path, columns: dict[str, Entries], names: dict[int, str]) -> list[Picture]:
-    path = annotated_picture(folder, image)
+def _row(image: dict[str, Any], folder: Path, columns: dict[str, Entries], names: dict[int, str]) -> list[PageImage]:
+    path = annotated_image(folder, image)
     try:
         rgb = read_rgb(path)
-    except UnreadablePictureError as error:
+    except UnreadableImageError as error:
         log.warning("left %s out of the detections shown: %s", path, error)
         return []
-    return [_picture(rgb, path.name, title, entries.get(image["id"], []), names) for title, entries in columns.items()]
+    return [_image(rgb, path.name, title, entries.get(image["id"], []), names) for title, entries in columns.items()]
 
 
-def _picture(
+def _image(
     rgb: npt.NDArray[np.uint8], name: str, title: str, entries: list[dict[str, Any]], names: dict[int, str]
-) -> Picture:
+) -> PageImage:
     marks = [_mark(entry, names, rgb) for entry in entries]
     # Words on more than six objects would hide them; the caption counts all.
     worded = [mark if place < MOST else replace(mark, label="") for place, mark in enumerate(marks)]
     uri, (width, height) = draw_marks(rgb, worded, _WIDTH, _LETTERS)
     told = _told([_name(entry, names) for entry in sorted(entries, key=lambda entry: -entry.get("score", 0))])
     masks = sum(mark.mask is not None for mark in marks)
-    return Picture(uri, f"Picture {name}, {title}: {told}{_masked(masks, len(marks))}.", told, width, height, title)
+    return PageImage(uri, f"Image {name}, {title}: {told}{_masked(masks, len(marks))}.", told, width, height, title)
 
 
 def _masked(masks: int, marks: int) -> str:
@@ -131,18 +131,17 @@ def _largest(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return heapq.nlargest(LABELLED, entries, key=lambda entry: entry["bbox"][2] * entry["bbox"][3])
 
 
-def _best(files: EvaluationFiles, pictures: set[int]) -> Entries:
-    """The best detections of the chosen pictures, the best last, so that it is drawn above the others."""
+def _best(files: EvaluationFiles, images: set[int]) -> Entries:
+    """The best detections of the chosen images, the best last, so that it is drawn above the others."""
     assert files.detections is not None
-    kept = (entry for entry in iterate_list(files.detections) if entry["image_id"] in pictures)
-    found = _by_picture([entry for entry in kept if entry["score"] >= SCORE])
+    kept = (entry for entry in iterate_list(files.detections) if entry["image_id"] in images)
+    found = _by_image([entry for entry in kept if entry["score"] >= SCORE])
     return {
-        picture: heapq.nlargest(MOST, entries, key=lambda entry: entry["score"])[::-1]
-        for picture, entries in found.items()
+        image: heapq.nlargest(MOST, entries, key=lambda entry: entry["score"])[::-1] for image, entries in found.items()
     }
 
 
-def _by_picture(entries: list[dict[str, Any]]) -> Entries:
+def _by_image(entries: list[dict[str, Any]]) -> Entries:
     grouped: Entries = defaultdict(list)
     for entry in entries:
         grouped[entry["image_id"]].append(entry)

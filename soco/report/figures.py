@@ -5,12 +5,12 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from soco.drawing.marks import Picture
-from soco.drawing.plotting import BLUE, ORANGE, WIDTH, as_picture, styled
-from soco.drawing.training_curve import draw_curve, has_signs
+from soco.report.drawing.marks import PageImage
+from soco.report.drawing.plotting import BLUE, ORANGE, WIDTH, as_image, styled
+from soco.report.drawing.training_curve import draw_curve, has_signs
 
 
-def loss_figure(run: dict[str, Any]) -> Picture:
+def loss_figure(run: dict[str, Any]) -> PageImage:
     """The loss of one pretraining above its learning rate and, where the log has them, the signs of collapse.
 
     Args:
@@ -22,10 +22,10 @@ def loss_figure(run: dict[str, Any]) -> Picture:
     signs = ", spread and mean cosine apart" if has_signs(curve) else ""
     alt = f"Loss of pretraining {run['run']} over steps{told}, above its learning rate{signs}."
     with styled():
-        return as_picture(draw_curve(curve, run["loss_floor"]), alt)
+        return as_image(draw_curve(curve, run["loss_floor"]), alt)
 
 
-def cost_figure(stages: list[dict[str, Any]]) -> Picture:
+def cost_figure(stages: list[dict[str, Any]]) -> PageImage:
     """Time, CPU time and peak memory of each stage, as panels of horizontal bars in the order of the work.
 
     Args:
@@ -44,7 +44,7 @@ def cost_figure(stages: list[dict[str, Any]]) -> Picture:
         memory.set(title="peak memory, GB")
         time.invert_yaxis()
         told = "; ".join(f"{entry['stage']} {entry['total_seconds'] / seconds:.1f} {unit}" for entry in stages)
-        return as_picture(figure, f"Bars of each stage's time, CPU time and peak memory. Time: {told}.")
+        return as_image(figure, f"Bars of each stage's time, CPU time and peak memory. Time: {told}.")
 
 
 def _unit(seconds: float) -> tuple[str, float]:

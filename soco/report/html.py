@@ -1,4 +1,4 @@
-"""Render the report's content and pictures as one page that loads nothing."""
+"""Render the report's content and images as one page that loads nothing."""
 
 import functools
 import shlex
@@ -10,9 +10,9 @@ import jinja2
 import yaml
 from markupsafe import Markup, escape
 
-from soco.drawing.marks import Picture
 from soco.printable import printable, printable_lines
 from soco.report.detections import TaskDetections
+from soco.report.drawing.marks import PageImage
 from soco.report.drawn import Undrawn
 from soco.report.sentences import commit_words, signed, summary_sentences
 from soco.report.tables import ap_table, files_shown, loading_lists
@@ -23,45 +23,45 @@ _DASH = "–"
 
 
 @dataclass(frozen=True)
-class Pictures:
+class PageImages:
     """All that the page shows beside words and numbers; an `Undrawn` stands in the place of a figure that failed.
 
     Attributes:
         curves: The loss of each pretraining that logged a step, by run.
-        gallery: Pictures with proposals.
-        views: Pictures with the views taken of them, one entry a pretraining.
+        gallery: Images with proposals.
+        views: Images with the views taken of them, one entry a pretraining.
         shapes: Histograms of number, size and shape of regions and proposals.
-        without: Bars of pictures without a proposal.
+        without: Bars of images without a proposal.
         recall: Recall against the number of boxes, by detection set.
         categories: AP of each category, by task.
         training: AP against iterations, by task; only tasks that measured it.
-        detections: Pictures with detections, one entry a task.
+        detections: Images with detections, one entry a task.
         cost: Bars of time and memory; None where no job left a record.
     """
 
-    curves: dict[str, Picture | Undrawn]
-    gallery: list[Picture] | Undrawn
+    curves: dict[str, PageImage | Undrawn]
+    gallery: list[PageImage] | Undrawn
     views: list[RunViews | Undrawn]
-    shapes: Picture | Undrawn
-    without: Picture | Undrawn
-    recall: dict[str, Picture | Undrawn]
-    categories: dict[str, Picture | Undrawn]
-    training: dict[str, Picture | Undrawn]
+    shapes: PageImage | Undrawn
+    without: PageImage | Undrawn
+    recall: dict[str, PageImage | Undrawn]
+    categories: dict[str, PageImage | Undrawn]
+    training: dict[str, PageImage | Undrawn]
     detections: list[list[TaskDetections] | Undrawn]
-    cost: Picture | Undrawn | None
+    cost: PageImage | Undrawn | None
 
 
-def render(content: dict[str, Any], pictures: Pictures) -> str:
+def render(content: dict[str, Any], images: PageImages) -> str:
     """Render the page.
 
     Args:
         content: What `soco.report.collect.collect` gathered.
-        pictures: What goes with it.
+        images: What goes with it.
     """
     config = yaml.safe_dump(content["config"], allow_unicode=True, width=100)
     style = Markup((_FOLDER / "style.css").read_text())
     shown = {
-        "pictures": pictures,
+        "images": images,
         "config_yaml": config,
         "style": style,
         "tables": [ap_table(task, content) for task in content["results"]],

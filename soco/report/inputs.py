@@ -52,7 +52,7 @@ class EvaluationFiles:
         seed: Of the fine-tuning.
         metrics: JSON with box and mask AP, each category's AP and the protocol.
         annotations: The validation half's annotation file.
-        images: Folder of the validation half's pictures.
+        images: Folder of the validation half's images.
         detections: COCO results file; None leaves this row out of the detections shown.
         curve: JSONL, the AP measured while training; may be empty, and None where there is none.
         loading: JSON that says which of the detector's tensors took a pretrained value; None where there is none.
@@ -90,7 +90,7 @@ class FindingsFiles:
 
     Attributes:
         dataset: The detection set's name in the configuration.
-        findings: JSON, as `soco.checks.dataset.CheckedDataset.write` writes it.
+        findings: JSON, as `soco.data.checks.dataset.CheckedDataset.write` writes it.
     """
 
     dataset: str
@@ -121,7 +121,7 @@ class ReportInputs:
         summary: The merge stage's counts, JSON.
         store: The merged proposals, Parquet.
         arrow: The same as training reads them, Arrow.
-        skipped: The unreadable pictures, Parquet.
+        skipped: The unreadable images, Parquet.
         statistics: What regions and proposals are like, JSON.
         recall: One entry a detection set on which recall was measured.
         pretrain: One entry a pretraining.

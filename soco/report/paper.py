@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 PROTOCOL = {
     "coco": "ResNet-50 pretrained on ImageNet, Mask R-CNN fine-tuned on COCO train2017 (90,000 iterations of 16 "
-    "pictures), COCO val2017",
+    "images), COCO val2017",
     "lvis": "ResNet-50 pretrained on ImageNet, Mask R-CNN fine-tuned on LVIS v1 train (180,000 iterations of 16 "
-    "pictures), LVIS v1 val",
+    "images), LVIS v1 val",
 }
 
 Detector = Literal["R50-FPN", "R50-C4"]

@@ -31,7 +31,7 @@ def setting_words(protocol: Mapping[str, Any]) -> str:
     found = protocol.get
     parts = [
         f"{value_words(found('architecture'))}, {value_words(found('head'))}, {value_words(found('norm'))}",
-        f"{value_words(found('iterations'))} iterations of {value_words(found('batch_size'))} pictures",
+        f"{value_words(found('iterations'))} iterations of {value_words(found('batch_size'))} images",
         f"lr {value_words(found('base_lr'))}, weight decay {value_words(found('weight_decay'))}",
         f"at most {value_words(found('detections_per_image'))} detections an image",
         f"detectron2 {found('detectron2') or 'unknown'}",

@@ -6,19 +6,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from soco.drawing.marks import Picture
-from soco.drawing.plotting import BLUE, ORANGE, SERIES, WIDTH, as_picture, styled
+from soco.report.drawing.marks import PageImage
+from soco.report.drawing.plotting import BLUE, ORANGE, SERIES, WIDTH, as_image, styled
 
 _LINES = dict(zip(("soco", "opencv_fast", "opencv_quality", "opencv_single"), SERIES, strict=False))
 _MEASURES = {"recall_50": "recall, IoU 0.5", "recall_70": "recall, IoU 0.7", "abo": "best overlap"}
 _RATIOS = {1 / 16: "1:16", 1 / 4: "1:4", 1: "1:1", 4: "4:1", 16: "16:1"}
 
 
-def shape_figure(statistics: dict[str, Any]) -> Picture:
-    """How many boxes a picture has, and how large and of what shape they are: four histograms.
+def shape_figure(statistics: dict[str, Any]) -> PageImage:
+    """How many boxes an image has, and how large and of what shape they are: four histograms.
 
     Args:
-        statistics: What `soco.quality.describe_proposals` returned.
+        statistics: What `soco.proposals.quality.describe_proposals` returned.
     """
     regions, proposals = statistics["regions"], statistics["proposals"]
     with styled():
@@ -27,11 +27,11 @@ def shape_figure(statistics: dict[str, Any]) -> Picture:
         for axes, name, boxes, colour in zip(
             numbers, ("regions", "proposals"), (regions, proposals), (ORANGE, BLUE), strict=True
         ):
-            shown = boxes["per_picture"]
+            shown = boxes["per_image"]
             axes.stairs(shown["counts"], shown["edges"], fill=True, color=colour)
-            axes.set(title=f"{name} a picture", ylabel="pictures" if name == "regions" else "", ylim=(0, None))
+            axes.set(title=f"{name} an image", ylabel="images" if name == "regions" else "", ylim=(0, None))
         for axes, name, title in zip(
-            shapes, ("relative_size", "aspect_ratio"), ("size against the picture", "width to height"), strict=True
+            shapes, ("relative_size", "aspect_ratio"), ("size against the image", "width to height"), strict=True
         ):
             _filled(axes, proposals[name], "proposals")
             _outline(axes, regions[name], "regions")
@@ -41,14 +41,14 @@ def shape_figure(statistics: dict[str, Any]) -> Picture:
         shapes[1].set_xticks(list(_RATIOS), labels=list(_RATIOS.values()), minor=False)
         shapes[1].set_xlim(1 / 32, 32)
         figure.legend(*shapes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-        return as_picture(figure, _told(regions, proposals))
+        return as_image(figure, _told(regions, proposals))
 
 
-def without_figure(statistics: dict[str, Any]) -> Picture:
-    """The share of pictures without a proposal after the filter and after each fallback: horizontal bars.
+def without_figure(statistics: dict[str, Any]) -> PageImage:
+    """The share of images without a proposal after the filter and after each fallback: horizontal bars.
 
     Args:
-        statistics: What `soco.quality.describe_proposals` returned.
+        statistics: What `soco.proposals.quality.describe_proposals` returned.
     """
     steps = statistics["without_proposals"]
     names = [f"{'then ' if number else ''}{step['after']}" for number, step in enumerate(steps)]
@@ -56,18 +56,18 @@ def without_figure(statistics: dict[str, Any]) -> Picture:
         figure = Figure(figsize=(WIDTH, 0.7 + 0.3 * len(steps)), layout="constrained")
         axes = figure.subplots()
         bars = axes.barh(names, [100 * step["share"] for step in steps], color=BLUE)
-        words = [f"{100 * step['share']:.1f} % ({step['pictures']:,})".replace(",", "\u202f") for step in steps]
+        words = [f"{100 * step['share']:.1f} % ({step['images']:,})".replace(",", "\u202f") for step in steps]
         axes.bar_label(bars, words, padding=3)
-        axes.set(title="% of pictures without a proposal after", xmargin=0.3)
+        axes.set(title="% of images without a proposal after", xmargin=0.3)
         axes.set_xlim(0, max(1.0, axes.get_xlim()[1]))
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
         told = "; ".join(f"{word} after {step['after']}" for word, step in zip(words, steps, strict=True))
-        return as_picture(figure, f"Bars: pictures without a proposal, {told}.")
+        return as_image(figure, f"Bars: images without a proposal, {told}.")
 
 
-def recall_figure(measured: dict[str, Any]) -> Picture:
+def recall_figure(measured: dict[str, Any]) -> PageImage:
     """Recall and average best overlap against the number of proposals drawn: three panels, a line an engine.
 
     Args:
@@ -95,7 +95,7 @@ def recall_figure(measured: dict[str, Any]) -> Picture:
             for entry in measured["engines"]
         )
         dataset = measured["dataset"]
-        return as_picture(figure, f"Lines on {dataset}: recall at IoU 0.5 from one proposal to all is {told}.")
+        return as_image(figure, f"Lines on {dataset}: recall at IoU 0.5 from one proposal to all is {told}.")
 
 
 def _recall_words(value: float | None) -> str:
@@ -116,8 +116,8 @@ def _percent(counts: list[int]) -> np.ndarray:
 
 def _told(regions: dict[str, Any], proposals: dict[str, Any]) -> str:
     def medians(boxes: dict[str, Any]) -> str:
-        values = [boxes[name]["median"] for name in ("per_picture", "relative_size", "aspect_ratio")]
+        values = [boxes[name]["median"] for name in ("per_image", "relative_size", "aspect_ratio")]
         number, size, ratio = (float("nan") if value is None else value for value in values)
-        return f"{number:.0f} a picture, size {size:.2f} of the picture, width over height {ratio:.2f}"
+        return f"{number:.0f} an image, size {size:.2f} of the image, width over height {ratio:.2f}"
 
     return f"Four histograms. Medians of regions: {medians(regions)}; of proposals: {medians(proposals)}."

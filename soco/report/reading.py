@@ -23,7 +23,7 @@ def plain(value: Any) -> Any:
 
 
 def read_back(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content as `soco.stores.files.write_json` writes it and a reader gets it: its keys are sorted."""
+    """The content as `soco.data.stores.files.write_json` writes it and a reader gets it: its keys are sorted."""
     held: dict[str, Any] = json.loads(json.dumps(content, sort_keys=True))
     return held
 

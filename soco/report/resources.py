@@ -9,7 +9,7 @@ from soco.origins import Record
 # In the order of the work.
 STAGES = {
     "data": ("demo_data", "check_dataset"),
-    "shards": ("shard_pictures",),
+    "shards": ("shard_images",),
     "proposals": ("search_regions", "import_regions", "filter_regions", "fix_up_proposals", "merge_proposals"),
     "their quality": ("describe_proposals", "measure_recall"),
     "pretraining": ("pretrain_model",),

@@ -66,7 +66,7 @@ def files_shown(content: dict[str, Any]) -> dict[str, Any]:
     """`listed_files`, the first artefacts of each rule (`most_files`) with its name; `left_files`, how many more.
 
     Args:
-        content: The report's; a set of millions of pictures has thousands of shards.
+        content: The report's; a set of millions of images has thousands of shards.
     """
     listed: dict[str, list[dict[str, Any]]] = {}
     for file in content["artefacts"]:

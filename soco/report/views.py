@@ -1,4 +1,4 @@
-"""A few pictures with the views that a pretraining took of them in its first epoch, box by box in one colour."""
+"""A few images with the views that a pretraining took of them in its first epoch, box by box in one colour."""
 
 import dataclasses
 import logging
@@ -10,18 +10,18 @@ from PIL import ImageDraw
 
 from soco.choice import middles
 from soco.config import PretrainConfig
-from soco.drawing.frame import Frame, Rect
-from soco.drawing.marks import Mark, Picture, as_jpeg, marked
-from soco.drawing.samples import Sample, sample_of
-from soco.drawing.view_parts import colours_of, draw_crops, level_names, view_image, view_words
+from soco.data import ImageSource
 from soco.errors import UserError
-from soco.pictures import PictureSource
-from soco.pretrain.order import PictureOrder
-from soco.views import ViewDataset
+from soco.pretrain.order import ImageOrder
+from soco.pretrain.views import ViewDataset
+from soco.report.drawing.frame import Frame, Rect
+from soco.report.drawing.marks import Mark, PageImage, as_jpeg, marked
+from soco.report.drawing.samples import Sample, sample_of
+from soco.report.drawing.view_parts import colours_of, draw_crops, level_names, view_image, view_words
 
 log = logging.getLogger(__name__)
 
-PICTURES = 3
+IMAGES = 3
 _WIDTH, _LETTERS = 320, 16
 
 
@@ -31,60 +31,60 @@ class RunViews:
 
     Attributes:
         run: Its name.
-        rows: One list a picture: the picture itself, then each view.
+        rows: One list an image: the image itself, then each view.
     """
 
     run: str
-    rows: list[list[Picture]]
+    rows: list[list[PageImage]]
 
 
-def run_views(run: str, recipe: PretrainConfig, store: Path, source: PictureSource, seed: int) -> RunViews:
-    """Draw what a pretraining saw of about three pictures, made again from seed, epoch and number (SoCo section 3.2).
+def run_views(run: str, recipe: PretrainConfig, store: Path, source: ImageSource, seed: int) -> RunViews:
+    """Draw what a pretraining saw of about three images, made again from seed, epoch and number (SoCo section 3.2).
 
     Args:
         run: The pretraining's name.
         recipe: Its settings.
         store: The merged proposals that it read, Arrow.
-        source: Where the store's pictures lie.
+        source: Where the store's images lie.
         seed: The run's.
 
     Returns:
-        The views; a picture that can no longer be read is left out and logged.
+        The views; an image that can no longer be read is left out and logged.
     """
     dataset = ViewDataset(store, source, recipe, seed)
     rows = []
-    seen = PictureOrder(len(dataset), recipe.batch_size, recipe.epochs, seed).of_epoch(0)
-    for number in middles(sorted(seen.tolist()), PICTURES):
+    seen = ImageOrder(len(dataset), recipe.batch_size, recipe.epochs, seed).of_epoch(0)
+    for number in middles(sorted(seen.tolist()), IMAGES):
         try:
             rows.append(_row(sample_of(dataset, number, epoch=0), recipe))
         except UserError as error:
-            log.warning("left a picture out of the views shown: %s", error)
+            log.warning("left an image out of the views shown: %s", error)
     return RunViews(run, rows)
 
 
-def _row(sample: Sample, recipe: PretrainConfig) -> list[Picture]:
+def _row(sample: Sample, recipe: PretrainConfig) -> list[PageImage]:
     colours = colours_of(sample)
     return [_original(sample, colours), *(_view(sample, recipe, view, colours) for view in range(len(recipe.views)))]
 
 
-def _original(sample: Sample, colours: dict[int, str]) -> Picture:
-    """The picture with the proposals that the views were drawn from, and the crops dashed."""
+def _original(sample: Sample, colours: dict[int, str]) -> PageImage:
+    """The image with the proposals that the views were drawn from, and the crops dashed."""
     marks = [Mark(_edges(sample.boxes[box_id - 1]), colour, str(box_id)) for box_id, colour in colours.items()]
     image = marked(sample.rgb, _largest_first(marks), _WIDTH, _LETTERS)
     draw_crops(ImageDraw.Draw(image), sample, Frame.of(sample.rgb.shape, image.size))
     count = len(colours)
     told = f"{count} of its {len(sample.boxes)} boxes; dashed: the crops"
-    alt = f"Picture {sample.name} with {count} of its {len(sample.boxes)} boxes and the outlines of its crops."
-    return Picture(as_jpeg(image), alt, told, *image.size, title="picture")
+    alt = f"Image {sample.name} with {count} of its {len(sample.boxes)} boxes and the outlines of its crops."
+    return PageImage(as_jpeg(image), alt, told, *image.size, title="image")
 
 
-def _view(sample: Sample, recipe: PretrainConfig, view: int, colours: dict[int, str]) -> Picture:
+def _view(sample: Sample, recipe: PretrainConfig, view: int, colours: dict[int, str]) -> PageImage:
     boxes = marks_of_view(sample, recipe, view, colours)
     seen = np.array(view_image(sample.batch.views[view], _WIDTH))
     image = marked(seen, _largest_first(boxes), _WIDTH, _LETTERS)
     title, _, told = view_words(sample, recipe, view).partition(", ")
-    alt = f"{title.capitalize()} of picture {sample.name} ({told}) with {len(boxes)} boxes."
-    return Picture(as_jpeg(image), alt, told, *image.size, title=title)
+    alt = f"{title.capitalize()} of image {sample.name} ({told}) with {len(boxes)} boxes."
+    return PageImage(as_jpeg(image), alt, told, *image.size, title=title)
 
 
 def marks_of_view(sample: Sample, recipe: PretrainConfig, view: int, colours: dict[int, str]) -> list[Mark]:

@@ -33,11 +33,11 @@ def test_a_folder_with_a_whole_configuration_takes_its_own(repository, folder):
 
 def test_a_folder_with_a_part_of_a_configuration_is_told_so(repository, folder):
     own = folder / "config.yaml"
-    own.write_text("pictures: {path: train}\nquality: {recall: []}\n")
+    own.write_text("images: {path: train}\nquality: {recall: []}\n")
     with pytest.raises(UserError) as error:
         base_file(repository, [], None)
     assert str(error.value).startswith(
-        f"{own}, which is read in place of {repository}/config.yaml, leaves out demo, pictures.shards, "
+        f"{own}, which is read in place of {repository}/config.yaml, leaves out demo, images.shards, "
     )
     assert str(error.value).endswith(
         " more keys, and these would take the paper's values: copy that file and change the copy, or rename yours and "
@@ -60,7 +60,7 @@ def test_a_link_that_leads_nowhere_is_not_passed_over(repository, folder):
 
 
 def test_a_clone_may_hold_a_part_of_a_configuration(folder):
-    (folder / "config.yaml").write_text("pictures: {path: train}\n")
+    (folder / "config.yaml").write_text("images: {path: train}\n")
     assert base_file(folder, [], None) == str(folder / "config.yaml")
 
 

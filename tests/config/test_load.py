@@ -22,7 +22,7 @@ def test_the_demo_is_accepted(repository):
     [
         ((), "sead", "seed"),
         (("filter",), "stratgy", "strategy"),
-        (("demo",), "picture", "pictures"),
+        (("demo",), "image", "images"),
         (("pretrain", "soco"), "epoch", "epochs"),
         (("pretrain", "soco", "views", 1), "sise", "size"),
         (("datasets", "shapes_coco", "val"), "annotation", "annotations"),
@@ -35,6 +35,30 @@ def test_an_unknown_key_is_refused_and_the_nearest_named(demo, place, key, known
         section = section[part]
     section[key] = 1
     with pytest.raises(UserError, match=rf"no key '{'.'.join(map(str, (*place, key)))}'; did you mean '{known}'\?"):
+        check_config(demo)
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "now"),
+    [
+        ((), "pictures", "images"),
+        (("demo",), "pictures", "demo.images"),
+        (("demo",), "picture_side", "demo.image_side"),
+        (("quality",), "pictures", "quality.images"),
+    ],
+)
+def test_a_key_of_an_earlier_version_is_refused_with_its_name_today(demo, place, key, now):
+    section = demo
+    for part in place:
+        section = section[part]
+    section[key] = 1
+    with pytest.raises(UserError, match=rf"the key '{'.'.join((*place, key))}' is now called '{now}'\."):
+        check_config(demo)
+
+
+def test_a_value_of_an_earlier_version_is_refused_with_its_name_today(demo):
+    demo["images"]["watch"] = "pictures"
+    with pytest.raises(UserError, match="it is now called 'images'"):
         check_config(demo)
 
 
@@ -115,7 +139,7 @@ def test_an_initialisation_that_nothing_makes_is_refused(demo, section, name):
         ("recall", ["shapes_coco", "other"], "quality.recall names 'other', which datasets does not define"),
         ("engines", ["soco", "opencv"], r"'quality\.engines\.1' is 'opencv'"),
         ("engines", [], r"'quality\.engines' is \[\]"),
-        ("pictures", 0, r"'quality\.pictures' is 0"),
+        ("images", 0, r"'quality\.images' is 0"),
     ],
 )
 def test_a_measurement_that_cannot_be_made_is_refused(demo, key, value, sentence):
@@ -161,7 +185,7 @@ def test_every_key_has_a_sentence():
 def test_the_demo_spells_every_key_of_the_schema(demo):
     config = check_config(demo).model_dump(mode="json")
     assert set(demo) == set(config)
-    for name in ("demo", "pictures", "proposals", "filter", "quality", "detector"):
+    for name in ("demo", "images", "proposals", "filter", "quality", "detector"):
         assert set(demo[name]) == set(config[name]), name
     assert set(demo["pretrain"]["soco"]) == set(config["pretrain"]["soco"])
     assert set(demo["finetune"]["shapes_coco"]) == set(config["finetune"]["shapes_coco"])

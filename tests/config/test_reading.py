@@ -145,7 +145,7 @@ def test_every_yaml_file_of_the_repository_is_sound(repository):
 
 def test_an_entry_of_the_command_line_is_given_once():
     refuse_doubled_entries(None)
-    refuse_doubled_entries(["seed=1", "results=a=b", "pretrain={soco: {epochs: 3}}", "demo=", "pictures={path: a: b}"])
+    refuse_doubled_entries(["seed=1", "results=a=b", "pretrain={soco: {epochs: 3}}", "demo=", "images={path: a: b}"])
     with pytest.raises(UserError, match="--config gives the key 'seed' twice, and the last would replace the others"):
         refuse_doubled_entries(["seed=1", "results=x", "seed=2"])
     with pytest.raises(UserError, match=r"--config pretrain gives the key 'pretrain\.a' twice, in line 1"):

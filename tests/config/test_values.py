@@ -106,8 +106,8 @@ def test_every_number_and_path_has_bounds():
         ((*RUN, "precision"), False, "YAML reads yes and on as true, no and off as false, so put text in quotes."),
         (("detector", "fpn_channels"), 10**8, "it must be at most 100,000."),
         (("detector",), None, "'detector' is null: a mapping of keys is expected."),
-        (("pictures", "shards"), 10**9, "it must be at most 100,000."),
-        (("pictures", "max_megapixels"), float("nan"), "'pictures.max_megapixels' is .nan: a finite number is"),
+        (("images", "shards"), 10**9, "it must be at most 100,000."),
+        (("images", "max_megapixels"), float("nan"), "'images.max_megapixels' is .nan: a finite number is"),
         (("proposals", "sigma"), 10**6, "it must be at most 1,000"),
         (("proposals", "min_size"), 10**30, "it must be at most 1,000,000,000."),
         (("filter", "min_side"), 10**21, "'filter.min_side' is 1000000000000000000000: it must be at most"),
@@ -117,16 +117,16 @@ def test_every_number_and_path_has_bounds():
         ((*TASK, "protocol"), ["coco_fpn_1x"], "'finetune.shapes_coco.protocol' is ['coco_fpn_1x']: text is expected."),
         (("pretrain", "a b"), {}, "'pretrain.a b' is 'a b': a name holds letters, digits, _, . and -, and begins with"),
         (("pretrain", "a" * 300), {}, "a name has at most 100 characters."),
-        (("pictures", "path"), 12, "'pictures.path' is 12: text is expected; put it in quotes."),
-        (("pictures", "path"), "", "'pictures.path' is '': it names no file or folder; write its path."),
-        (("pictures", "path"), "a\nb", "a path may hold no line break, tab or other control character; rename"),
-        (("pictures", "path"), "~/a", "only a shell replaces ~ by your home folder; write the whole path."),
+        (("images", "path"), 12, "'images.path' is 12: text is expected; put it in quotes."),
+        (("images", "path"), "", "'images.path' is '': it names no file or folder; write its path."),
+        (("images", "path"), "a\nb", "a path may hold no line break, tab or other control character; rename"),
+        (("images", "path"), "~/a", "only a shell replaces ~ by your home folder; write the whole path."),
         (
-            ("pictures", "path"),
+            ("images", "path"),
             "a{b}",
-            "'pictures.path' is 'a{b}': Snakemake takes { and } as placeholders; rename the file or folder, or link",
+            "'images.path' is 'a{b}': Snakemake takes { and } as placeholders; rename the file or folder, or link",
         ),
-        (("pictures", "path"), "é" * 128, "it is longer than a file system takes; shorten it."),
+        (("images", "path"), "é" * 128, "it is longer than a file system takes; shorten it."),
         (("results",), "", "'results' is '': it names no file or folder; write its path."),
         (
             ("results",),
@@ -148,7 +148,7 @@ def test_an_alias_of_a_path_is_the_path(demo):
     for written in ("out/", "./out", "out//", "out/."):
         assert check_config(replaced(demo, ("results",), written)).results == "out"
     assert check_config(replaced(demo, ("results",), "../out/")).results == "../out"
-    assert check_config(replaced(demo, ("pictures", "path"), "a//b/")).pictures.path == "a/b"
+    assert check_config(replaced(demo, ("images", "path"), "a//b/")).images.path == "a/b"
 
 
 def test_the_largest_seed_is_taken(demo):

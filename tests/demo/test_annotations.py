@@ -41,7 +41,7 @@ def test_areas_and_boxes_are_those_of_the_masks(demo: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_masks_of_one_picture_never_overlap(demo: Path, name: str) -> None:
+def test_masks_of_one_image_never_overlap(demo: Path, name: str) -> None:
     content = load(demo, name)
     covered = {image["id"]: np.zeros((image["height"], image["width"]), int) for image in content["images"]}
     for entry, mask in masks_of(content):
@@ -106,13 +106,13 @@ def test_lvis_counts_are_those_of_the_training_split(demo: Path) -> None:
         assert (category["instance_count"], category["image_count"]) == (len(shown), len(set(shown)))
 
 
-def test_frequency_follows_pictures_not_objects() -> None:
+def test_frequency_follows_images_not_objects() -> None:
     disc = Instance("round_disc", "", 1, (0, 0, 1, 1), [])
     cross = Instance("upright_cross", "", 1, (0, 0, 1, 1), [])
-    pictures = [Composed(n, "", "", (disc, disc, disc) if n <= 10 else (cross,)) for n in range(1, 112)]
-    groups = {entry["name"]: entry["frequency"] for entry in lvis_categories(pictures)}
+    images = [Composed(n, "", "", (disc, disc, disc) if n <= 10 else (cross,)) for n in range(1, 112)]
+    groups = {entry["name"]: entry["frequency"] for entry in lvis_categories(images)}
     assert (groups["round_disc"], groups["upright_cross"]) == ("r", "f")
-    groups = {entry["name"]: entry["frequency"] for entry in lvis_categories(pictures[:110])}
+    groups = {entry["name"]: entry["frequency"] for entry in lvis_categories(images[:110])}
     assert groups["upright_cross"] == "c"
 
 

@@ -28,25 +28,25 @@ def test_one_seed_gives_the_same_bytes(demo: Path, settings: DemoConfig) -> None
     assert digests(Path(settings.path)) == digests(demo)
 
 
-def test_another_seed_gives_other_pictures(demo: Path, settings: DemoConfig) -> None:
+def test_another_seed_gives_other_images(demo: Path, settings: DemoConfig) -> None:
     make_demo(settings, seed=2)
     first, second = digests(demo), digests(Path(settings.path))
     same = {name for name in first.keys() & second.keys() if first[name] == second[name]}
     assert same == {"sources.csv"}
 
 
-def test_more_pictures_leave_the_first_ones_as_they_are(demo: Path, settings: DemoConfig) -> None:
-    make_demo(settings.model_copy(update={"pictures": 14}), seed=1)
+def test_more_images_leave_the_first_ones_as_they_are(demo: Path, settings: DemoConfig) -> None:
+    make_demo(settings.model_copy(update={"images": 14}), seed=1)
     first, second = (
-        {name: digest for name, digest in digests(root).items() if name.startswith("pictures/")}
+        {name: digest for name, digest in digests(root).items() if name.startswith("images/")}
         for root in (demo, Path(settings.path))
     )
     assert len(second) == 14
     assert first.items() < second.items()
 
 
-def test_pictures_are_readable_and_of_the_right_size(demo: Path) -> None:
-    unlabelled = sorted((demo / "pictures").rglob("*.jpg"))
+def test_images_are_readable_and_of_the_right_size(demo: Path) -> None:
+    unlabelled = sorted((demo / "images").rglob("*.jpg"))
     assert len(unlabelled) == 12
     assert all(max(cv2.imread(str(path)).shape[:2]) == 96 for path in unlabelled)
     for split, count in (("train", 24), ("val", 12)):
@@ -55,8 +55,8 @@ def test_pictures_are_readable_and_of_the_right_size(demo: Path) -> None:
         assert all(cv2.imread(str(path)).shape == (96, 96, 3) for path in composed)
 
 
-def test_unlabelled_pictures_show_training_scenes_only(demo: Path) -> None:
-    shown = {path.name for path in (demo / "pictures").iterdir()}
+def test_unlabelled_images_show_training_scenes_only(demo: Path) -> None:
+    shown = {path.name for path in (demo / "images").iterdir()}
     assert shown <= {photograph.scene for photograph in PHOTOGRAPHS if photograph.split == "train"}
     assert len(shown) > 3
 
@@ -69,11 +69,11 @@ def test_objects_are_cut_out_by_category(demo: Path) -> None:
         written = Counter(path.parent.name for path in (demo / "classes" / split).rglob("*.png"))
         assert written == {name: min(count, MOST[split]) for name, count in objects.items()}
     first = next(entry for entry in content["annotations"] if names[entry["category_id"]] == "disc")
-    picture = cv2.imread(str(demo / "shapes/val" / f"{first['image_id']:06d}.png"))
+    image = cv2.imread(str(demo / "shapes/val" / f"{first['image_id']:06d}.png"))
     left, top, width, height = first["bbox"]
     cut = cv2.imread(str(demo / "classes/val/disc/0000.png"))
     assert cut.shape == (round(1.2 * max(width, height)),) * 2 + (3,)
-    found = cv2.matchTemplate(cut, picture[top : top + height, left : left + width], cv2.TM_SQDIFF)
+    found = cv2.matchTemplate(cut, image[top : top + height, left : left + width], cv2.TM_SQDIFF)
     assert found.min() < 1e3 < 1e6 < np.median(found)  # sums of squares, found by way of a Fourier transform
 
 
@@ -90,16 +90,16 @@ def test_sources_list_every_photograph(demo: Path) -> None:
     assert all(row["scene"] and row["note"] and row["split"] in ("train", "val") for row in rows)
 
 
-def test_fewer_pictures_leave_no_old_ones_behind(settings: DemoConfig) -> None:
-    fewer = settings.model_copy(update={"pictures": 2, "train": 3, "val": 2})
-    make_demo(settings.model_copy(update={"pictures": 4, "train": 5, "val": 2}), seed=1)
+def test_fewer_images_leave_no_old_ones_behind(settings: DemoConfig) -> None:
+    fewer = settings.model_copy(update={"images": 2, "train": 3, "val": 2})
+    make_demo(settings.model_copy(update={"images": 4, "train": 5, "val": 2}), seed=1)
     make_demo(fewer, seed=1)
-    assert len(list(Path(settings.path, "pictures").rglob("*.jpg"))) == 2
+    assert len(list(Path(settings.path, "images").rglob("*.jpg"))) == 2
     assert len(list(Path(settings.path, "shapes", "train").iterdir())) == 3
 
 
-def test_a_folder_of_other_pictures_is_left_alone(settings: DemoConfig) -> None:
-    mine = Path(settings.path, "pictures", "mine.jpg")
+def test_a_folder_of_other_images_is_left_alone(settings: DemoConfig) -> None:
+    mine = Path(settings.path, "images", "mine.jpg")
     mine.parent.mkdir(parents=True)
     mine.write_bytes(b"mine")
     with pytest.raises(UserError, match=r"demo\.path"):

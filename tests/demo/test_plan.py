@@ -1,4 +1,4 @@
-"""The plan of the composed pictures: who may share what, and the long tail."""
+"""The plan of the composed images: who may share what, and the long tail."""
 
 import json
 from collections import Counter
@@ -10,17 +10,17 @@ from soco.config.schema import DemoConfig
 from soco.demo.categories import COARSE, FINE, FINE_BY_NAME, frequency
 from soco.demo.forms import FORMS
 from soco.demo.photographs import PHOTOGRAPHS, SPLITS, Split
-from soco.demo.plan import PlannedPicture, plan_split
+from soco.demo.plan import PlannedImage, plan_split
 
 SCENE = {photograph.key: photograph.scene for photograph in PHOTOGRAPHS}
 
 
-def default_plan(split: Split, seed: int = 1) -> list[PlannedPicture]:
+def default_plan(split: Split, seed: int = 1) -> list[PlannedImage]:
     settings = DemoConfig()
     return plan_split(split, getattr(settings, split), settings.objects, seed)
 
 
-def images_by_category(plans: list[PlannedPicture]) -> Counter[str]:
+def images_by_category(plans: list[PlannedImage]) -> Counter[str]:
     return Counter(name for plan in plans for name in {planned.category for planned in plan.objects})
 
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from soco.config import DetectorConfig, PretrainConfig, ViewConfig
-from soco.models import build_model
 from soco.pretrain.lars import LARS
+from soco.pretrain.model import build_model
 from soco.pretrain.schedules import learning_rate, target_momentum
-from soco.views.batch import Batch, Pair
+from soco.pretrain.views.batch import Batch, Pair
 
 # How often the trajectory is run again to see what rounding makes of it.
 NOISY_RUNS = 3
@@ -148,7 +148,7 @@ def test_loss_and_gradients_with_norms_in_train_mode(golden, model_of, name):
 def test_trajectory_with_norms_in_train_mode(golden, model_of, name):
     """The first loss is held to 1e-3; the others to 1e-3 or to what rounding makes of them, which is measured here.
 
-    With norms in train mode over two pictures, float32 and float64 differ by 1e-4 in the vectors, and some activations
+    With norms in train mode over two images, float32 and float64 differ by 1e-4 in the vectors, and some activations
     come to lie on the other side of their ReLU: the first loss hardly changes, but its gradient jumps (SoCo_C4: by 2 %
     of the norms' and biases', which take plain steps), and the second loss by thousandths. In float64, pixels changed
     by 1e-10 move SoCo_C4's second loss by 1e-9, and changed by 1e-7, float32's precision, by up to 1e-3.

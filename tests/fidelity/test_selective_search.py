@@ -13,7 +13,7 @@ def read(path):
 
 @pytest.fixture(scope="session")
 def found(golden, golden_folder):
-    """Our regions of every golden picture."""
+    """Our regions of every golden image."""
     content = golden("selective_search")
     parameters = content["parameters"]
     return {

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from soco.models.levels import NO_LEVEL, levels, pixel_boxes
-from soco.views.boxes import overlapping, seen_in
-from soco.views.crops import Crop, whole
+from soco.pretrain.model.levels import NO_LEVEL, levels, pixel_boxes
+from soco.pretrain.views.boxes import overlapping, seen_in
+from soco.pretrain.views.crops import Crop, whole
 
 
 def check_view(expected, seen, size, bounds):

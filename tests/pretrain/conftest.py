@@ -6,15 +6,15 @@ import sys
 import pytest
 import safetensors.torch
 
-from soco.config import DetectorConfig, PicturesConfig
+from soco.config import DetectorConfig, ImagesConfig
 from soco.pretrain import PretrainJob, pretrain
 
 SMALL = DetectorConfig(backbone="resnet18", fpn_channels=8, head_channels=8, head_convs=2, head_fc=16)
 
 
 @pytest.fixture
-def job_of(small_store, folder_of_pictures, tmp_path):
-    """A pretraining of the five small pictures, its files in a folder of a name."""
+def job_of(small_store, folder_of_images, tmp_path):
+    """A pretraining of the five small images, its files in a folder of a name."""
 
     def make(name, recipe, seed=1):
         folder = tmp_path / name
@@ -23,7 +23,7 @@ def job_of(small_store, folder_of_pictures, tmp_path):
             settings=recipe,
             detector=SMALL,
             store=small_store[0],
-            pictures=PicturesConfig(path=str(folder_of_pictures)),
+            images=ImagesConfig(path=str(folder_of_images)),
             folder=folder / "checkpoints",
             weights=folder / "weights.safetensors",
             journal=folder / "log.jsonl",

@@ -12,7 +12,7 @@ import torch.multiprocessing as multiprocessing
 from torch import nn
 
 from soco.errors import UserError
-from soco.models.norms import synchronise_norms
+from soco.pretrain.model.norms import synchronise_norms
 
 
 def losses(folder):

@@ -7,15 +7,15 @@ import pyarrow as pa
 import pytest
 
 from soco.config import FilterConfig, Strategy
+from soco.data.sources import Entry
+from soco.data.stores.merged import ProposalStore, write_arrow
+from soco.data.stores.merging import merge_files
+from soco.data.stores.parquet import write_table
+from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
+from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
-from soco.pictures.sources import Entry
 from soco.pretrain import pretrain
 from soco.pretrain.identity import identity
-from soco.stores.merged import ProposalStore, write_arrow
-from soco.stores.merging import merge_files
-from soco.stores.parquet import write_table
-from soco.stores.schema import PROPOSAL_SCHEMA, picture_columns, rect_columns
-from soco.stores.without_proposals import count_without
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def store_of(tmp_path):
 
     def make(*counts, sizes=None):
         columns = {
-            **picture_columns(
+            **image_columns(
                 [Entry(f"{n}.png", "", 0, 1) for n in range(len(counts))], sizes or [(40, 32)] * len(counts)
             ),
             "regions": [regions for regions, _ in counts],

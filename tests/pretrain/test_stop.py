@@ -4,10 +4,10 @@ import time
 
 import pytest
 
+from soco.data.stores.lock import alone_in
 from soco.errors import UserError
 from soco.pretrain import pretrain
 from soco.pretrain.stop import StopSignals, leave
-from soco.stores.lock import alone_in
 
 
 def wait_for_steps(job, process, count):

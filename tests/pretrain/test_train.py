@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from soco.errors import UserError
-from soco.models import load_weights
 from soco.pretrain import training
 from soco.pretrain.checkpoint import Checkpoints
+from soco.pretrain.model import load_weights
 from soco.pretrain.ranks import Ranks
 
 
@@ -51,9 +51,7 @@ def test_another_seed_gives_other_weights(run, weights, tiny_recipe):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(run, weights, tiny_recipe):
-    told = (
-        r"The loss is nan at step 1, learning rate 3.9\S*, with the pictures \S.*\.\w+, \S.*; the last good.* is none"
-    )
+    told = r"The loss is nan at step 1, learning rate 3.9\S*, with the images \S.*\.\w+, \S.*; the last good.* is none"
     with pytest.raises(UserError, match=told):
         run("broken", tiny_recipe.model_copy(update={"base_lr": 1e30, "epochs": 4}))
 
@@ -86,14 +84,14 @@ def test_passes_add_up_to_the_gradient_of_the_whole_step(job_of, tiny_recipe):
 def test_a_run_in_passes_tells_its_total_batch(run, tiny_recipe, caplog):
     caplog.set_level("INFO")
     folder = run("passes", tiny_recipe.model_copy(update={"batch_size": 4, "accumulate": 2}))
-    assert "total batch 4: 1 process(es) x 2 pass(es) x 2 pictures" in caplog.text
+    assert "total batch 4: 1 process(es) x 2 pass(es) x 2 images" in caplog.text
     assert "learning rate 0.015625: 1 x 4 / 256" in caplog.text
     assert json.loads((folder / "metrics.json").read_text())["steps"] == 2
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_picture_gone_is_told_in_one_sentence(run, weights, tiny_recipe, folder_of_pictures, workers):
-    for path in folder_of_pictures.rglob("*.*"):
+def test_an_image_gone_is_told_in_one_sentence(run, weights, tiny_recipe, folder_of_images, workers):
+    for path in folder_of_images.rglob("*.*"):
         path.unlink()
     with pytest.raises(UserError, match=r"^\S.*can no longer be read \(the file is missing\); restore it") as caught:
         run("gone", tiny_recipe.model_copy(update={"workers": workers}))

@@ -13,15 +13,15 @@ import sys
 import time
 from pathlib import Path
 
-from soco.config import PicturesConfig, ProposalsConfig
-from soco.pictures import open_source
+from soco.config import ImagesConfig, ProposalsConfig
+from soco.data import open_source
 from soco.proposals.search_stage import search_shard
 
 NAMES = ("raw.parquet", "skipped.parquet")
 
 
 def search(folder):
-    source = PicturesConfig(path=sys.argv[2])
+    source = ImagesConfig(path=sys.argv[2])
     outputs = (folder / name for name in NAMES)
     search_shard(sys.argv[1], open_source(source), ProposalsConfig(), source, 2, *outputs)
 

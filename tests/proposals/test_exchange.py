@@ -6,18 +6,18 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from soco.config import FilterConfig, PicturesConfig
+from soco.config import FilterConfig, ImagesConfig
+from soco.data import Entry
+from soco.data.stores.merged import ProposalStore, write_arrow
+from soco.data.stores.merging import merge_files
+from soco.data.stores.parquet import write_table
+from soco.data.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, image_columns, rect_columns, rects_of
 from soco.errors import UserError
-from soco.pictures import Entry
 from soco.proposals.exchange import export_proposals, read_boxes
 from soco.proposals.filter_stage import filter_shard, fix_up_shard
 from soco.proposals.import_stage import import_shards
 from soco.proposals.merge_stage import merge_shards
-from soco.proposals.names import PictureNames
-from soco.stores.merged import ProposalStore, write_arrow
-from soco.stores.merging import merge_files
-from soco.stores.parquet import write_table
-from soco.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, picture_columns, rect_columns, rects_of
+from soco.proposals.names import ImageNames
 
 KEYS = ["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]
 
@@ -28,10 +28,10 @@ def store(tmp_path):
 
     def write(name, keys, rects):
         columns = {
-            **picture_columns([Entry(key, "", 0, 1) for key in keys], [(200, 150)] * len(keys)),
+            **image_columns([Entry(key, "", 0, 1) for key in keys], [(200, 150)] * len(keys)),
             "regions": [9] * len(keys),
             "strategy": ["none"] * len(keys),
-            **rect_columns([np.array(of_picture).reshape(-1, 4) for of_picture in rects]),
+            **rect_columns([np.array(of_image).reshape(-1, 4) for of_image in rects]),
         }
         table = pa.table(columns, schema=PROPOSAL_SCHEMA)
         write_table(tmp_path / f"{name}.parquet", table)
@@ -42,13 +42,13 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def imported(write_shard, pictures, tmp_path):
-    """Import a file into two shards; returns key -> regions, and why pictures were skipped."""
+def imported(write_shard, images, tmp_path):
+    """Import a file into two shards; returns key -> regions, and why images were skipped."""
 
     def run(file):
         shards = [write_shard(tmp_path / f"shard{n}", *part) for n, part in enumerate([(0, 2), (2, None)])]
         raw, skipped = ([tmp_path / f"{kind}{n}.parquet" for n in range(2)] for kind in ("raw", "skipped"))
-        import_shards(shards, file, pictures, raw, skipped)
+        import_shards(shards, file, images, raw, skipped)
         tables = [pq.read_table(path) for path in raw]
         keys = [key for table in tables for key in table["key"].to_pylist()]
         regions = [rects.tolist() for table in tables for rects in rects_of(table)]
@@ -63,24 +63,24 @@ def as_json(path, content):
     return path
 
 
-def test_every_way_to_name_a_picture_is_understood(imported, tmp_path, caplog):
+def test_every_way_to_name_an_image_is_understood(imported, tmp_path, caplog):
     boxes = {name: [[n, n, 50, 60]] for n, name in enumerate(["a/one.jpg", "b/one.jpg", "two two.png", "été", "none"])}
     regions, reasons = imported(as_json(tmp_path / "boxes.json", boxes))
-    # Of a picture that is cut short the size is known.
+    # Of an image that is cut short the size is known.
     expected = [[[n, n, 50, 60]] for n in range(4)] + [[], []]
     assert regions == dict(zip([*KEYS, "f_cut.jpg"], expected, strict=True))
     assert reasons == {"e_empty.jpg": "its size is not known"}
-    assert "3 pictures have no entry" in caplog.text
+    assert "3 images have no entry" in caplog.text
     assert "1 entries of" in caplog.text
 
 
-def test_a_base_name_of_two_pictures_is_refused(imported, tmp_path):
+def test_a_base_name_of_two_images_is_refused(imported, tmp_path):
     with pytest.raises(UserError, match=r"'one\.jpg' may be those of 'a/one\.jpg' or of 'b/one\.jpg'"):
         imported(as_json(tmp_path / "boxes.json", {"one.jpg": []}))
 
 
 def test_the_fullest_name_counts(tmp_path):
-    names = PictureNames(["one.jpg", "b/one.jpg", "b/two.jpg", "c/two.png"])
+    names = ImageNames(["one.jpg", "b/one.jpg", "b/two.jpg", "c/two.png"])
     assert names.find("one.jpg") == (0, 0)
     assert names.find("b/one.jpg") == (1, 0)
     assert names.find("two.png") == (3, 1)
@@ -104,7 +104,7 @@ def test_an_entry_given_twice_is_refused(imported, tmp_path):
 
 
 def test_boxes_are_rounded_and_cut_at_the_edge(imported, tmp_path, caplog):
-    # of a picture of 200 x 150 pixels
+    # of an image of 200 x 150 pixels
     boxes = [[1.4, 2.6, 30.2, 39.9], [170, 100, 30, 50], [-5, -6, 20, 20], [190, 140, 50, 50], [300, 10, 5, 5]]
     regions, _ = imported(as_json(tmp_path / "boxes.json", {"two two": boxes}))
     assert regions["b/two two.png"] == [
@@ -113,13 +113,13 @@ def test_boxes_are_rounded_and_cut_at_the_edge(imported, tmp_path, caplog):
     assert "3 boxes of" in caplog.text
 
 
-def test_pictures_that_cannot_be_read_or_are_too_large_are_skipped(write_shard, folder_of_pictures, tmp_path):
-    Image.new("RGB", (201, 150)).save(folder_of_pictures / "d.bmp")
+def test_images_that_cannot_be_read_or_are_too_large_are_skipped(write_shard, folder_of_images, tmp_path):
+    Image.new("RGB", (201, 150)).save(folder_of_images / "d.bmp")
     shard = write_shard(tmp_path / "shard")
-    small = PicturesConfig(path=str(folder_of_pictures), max_megapixels=0.03)
+    small = ImagesConfig(path=str(folder_of_images), max_megapixels=0.03)
     import_shards([shard], as_json(tmp_path / "b.json", {}), small, [tmp_path / "raw"], [tmp_path / "skipped"])
     reasons = {row["key"]: row["reason"] for row in pq.read_table(tmp_path / "skipped").to_pylist()}
-    too_large = "0.0 megapixels, more than pictures.max_megapixels allows (0.03)"
+    too_large = "0.0 megapixels, more than images.max_megapixels allows (0.03)"
     assert reasons == {"e_empty.jpg": "its size is not known", "d.bmp": too_large}
 
 
@@ -175,7 +175,7 @@ def test_an_export_is_the_authors_layout(store, tmp_path, form):
     assert content == {"x.jpg": [[1, 2, 3, 4], [5, 6, 7, 8]], 'y\n"é.jpg': []}
 
 
-def test_base_names_of_two_pictures_are_exported_by_key_only(store, tmp_path):
+def test_base_names_of_two_images_are_exported_by_key_only(store, tmp_path):
     path, _ = store("s", ["a/x.jpg", "b/x.jpg"], [[], []])
     with pytest.raises(UserError, match=r"'a/x\.jpg' and 'b/x\.jpg' .* `--by key`"):
         export_proposals(path, tmp_path / "out.json")

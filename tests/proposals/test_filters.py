@@ -4,7 +4,7 @@ import pytest
 from soco.errors import UserError
 from soco.proposals import Strategy, keep
 
-PICTURE = (200, 100)
+IMAGE = (200, 100)
 
 
 @pytest.mark.parametrize(
@@ -33,20 +33,20 @@ def test_other_names_are_refused(name):
     [((32, 32), True), ((31, 50), False), ((50, 31), False), ((0, 0), False)],
 )
 def test_narrow_rects_are_dropped_by_every_strategy(size, kept):
-    assert keep(np.array([[0, 0, *size]]), PICTURE, Strategy()).tolist() == [kept]
+    assert keep(np.array([[0, 0, *size]]), IMAGE, Strategy()).tolist() == [kept]
 
 
 @pytest.mark.parametrize(("size", "kept"), [((96, 32), True), ((97, 32), False), ((33, 99), True), ((33, 100), False)])
 def test_the_ratio_holds_both_ways(size, kept):
-    assert keep(np.array([[0, 0, *size]]), PICTURE, Strategy(ratio=3)).tolist() == [kept]
+    assert keep(np.array([[0, 0, *size]]), IMAGE, Strategy(ratio=3)).tolist() == [kept]
 
 
 @pytest.mark.parametrize(
     ("size", "kept"), [((40, 45), True), ((40, 44), False), ((128, 100), True), ((129, 100), False)]
 )
-def test_the_size_is_a_share_of_the_picture(size, kept):
+def test_the_size_is_a_share_of_the_image(size, kept):
     strategy = Strategy(low=0.3, high=0.8)
-    assert keep(np.array([[0, 0, *size]]), PICTURE, strategy).tolist() == [kept]
+    assert keep(np.array([[0, 0, *size]]), IMAGE, strategy).tolist() == [kept]
 
 
 @pytest.mark.parametrize(

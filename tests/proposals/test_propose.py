@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from soco.config import FilterConfig, PicturesConfig, ProposalsConfig, Strategy
+from soco.config import FilterConfig, ImagesConfig, ProposalsConfig, Strategy
+from soco.data.stores.merged import ProposalStore
 from soco.errors import UserError
 from soco.proposals.propose import propose
-from soco.stores.merged import ProposalStore
 
 READABLE = ["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]
 
@@ -14,8 +14,8 @@ def keys_of(store):
     return [store.key(number) for number in range(len(store))]
 
 
-def test_pictures_become_a_store(pictures, tmp_path):
-    path = propose(pictures, tmp_path / "out")
+def test_images_become_a_store(images, tmp_path):
+    path = propose(images, tmp_path / "out")
     store = ProposalStore(path)
     assert path == tmp_path / "out" / "store.arrow"
     assert keys_of(store) == READABLE
@@ -23,18 +23,18 @@ def test_pictures_become_a_store(pictures, tmp_path):
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["skipped"] == 2
 
 
-def test_shards_and_jobs_change_no_byte(pictures, tmp_path):
-    shards = pictures.model_copy(update={"shards": 3})
-    one = propose(pictures, tmp_path / "one", jobs=1)
+def test_shards_and_jobs_change_no_byte(images, tmp_path):
+    shards = images.model_copy(update={"shards": 3})
+    one = propose(images, tmp_path / "one", jobs=1)
     three = propose(shards, tmp_path / "three", jobs=2)
     assert one.read_bytes() == three.read_bytes()
 
 
-def test_another_filter_keeps_other_boxes(pictures, tmp_path):
+def test_another_filter_keeps_other_boxes(images, tmp_path):
     strict = FilterConfig(strategy=Strategy(ratio=3, low=0.3, high=0.8), fallbacks=())
     everything = FilterConfig(strategy=Strategy())
     few, many = (
-        ProposalStore(propose(pictures, tmp_path / name, filters=filters))
+        ProposalStore(propose(images, tmp_path / name, filters=filters))
         for name, filters in (("strict", strict), ("everything", everything))
     )
     counts = [(len(few.rects(number)), len(many.rects(number))) for number in range(len(READABLE))]
@@ -42,22 +42,22 @@ def test_another_filter_keeps_other_boxes(pictures, tmp_path):
     assert sum(some for some, _ in counts) < sum(all_of_them for _, all_of_them in counts)
 
 
-def test_boxes_of_a_file_take_the_place_of_the_search(pictures, tmp_path):
+def test_boxes_of_a_file_take_the_place_of_the_search(images, tmp_path):
     boxes = tmp_path / "boxes.json"
     boxes.write_text(json.dumps({key: [[10, 20, 80, 60]] for key in READABLE}))
-    store = ProposalStore(propose(pictures, tmp_path / "out", ProposalsConfig(engine="imported", file=str(boxes))))
+    store = ProposalStore(propose(images, tmp_path / "out", ProposalsConfig(engine="imported", file=str(boxes))))
     rects = {store.key(number): store.rects(number).tolist() for number in range(len(store))}
     assert {key: rects[key] for key in READABLE} == {key: [[10, 20, 80, 60]] for key in READABLE}
 
 
-def test_a_path_is_a_folder_of_pictures_with_the_default_limits(folder_of_pictures, tmp_path):
-    with pytest.raises(UserError, match=r"2 of 7 pictures could not be read, more than pictures\.max_skipped = 0\.01"):
-        propose(folder_of_pictures, tmp_path / "out")
-    (folder_of_pictures / "e_empty.jpg").unlink()
-    (folder_of_pictures / "f_cut.jpg").unlink()
-    assert len(ProposalStore(propose(str(folder_of_pictures), tmp_path / "out"))) == len(READABLE)
+def test_a_path_is_a_folder_of_images_with_the_default_limits(folder_of_images, tmp_path):
+    with pytest.raises(UserError, match=r"2 of 7 images could not be read, more than images\.max_skipped = 0\.01"):
+        propose(folder_of_images, tmp_path / "out")
+    (folder_of_images / "e_empty.jpg").unlink()
+    (folder_of_images / "f_cut.jpg").unlink()
+    assert len(ProposalStore(propose(str(folder_of_images), tmp_path / "out"))) == len(READABLE)
 
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(UserError, match="absent"):
-        propose(PicturesConfig(path=str(tmp_path / "absent")), tmp_path / "out")
+        propose(ImagesConfig(path=str(tmp_path / "absent")), tmp_path / "out")

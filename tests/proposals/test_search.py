@@ -11,17 +11,17 @@ import pytest
 from PIL import Image
 
 import soco
-from soco.config import PicturesConfig, ProposalsConfig
-from soco.pictures import open_source
+from soco.config import ImagesConfig, ProposalsConfig
+from soco.data import open_source
 from soco.proposals import selective_search
 from soco.proposals.budget import PixelBudget
 from soco.proposals.grouping import group
 from soco.proposals.opencv_search import opencv_selective_search
 from soco.proposals.regions import BINS, Regions, neighbours
-from soco.proposals.search_stage import search_picture
+from soco.proposals.search_stage import search_image
 
 
-def test_the_last_region_of_a_connected_picture_is_all_of_it(photograph):
+def test_the_last_region_of_a_connected_image_is_all_of_it(photograph):
     rgb = photograph("chelsea_half")
     regions = selective_search(rgb)
     assert regions.dtype == np.int32
@@ -29,7 +29,7 @@ def test_the_last_region_of_a_connected_picture_is_all_of_it(photograph):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (2, 2), (33, 7)])
-def test_small_pictures_give_one_region(shape):
+def test_small_images_give_one_region(shape):
     regions = selective_search(np.full((*shape, 3), 90, np.uint8))
     assert regions.tolist() == [[0, 0, shape[1] - 1, shape[0] - 1, shape[0] * shape[1]]]
 
@@ -64,28 +64,28 @@ def test_of_equal_similarities_the_last_found_goes_first():
 
 
 def test_threads_find_what_one_finds(photograph):
-    pictures = [photograph("chelsea_half"), photograph("coffee_half")] * 4
-    alone = [selective_search(rgb) for rgb in pictures]
+    images = [photograph("chelsea_half"), photograph("coffee_half")] * 4
+    alone = [selective_search(rgb) for rgb in images]
     with ThreadPoolExecutor(4) as threads:
-        together = list(threads.map(selective_search, pictures))
+        together = list(threads.map(selective_search, images))
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
-def test_a_picture_that_is_not_contiguous_is_searched_as_its_copy(photograph):
+def test_an_image_that_is_not_contiguous_is_searched_as_its_copy(photograph):
     rgb = photograph("chelsea_half")[::-1, ::2]
     assert np.array_equal(selective_search(rgb), selective_search(rgb.copy()))
 
 
-def test_a_picture_too_long_for_the_store_is_skipped_with_its_reason(tmp_path):
+def test_an_image_too_long_for_the_store_is_skipped_with_its_reason(tmp_path):
     Image.new("RGB", (32768, 1)).save(tmp_path / "long.png")
-    source = open_source(PicturesConfig(path=str(tmp_path)))
+    source = open_source(ImagesConfig(path=str(tmp_path)))
     (entry,) = source.entries()
-    assert search_picture(entry, source, ProposalsConfig(), max_pixels=None) == "longer than 32767 pixels"
-    assert "pixels" in search_picture(entry, source, ProposalsConfig(), max_pixels=32767)
+    assert search_image(entry, source, ProposalsConfig(), max_pixels=None) == "longer than 32767 pixels"
+    assert "pixels" in search_image(entry, source, ProposalsConfig(), max_pixels=32767)
 
 
 @pytest.mark.parametrize("mode", ["fast", "quality", "single"])
-def test_opencv_finds_boxes_within_the_picture(photograph, mode):
+def test_opencv_finds_boxes_within_the_image(photograph, mode):
     rgb = photograph("chelsea_half")
     regions = opencv_selective_search(rgb, mode)
     assert len(regions) > 20
@@ -94,7 +94,7 @@ def test_opencv_finds_boxes_within_the_picture(photograph, mode):
     assert np.array_equal(regions, opencv_selective_search(rgb, mode))
 
 
-def test_large_pictures_are_searched_one_at_a_time_and_small_ones_together():
+def test_large_images_are_searched_one_at_a_time_and_small_ones_together():
     budget, inside, most = PixelBudget(100), [], []
 
     def hold(pixels):

@@ -20,8 +20,8 @@ from soco.proposals.texture import texture_patterns
 @pytest.fixture(
     params=["photograph", "turned", "noise", "flat halves", "ramp", "stripes", "one row", "one column", "2 x 3"]
 )
-def picture(request, photograph):
-    """Pictures that take the loops to their borders, and ties to their tests."""
+def image(request, photograph):
+    """Images that take the loops to their borders, and ties to their tests."""
     rng = np.random.default_rng(1)
     made = {
         "photograph": lambda: photograph("chelsea_half"),
@@ -38,14 +38,14 @@ def picture(request, photograph):
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.4, 0.9, 3.0])
-def test_the_blur_is_scipys_bit_for_bit(picture, sigma):
-    expected = gaussian_filter(img_as_float(picture), [sigma, sigma, 0], mode="reflect")
-    assert np.array_equal(blur(picture, sigma).reshape(picture.shape), expected)
+def test_the_blur_is_scipys_bit_for_bit(image, sigma):
+    expected = gaussian_filter(img_as_float(image), [sigma, sigma, 0], mode="reflect")
+    assert np.array_equal(blur(image, sigma).reshape(image.shape), expected)
 
 
-def test_edges_are_sorted_by_their_exact_costs(picture):
-    blurred = blur(picture, 0.9)
-    colours, width = blurred.ravel(), picture.shape[1]
+def test_edges_are_sorted_by_their_exact_costs(image):
+    blurred = blur(image, 0.9)
+    colours, width = blurred.ravel(), image.shape[1]
     made = make_edges(blurred)
     edges = sort_edges(made.copy())
     order_ties(edges, colours, width)
@@ -72,9 +72,9 @@ def test_segments_are_numbered_by_first_appearance(photograph):
     assert (np.diff(first) > 0).all()
 
 
-def test_patterns_are_scikit_images_bit_for_bit(picture):
-    expected = [local_binary_pattern(np.ascontiguousarray(picture[..., channel]), 8, 1.0) for channel in range(3)]
-    assert np.array_equal(texture_patterns(picture), np.stack(expected, axis=2).astype(np.uint8))
+def test_patterns_are_scikit_images_bit_for_bit(image):
+    expected = [local_binary_pattern(np.ascontiguousarray(image[..., channel]), 8, 1.0) for channel in range(3)]
+    assert np.array_equal(texture_patterns(image), np.stack(expected, axis=2).astype(np.uint8))
 
 
 def test_segments_are_measured(photograph):

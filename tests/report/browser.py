@@ -31,7 +31,7 @@ addEventListener("load", () => {
   const worded = [...document.body.querySelectorAll("*")].filter(element => element.tagName != "SCRIPT"
     && [...element.childNodes].some(node => node.nodeType == 3 && node.data.trim()));
   const found = {
-    pictures: document.images.length,
+    images: document.images.length,
     broken: [...document.images].filter(image => !image.complete || !image.naturalWidth).map(image => image.alt),
     wordless: [...document.images].filter(image => !image.alt.trim()).length,
     squeezed: [...document.images].filter(image => image.getBoundingClientRect().width < 40).map(image => image.alt),
@@ -62,7 +62,7 @@ def look(page: str, folder: Path, width: int = 1100, dark: bool = False) -> dict
         dark: Whether the reader prefers dark colours.
 
     Returns:
-        `pictures` (how many), `broken` (alternative texts of those that do not load), `wordless`, `squeezed` (shown
+        `images` (how many), `broken` (alternative texts of those that do not load), `wordless`, `squeezed` (shown
         narrower than 40 pixels), `width`, `needed` (the width that the page takes), `dark`, `faint` (words whose
         contrast is below 4.5) and `console` (what the browser complained of).
     """

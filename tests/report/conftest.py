@@ -11,8 +11,8 @@ from finished_run import write_run
 
 from soco.report import (
     ReportInputs,
-    build_report,
 )
+from soco.report.build import build_report
 
 
 @pytest.fixture(scope="session")

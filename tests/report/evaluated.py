@@ -71,7 +71,7 @@ def evaluation(root: Path, random: np.random.Generator, task: str, start: str, s
 
 
 def run_lengths(box: list[int], side: int = 128) -> dict:
-    """The ellipse in a box as COCO's compressed run lengths, on a square picture."""
+    """The ellipse in a box as COCO's compressed run lengths, on a square image."""
     left, top, width, height = box
     y, x = np.mgrid[:side, :side]
     inside = ((x - left - width / 2) * 2 / width) ** 2 + ((y - top - height / 2) * 2 / height) ** 2 < 1
@@ -80,7 +80,7 @@ def run_lengths(box: list[int], side: int = 128) -> dict:
 
 
 def validation_half(root: Path) -> tuple[Path, Path]:
-    """Six pictures of 128 pixels, each with two labelled objects, a polygon and run lengths, and a crowd."""
+    """Six images of 128 pixels, each with two labelled objects, a polygon and run lengths, and a crowd."""
     annotations, images = root / "val.json", root / "val"
     if annotations.exists():
         return annotations, images

@@ -11,11 +11,13 @@ from evaluated import PHOTOGRAPHS, evaluation, validation_half
 from PIL import Image
 
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig, load_config
+from soco.data.stores.parquet import read_table, write_table
+from soco.data.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns, rects_of
 from soco.origins import Job
 from soco.origins.environment import environment
 from soco.origins.record import Clock, write_record
 from soco.proposals.merge_stage import merge_shards
-from soco.quality import describe_proposals, measure_recall
+from soco.proposals.quality import describe_proposals, measure_recall
 from soco.report import (
     ConversionFiles,
     FindingsFiles,
@@ -24,18 +26,16 @@ from soco.report import (
     RecallFiles,
     ReportInputs,
 )
-from soco.stores.parquet import read_table, write_table
-from soco.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns, rects_of
 
 ROOT = Path(__file__).parents[2]
-SKIPPED = [("broken/<b>one</b>.jpg", "not in a known picture format"), ("empty.png", "the file is missing")]
+SKIPPED = [("broken/<b>one</b>.jpg", "not in a known image format"), ("empty.png", "the file is missing")]
 STARTED = "2026-11-23T10:00:00+00:00"
 
 
 def write_run(root: Path) -> ReportInputs:
     random = np.random.default_rng(5)
     config = load_config(ROOT / "config.yaml").model_dump(mode="json")
-    config["pictures"]["path"] = str(root / "pictures")
+    config["images"]["path"] = str(root / "images")
     summary, store, skipped = _proposals(root, random)
     run = _pretraining(root, random)
     evaluations = tuple(
@@ -62,11 +62,11 @@ def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Pat
     for number in range(48):
         name = sorted(PHOTOGRAPHS)[number // 8]
         key = f"{name}/{number:03d}.jpg"
-        picture = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
-        left, top = (int(random.integers(0, side // 3 + 1)) for side in picture.size)
-        cut = picture.crop((left, top, left + picture.width * 2 // 3, top + picture.height * 2 // 3)).resize((256, 192))
-        (root / "pictures" / name).mkdir(parents=True, exist_ok=True)
-        cut.save(root / "pictures" / key)
+        image = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
+        left, top = (int(random.integers(0, side // 3 + 1)) for side in image.size)
+        cut = image.crop((left, top, left + image.width * 2 // 3, top + image.height * 2 // 3)).resize((256, 192))
+        (root / "images" / name).mkdir(parents=True, exist_ok=True)
+        cut.save(root / "images" / key)
         count = 0 if number == 7 else int(random.integers(3, 70))
         corner, size = random.integers(0, 90, (count, 2)), random.integers(32, 100, (count, 2))
         rects.append(np.concatenate([corner, size], axis=1))
@@ -96,14 +96,14 @@ def _quality(root: Path, store: Path) -> tuple[Path, tuple[RecallFiles, ...]]:
     folder = root / "results" / "quality"
     fixed = read_table(store, PROPOSAL_SCHEMA)
     rects = rects_of(fixed)
-    sizes = pa.array([of_picture.prod(axis=1) for of_picture in rects], pa.list_(pa.int32()))
+    sizes = pa.array([of_image.prod(axis=1) for of_image in rects], pa.list_(pa.int32()))
     columns = {name: fixed[name] for name in RAW_SCHEMA.names if name != "size"}
     write_table(root / "raw.parquet", pa.table({**columns, "size": sizes}, schema=RAW_SCHEMA))
     describe_proposals([root / "raw.parquet"], [store], FilterConfig(), folder / "statistics.json")
     measured = folder / "recall" / "shapes_coco.json"
     annotations, images = validation_half(root)
     split = SplitConfig(images=str(images), annotations=str(annotations))
-    engines = QualityConfig(engines=("soco", "opencv_fast"), pictures=4)
+    engines = QualityConfig(engines=("soco", "opencv_fast"), images=4)
     measure_recall(split, engines, ProposalsConfig(), FilterConfig(), 1, measured)
     return folder / "statistics.json", (RecallFiles("shapes_coco", measured),)
 
@@ -120,7 +120,7 @@ def _pretraining(root: Path, random: np.random.Generator) -> PretrainFiles:
     ]
     files.log.write_text("".join(json.dumps(line) + "\n" for line in lines))
     metrics = {
-        "run": "soco", "architecture": "fpn", "epochs": 10, "steps": 150, "pictures": 480, "total_batch": 32,
+        "run": "soco", "architecture": "fpn", "epochs": 10, "steps": 150, "images": 480, "total_batch": 32,
         "peak_lr": 0.125, "final_loss": loss[-1], "seconds": 213.7, "images_per_second": 22.46, "precision": "bf16",
         "device": "cpu", "processes": 1, "seed": 1, "parameters": 17_300_000, "more": float("nan"),
     }  # fmt: skip
@@ -151,7 +151,7 @@ def _findings(root: Path) -> tuple[FindingsFiles, ...]:
     found = {"kind": "mended", "half": "val", "count": 2, "sentence": sentence}
     files = []
     for task, findings in (("coco", []), ("lvis", [found])):
-        counts = {"pictures": 6, "objects": 12, "categories": 3}
+        counts = {"images": 6, "objects": 12, "categories": 3}
         halves = {
             half: counts | {"annotations": f"{task}_{half}.json", "mended": bool(findings) and half == "val"}
             for half in ("train", "val")
@@ -170,7 +170,7 @@ def _probes(root: Path) -> tuple[ProbeFiles, ...]:
         path.parent.mkdir(parents=True, exist_ok=True)
         metrics = {
             "probe": "photographs", "initialisation": start, "backbone": "resnet18", "classes": 6,
-            "pictures": {"train": 1200, "val": 300}, "skipped": {"train": 1, "val": 0}, "commonest_class": 16.7,
+            "images": {"train": 1200, "val": 300}, "skipped": {"train": 1, "val": 0}, "commonest_class": 16.7,
             "seed": 1,
             "knn": {"top1": top1, "top5": 88.8, "neighbours": 20, "temperature": 0.07},
             "linear": {"top1": top1 + 5, "top5": None},
@@ -194,7 +194,7 @@ def _origins(root: Path, made: dict[str, list[Path]]) -> tuple[Path, ...]:
         rule, _, number = name.partition("/")
         outputs = {f"file{place}": [str(file)] for place, file in enumerate(made.get(name, []))}
         wildcards = {"shard": number} if number else {}
-        job = Job(rule, wildcards, {"seed": 1}, 2, {"pictures": [str(root / "pictures")]}, outputs)
+        job = Job(rule, wildcards, {"seed": 1}, 2, {"images": [str(root / "images")]}, outputs)
         write_record(path, job, runs_in, Clock())
         record = json.loads(path.read_text())
         told = {"seconds": seconds, "peak_mb": memory, "cpu_seconds": seconds * 1.5, "started": STARTED}

@@ -23,8 +23,8 @@ SCHEMA = Path(soco.report.__file__).with_name("report.schema.json")
 PAPER = {"paper": {key: {"rows": [], "protocol": ""} for key in ("coco", "lvis")}, "findings": []}
 
 
-def svg_of(picture):
-    return base64.b64decode(picture.uri.split(",", 1)[1]).decode()
+def svg_of(image):
+    return base64.b64decode(image.uri.split(",", 1)[1]).decode()
 
 
 def point(iteration, box, mask=1.0):
@@ -189,9 +189,9 @@ def test_lines_are_means_where_every_seed_was_measured(evaluations):
         {"iteration": 220, "box": 10.5, "mask": 8.5},
     ]
     assert [len(points) for points in line["seeds"].values()] == [3, 2]
-    picture = ap_figure(task)
-    assert "soco from 4.5 at 110 to 10.5 at 220" in picture.alt
-    assert "box AP" in svg_of(picture) and "mask AP" in svg_of(picture)
+    image = ap_figure(task)
+    assert "soco from 4.5 at 110 to 10.5 at 220" in image.alt
+    assert "box AP" in svg_of(image) and "mask AP" in svg_of(image)
 
 
 def test_the_end_alone_is_no_curve(metrics):

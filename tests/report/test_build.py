@@ -7,9 +7,9 @@ import re
 import pyarrow as pa
 import pytest
 
+from soco.data.stores.parquet import read_table, write_table
+from soco.data.stores.schema import SKIPPED_SCHEMA
 from soco.errors import UserError
-from soco.stores.parquet import read_table, write_table
-from soco.stores.schema import SKIPPED_SCHEMA
 
 
 def test_json_has_the_stages_own_values(built, inputs):
@@ -62,12 +62,12 @@ def test_page_loads_nothing(built, parsed):
     assert len(built[1]) < 3_000_000
 
 
-def test_every_picture_is_within_the_page_and_described(built, parsed):
-    pictures = parsed(built[1]).all("img")
-    # Loss, cost, shapes, pictures without proposals and recall; AP while training for one task and by category for
-    # two; the gallery; three pictures with three views; four pictures of three columns for each of two tasks.
-    assert len(pictures) == 5 + 3 + 8 + 3 * (1 + 3) + 2 * 4 * 3
-    assert all(attrs["src"].startswith("data:image/") and attrs["alt"].strip() for attrs in pictures)
+def test_every_image_is_within_the_page_and_described(built, parsed):
+    images = parsed(built[1]).all("img")
+    # Loss, cost, shapes, images without proposals and recall; AP while training for one task and by category for
+    # two; the gallery; three images with three views; four images of three columns for each of two tasks.
+    assert len(images) == 5 + 3 + 8 + 3 * (1 + 3) + 2 * 4 * 3
+    assert all(attrs["src"].startswith("data:image/") and attrs["alt"].strip() for attrs in images)
 
 
 def test_links_within_the_page_lead_somewhere(built, parsed):
@@ -89,10 +89,10 @@ def test_the_summary_tells_what_was_trained_on_what(built, parsed):
     summary = text[text.index("This is the embedded demo") : text.index("AP in percent")]
     counts = built[0]["proposals"]["counts"]
     for told in (
-        f"{counts['pictures']}, without labels, from",
-        f"{counts['proposals_after_fix_up']:,}".replace(",", "\u202f") + ", a picture",
-        "soco: ResNet-18-FPN, 10 epochs, 150 steps of 32 pictures, 3 min 34 s on cpu",
-        "coco: Mask R-CNN on shapes_coco, 220 iterations of 8 pictures; scored on 6 validation pictures with 12",
+        f"{counts['images']}, without labels, from",
+        f"{counts['proposals_after_fix_up']:,}".replace(",", "\u202f") + ", an image",
+        "soco: ResNet-18-FPN, 10 epochs, 150 steps of 32 images, 3 min 34 s on cpu",
+        "coco: Mask R-CNN on shapes_coco, 220 iterations of 8 images; scored on 6 validation images with 12",
     ):
         assert told in summary
 
@@ -122,7 +122,7 @@ def test_recall_is_told_with_its_plot(built, inputs, parsed):
     measured = json.loads(inputs.recall[0].recall.read_text())
     assert content["quality"]["recall"] == [measured | {"dataset": "shapes_coco"}]
     shown = parsed(page)
-    assert "Recall of proposals" in shown.text and "8 objects on 4 pictures" in shown.text
+    assert "Recall of proposals" in shown.text and "8 objects on 4 images" in shown.text
     for entry in measured["engines"]:
         for kind in ("proposals", "regions"):
             for name in ("recall_50", "recall_70", "abo"):
@@ -145,7 +145,7 @@ def test_a_run_without_recall_has_no_such_section(changed, tmp_path, build):
     assert 'id="recall"' not in page and 'href="#recall"' not in page and "Four histograms" in page
 
 
-def test_skipped_pictures_are_listed(built, inputs, parsed):
+def test_skipped_images_are_listed(built, inputs, parsed):
     content, page = built
     rows = read_table(inputs.skipped, SKIPPED_SCHEMA).to_pylist()
     assert content["proposals"]["skipped"] == 2
@@ -153,12 +153,12 @@ def test_skipped_pictures_are_listed(built, inputs, parsed):
     assert all(row["key"] in parsed(page).text and row["reason"] in parsed(page).text for row in rows)
 
 
-def test_of_many_skipped_pictures_the_first_are_listed(changed, tmp_path, build):
+def test_of_many_skipped_images_the_first_are_listed(changed, tmp_path, build):
     rows = [{"key": f"{number:03d}.png", "reason": "empty"} for number in range(60)]
     write_table(tmp_path / "skipped.parquet", pa.Table.from_pylist(rows, schema=SKIPPED_SCHEMA))
     content, page = build(changed(skipped=tmp_path / "skipped.parquet"), tmp_path)
     assert (content["proposals"]["skipped"], len(content["proposals"]["skipped_first"])) == (60, 50)
-    assert "60 skipped pictures, the first 50" in page and "049.png" in page and "050.png" not in page
+    assert "60 skipped images, the first 50" in page and "049.png" in page and "050.png" not in page
 
 
 def test_special_characters_are_escaped(built, changed, inputs, tmp_path, parsed, build):

@@ -1,4 +1,4 @@
-"""Labelled and detected objects on the validation pictures."""
+"""Labelled and detected objects on the validation images."""
 
 import base64
 import dataclasses
@@ -10,9 +10,9 @@ import pycocotools.mask as mask_tools
 import pytest
 from PIL import Image
 
-from soco.drawing.marks import Mark, draw_marks
-from soco.drawing.masks import covered_pixels
 from soco.report.detections import task_detections
+from soco.report.drawing.marks import Mark, draw_marks
+from soco.report.drawing.masks import covered_pixels
 
 
 def decoded(uri):
@@ -21,7 +21,7 @@ def decoded(uri):
 
 @pytest.fixture
 def square():
-    """Rows 2 to 5 and columns 3 to 6 of a picture 10 wide and 8 high."""
+    """Rows 2 to 5 and columns 3 to 6 of an image 10 wide and 8 high."""
     pixels = np.zeros((8, 10), bool)
     pixels[2:6, 3:7] = True
     return pixels
@@ -56,9 +56,9 @@ def test_a_mask_is_translucent_with_an_opaque_edge():
     mask[20:81, 30:71] = True
     mark = Mark((30, 20, 71, 81), "#ff0000", mask=mask)
     boxed = decoded(draw_marks(grey, [dataclasses.replace(mark, box=(0, 0, 1, 1))], 200)[0])
-    # 0.6 of the picture's 128 and 0.4 of the colour.
+    # 0.6 of the image's 128 and 0.4 of the colour.
     assert np.abs(boxed[100, 100] - [179, 77, 77]).max() < 8
-    # Columns 60 to 141 of the doubled picture are inside; the outermost two are the edge.
+    # Columns 60 to 141 of the doubled image are inside; the outermost two are the edge.
     assert boxed[100, 61, 0] > 215 and boxed[100, 61, 1] < 70
     assert np.abs(boxed[100, 50] - 128).max() < 10 and np.abs(boxed[180, 100] - 128).max() < 10
 
@@ -78,11 +78,11 @@ def test_detections_stand_beside_the_labels(inputs):
     tasks = task_detections(inputs.evaluations)
     assert [task.task for task in tasks] == ["coco", "lvis"]
     assert tasks[0].columns == ["labelled", "scratch", "soco"]
-    assert [[picture.title for picture in row] for row in tasks[0].rows] == [tasks[0].columns] * 4
+    assert [[image.title for image in row] for row in tasks[0].rows] == [tasks[0].columns] * 4
     # Of the two labelled objects the larger is told first; the crowd is no object.
     labelled = tasks[0].rows[0][0]
     assert labelled.caption == "ring, disc"
-    assert labelled.alt == "Picture 0.png, labelled: ring, disc, each with its mask."
+    assert labelled.alt == "Image 0.png, labelled: ring, disc, each with its mask."
     assert (labelled.width, labelled.height) == (320, 320) and len(labelled.uri) < 40_000
 
 
@@ -96,7 +96,7 @@ def test_the_first_seed_is_shown(inputs, tmp_path):
     (task,) = task_detections(shown)
     assert task.columns == ["labelled", "soco"]
     assert task.rows[0][1].caption == "star 0.87" and task.rows[1][1].caption == "nothing"
-    assert task.rows[0][1].alt == "Picture 0.png, soco: star 0.87, without masks."
+    assert task.rows[0][1].alt == "Image 0.png, soco: star 0.87, without masks."
 
 
 def test_only_the_best_are_drawn(inputs, tmp_path):

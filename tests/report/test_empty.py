@@ -9,21 +9,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from soco.config import FilterConfig, PicturesConfig
-from soco.drawing.training_curve import curve_of
-from soco.pictures import open_source
+from soco.config import FilterConfig, ImagesConfig
+from soco.data import open_source
+from soco.data.stores.parquet import read_table, write_table
+from soco.data.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns
 from soco.proposals.merge_stage import merge_shards
-from soco.quality import describe_proposals
+from soco.proposals.quality import describe_proposals
 from soco.report.ap_figures import ap_figure, category_figure
+from soco.report.drawing.training_curve import curve_of
 from soco.report.figures import cost_figure, loss_figure
 from soco.report.gallery import proposal_gallery
-from soco.stores.parquet import read_table, write_table
-from soco.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns
 
 
-def is_drawn(picture):
-    svg = base64.b64decode(picture.uri.split(",", 1)[1]).decode()
-    return ElementTree.fromstring(svg).tag.endswith("svg") and "nan" not in picture.alt
+def is_drawn(image):
+    svg = base64.b64decode(image.uri.split(",", 1)[1]).decode()
+    return ElementTree.fromstring(svg).tag.endswith("svg") and "nan" not in image.alt
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_run_without_any_proposal_has_an_empty_gallery_and_says_so(changed, wi
     fields = without_proposals(images) | {"pretrain": (), "conversions": (), "evaluations": (), "recall": ()}
     content, page = build(changed(**fields), tmp_path)
     text = " ".join(parsed(page).text.split())
-    assert content["proposals"]["proposals_per_picture"]["largest"] == 0
+    assert content["proposals"]["proposals_per_image"]["largest"] == 0
     assert "No image has a proposal, so the gallery is empty: training takes each whole image as its one box." in text
     assert "smaller than filter.min_side, here 32 pixels" in text
     assert "could not be drawn" not in text and 'class="gallery"' not in page
@@ -72,13 +72,13 @@ def test_a_pretraining_on_images_without_proposals_shows_its_views(changed, with
 
 def test_an_empty_gallery_is_a_list_of_none(without_proposals, inputs):
     store = read_table(without_proposals(3)["store"], PROPOSAL_SCHEMA)
-    source = open_source(PicturesConfig.model_validate(inputs.config["pictures"]))
+    source = open_source(ImagesConfig.model_validate(inputs.config["images"]))
     assert proposal_gallery(store, source) == []
 
 
 def test_a_gallery_whose_images_are_gone_says_so(changed, inputs, build, parsed, tmp_path):
     (tmp_path / "elsewhere").mkdir()
-    config = inputs.config | {"pictures": inputs.config["pictures"] | {"path": str(tmp_path / "elsewhere")}}
+    config = inputs.config | {"images": inputs.config["images"] | {"path": str(tmp_path / "elsewhere")}}
     _, page = build(changed(config=config, pretrain=(), evaluations=()), tmp_path)
     assert "None of the images chosen for the gallery could be read" in page
 
@@ -86,11 +86,11 @@ def test_a_gallery_whose_images_are_gone_says_so(changed, inputs, build, parsed,
 @pytest.mark.parametrize("losses", [[], [-1.5], [None], [None, None, -2.0], [-1.0, -2.0]])
 def test_the_loss_of_few_steps_is_drawn_and_told(losses):
     lines = [{"step": step, "loss": loss, "lr": 0.1} for step, loss in enumerate(losses)]
-    picture = loss_figure({"run": "r", "curve": curve_of(lines), "loss_floor": -8})
-    assert is_drawn(picture)
+    image = loss_figure({"run": "r", "curve": curve_of(lines), "loss_floor": -8})
+    assert is_drawn(image)
     told = {0: "over steps, above", 1: "steps, -1.50, above", 2: "steps, from -1.00 to -2.00, above"}
     known = [loss for loss in losses[:: max(1, len(losses) - 1)] if loss is not None]
-    assert (told[len(known)] if len(losses) != 3 else "over steps, -2.00, above") in picture.alt
+    assert (told[len(known)] if len(losses) != 3 else "over steps, -2.00, above") in image.alt
 
 
 def test_a_pretraining_that_logged_nothing_has_a_sentence(changed, inputs, build, tmp_path):

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from soco.errors import UserError
-from soco.report import build_report
+from soco.report.build import build_report
 from soco.report.drawn import Drawer
 
 

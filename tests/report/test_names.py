@@ -9,16 +9,16 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from soco.audit.checks import Check
-from soco.audit.table import as_table
-from soco.checks.dataset import check_dataset
 from soco.cli import main
 from soco.config import SplitConfig
 from soco.config.schema import DatasetConfig
-from soco.drawing.marks import Mark, draw_marks
+from soco.data.checks.dataset import check_dataset
 from soco.errors import UserError
 from soco.printable import printable, printable_lines
+from soco.provenance.audit.checks import Check
+from soco.provenance.audit.table import as_table
 from soco.report.ap_figures import ap_figure, category_figure
+from soco.report.drawing.marks import Mark, draw_marks
 from soco.report.figures import loss_figure
 from soco.report.quality_figures import recall_figure
 
@@ -43,8 +43,8 @@ NAMES = {
 SHOWN = [(name, name if shown is None else shown) for name, shown in NAMES.items()]
 
 
-def words_of(picture):
-    svg = base64.b64decode(picture.uri.split(",", 1)[1]).decode()
+def words_of(image):
+    svg = base64.b64decode(image.uri.split(",", 1)[1]).decode()
     return [(text.text or "") for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
 
 
@@ -143,7 +143,7 @@ def test_a_page_of_such_names_is_whole_and_escaped(hostile, build, parsed, tmp_p
     # The data have the names themselves.
     assert [entry["category"] for entry in content["results"][0]["categories"]] == list(NAMES)
     # Texts of several lines stay so.
-    assert "\npictures:\n" in shown.text.replace("\r", "") and "git checkout" in shown.text
+    assert "\nimages:\n" in shown.text.replace("\r", "") and "git checkout" in shown.text
 
 
 def test_a_comparison_of_such_reports_is_printed(hostile, build, built, tmp_path, capsys):

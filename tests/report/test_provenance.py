@@ -19,7 +19,7 @@ def test_a_run_is_repeated_from_its_commit():
 
 
 def test_a_page_without_commit_says_why(monkeypatch, inputs, tmp_path):
-    from soco.report import build_report
+    from soco.report.build import build_report
 
     unknown = {"commit": None, "dirty": None, "note": "git is not installed"}
     monkeypatch.setattr(provenance, "git_state", lambda folder: unknown)

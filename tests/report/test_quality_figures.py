@@ -5,25 +5,25 @@ import base64
 import numpy as np
 import pytest
 
-from soco.quality.histogram import Histogram, whole_numbers
+from soco.proposals.quality.histogram import Histogram, whole_numbers
 from soco.report.quality_figures import recall_figure, shape_figure, without_figure
 
 
-def svg_of(picture):
-    return base64.b64decode(picture.uri.split(",", 1)[1]).decode()
+def svg_of(image):
+    return base64.b64decode(image.uri.split(",", 1)[1]).decode()
 
 
 @pytest.fixture
 def empty():
-    """Statistics of one picture in which nothing was found."""
+    """Statistics of one image in which nothing was found."""
     none = {
         "boxes": 0,
-        "per_picture": whole_numbers(np.array([0])),
+        "per_image": whole_numbers(np.array([0])),
         "relative_size": Histogram(0, 1, 5).shown(),
         "aspect_ratio": Histogram(1, 2, 5).shown(),
     }
-    steps = [{"after": "ratio3", "pictures": 1, "share": 1.0}]
-    return {"pictures": 1, "regions": none, "proposals": none, "without_proposals": steps}
+    steps = [{"after": "ratio3", "images": 1, "share": 1.0}]
+    return {"images": 1, "regions": none, "proposals": none, "without_proposals": steps}
 
 
 def test_a_run_without_boxes_is_drawn(empty):
@@ -36,8 +36,8 @@ def test_every_engine_has_a_line_of_its_own():
     values = {"drawn": [0.1, 0.2], "all": 0.3}
     kinds = dict.fromkeys(("recall_50", "recall_70", "abo"), values)
     entries = [{"engine": engine, "proposals": kinds} for engine in engines]
-    picture = recall_figure({"dataset": "a$b$", "drawn": [1, 4], "engines": entries})
-    svg = svg_of(picture)
+    image = recall_figure({"dataset": "a$b$", "drawn": [1, 4], "engines": entries})
+    svg = svg_of(image)
     assert all(engine in svg for engine in engines)
-    assert "currentColor" in svg and "opencv_single 0.10 to 0.30" in picture.alt
+    assert "currentColor" in svg and "opencv_single 0.10 to 0.30" in image.alt
     assert svg == svg_of(recall_figure({"dataset": "a$b$", "drawn": [1, 4], "engines": entries}))

@@ -29,10 +29,10 @@ def test_counts_of_both_halves_are_shown(built, parsed):
 
 
 def test_what_the_checks_write_is_read(inputs, tmp_path):
-    """The real file of `soco.checks`, on the fixture's own set whose boxes are sound."""
-    from soco.checks.dataset import check_dataset
+    """The real file of `soco.data.checks`, on the fixture's own set whose boxes are sound."""
     from soco.config import SplitConfig
     from soco.config.schema import DatasetConfig
+    from soco.data.checks.dataset import check_dataset
 
     files = inputs.evaluations[0]
     content = json.loads(files.annotations.read_text())
@@ -58,13 +58,13 @@ def test_probes_are_a_table(built, parsed):
     assert content["probes"][1]["knn"]["top1"] == 45.67
     told = "resnet18, 20 neighbours at temperature 0.07, seed 1"
     assert text.count(told) == 2
-    assert "One answer for all pictures would come to 16.7 on photographs." in text
+    assert "One answer for all images would come to 16.7 on photographs." in text
     assert re.search(r"1\u202f200 \+ 300\s*1 \+ 0 skipped\s*45\.7\s*88\.8\s*50\.7\s*–", parsed(page).text)
 
 
 def test_a_probe_without_its_figures_is_refused(changed, build, tmp_path):
     (tmp_path / "probe.json").write_text('{"backbone": "resnet18"}')
-    with pytest.raises(UserError, match="lacks classes, pictures"):
+    with pytest.raises(UserError, match="lacks classes, images"):
         build(changed(probes=(ProbeFiles("p", "soco", tmp_path / "probe.json"),)), tmp_path)
 
 

@@ -63,7 +63,7 @@ def test_a_protocol_is_told_in_words(rows):
         "coco_fpn_1x, but 5 keys changed, which stand below"
     )
     assert setting_words(protocol) == (
-        "fpn, 4 conv + 1 fc, SyncBN over 1 process; 220 iterations of 8 pictures; lr 0.08, weight decay 2.5e-05; "
+        "fpn, 4 conv + 1 fc, SyncBN over 1 process; 220 iterations of 8 images; lr 0.08, weight decay 2.5e-05; "
         "at most 20 detections an image; detectron2 0.6"
     )
     assert (seed_words([7]), seed_words([1, 2, 3])) == ("seed 7", "3 seeds: 1, 2, 3")

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from soco.config import PicturesConfig, PretrainConfig
-from soco.drawing.samples import sample_of
-from soco.drawing.view_parts import colours_of, denormalised
-from soco.pictures import UnreadablePictureError, open_source
-from soco.pretrain.order import PictureOrder
+from soco.config import ImagesConfig, PretrainConfig
+from soco.data import UnreadableImageError, open_source
+from soco.pretrain.order import ImageOrder
+from soco.pretrain.views import ViewDataset
+from soco.report.drawing.samples import sample_of
+from soco.report.drawing.view_parts import colours_of, denormalised
 from soco.report.views import marks_of_view, run_views
-from soco.views import ViewDataset
 
 
 @pytest.fixture
@@ -23,28 +23,28 @@ def recipe(inputs):
 
 @pytest.fixture
 def source(inputs):
-    return open_source(PicturesConfig.model_validate(inputs.config["pictures"]))
+    return open_source(ImagesConfig.model_validate(inputs.config["images"]))
 
 
-def pixels(picture):
-    return np.array(Image.open(io.BytesIO(base64.b64decode(picture.uri.partition(",")[2])))).astype(float)
+def pixels(image):
+    return np.array(Image.open(io.BytesIO(base64.b64decode(image.uri.partition(",")[2])))).astype(float)
 
 
-def test_each_row_is_a_picture_and_its_views(inputs, recipe, source):
+def test_each_row_is_an_image_and_its_views(inputs, recipe, source):
     shown = run_views("soco", recipe, inputs.arrow, source, seed=1)
     assert shown.run == "soco" and [len(row) for row in shown.rows] == [4, 4, 4]
     dataset = ViewDataset(inputs.arrow, source, recipe, 1)
-    # The first of the 48 pictures' epochs has one step of 32: those left over were not seen.
-    seen = sorted(next(iter(PictureOrder(48, 32, 6, seed=1))))
+    # The first of the 48 images' epochs has one step of 32: those left over were not seen.
+    seen = sorted(next(iter(ImageOrder(48, 32, 6, seed=1))))
     for (epoch, number), (original, *views) in zip((seen[5], seen[16], seen[26]), shown.rows, strict=True):
         sample = sample_of(dataset, number, epoch)
-        assert original.title == "picture" and sample.name in original.alt
+        assert original.title == "image" and sample.name in original.alt
         assert original.caption.startswith(f"{len(colours_of(sample))} of its {len(sample.boxes)} boxes")
-        for place, (picture, view) in enumerate(zip(views, sample.batch.views, strict=True), 1):
-            assert picture.title == f"view {place}" and f"{view.shape[-1]} px" in picture.caption
+        for place, (image, view) in enumerate(zip(views, sample.batch.views, strict=True), 1):
+            assert image.title == f"view {place}" and f"{view.shape[-1]} px" in image.caption
             seen = denormalised(view)
             size = seen.shape[:2]
-            drawn = np.array(Image.fromarray(pixels(picture).astype(np.uint8)).resize(size, Image.Resampling.BOX))
+            drawn = np.array(Image.fromarray(pixels(image).astype(np.uint8)).resize(size, Image.Resampling.BOX))
             # Boxes, words and JPEG change some pixels; another view would change nearly all.
             assert np.median(np.abs(drawn.astype(float) - seen)) < 6
 
@@ -68,18 +68,18 @@ def test_another_seed_shows_other_views(inputs, recipe, source):
     assert all(a.uri != b.uri for a, b in zip(one.rows[0], other.rows[0], strict=True))
 
 
-def test_a_picture_that_is_gone_is_left_out(inputs, recipe, source, caplog):
+def test_an_image_that_is_gone_is_left_out(inputs, recipe, source, caplog):
     rows = run_views("soco", recipe, inputs.arrow, Without(source, "chelsea/"), seed=1).rows
-    assert len(rows) == 2 and "left a picture out of the views shown" in caplog.text
+    assert len(rows) == 2 and "left an image out of the views shown" in caplog.text
 
 
 class Without:
-    """A source whose pictures below a folder are gone."""
+    """A source whose images below a folder are gone."""
 
     def __init__(self, source, folder):
         self.source, self.folder = source, folder
 
     def read(self, entry):
         if entry.key.startswith(self.folder):
-            raise UnreadablePictureError("the file is missing")
+            raise UnreadableImageError("the file is missing")
         return self.source.read(entry)

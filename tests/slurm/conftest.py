@@ -11,7 +11,7 @@ from throwaway_cluster import Cluster, why_not
 
 # The tiny workflow with one fine-tuning, and a pretraining that saves often.
 OVERLAY = {
-    "pictures": {"shards": 4},
+    "images": {"shards": 4},
     "quality": {"recall": []},
     "pretrain": {"soco": {"epochs": 4, "checkpoint_minutes": 0.001}},
     "finetune": {"shapes_coco": {"initialisations": ["soco"]}, "shapes_lvis": None},

@@ -6,7 +6,7 @@ import pytest
 from small_disks import fill, mounted
 
 STAGES = {
-    "shard_pictures": ("shards/manifest.parquet", 1),
+    "shard_images": ("shards/manifest.parquet", 1),
     "search_regions": ("proposals/raw/0000.parquet", 1),
     "filter_regions": ("proposals/filtered/0000.parquet", 1),
     "fix_up_proposals": ("proposals/fixed/0000.parquet", 1),

@@ -34,8 +34,8 @@ def test_what_a_given_file_does_not_hold_is_told(supervised):
     assert "set `holds: resnet` for this file in `weights`" in printed
 
 
-def test_a_probe_on_a_folder_of_ones_own_is_planned(workflow, folder_of_pictures):
-    mine = {"train": str(folder_of_pictures), "val": str(folder_of_pictures), "initialisations": ["scratch"]}
+def test_a_probe_on_a_folder_of_ones_own_is_planned(workflow, folder_of_images):
+    mine = {"train": str(folder_of_images), "val": str(folder_of_images), "initialisations": ["scratch"]}
     workflow.overlay["probes"] = {"shapes": None, "mine": mine}
     assert workflow.would_run("probes") - {"probes"} == {"probe_backbone"}
     mine["val"] = "absent"

@@ -13,7 +13,7 @@ def of_the_page(workflow, repository, laid_over):
     recipe = yaml.safe_load((repository / "recipes/own_data_cpu.yaml").read_text())
     three_lines = yaml.safe_load(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
     workflow.overlay = laid_over(recipe, three_lines)
-    runpy.run_path(str(repository / "tests/checks/make_coins.py"))["make_coins"](workflow.folder / "coins")
+    runpy.run_path(str(repository / "tests/data/checks/make_coins.py"))["make_coins"](workflow.folder / "coins")
     return workflow
 
 

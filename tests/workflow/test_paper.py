@@ -12,7 +12,7 @@ from soco.recipes import recipe, recipe_names
 from soco.report.paper import PAPER_ROWS
 
 UNKNOWN = {
-    "pictures": {"known_as": None},
+    "images": {"known_as": None},
     "weights": {"supervised": {"known_as": None}},
     "datasets": {"coco": {"known_as": None}, "lvis": {"known_as": None}},
 }
@@ -73,7 +73,7 @@ def test_each_pretraining_is_that_of_its_own_recipe(repository, paper):
         assert spelled["pretrain"][name] == yaml.safe_load(path.read_text())["pretrain"][name]
         assert (paper.pretrain[name], paper.detector) == recipe(name)
         alone = load_config(repository / "config.yaml", path)
-        same = ("seed", "results", "pictures", "proposals", "filter", "detector")
+        same = ("seed", "results", "images", "proposals", "filter", "detector")
         assert [getattr(paper, key) for key in same] == [getattr(alone, key) for key in same], name
 
 
@@ -110,14 +110,14 @@ def test_the_fine_tunings_follow_their_protocols_unchanged(repository, paper):
 def test_a_dry_run_shows_the_whole_matrix(of_the_paper):
     with_stand_ins(of_the_paper)
     not_known(of_the_paper)
-    of_the_paper.overlay["pictures"]["shards"] = 3
+    of_the_paper.overlay["images"]["shards"] = 3
     os.truncate(of_the_paper.folder / "data/lvis/lvis_v1_train.json", 1_200_000_000)  # of holes, as long as LVIS's
     printed = of_the_paper("all", options=("--dry-run",))
     assert memory_of("check_dataset", printed) == {8000, 12000}
     assert jobs(printed) == {
         "all": 1,
         "report": 1,
-        "shard_pictures": 1,
+        "shard_images": 1,
         **dict.fromkeys(("search_regions", "filter_regions", "fix_up_proposals"), 3),
         "merge_proposals": 1,
         "describe_proposals": 1,
@@ -136,30 +136,28 @@ def test_all_that_is_missing_is_told_at_once(of_the_paper):
     printed = of_the_paper("all", succeeds=False, options=("--dry-run",))
     for name in ("imagenet/train", *FILES[1:2], "coco/train2017", "coco/val2017", "coco", *FILES[4:]):
         assert printed.count(f"There is no data/{name}, which the key ") == 1, name
-    assert "118,287 pictures, 860,001 objects of 80 categories, from http://images.cocodataset.org/" in printed
-    assert "1,281,167 pictures in 1,000 folders" in printed
+    assert "118,287 images, 860,001 objects of 80 categories, from http://images.cocodataset.org/" in printed
+    assert "1,281,167 images in 1,000 folders" in printed
     assert not of_the_paper.path().exists()
 
 
 def test_what_is_wrong_is_told_before_anything_starts(of_the_paper):
     with_stand_ins(of_the_paper)
     printed = of_the_paper("all", succeeds=False, options=("--dry-run",))
-    assert "data/imagenet/train, which the key pictures.path names, holds 1 folder(s) and not 1,000" in printed
+    assert "data/imagenet/train, which the key images.path names, holds 1 folder(s) and not 1,000" in printed
     assert "data/coco/val2017, which the key datasets.coco.val.images names, holds 1 file(s) and not 5,000" in printed
     assert "holds 1 file(s) in train2017 and not 118,287" in printed
     assert "resnet50-0676ba61.pth, which the key weights.supervised.path names, has 0 bytes and not 102,530" in printed
     assert "or set datasets.coco.known_as to null." in printed
-    of_pictures = of_the_paper("proposals", succeeds=False, options=("--dry-run",))
-    assert of_pictures.index("pictures.path") < of_pictures.index("Of what else the configuration names")
+    of_images = of_the_paper("proposals", succeeds=False, options=("--dry-run",))
+    assert of_images.index("images.path") < of_images.index("Of what else the configuration names")
 
 
-def test_pictures_of_another_number_are_refused_when_they_are_listed(workflow, folder_of_pictures):
-    path = workflow.folder / "pictures.zip"
+def test_images_of_another_number_are_refused_when_they_are_listed(workflow, folder_of_images):
+    path = workflow.folder / "images.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.write(folder_of_pictures / "d.bmp", "d.bmp")
-    workflow.overlay["pictures"] |= {"path": str(path), "layout": "zip", "known_as": "imagenet_1k"}
+        archive.write(folder_of_images / "d.bmp", "d.bmp")
+    workflow.overlay["images"] |= {"path": str(path), "layout": "zip", "known_as": "imagenet_1k"}
     printed = workflow("shards", succeeds=False)
-    assert re.search(
-        r"Error: \S+pictures\.zip, which pictures\.path names, holds 1 pictures, and ImageNet-1k's", printed
-    )
+    assert re.search(r"Error: \S+images\.zip, which images\.path names, holds 1 images, and ImageNet-1k's", printed)
     assert "are 1,281,167" in printed

@@ -1,4 +1,4 @@
-"""Every row of recipes/paper.yaml, built at full architecture and trained for two steps on small pictures."""
+"""Every row of recipes/paper.yaml, built at full architecture and trained for two steps on small images."""
 
 import json
 import math
@@ -59,8 +59,8 @@ def listed_as(content, classes):
 
 
 def make_stand_ins(folder):
-    """Composed pictures in the layout of COCO 2017 and LVIS v1, unlabelled ones, and an untrained ResNet-50."""
-    make_demo(DemoConfig(path=str(folder / "demo"), pictures=8, picture_side=160, train=8, val=4, side=128), seed=1)
+    """Composed images in the layout of COCO 2017 and LVIS v1, unlabelled ones, and an untrained ResNet-50."""
+    make_demo(DemoConfig(path=str(folder / "demo"), images=8, image_side=160, train=8, val=4, side=128), seed=1)
     shapes = folder / "demo/shapes"
     for form, name in (("coco", "coco"), ("lvis", "lvis_v1")):
         for half in ("train", "val"):
@@ -80,14 +80,14 @@ def small_views(views):
 
 
 def overlay_of(recipe, folder):
-    """What makes the recipe small: the stand-ins, and short trainings on small pictures."""
+    """What makes the recipe small: the stand-ins, and short trainings on small images."""
     shapes = folder / "demo/shapes"
 
     def half(form, name, images):
         return {"images": str(images), "annotations": str(shapes / f"{form}_{name}.json")}
 
     return {
-        "pictures": {"path": str(folder / "demo/pictures"), "known_as": None, "shards": 2},
+        "images": {"path": str(folder / "demo/images"), "known_as": None, "shards": 2},
         "pretrain": {
             run: SMALL_PRETRAINING | {"views": small_views(settings["views"])}
             for run, settings in recipe["pretrain"].items()

@@ -18,9 +18,9 @@ def test_a_second_run_does_nothing(again):
     [
         ("filter", {"strategy": "ratio2"}, PROPOSALS | QUALITY | AFTER),
         ("filter", {"fallbacks": ["none"]}, (PROPOSALS - {"filter_regions"}) | QUALITY | AFTER),
-        ("pictures", {"max_skipped": 0.5}, {"merge_proposals"} | AFTER),
+        ("images", {"max_skipped": 0.5}, {"merge_proposals"} | AFTER),
         ("proposals", {"scale": 200}, {"search_regions"} | PROPOSALS | QUALITY | AFTER),
-        ("quality", {"pictures": 2}, {"measure_recall", "report"}),
+        ("quality", {"images": 2}, {"measure_recall", "report"}),
         ("quality", {"engines": ["soco"]}, {"measure_recall", "report"}),
         ("quality", {"recall": []}, {"report"}),
         ("pretrain", {"soco": {"epochs": 3}}, AFTER),
@@ -28,7 +28,7 @@ def test_a_second_run_does_nothing(again):
         ("pretrain", {"soco": {"workers": 1, "log_every": 2, "max_without_proposals": 1.0}}, {"report"}),
         ("finetune", {"shapes_coco": {"workers": 1, "checkpoint_iterations": 3}}, {"report"}),
         ("finetune", {"shapes_lvis": {"seeds": [1]}}, {"report"}),
-        ("pictures", {"known_as": "imagenet_1k"}, {"report"}),
+        ("images", {"known_as": "imagenet_1k"}, {"report"}),
         ("datasets", {"shapes_coco": {"known_as": "coco_2017"}}, {"report"}),
         ("finetune", {"shapes_lvis": {"seeds": [2, 3]}}, {"finetune_detector", "evaluate_detector", "report"}),
         ("probes", {"shapes": {"neighbours": 3}}, {"probe_backbone", "report"}),
@@ -59,9 +59,9 @@ def test_a_new_filter_and_more_epochs_train_anew_and_search_nothing_again(copied
 
 def test_another_number_of_shards_gives_the_same_store(copied):
     store = copied.path("proposals", "store.arrow").read_bytes()
-    copied.overlay["pictures"]["shards"] = 1  # whose file is there already, with half of the pictures
+    copied.overlay["images"]["shards"] = 1  # whose file is there already, with half of the images
     copied("proposals")
-    assert {"shard_pictures", "search_regions", "merge_proposals"} <= copied.ran
+    assert {"shard_images", "search_regions", "merge_proposals"} <= copied.ran
     assert copied.path("proposals", "store.arrow").read_bytes() == store
     assert copied.would_run("proposals") - {"proposals"} == set()
 

@@ -10,7 +10,7 @@ PHRASES = {
     "report/report.html": "AP by category and against iterations",
     "report/report.json": "soco compare A.json B.json",
     "proposals/summary.json": "what the filter ratio3size0308 kept",
-    "quality/statistics.json": "Regions and proposals of all pictures as histograms",
+    "quality/statistics.json": "Regions and proposals of all images as histograms",
     "quality/recall/shapes_coco.json": "cover the annotated objects of shapes_coco",
     "pretrain/soco/metrics.json": "FPN, 2 epochs in batches of 4 with 4 proposals",
     "pretrain/soco/log.jsonl": "The log of the pretraining soco",

@@ -6,7 +6,7 @@ import pytest
 @pytest.mark.parametrize(
     ("target", "last"),
     [
-        ("shards", "shard_pictures"),
+        ("shards", "shard_images"),
         ("proposals", "merge_proposals"),
         ("quality", "measure_recall"),
         ("pretrain", "pretrain_model"),

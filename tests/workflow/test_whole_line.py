@@ -1,11 +1,11 @@
-"""The demo's whole line, from pictures to an AP and a report."""
+"""The demo's whole line, from images to an AP and a report."""
 
 import json
 
 import safetensors
 
 RULES = {
-    *("demo_data", "check_dataset", "shard_pictures", "search_regions", "filter_regions", "fix_up_proposals"),
+    *("demo_data", "check_dataset", "shard_images", "search_regions", "filter_regions", "fix_up_proposals"),
     *("merge_proposals", "describe_proposals", "measure_recall", "pretrain_model", "convert_weights"),
     *("finetune_detector", "evaluate_detector", "probe_backbone", "report"),
 }
@@ -27,9 +27,9 @@ def test_the_whole_line_ends_in_an_ap_and_a_report(finished):
             assert metrics[part]["AP50"] is None or 0 <= metrics[part]["AP50"] <= 100
     recall = json.loads(finished.path("quality", "recall", "shapes_coco.json").read_text())
     assert recall.pop("origin")["rule"] == "measure_recall"
-    assert recall["pictures"] == 3
+    assert recall["images"] == 3
     assert report["quality"]["recall"] == [recall | {"dataset": "shapes_coco"}]
-    assert report["quality"]["statistics"]["pictures"] == report["proposals"]["counts"]["pictures"]
+    assert report["quality"]["statistics"]["images"] == report["proposals"]["counts"]["images"]
     assert report["quality"]["statistics"]["regions"]["boxes"] == report["proposals"]["counts"]["regions"]
     assert "APr" in reported["shapes_lvis", "soco", 1]["box"]
     assert "composed" in finished.path("report", "report.html").read_text()
@@ -66,7 +66,7 @@ def test_a_pretrained_backbone_is_probed(finished):
     found = json.loads(finished.path("probe", "shapes", "soco", "metrics.json").read_text())
     assert (found["probe"], found["initialisation"]) == ("shapes", "soco")
     assert (found["backbone"], found["classes"]) == ("resnet18", 6)
-    for half, count in found["pictures"].items():
+    for half, count in found["images"].items():
         assert count == len(list((finished.folder / "data/demo/classes" / half).rglob("*.png"))) >= 10
     assert 0 <= found["knn"]["top1"] <= 100
     log = finished.path("logs", "probe_backbone", "shapes", "soco.log").read_text()

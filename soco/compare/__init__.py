@@ -1,6 +1,0 @@
-"""What differs between two runs, told from their report.json alone, in words and as data."""
-
-from soco.compare.comparison import Comparison, compare_runs
-from soco.compare.reading import Run, read_run
-
-__all__ = ["Comparison", "Run", "compare_runs", "read_run"]

@@ -1,0 +1,15 @@
+"""Is a detection set sound? Faults found, told in words with counts, and mended in a copy; needs no detectron2."""
+
+from soco.data.checks.dataset import CheckedDataset, check_dataset, decoded_folder, with_annotations
+from soco.data.checks.findings import Finding
+from soco.data.checks.tables import lvis_faults, read_tables
+
+__all__ = [
+    "CheckedDataset",
+    "Finding",
+    "check_dataset",
+    "decoded_folder",
+    "lvis_faults",
+    "read_tables",
+    "with_annotations",
+]

@@ -1,0 +1,148 @@
+"""The mask of one object: what of it can be used, and what is wrong with it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pycocotools.mask as mask_tools
+
+from soco.data.checks.run_lengths import Box, bounds, covered, run_lengths
+
+TOLERANCE = 1.0
+"""Pixels that a box or polygon may reach beyond its image, as rounding makes it."""
+
+FARTHEST = 10
+"""Longer sides of its image beyond which a polygon is broken; drawing it would take memory without bound."""
+
+_LARGEST = 1e15
+_NUMBERS = {int, float}
+_DEEPEST = 4
+
+
+@dataclass(frozen=True)
+class Mask:
+    """The usable part of an object's `segmentation`.
+
+    Attributes:
+        segmentation: Polygons, or a run-length mask; None where nothing is usable.
+        box: x1, y1, x2, y2 of what of it lies in the image; None with it.
+        extent: The same of all that can be read, also outside the image; None where nothing can.
+        faults: Names of the faults found, keys of `soco.data.checks.objects.FAULTS`.
+    """
+
+    segmentation: Any
+    box: Box | None
+    extent: Box | None
+    faults: tuple[str, ...] = ()
+
+
+def read_mask(segmentation: Any, width: int, height: int) -> Mask:
+    """Judge a `segmentation` on an image of this size."""
+    if isinstance(segmentation, dict):
+        return _run_length_mask(segmentation, width, height)
+    if not isinstance(segmentation, list) or not segmentation:
+        return Mask(None, None, None, ("no mask",))
+    if all(map(_is_polygon, segmentation)):
+        return _polygons(segmentation, [], width, height)
+    polygons = list(_unwrapped(segmentation))
+    faults = dict.fromkeys(_why_broken(polygon) for polygon in polygons if not _is_polygon(polygon))
+    if is_numbers(segmentation):
+        faults["flat polygon"] = None
+    sound = [polygon for polygon in polygons if _is_polygon(polygon)]
+    if {*map(id, sound)} - {*map(id, segmentation), id(segmentation)}:
+        faults["nested polygon"] = None
+    return _polygons(sound, [*faults], width, height)
+
+
+def encode_mask(segmentation: Any, width: int, height: int) -> Any:
+    """A usable mask as pycocotools' compressed run lengths."""
+    if isinstance(segmentation, dict):
+        if isinstance(segmentation["counts"], str):
+            return segmentation
+        return mask_tools.frPyObjects(segmentation, height, width)
+    return mask_tools.merge(mask_tools.frPyObjects(segmentation, height, width))
+
+
+def mask_area(segmentation: Any, width: int, height: int) -> float:
+    """Pixels that a usable mask covers."""
+    return float(mask_tools.area(encode_mask(segmentation, width, height)))
+
+
+def is_numbers(value: Any, count: int | None = None) -> bool:
+    """Whether a value is a list of finite numbers of sensible size, of this many if given."""
+    if not isinstance(value, list) or count not in (None, len(value)) or not {*map(type, value)} <= _NUMBERS:
+        return False
+    if not value:
+        return True
+    try:
+        return all(map(math.isfinite, value)) and min(value) > -_LARGEST and max(value) < _LARGEST
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
+
+
+def _run_length_mask(mask: dict[str, Any], width: int, height: int) -> Mask:
+    if not {"size", "counts"} <= mask.keys():
+        return Mask(None, None, None, ("strange mask",))
+    counts = run_lengths(mask, width, height)
+    if counts is None:
+        return Mask(None, None, None, ("bad run lengths",))
+    if not covered(counts):
+        return Mask(None, None, None, ("no mask",))
+    box = bounds(counts, height)
+    return Mask(mask, box, box)
+
+
+def _unwrapped(value: Any, depth: int = _DEEPEST) -> Iterator[Any]:
+    """The polygons in a value, each flat, whatever lists they lie in: also such as [[[x, y], [x, y], [x, y]]]."""
+    if not isinstance(value, list) or is_numbers(value) or not depth:
+        yield value
+    elif len(value) >= 3 and all(is_numbers(point, 2) for point in value):
+        yield [number for point in value for number in point]
+    elif any(isinstance(item, list) for item in value):
+        for item in value:
+            yield from _unwrapped(item, depth - 1)
+    else:
+        yield value
+
+
+def _why_broken(polygon: Any) -> str:
+    if is_numbers(polygon):
+        return "broken polygon"
+    if isinstance(polygon, list) and {*map(type, polygon)} <= _NUMBERS:
+        return "polygon not finite"
+    return "polygon no numbers"
+
+
+def _polygons(sound: list[Any], faults: list[str], width: int, height: int) -> Mask:
+    """Judge polygons that are lists of numbers by where they lie."""
+    extents = [(min(it[::2]), min(it[1::2]), max(it[::2]), max(it[1::2])) for it in sound]
+    inside = []
+    boxes = []
+    beyond = 0.0
+    for polygon, (x1, y1, x2, y2) in zip(sound, extents, strict=True):
+        box = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
+        over = max(-x1, -y1, x2 - width, y2 - height)
+        if over > FARTHEST * max(width, height):
+            faults.append("polygon far")
+        elif box[2] > box[0] and box[3] > box[1]:
+            inside.append(polygon)
+            boxes.append(box)
+            beyond = max(beyond, over)
+        else:
+            faults.append("polygon outside")
+    extent = _around(extents) if extents else None
+    if not inside:
+        return Mask(None, None, extent, (*dict.fromkeys(faults), "no mask"))
+    if beyond > TOLERANCE:
+        faults.append("polygon beyond")
+    return Mask(inside, _around(boxes), extent, tuple(dict.fromkeys(faults)))
+
+
+def _around(boxes: list[Box]) -> Box:
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def _is_polygon(value: Any) -> bool:
+    return is_numbers(value) and len(value) >= 6 and len(value) % 2 == 0

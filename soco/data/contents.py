@@ -1,0 +1,81 @@
+"""What only reading tells about images: sizes and hashes; and when files were written. In threads: disks are slow."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from soco.data.read import UnreadableImageError, image_size
+from soco.data.sources import Entry, ImageSource
+from soco.errors import UserError
+
+_CHUNK = 64  # what a thread takes at once: neighbours, so that it reads a container in order
+
+_MOST_SIDE = 2**31 - 1  # what a manifest can hold
+
+# Width, height (0 where the header cannot be read, or claims more than a manifest can hold) and SHA-256 of the
+# encoded bytes.
+Content = tuple[int, int, bytes]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def contents(source: ImageSource, entries: Sequence[Entry], threads: int) -> Iterator[Content]:
+    """Read each image once; one that cannot be had is as one of no bytes."""
+    return _in_threads(lambda entry: _content(source, entry), entries, threads)
+
+
+def content_of(sha256: bytes) -> int:
+    """The part of a hash that stores keep; see `Entry.content`."""
+    return int.from_bytes(sha256[:8], "little", signed=True)
+
+
+def read_listed(source: ImageSource, entry: Entry) -> bytes:
+    """Read an image that was listed, and see that it is still the one.
+
+    Raises:
+        UnreadableImageError: It cannot be had.
+        UserError: Its bytes are not those that were listed.
+    """
+    data = source.read(entry)
+    if entry.content and content_of(hashlib.sha256(data).digest()) != entry.content:
+        raise UserError(
+            f"The image {entry.key!r} is not the one that was listed; have all listed again with "
+            "`snakemake --forcerun shard_images`, which repeats the work on what changed."
+        )
+    return data
+
+
+def modified(root: str | Path, names: Sequence[str], threads: int) -> Iterator[int]:
+    """When each file below a path was written, in nanoseconds; 0 where it is no longer there."""
+    return _in_threads(lambda name: _modified(Path(root, name)), names, threads)
+
+
+def _content(source: ImageSource, entry: Entry) -> Content:
+    try:
+        data = source.read(entry)
+    except UnreadableImageError:
+        data = b""
+    sha256 = hashlib.sha256(data).digest()
+    try:
+        size = image_size(data)
+    except UnreadableImageError:
+        size = 0, 0
+    return *(size if max(size) <= _MOST_SIDE else (0, 0)), sha256
+
+
+def _modified(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _in_threads(function: Callable[[Item], Result], items: Sequence[Item], threads: int) -> Iterator[Result]:
+    """Results in the order of the items."""
+    chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+    with ThreadPoolExecutor(threads) as pool:
+        for results in pool.map(lambda chunk: [function(item) for item in chunk], chunks):
+            yield from results

@@ -1,0 +1,82 @@
+"""Layout `folder`: a folder tree with a file for each image."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from soco.config import ImagesConfig
+from soco.data.read import read_file
+from soco.data.sources.checks import PassedOver, checked
+from soco.data.sources.entry import Entry
+from soco.data.sources.layouts import require
+from soco.data.sources.names import is_image
+from soco.data.sources.tree import mode_of, target_status, walk
+
+
+class FolderSource:
+    """Every image below a folder; a key is the path below it. Hidden files and folders are passed over.
+
+    Links to images are followed, links to folders are not.
+    """
+
+    def __init__(self, settings: ImagesConfig) -> None:
+        self.path = Path(settings.path)
+        self.watch = settings.watch
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every image, sorted by key.
+
+        Raises:
+            UserError: The folder is missing, cannot be read, or holds no image.
+        """
+        require(self.path, "folder", folder=True)
+        passed_over = PassedOver()
+        images = (Entry(key, "", 0, status.st_size) for key, status in self._images(passed_over))
+        yield from checked(images, self.path, "folder", passed_over)
+
+    def read(self, entry: Entry) -> bytes:
+        """The file's content.
+
+        Raises:
+            UnreadableImageError: The file is missing or cannot be read.
+        """
+        return read_file(self.path / entry.key)
+
+    def state(self) -> str:
+        """A digest of what `images.watch` names: every image's path, size and time; every folder's; or nothing.
+
+        A folder that cannot be read counts as empty: `entries` says what is wrong.
+        """
+        if self.watch == "never":
+            return "never"
+        if not stat.S_ISDIR(mode_of(self.path)):
+            return ""
+        told = hashlib.sha256()
+        found = self._folders() if self.watch == "folders" else self._images(PassedOver(), skip_unreadable=True)
+        for name, status in found:
+            told.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"))
+        return told.hexdigest()[:16]
+
+    def _images(self, passed_over: PassedOver, skip_unreadable: bool = False) -> Iterator[tuple[str, os.stat_result]]:
+        """Path and status of each image, sorted by path; a broken link is one, so that reading it will tell."""
+        for name, is_folder, found in walk(self.path, skip_unreadable=skip_unreadable):
+            if is_folder:
+                continue
+            status = target_status(found) or target_status(found, follow=False)
+            if status is None:
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                passed_over.add("links to folders", name)
+            elif is_image(name) and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+                yield name, status
+            elif is_image(name):
+                passed_over.add("pipes, sockets or devices named like images", name)
+
+    def _folders(self) -> Iterator[tuple[str, os.stat_result]]:
+        """Path and status of each folder, the topmost first."""
+        yield "", self.path.stat()
+        for name, is_folder, found in walk(self.path, skip_unreadable=True):
+            if is_folder and (status := target_status(found)) is not None:
+                yield name, status

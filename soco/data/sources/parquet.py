@@ -1,0 +1,229 @@
+"""Layout `parquet`: Parquet files with a column of encoded images, as data sets are shared today."""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from soco.config import ImagesConfig
+from soco.data.read import UnreadableImageError
+from soco.data.sources.checks import PassedOver, checked
+from soco.data.sources.containers import containers, containers_state
+from soco.data.sources.entry import Entry
+from soco.data.sources.layouts import not_whole
+from soco.errors import UserError
+
+_OPEN_FILES = 8
+_DECODED_GROUPS = 4
+_LARGEST_GROUP = 1 << 30
+_LARGEST_BATCH = 256 << 20
+_FEW_ROWS = 1_000_000  # of more, each has a byte of the file at least
+
+
+class ParquetSource:
+    """The images of all Parquet files below a folder, or of one; a key is the file's path without suffix and the row.
+
+    The column holds bytes, or a struct of `bytes` and `path`, whose base name then ends the key. Reading decodes a row
+    group at a time and keeps the last few, so that neighbours are fast and random rows cost a row group each.
+    """
+
+    def __init__(self, settings: ImagesConfig) -> None:
+        self.path = Path(settings.path)
+        self.column = settings.column
+        self._reader: _Reader | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_reader": None}
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every row, file by file in the order of their names; reads no image.
+
+        Raises:
+            UserError: The path is missing, a file is broken or lacks the column, or there is no row.
+        """
+        passed_over = PassedOver()
+        yield from checked(self._rows(passed_over), self.path, "parquet", passed_over)
+
+    def read(self, entry: Entry) -> bytes:
+        """A row's bytes.
+
+        Raises:
+            UnreadableImageError: The row holds none, or its file is missing or broken.
+        """
+        try:
+            data = self._own_reader().read(self.path / entry.container, entry.offset)
+        except Exception as error:  # pages that were made up fail in many ways
+            reason = str(error).split("\n")[0][:200] or type(error).__name__
+            raise UnreadableImageError(f"row {entry.offset} cannot be read: {reason}") from None
+        if data is None:
+            raise UnreadableImageError("the row holds no bytes")
+        return data
+
+    def state(self) -> str:
+        """A digest of every file's name, size and time; "" where there is none."""
+        return containers_state(self.path, ".parquet")
+
+    def _own_reader(self) -> "_Reader":
+        """The reader of this process: a forked one has a lock that nobody may release, and files of another."""
+        if self._reader is None or self._reader.process != os.getpid():
+            self._reader = _Reader(self.column)
+        return self._reader
+
+    def _rows(self, passed_over: PassedOver) -> Iterator[Entry]:
+        for container, folder in containers(self.path, "parquet", ".parquet", passed_over):
+            file = _File(self.path / container, self.column)
+            for group in range(file.groups):
+                share = file.bytes_a_row(group)
+                for row, name in enumerate(file.names(group), start=int(file.starts[group])):
+                    yield Entry(f"{folder}/{row:06d}{name}", container, row, share)
+
+
+class _Reader:
+    """Rows of many files, with the row groups decoded last; threads take turns."""
+
+    def __init__(self, column: str) -> None:
+        self.process = os.getpid()
+        self._lock = threading.Lock()
+        self._file = lru_cache(maxsize=_OPEN_FILES)(lambda path: _File(path, column))
+        self._groups: OrderedDict[tuple[Path, int], pa.ChunkedArray] = OrderedDict()
+
+    def read(self, path: Path, row: int) -> bytes | None:
+        with self._lock:
+            file = self._file(path)
+            group = int(np.searchsorted(file.starts, row, side="right")) - 1
+            images = self._groups.pop((path, group), None)
+            if images is None:
+                images = file.images(group)
+            self._groups[path, group] = images
+            if len(self._groups) > _DECODED_GROUPS:
+                self._groups.popitem(last=False)
+            return images[row - int(file.starts[group])].as_py()
+
+
+class _File:
+    """One Parquet file with the column of images.
+
+    Attributes:
+        groups: How many row groups it has.
+        starts: (groups,) the first row of each.
+    """
+
+    def __init__(self, path: Path, column: str) -> None:
+        self._path = path
+        try:
+            self._open(path, column)
+        except UserError:
+            raise
+        except Exception as error:  # a footer that was made up fails in many ways
+            raise not_whole(path, "parquet", error) from None
+
+    def _open(self, path: Path, column: str) -> None:
+        self._file = pq.ParquetFile(path)
+        metadata, schema = self._file.metadata, self._file.schema_arrow
+        self.groups = metadata.num_row_groups
+        rows = [metadata.row_group(group).num_rows for group in range(self.groups)]
+        self._see_that_rows_have_bytes(rows)
+        self.starts = np.cumsum([0, *rows])[:-1]
+        parts = _parts(schema.field(column).type) if column in schema.names else None
+        if parts is None:
+            having = ", ".join(field.name for field in schema if _parts(field.type) is not None) or "none has"
+            raise UserError(
+                f"{path} has no column {column!r} of bytes, or of a struct with bytes; set images.column to one "
+                f"that does: {having}."
+            )
+        data, name = parts
+        self._data, self._name = column + data, None if name is None else column + name
+        self._see_that_groups_are_small()
+
+    def _see_that_rows_have_bytes(self, rows: list[int]) -> None:
+        length = self._path.stat().st_size
+        if min(rows, default=0) < 0 or sum(rows) > max(length, _FEW_ROWS):
+            raise not_whole(self._path, "parquet", f"it claims {sum(rows):,} rows in {length:,} bytes")
+
+    def _see_that_groups_are_small(self) -> None:
+        for group in range(self.groups):
+            size = max(self._size(group, self._data), self._size(group, self._name))
+            if size > _LARGEST_GROUP:
+                raise UserError(
+                    f"Row group {group} of {self._path} takes {size / (1 << 30):.1f} GiB, and groups of at most "
+                    f"{_LARGEST_GROUP >> 30} GiB are read; write the file again with about 100 rows in a group."
+                )
+
+    def _columns(self, group: int, *leaves: str | None) -> list[pq.ColumnChunkMetaData]:
+        part = self._file.metadata.row_group(group)
+        columns = (part.column(number) for number in range(part.num_columns))
+        return [column for column in columns if column.path_in_schema in leaves]
+
+    def _size(self, group: int, leaf: str | None) -> int:
+        """How many bytes the pages of a row group take, inflated."""
+        return sum(column.total_uncompressed_size for column in self._columns(group, leaf))
+
+    def bytes_a_row(self, group: int) -> int:
+        """An equal share of what the images of a row group take, as stored."""
+        stored = sum(column.total_compressed_size for column in self._columns(group, self._data))
+        return stored // max(1, self._file.metadata.row_group(group).num_rows)
+
+    def names(self, group: int) -> list[str]:
+        """What ends the key of each row of a row group: a hyphen and the base name of its path, or nothing."""
+        if self._name is None:
+            return [""] * self._file.metadata.row_group(group).num_rows
+        try:
+            paths = self._read(group, self._name).to_pylist()
+        except Exception as error:  # as above
+            raise not_whole(self._path, "parquet", f"the names of row group {group}: {error}") from None
+        return [f"-{path.rpartition('/')[2]}" if path else "" for path in paths]
+
+    def images(self, group: int) -> pa.ChunkedArray:
+        """The encoded images of a row group.
+
+        A page of a few bytes may say one image a million times. Where the rows take more than the pages, equal ones
+        are kept once, which takes three times as long.
+        """
+        size = self._size(group, self._data)
+        rows = max(1, _LARGEST_BATCH // max(1, size))  # each row takes no more than all pages do
+        batches, decoded = [], 0
+        for batch in self._file.iter_batches(rows, [group], [self._data], use_threads=False):
+            batches.append(_leaf(batch.column(0), self._data))
+            decoded += batch.nbytes
+            if decoded > _LARGEST_BATCH + size:
+                break
+        else:
+            return pa.chunked_array(batches)
+        batches.clear()
+        with pq.ParquetFile(self._path, metadata=self._file.metadata, read_dictionary=[self._data]) as file:
+            return _leaf(file.read_row_group(group, [self._data], use_threads=False).column(0), self._data)
+
+    def _read(self, group: int, leaf: str) -> pa.ChunkedArray:
+        return _leaf(self._file.read_row_group(group, columns=[leaf], use_threads=False).column(0), leaf)
+
+
+def _leaf(column: Any, leaf: str) -> Any:
+    """The values that a path such as `image.bytes` names, of a column that was read for it."""
+    return pc.struct_field(column, leaf.rpartition(".")[2]) if pa.types.is_struct(column.type) else column
+
+
+def _parts(kind: pa.DataType) -> tuple[str, str | None] | None:
+    """What is to be added to a column's name to have its bytes and its path (None: no path); None: it has no bytes."""
+    if _is_bytes(kind):
+        return "", None
+    if not pa.types.is_struct(kind):
+        return None
+    fields = {field.name: field.type for field in kind}
+    if "bytes" not in fields or not _is_bytes(fields["bytes"]):
+        return None
+    path = fields.get("path", pa.null())
+    return ".bytes", ".path" if pa.types.is_string(path) or pa.types.is_large_string(path) else None
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)

@@ -1,0 +1,110 @@
+"""Rows of many shards to the rows of one store, sorted by key, so that no trace of the shards is left."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soco.data.stores.merged import MOST_RECTS, STORE_SCHEMA
+from soco.data.stores.parquet import read_table
+from soco.data.stores.schema import IMAGE_COLUMNS, PROPOSAL_SCHEMA, RECT_COLUMNS, flat_rect_columns, flat_rects
+from soco.errors import UserError
+
+ROWS_AT_ONCE = 1 << 16
+_COUNTED = ("regions", "strategy")
+
+Counts = npt.NDArray[np.int64]
+Rects = npt.NDArray[np.int16]
+
+
+def merge_files(paths: Sequence[str | Path]) -> pa.RecordBatch:
+    """Put proposal shards together, sorted by key.
+
+    Each file is read twice, first for all but its rects, so that these are held once: with the columns beside them,
+    memory of about twice the store.
+
+    Args:
+        paths: Parquet files of `PROPOSAL_SCHEMA`.
+
+    Returns:
+        One batch of `STORE_SCHEMA`. The same rows give the same batch, however they were dealt into files.
+
+    Raises:
+        UserError: A file is missing or another, two rows have one key, or there are more rects than a store can hold.
+    """
+    images, counts = _read_images(paths)
+    order = pc.sort_indices(images["key"]).to_numpy()
+    offsets = np.concatenate([[0], np.cumsum(counts[order])])
+    _check_rects(int(offsets[-1]))
+    starts = np.empty(len(order), np.int64)
+    starts[order] = offsets[:-1]
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(_read_rects(paths, starts, int(offsets[-1])).reshape(-1)), 4)
+    return _batch(images.take(pa.array(order)), pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), flat))
+
+
+def proposal_tables(batch: pa.RecordBatch, rows: int = ROWS_AT_ONCE) -> Iterator[pa.Table]:
+    """Yield a store's rows as tables of `PROPOSAL_SCHEMA`, so many at a time."""
+    offsets = batch["rects"].offsets.to_numpy()
+    rects = batch["rects"].values.values.to_numpy().reshape(-1, 4)
+    for first in range(0, len(batch), rows):
+        part = pa.table(batch.slice(first, rows))
+        last = first + len(part)
+        columns = flat_rect_columns(rects[offsets[first] : offsets[last]], np.diff(offsets[first : last + 1]))
+        held = {name: part[name].cast(PROPOSAL_SCHEMA.field(name).type) for name in (*IMAGE_COLUMNS, *_COUNTED)}
+        yield pa.table({**held, **columns}, schema=PROPOSAL_SCHEMA)
+
+
+def _read_images(paths: Sequence[str | Path]) -> tuple[pa.Table, Counts]:
+    """All columns but the rects, and how many rects each row has."""
+    columns = [name for name in PROPOSAL_SCHEMA.names if name not in RECT_COLUMNS]
+    tables, counts = [PROPOSAL_SCHEMA.empty_table().select(columns)], [np.empty(0, np.int64)]
+    for path in paths:
+        table = read_table(path, PROPOSAL_SCHEMA, [*columns, RECT_COLUMNS[0]])
+        counts.append(pc.list_value_length(table[RECT_COLUMNS[0]]).to_numpy().astype(np.int64))
+        tables.append(table.select(columns))
+    return pa.concat_tables(tables).combine_chunks(), np.concatenate(counts)
+
+
+def _read_rects(paths: Sequence[str | Path], starts: Counts, total: int) -> Rects:
+    """The rects of all rows, each row's from where `starts` says."""
+    placed: Rects = np.empty((total, 4), np.int16)
+    row = 0
+    for path in paths:
+        rects, counts = flat_rects(read_table(path, PROPOSAL_SCHEMA, list(RECT_COLUMNS)))
+        own_starts = np.cumsum(counts) - counts
+        shift = np.repeat(starts[row : row + len(counts)] - own_starts, counts)
+        placed[np.arange(len(rects)) + shift] = rects
+        row += len(counts)
+    return placed
+
+
+def _batch(images: pa.Table, rects: pa.ListArray) -> pa.RecordBatch:
+    columns = {name: images[name].combine_chunks() for name in images.column_names}
+    _check_keys(columns["key"])
+    # Encoded in the sorted order: a dictionary lists its words as they come.
+    for name in ("container", "strategy"):
+        words, kind = columns[name].dictionary_encode(), STORE_SCHEMA.field(name).type
+        columns[name] = pa.DictionaryArray.from_arrays(words.indices.cast(kind.index_type), words.dictionary)
+    columns["rects"] = rects
+    return pa.RecordBatch.from_arrays(
+        [columns[field.name].cast(field.type) for field in STORE_SCHEMA], schema=STORE_SCHEMA
+    )
+
+
+def _check_rects(total: int) -> None:
+    if total > MOST_RECTS:
+        raise UserError(
+            f"The shards hold {total} proposals and a store at most {MOST_RECTS}; "
+            "choose a filter that keeps fewer, or pretrain on fewer images."
+        )
+
+
+def _check_keys(keys: pa.StringArray) -> None:
+    """Sorted, equal keys are neighbours."""
+    same = pc.equal(keys[1:], keys[:-1])
+    if pc.any(same).as_py():
+        twice = keys[pc.index(same, True).as_py()].as_py()
+        raise UserError(f"The shards hold the image {twice!r} twice; remove one of the two and run `shards` again.")

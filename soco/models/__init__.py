@@ -1,7 +1,0 @@
-"""The SoCo model: a detector's backbone, FPN and box head in two branches, and the loss between them."""
-
-from soco.models.by_name import model_of_recipe
-from soco.models.release import load_released, load_weights
-from soco.models.soco import Agreement, SoCo, build_model
-
-__all__ = ["Agreement", "SoCo", "build_model", "load_released", "load_weights", "model_of_recipe"]

@@ -1,0 +1,66 @@
+"""What one step of pretraining is fed: named tensors, never a tuple by position."""
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """The boxes that view 1 and another view are compared on.
+
+    Attributes:
+        boxes_1: (B, K, 4) x1, y1, x2, y2 in 0..1 of view 1.
+        ids_1: (B, K) int64, from 1; a box and its counterpart bear the same id.
+        boxes_v: (B, K, 4) in 0..1 of the other view.
+        ids_v: (B, K) int64.
+    """
+
+    boxes_1: Tensor
+    ids_1: Tensor
+    boxes_v: Tensor
+    ids_v: Tensor
+
+    def to(self, device: torch.device | str) -> "Pair":
+        """Copy to a device."""
+        return Pair(*(getattr(self, field.name).to(device, non_blocking=True) for field in dataclasses.fields(self)))
+
+    def pin_memory(self) -> "Pair":
+        """Move to page-locked memory, from which a GPU copies in the background."""
+        return Pair(*(getattr(self, field.name).pin_memory() for field in dataclasses.fields(self)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """B images, or one where it comes from the data set (without the leading dimension).
+
+    Attributes:
+        views: One (B, 3, S, S) float32 for each view, normalised; sizes may differ.
+        pairs: `pairs[i]` compares view 1 with view i + 2.
+        numbers: (B,) int64; the images' numbers in the store.
+    """
+
+    views: tuple[Tensor, ...]
+    pairs: tuple[Pair, ...]
+    numbers: Tensor
+
+    def to(self, device: torch.device | str, memory_format: torch.memory_format = torch.contiguous_format) -> "Batch":
+        """Copy to a device, the views in the given memory format."""
+        views = (view.to(device, memory_format=memory_format, non_blocking=True) for view in self.views)
+        return Batch(tuple(views), tuple(pair.to(device) for pair in self.pairs), self.numbers)
+
+    def pin_memory(self) -> "Batch":
+        """Move to page-locked memory; `DataLoader` calls this."""
+        views = tuple(view.pin_memory() for view in self.views)
+        return Batch(views, tuple(pair.pin_memory() for pair in self.pairs), self.numbers)
+
+
+def collate(samples: list[Batch]) -> Batch:
+    """Stack single images to a batch."""
+    views = tuple(torch.stack(views) for views in zip(*(sample.views for sample in samples), strict=True))
+    pairs = tuple(
+        Pair(*(torch.stack([getattr(pair, field.name) for pair in pairs]) for field in dataclasses.fields(Pair)))
+        for pairs in zip(*(sample.pairs for sample in samples), strict=True)
+    )
+    return Batch(views, pairs, torch.stack([sample.numbers for sample in samples]))

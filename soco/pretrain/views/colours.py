@@ -1,0 +1,102 @@
+"""What is done to a view's colours, as BYOL does: jitter, grey, blur, solarize, normalisation."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+from soco.pretrain.views import jitter
+from soco.pretrain.views.compiled import Bytes, Real, compiled
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_BRIGHTNESS, _CONTRAST, _SATURATION, _HUE = 0.4, 0.4, 0.2, 0.1
+_JITTER_PROBABILITY, _GREY_PROBABILITY, _SOLARIZE_PROBABILITY = 0.8, 0.2, 0.2
+_BLUR_PROBABILITY_FIRST, _BLUR_PROBABILITY_OTHERS = 1.0, 0.1
+_BLUR_SIGMA = (0.1, 2.0)
+
+_ADJUST = {
+    "brightness": jitter.adjust_brightness,
+    "contrast": jitter.adjust_contrast,
+    "saturation": jitter.adjust_saturation,
+    "hue": jitter.adjust_hue,
+}
+_SCALE = np.float32(1) / (np.float32(255) * np.array(STD, np.float32))
+_SHIFT = -np.array(MEAN, np.float32) / np.array(STD, np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Colours:
+    """The changes drawn for a view, in the order in which they are made.
+
+    Attributes:
+        jitter: Names of adjustments (brightness, contrast, saturation, hue) and their amounts: factors around 1, for
+            hue a share of the circle around 0. Empty: none is made.
+        grey: Whether the view becomes grey.
+        blur: Deviation of a Gaussian, in pixels of the view; None: none.
+        solarize: Whether values from 128 on are inverted.
+    """
+
+    jitter: tuple[tuple[str, float], ...] = ()
+    grey: bool = False
+    blur: float | None = None
+    solarize: bool = False
+
+
+def draw_colours(rng: np.random.Generator, first: bool) -> Colours:
+    """Draw the changes of a view: strong blur in view 1 (`first`), solarize in the others."""
+    adjustments = _draw_jitter(rng) if rng.random() < _JITTER_PROBABILITY else ()
+    grey = rng.random() < _GREY_PROBABILITY
+    blurred = rng.random() < (_BLUR_PROBABILITY_FIRST if first else _BLUR_PROBABILITY_OTHERS)
+    blur = rng.uniform(*_BLUR_SIGMA) if blurred else None
+    return Colours(adjustments, grey, blur, not first and rng.random() < _SOLARIZE_PROBABILITY)
+
+
+def recolour(view: Bytes, colours: Colours) -> Bytes:
+    """Make the changes.
+
+    Args:
+        view: (3, S, S), contiguous; its values may be changed in place.
+        colours: What was drawn for it.
+
+    Returns:
+        (3, S, S).
+    """
+    values = view.reshape(3, -1)
+    for name, amount in colours.jitter:
+        _ADJUST[name](values, amount)
+    if colours.grey:
+        jitter.make_grey(values)
+    if colours.blur is not None:
+        _blur(view, colours.blur)
+    if colours.solarize:
+        jitter.solarize(values)
+    return view
+
+
+def normalise(view: Bytes) -> Real:
+    """Scale (3, H, W) bytes to 0..1, then by ImageNet's mean and deviation; float32."""
+    normalised = np.empty(view.shape, np.float32)
+    _scale(np.ascontiguousarray(view).reshape(3, -1), normalised.reshape(3, -1))
+    return normalised
+
+
+def _draw_jitter(rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
+    amounts = (
+        ("brightness", rng.uniform(1 - _BRIGHTNESS, 1 + _BRIGHTNESS)),
+        ("contrast", rng.uniform(1 - _CONTRAST, 1 + _CONTRAST)),
+        ("saturation", rng.uniform(1 - _SATURATION, 1 + _SATURATION)),
+        ("hue", rng.uniform(-_HUE, _HUE)),
+    )
+    return tuple(amounts[number] for number in rng.permutation(len(amounts)))
+
+
+def _blur(view: Bytes, sigma: float) -> None:
+    # OpenCV blurs three values a pixel in less time than three planes of one.
+    cv2.split(cv2.GaussianBlur(cv2.merge(list(view)), (0, 0), sigma), list(view))
+
+
+@compiled("void(u1[:, ::1], f4[:, ::1])")
+def _scale(values: Bytes, normalised: Real) -> None:
+    for colour in range(3):
+        for i in range(values.shape[1]):
+            normalised[colour, i] = np.float32(values[colour, i]) * _SCALE[colour] + _SHIFT[colour]

@@ -1,0 +1,45 @@
+"""Crops: the part of an image that a view shows."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+_RATIOS = (3 / 4, 4 / 3)
+_TRIES = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Crop:
+    """A rectangle of an image, in its pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def whole(width: int, height: int) -> Crop:
+    """The crop that shows the whole image."""
+    return Crop(0, 0, height, width)
+
+
+def random_crop(rng: np.random.Generator, width: int, height: int, smallest: float) -> Crop:
+    """Draw a crop of `smallest` to all of the image's area, its sides 3:4 to 4:3 (log-uniform).
+
+    The rule of torchvision's RandomResizedCrop, with a generator of its own: ten tries, then the largest centred crop
+    with an allowed ratio.
+    """
+    for _ in range(_TRIES):
+        area = width * height * rng.uniform(smallest, 1.0)
+        ratio = math.exp(rng.uniform(math.log(_RATIOS[0]), math.log(_RATIOS[1])))
+        w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            return Crop(int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w)
+    return _centred(width, height)
+
+
+def _centred(width: int, height: int) -> Crop:
+    ratio = min(max(width / height, _RATIOS[0]), _RATIOS[1])
+    w, h = min(width, round(height * ratio)), min(height, round(width / ratio))
+    return Crop((height - h) // 2, (width - w) // 2, h, w)

@@ -1,0 +1,56 @@
+"""The pixels of planned views."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from soco.boxes import Boxes
+from soco.config import PretrainConfig
+from soco.pretrain.views.batch import Pair
+from soco.pretrain.views.colours import normalise, recolour
+from soco.pretrain.views.compiled import Bytes
+from soco.pretrain.views.plan import Plan, ViewPlan, plan_views
+from soco.pretrain.views.resize import resize
+
+
+def render(plan: Plan, image: Bytes, reduction: int = 1) -> tuple[Tensor, ...]:
+    """Make the views of a plan.
+
+    Args:
+        plan: What was drawn.
+        image: (H, W, 3), the plan's image or that reduced, its sides rounded up.
+        reduction: What it is reduced by. Crops are cut where they lie, within its pixels if need be.
+
+    Returns:
+        A (3, S, S) float32 for each view.
+    """
+    return tuple(torch.from_numpy(_render_view(view, image, reduction)) for view in plan.views)
+
+
+def make_views(
+    rng: np.random.Generator, image: Bytes, boxes: Boxes, settings: PretrainConfig
+) -> tuple[tuple[Tensor, ...], tuple[Pair, ...]]:
+    """Plan and render the views of one image.
+
+    Args:
+        rng: Source of all chance.
+        image: (H, W, 3).
+        boxes: (N, 4) x1, y1, x2, y2, in pixels of the image; at least one.
+        settings: The recipe.
+
+    Returns:
+        The views, (3, S, S) float32 each, and a pair of box sets for each view after the first.
+    """
+    height, width = image.shape[:2]
+    plan = plan_views(rng, boxes, width, height, settings)
+    return render(plan, image), plan.pairs
+
+
+def _render_view(view: ViewPlan, image: Bytes, reduction: int) -> np.ndarray:
+    crop = view.crop
+    edges = (crop.left, crop.top, crop.left + crop.width, crop.top + crop.height)
+    left, top, right, bottom = (edge / reduction for edge in edges)
+    pixels = normalise(recolour(resize(image, (left, top, right, bottom), view.size, view.flipped), view.colours))
+    for hole in view.holes:
+        pixels[:, hole.top : hole.top + hole.height, hole.left : hole.left + hole.width] = 0
+    return pixels

@@ -1,0 +1,99 @@
+"""AP of stored detections, by pycocotools and lvis themselves: nothing of the evaluation's own code is used."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import lvis
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from soco.data.checks.categories import names_apart
+from soco.no_detections import NoLvisDetections, no_coco_detections
+
+Scores = dict[str, Any]
+
+_PARTS = {"box": "bbox", "mask": "segm"}
+_LVIS_FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf")
+
+
+def rescore(detections: Path, annotations: Path, form: str, limit: int) -> Scores:
+    """Score detections.
+
+    Args:
+        detections: COCO's result format.
+        annotations: The labelled objects.
+        form: `coco` or `lvis`.
+        limit: Most detections an image that count, those with the best scores.
+
+    Returns:
+        `box` and `mask` by figure, from 0 to 100, None where there are no objects; `per_category` by name, each with
+        `box` and `mask`.
+    """
+    found = json.loads(detections.read_text())
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
+        labelled = COCO(str(annotations)) if form == "coco" else lvis.LVIS(str(annotations))
+        parts = {part: _score(found, labelled, theirs, form, limit) for part, theirs in _PARTS.items()}
+    per_category = {
+        name: {part: by_category.get(key) for part, (_, by_category) in parts.items()}
+        for key, name in names_apart(labelled.dataset["categories"]).items()
+    }
+    return {part: figures for part, (figures, _) in parts.items()} | {"per_category": per_category}
+
+
+def _score(
+    found: list[dict[str, Any]], labelled: Any, kind: str, form: str, limit: int
+) -> tuple[Scores, dict[int, float | None]]:
+    """The figures, and AP by category."""
+    # With a box in it, a detection's area would be the box's and not its mask's.
+    own = [{key: held for key, held in one.items() if kind == "bbox" or key != "bbox"} for one in found]
+    return _by_coco(own, labelled, kind, limit) if form == "coco" else _by_lvis(own, labelled, kind, limit)
+
+
+def _by_coco(
+    found: list[dict[str, Any]], labelled: COCO, kind: str, limit: int
+) -> tuple[Scores, dict[int, float | None]]:
+    evaluation = COCOeval(labelled, labelled.loadRes(found) if found else no_coco_detections(labelled), kind)
+    evaluation.params.maxDets = [limit]
+    evaluation.evaluate()
+    evaluation.accumulate()  # summarize, which comes next, knows 100 detections alone
+    # IoU, recall, category, range of area (all first), most detections.
+    precision, thresholds = evaluation.eval["precision"][..., 0], evaluation.params.iouThrs
+    ranges = dict(zip(("APs", "APm", "APl"), range(1, 4), strict=True))
+    figures = {
+        "AP": _mean(precision[..., 0]),
+        "AP50": _mean(precision[thresholds == 0.5, ..., 0]),
+        "AP75": _mean(precision[thresholds == 0.75, ..., 0]),
+        **{name: _mean(precision[..., place]) for name, place in ranges.items()},
+    }
+    return figures, _means(precision[..., 0], evaluation.params.catIds)
+
+
+def _by_lvis(
+    found: list[dict[str, Any]], labelled: lvis.LVIS, kind: str, limit: int
+) -> tuple[Scores, dict[int, float | None]]:
+    if not hasattr(np, "float"):  # which lvis asks for, and NumPy dropped
+        np.float = float  # type: ignore[attr-defined]  # noqa: NPY001
+    detections = lvis.LVISResults(labelled, found, max_dets=limit) if found else NoLvisDetections(labelled)
+    evaluation = lvis.LVISEval(labelled, detections, kind)
+    evaluation.run()
+    figures = {name: _percent(evaluation.results[name]) for name in _LVIS_FIGURES}
+    return figures, _means(evaluation.eval["precision"][:, :, :, 0], evaluation.params.cat_ids)
+
+
+def _means(precision: np.ndarray, keys: list[int]) -> dict[int, float | None]:
+    """AP of each category."""
+    return {key: _mean(values) for key, values in zip(keys, np.moveaxis(precision, 2, 0), strict=True)}
+
+
+def _mean(precision: np.ndarray) -> float | None:
+    """AP: the mean over IoU thresholds, recalls and categories, of which -1 marks those without objects."""
+    scored = precision[precision > -1]
+    return float(100 * scored.mean()) if scored.size else None
+
+
+def _percent(value: float) -> float | None:
+    return None if value < 0 else float(100 * value)

@@ -1,6 +1,0 @@
-"""How good proposals are: their number, size and shape over a store, and their recall of annotated objects."""
-
-from soco.quality.recall import measure_recall
-from soco.quality.statistics import describe_proposals
-
-__all__ = ["describe_proposals", "measure_recall"]

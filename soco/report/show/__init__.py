@@ -1,0 +1,1 @@
+"""Images of what the workflow makes of one image; `soco show`."""

@@ -1,0 +1,34 @@
+"""The curve of a pretraining's loss, from its log."""
+
+from pathlib import Path
+
+from soco.data.stores.files import whole_file
+from soco.errors import UserError
+from soco.report.drawing.plotting import styled
+from soco.report.drawing.training_curve import curve_of, draw_curve
+from soco.report.reading import read_lines
+
+_DOTS_PER_INCH = 110
+
+
+def show_loss(log: Path, pairs: int, output: Path) -> str:
+    """Draw a log as the report does: loss, learning rate, and signs of collapse.
+
+    Args:
+        log: log.jsonl of a run, finished or not.
+        pairs: Pairs of views that the run compares; each takes the loss down to -4.
+        output: Receives the PNG.
+
+    Returns:
+        Where the loss stands, in a line.
+
+    Raises:
+        UserError: The log is missing, holds no step, or a line is broken.
+    """
+    lines = [line for line in read_lines(log) if line.get("loss") is not None and {"step", "lr"} <= line.keys()]
+    if not lines:
+        raise UserError(f"{log} holds no step yet; wait for the first.")
+    with styled(), whole_file(output) as temporary:
+        draw_curve(curve_of(lines), -4 * pairs).savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
+    last = lines[-1]
+    return f"loss {last['loss']:.3f} at step {last['step']}: a mean cosine of {-last['loss'] / (4 * pairs):.2f}"

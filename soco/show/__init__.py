@@ -1,1 +1,0 @@
-"""Pictures of what the workflow makes of one picture; `soco show`."""

@@ -1,1 +1,0 @@
-"""Stores between the stages: Parquet, one row a picture; the merged one also as a memory-mapped Arrow file."""

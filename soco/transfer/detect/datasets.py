@@ -1,0 +1,82 @@
+"""Put a detection set of either format into detectron2's catalogues."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pycocotools.mask as mask_tools
+from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.data.datasets import register_coco_instances
+from detectron2.structures import BoxMode
+
+from soco.data import annotated_image
+from soco.transfer.detect.annotations import Split
+
+Form = Literal["coco", "lvis"]
+
+
+def register(split: Split, form: Form) -> str:
+    """Register one half of a detection set, in the place of an earlier one of its name.
+
+    Returns:
+        The name that detectron2 knows it by.
+    """
+    # detectron2 looks for "v1" in the names of LVIS sets.
+    name = f"{'coco' if form == 'coco' else 'lvis_v1'}:{split.annotations}"
+    if name in DatasetCatalog.list():
+        DatasetCatalog.remove(name)
+        MetadataCatalog.remove(name)
+    if form == "coco":
+        register_coco_instances(name, {}, str(split.annotations), str(split.images))
+    else:
+        _register_lvis(name, split)
+    return name
+
+
+def _register_lvis(name: str, split: Split) -> None:
+    """Register an LVIS set with the categories of its own file.
+
+    detectron2's register_lvis_instances takes the 1203 categories of LVIS v1 from a table of its own, wants ids from 1
+    without a gap, refuses run-length masks, and appends the split's folder to the root without a slash.
+    """
+    contiguous = {category: place for place, category in enumerate(split.categories)}
+    DatasetCatalog.register(name, lambda: _lvis_records(split, contiguous))
+    MetadataCatalog.get(name).set(
+        json_file=str(split.annotations),
+        image_root=str(split.images),
+        evaluator_type="lvis",
+        thing_classes=split.classes,
+        thing_dataset_id_to_contiguous_id=contiguous,
+    )
+
+
+def _lvis_records(split: Split, contiguous: dict[int, int]) -> list[dict[str, Any]]:
+    records = {image["id"]: _record(split.images, image) for image in split.content["images"]}
+    for entry in split.content["annotations"]:
+        record = records[entry["image_id"]]
+        record["annotations"].append(
+            {
+                "bbox": entry["bbox"],
+                "bbox_mode": BoxMode.XYWH_ABS,
+                "category_id": contiguous[entry["category_id"]],
+                "iscrowd": entry.get("iscrowd", 0),
+                "segmentation": _mask(entry["segmentation"]),
+            }
+        )
+    return [records[key] for key in sorted(records)]
+
+
+def _record(folder: Path, image: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "file_name": str(annotated_image(folder, image)),
+        "height": image["height"],
+        "width": image["width"],
+        "image_id": image["id"],
+        "annotations": [],
+    }
+
+
+def _mask(mask: Any) -> Any:
+    """Polygons as they are; a run-length mask in the compressed form that detectron2 reads."""
+    if isinstance(mask, dict) and isinstance(mask["counts"], list):
+        return mask_tools.frPyObjects(mask, *mask["size"])
+    return mask

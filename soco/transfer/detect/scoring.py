@@ -1,0 +1,111 @@
+"""Scores of detections by detectron2's COCO or LVIS evaluator, for all objects and for each category."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from detectron2.config import CfgNode
+from detectron2.data import build_detection_test_loader
+from detectron2.evaluation import inference_on_dataset
+from detectron2.utils import comm
+
+from soco.config import FinetuneConfig
+from soco.data.checks.categories import names_apart
+from soco.detection_limit import limit_sentences, over_limit
+from soco.transfer.detect.annotations import Split
+from soco.transfer.detect.datasets import Form
+from soco.transfer.detect.evaluators import Precision, evaluator_of
+from soco.transfer.detect.mapper import ImageMapper
+
+_FIGURES = {
+    "coco": ("AP", "AP50", "AP75", "APs", "APm", "APl"),
+    "lvis": ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf"),
+}
+_PARTS = {"box": "bbox", "mask": "segm"}
+
+_NO_OBJECTS: Precision = ([], np.empty((0, 0, 0, 1)))
+
+Scores = dict[str, Any]
+
+
+def score(cfg: CfgNode, model: torch.nn.Module, name: str, val: Split, form: Form, folder: str | None) -> Scores:
+    """Detect on the images of a registered set, and score boxes and masks.
+
+    All processes of a training take part; the first has the scores.
+
+    Args:
+        cfg: detectron2's configuration.
+        model: The detector.
+        name: The set's name in detectron2's catalogue.
+        val: The set.
+        form: Its format, which decides the evaluator.
+        folder: Receives the detections in detectron2's own file; None keeps none.
+
+    Returns:
+        `box` and `mask`, each with AP and its like from 0 to 100: 0 where no object was found, None where there are no
+        objects of that size, frequency or category; `per_category` by name, each with `box`, `mask` and the number of
+        `instances`. Nothing in other processes.
+    """
+    evaluator = evaluator_of(form, name, folder, limit=cfg.TEST.DETECTIONS_PER_IMAGE)
+    loader = build_detection_test_loader(cfg, name, mapper=ImageMapper(cfg, False))
+    found = inference_on_dataset(model, loader, evaluator)
+    if not comm.is_main_process():
+        return {}
+    figures = {part: _figures(found.get(theirs, {}), form) for part, theirs in _PARTS.items()}
+    by_part = {part: _by_category(*evaluator.precision.get(theirs, _NO_OBJECTS)) for part, theirs in _PARTS.items()}
+    return figures | {"per_category": _per_category(val, by_part)}
+
+
+def say_limit(task: str, settings: FinetuneConfig, val: Split, form: Form) -> dict[str, int]:
+    """Print what has to be said of `detections_per_image`.
+
+    Args:
+        task: Name of the fine-tuning.
+        settings: Its protocol.
+        val: The validation half.
+        form: Its format.
+
+    Returns:
+        What `soco.detection_limit.over_limit` counts there.
+    """
+    limit = settings.detections_per_image
+    over = over_limit(val.content["annotations"], limit)
+    for sentence in limit_sentences(form, limit, over, len(val.content["images"]), task):
+        print(sentence, flush=True)
+    return over
+
+
+def _figures(scores: Mapping[str, float], form: Form) -> dict[str, float | None]:
+    return {name: _or_none(scores.get(name)) for name in _FIGURES[form]}
+
+
+def _by_category(categories: Sequence[int], precision: np.ndarray) -> dict[int, float | None]:
+    """AP by category id: the mean precision over IoU thresholds and recalls, for objects of all sizes.
+
+    Args:
+        categories: See `soco.transfer.detect.evaluators.Precision`.
+        precision: The same.
+    """
+    scored = [values[values > -1] for values in np.moveaxis(precision[..., 0], 2, 0)]
+    means = [float(np.mean(values)) if values.size else None for values in scored]
+    return {key: None if mean is None else 100 * mean for key, mean in zip(categories, means, strict=True)}
+
+
+def _per_category(val: Split, by_part: Mapping[str, Mapping[int, float | None]]) -> dict[str, dict[str, Any]]:
+    instances = Counter(entry["category_id"] for entry in val.content["annotations"] if not entry.get("iscrowd", 0))
+    told = {}
+    names = names_apart(val.content["categories"])
+    for category in sorted(val.content["categories"], key=lambda category: category["id"]):
+        key = category["id"]
+        figures = {part: scores.get(key) for part, scores in by_part.items()}
+        frequency = {"frequency": category["frequency"]} if "frequency" in category else {}
+        told[names[key]] = {**figures, "instances": instances[key], **frequency}
+    return told
+
+
+def _or_none(value: float | None) -> float | None:
+    """None for what was not scored: detectron2 says NaN, lvis -1 (times 100)."""
+    return None if value is None or math.isnan(value) or value < 0 else float(value)

@@ -1,0 +1,50 @@
+"""How often a probe is right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_TOP = 5
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Which images a probe puts in their class.
+
+    Attributes:
+        top1: (N,) bool, whether the class has the highest score.
+        top5: (N,) bool, whether it is among the five highest.
+    """
+
+    top1: Tensor
+    top5: Tensor
+
+
+def hits(scores: Tensor, labels: Tensor) -> Hits:
+    """Compare scores with the true classes; of classes with one score, all others count as higher.
+
+    Args:
+        scores: (N, C), higher is likelier; a score that is no number is never a hit.
+        labels: (N,) numbers of classes.
+    """
+    own = scores.gather(1, labels[:, None])
+    rank = (scores >= own).sum(dim=1)  # 0 where `own` is no number
+    return Hits((rank == 1).cpu(), ((rank >= 1) & (rank <= _TOP)).cpu())
+
+
+def joined(parts: Sequence[Hits]) -> Hits:
+    """The hits of blocks of images as one."""
+    return Hits(torch.cat([part.top1 for part in parts]), torch.cat([part.top5 for part in parts]))
+
+
+def summary(found: Hits, classes: int) -> dict[str, Any]:
+    """`top1` and `top5` in percent of all images; `top5` is None where there are five classes or fewer."""
+    return {"top1": percent(found.top1), "top5": percent(found.top5) if classes > _TOP else None}
+
+
+def percent(right: Tensor) -> float:
+    """The share of true values in percent, to a thousandth."""
+    return round(100 * right.double().mean().item(), 3)

@@ -1,0 +1,77 @@
+"""`soco probe`: its arguments, and what it prints."""
+
+import argparse
+import typing
+from pathlib import Path
+
+from soco.config import DetectorConfig, ProbeConfig, check_config
+from soco.errors import UserError
+
+SCRATCH = "scratch"
+# What stands in the place of a configuration's name for the probe.
+_NAME = "command"
+
+
+def add_probe(parser: argparse.ArgumentParser) -> None:
+    """Add what a probe is told to its parser: the keys of `ProbeConfig`, and where weights and figures lie."""
+    weights = "scratch, a run's weights.safetensors or checkpoint, a released .pth or .pkl, another library's ResNet"
+    parser.add_argument("weights", metavar="WEIGHTS", help=weights)
+    backbones = typing.get_args(DetectorConfig.model_fields["backbone"].annotation)
+    parser.add_argument(
+        "--backbone", choices=backbones, help="the ResNet of scratch [resnet50]; with a file, what it must hold"
+    )
+    for key, field in ProbeConfig.model_fields.items():
+        if key == "initialisations":
+            continue
+        kept = "" if field.is_required() else f" [{_plain(field.default)}]"
+        # Values are checked as a configuration's are.
+        several: dict[str, typing.Any] = {"nargs": "+"} if isinstance(field.default, tuple) else {}
+        option = f"--{key.replace('_', '-')}"
+        parser.add_argument(option, required=field.is_required(), help=f"{field.description}{kept}", **several)
+    parser.add_argument(
+        "--seed", type=int, default=1, help="fresh weights and the order of training follow from it [1]"
+    )
+    parser.add_argument("--out", type=Path, help="a JSON file to write all figures to")
+
+
+def run_probe(chosen: argparse.Namespace) -> None:
+    """Probe, print the accuracies, and write them if a file is named.
+
+    Raises:
+        UserError: An option is refused, or the folders or the weights cannot be used.
+    """
+    from soco.data.stores.files import write_json
+    from soco.transfer.probe.probe import probe_backbone  # loads torch, which `soco keys` need not wait for
+
+    settings = _settings(chosen)
+    weights = None if chosen.weights == SCRATCH else Path(chosen.weights)
+    found = probe_backbone(settings, weights, chosen.backbone, chosen.seed)
+    print(describe(found))
+    if chosen.out:
+        write_json(chosen.out, {"probe": None, "initialisation": chosen.weights, **found})
+
+
+def describe(found: dict[str, typing.Any]) -> str:
+    """The figures of a probe in three lines."""
+    images, skipped = found["images"], sum(found["skipped"].values())
+    lines = [
+        f"{found['backbone']}, {found['classes']} classes, {images['train']} training and {images['val']} "
+        f"validation images ({skipped} skipped); the commonest class alone: {found['commonest_class']:.1f} %"
+    ]
+    for name, detail in (("knn", "neighbours"), ("linear", "base_lr")):
+        figures = found[name]
+        top5 = "" if figures["top5"] is None else f", top-5 {figures['top5']:.1f} %"
+        lines.append(f"{name:<6}  top-1 {figures['top1']:.1f} %{top5} ({detail} {figures[detail]})")
+    return "\n".join(lines)
+
+
+def _settings(chosen: argparse.Namespace) -> ProbeConfig:
+    given = {key: getattr(chosen, key) for key in ProbeConfig.model_fields if getattr(chosen, key, None) is not None}
+    if chosen.seed < 0:
+        raise UserError(f"--seed is {chosen.seed}; give a number from 0.")
+    raw = {"images": {"path": "."}, "probes": {_NAME: {**given, "initialisations": []}}}
+    return check_config(raw).probes[_NAME]
+
+
+def _plain(value: typing.Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,80 @@
+"""Both probes of one backbone, and what they found as plain data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from soco.config import ProbeConfig
+from soco.pretrain.hardware import see_that_cores_suffice, training_device
+from soco.transfer.probe.accuracy import Hits, percent, summary
+from soco.transfer.probe.backbone import frozen_backbone
+from soco.transfer.probe.features import Features, features_of
+from soco.transfer.probe.folder import labelled_halves
+from soco.transfer.probe.knn import knn_hits
+from soco.transfer.probe.linear import linear_probe
+
+
+def probe_backbone(settings: ProbeConfig, weights: Path | None, backbone: str | None, seed: int) -> dict[str, Any]:
+    """Compute features of all images once, and classify the validation ones by kNN and by a linear layer.
+
+    Args:
+        settings: The images, and the probes' settings; `initialisations` is not read.
+        weights: A file as `load_source` takes it; None draws fresh weights from the seed.
+        backbone: The ResNet's name; None takes the one that the file holds.
+        seed: Fresh weights, and the linear layer's training.
+
+    Returns:
+        Accuracies in percent, counts and settings, ready for JSON; docs/probes.md tells what each key is.
+
+    Raises:
+        UserError: The folders or the weights cannot be used.
+    """
+    see_that_cores_suffice(1, settings.workers)
+    train_folder, val_folder = labelled_halves(Path(settings.train), Path(settings.val))
+    encoder, name = frozen_backbone(weights, backbone, seed)
+    device = training_device()
+    encoder = encoder.to(device)
+    train, val = (
+        features_of(encoder, folder, settings.short_side, settings.crop, settings.workers, device)
+        for folder in (train_folder, val_folder)
+    )
+    classes = train_folder.classes
+    neighbours = min(settings.neighbours, len(train.labels))
+    knn = knn_hits(train, val, len(classes), neighbours, settings.temperature, device)
+    linear = linear_probe(train, val, len(classes), settings, seed, device)
+    return {
+        "backbone": name,
+        "classes": len(classes),
+        "images": {"train": len(train.labels), "val": len(val.labels)},
+        "skipped": {"train": train.skipped, "val": val.skipped},
+        "commonest_class": percent(val.labels == train.labels.bincount().argmax()),
+        "knn": {**summary(knn, len(classes)), "neighbours": neighbours, "temperature": settings.temperature},
+        "linear": {
+            **summary(linear.val, len(classes)),
+            "train_top1": percent(linear.train.top1),
+            "base_lr": linear.base_lr,
+            "choice": [{"base_lr": rate, "top1": top1} for rate, top1 in linear.choice.items()],
+            **{key: getattr(settings, key) for key in ("epochs", "batch_size", "weight_decay")},
+        },
+        "per_class": _per_class(classes, train, val, knn, linear.val),
+        "short_side": settings.short_side,
+        "crop": settings.crop,
+        "seed": seed,
+    }
+
+
+def _per_class(classes: Sequence[str], train: Features, val: Features, knn: Hits, linear: Hits) -> dict[str, Any]:
+    def counts(labels: Tensor) -> Tensor:
+        return torch.bincount(labels, minlength=len(classes))
+
+    def share(found: Hits) -> Tensor:
+        return 100 * counts(val.labels[found.top1]) / counts(val.labels)
+
+    columns = (counts(train.labels), counts(val.labels), share(knn), share(linear))
+    return {
+        name: {"images": {"train": in_train, "val": in_val}, "knn": round(by_knn, 3), "linear": round(by_linear, 3)}
+        for name, in_train, in_val, by_knn, by_linear in zip(classes, *(c.tolist() for c in columns), strict=True)
+    }

@@ -1,0 +1,137 @@
+import contextlib
+import io
+import json
+import runpy
+
+import numpy as np
+import pycocotools.mask as mask_tools
+import pytest
+import yaml
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from soco.cli import main
+from soco.config import DatasetConfig
+from soco.data.checks import Finding, check_dataset, with_annotations
+from soco.data.checks.masks import mask_area, read_mask
+from soco.data.checks.run_lengths import bounds, covered, run_lengths
+from soco.errors import UserError
+
+
+def coins_config(folder):
+    half = {}
+    for name in ("train", "val"):
+        half[name] = {"images": str(folder / name), "annotations": str(folder / f"{name}.json")}
+    return {"images": {"path": str(folder / "images")}, "datasets": {"own": half}}
+
+
+@pytest.fixture(scope="module")
+def coins(repository, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("coins")
+    runpy.run_path(str(repository / "tests/data/checks/make_coins.py"))["make_coins"](folder)
+    return folder
+
+
+def test_a_sound_file_passes_byte_for_byte_and_nothing_of_the_users_changes(coins, tmp_path):
+    before = {path: path.read_bytes() for path in coins.rglob("*.*")}
+    checked = check_dataset(DatasetConfig.model_validate(coins_config(coins)["datasets"]["own"]))
+    checked.write(tmp_path / "train.json", tmp_path / "val.json", tmp_path / "findings.json")
+    for half in ("train", "val"):
+        assert (tmp_path / f"{half}.json").read_bytes() == (coins / f"{half}.json").read_bytes()
+    report = json.loads((tmp_path / "findings.json").read_text())
+    assert report["halves"]["train"]["objects"] == 140
+    assert {found["kind"] for found in report["findings"]} == {"noted"}
+    assert {path: path.read_bytes() for path in coins.rglob("*.*")} == before
+
+
+def test_a_mended_file_is_a_copy_and_is_found_sound(detection_set, third, findings):
+    third |= {"bbox": [-9, 5, 21, 10], "area": None, "id": 0}
+    del third["iscrowd"]
+    dataset = detection_set.dataset()
+    given = (detection_set.folder / "train.json").read_bytes()
+    _, val, report = detection_set.write()
+    assert report["halves"]["train"]["mended"]
+    assert not report["halves"]["val"]["mended"]
+    assert val == detection_set.contents["val"]
+    assert (detection_set.folder / "train.json").read_bytes() == given
+    out = detection_set.folder / "out"
+    beyond = "Boxes that do not enclose their mask closely: 1 (3); used as they are; look at some."
+    assert check_dataset(with_annotations(dataset, out / "val.json", out / "train.json")).findings == [
+        Finding("noted", "train", 1, beyond)
+    ]
+
+
+def test_a_refused_set_is_not_written(detection_set, train):
+    train["categories"][0]["id"] = "cup"
+    with pytest.raises(UserError, match=r"refused\. Category ids that are no whole numbers up to 2\^53: 1 \('cup'\)"):
+        detection_set.write()
+    assert not (detection_set.folder / "out").exists()
+
+
+def average_precision(path):
+    """Box AP of detections that are the annotations themselves."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(path))
+        found = truth.loadRes(
+            [
+                {key: entry[key] for key in ("image_id", "category_id", "bbox")} | {"score": 1.0}
+                for entry in truth.dataset["annotations"]
+            ]
+        )
+        scored = COCOeval(truth, found, "bbox")
+        scored.evaluate()
+        scored.accumulate()
+        scored.summarize()
+    return scored.stats[0]
+
+
+def test_an_object_with_the_id_0_is_a_miss_for_the_evaluator_until_mended(detection_set, train):
+    train["annotations"][2]["id"] = 0
+    detection_set.write()
+    assert average_precision(detection_set.folder / "train.json") < 0.95
+    assert average_precision(detection_set.folder / "out" / "train.json") == 1.0
+
+
+def test_run_lengths_are_read_as_pycocotools_reads_them():
+    random = np.random.default_rng(0)
+    for width, height in [(40, 30), (7, 300), (1, 5), (65, 64)] * 10:
+        mask = np.asfortranarray(random.random((height, width)) < random.random(), np.uint8)
+        mask[: random.integers(0, height), :] = 0
+        if not mask.any():
+            continue
+        packed = mask_tools.encode(mask)
+        packed["counts"] = packed["counts"].decode()
+        counts = run_lengths(packed, width, height)
+        assert covered(counts) == mask.sum() == mask_area(packed, width, height)
+        x, y, w, h = mask_tools.toBbox(packed)
+        assert bounds(counts, height) == (x, y, x + w, y + h) == read_mask(packed, width, height).box
+        plain = {"size": [height, width], "counts": counts.tolist()}
+        assert mask_tools.frPyObjects(plain, height, width)["counts"].decode() == packed["counts"]
+        assert (run_lengths(plain, width, height) == counts).all()
+        assert run_lengths(packed, height + 1, width) is None
+
+
+def test_the_command_tells_and_ends_well(coins, tmp_path, repository, capsys):
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(coins_config(coins)))
+    configs = [str(repository / "config.yaml"), str(repository / "recipes/own_data.yaml"), str(tmp_path / "mine.yaml")]
+    assert main(["check-data", *configs]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("train.json): 30 images, 140 objects, 2 categories.")
+    assert lines[-1] == "own can be used: 0 refused, 0 mended, 2 noted; 2 classes."
+
+
+def test_the_command_ends_with_1_where_a_set_is_refused(detection_set, train, capsys):
+    train["categories"][0]["id"] = "cup"
+    dataset = detection_set.dataset().model_dump(mode="json")
+    path = detection_set.folder / "mine.yaml"
+    path.write_text(yaml.safe_dump({"images": {"path": "x"}, "datasets": {"own": dataset}}))
+    assert main(["check-data", str(path)]) == 1
+    printed = capsys.readouterr()
+    assert "own cannot be used: 1 refused" in printed.out
+    assert "own cannot be used" in printed.err
+
+
+def test_a_configuration_without_a_set_is_told(tmp_path, capsys):
+    (tmp_path / "bare.yaml").write_text("images: {path: x}\n")
+    assert main(["check-data", str(tmp_path / "bare.yaml")]) == 1
+    assert "no detection set" in capsys.readouterr().err

@@ -1,0 +1,266 @@
+import copy
+import json
+
+import pytest
+
+from soco.cli import main
+from soco.errors import UserError
+from soco.provenance.compare import Run, compare_runs, read_run
+
+
+def path_of(folder):
+    return folder / "results/report/report.json"
+
+
+def test_a_run_and_itself_are_told_in_one_line_a_section(tmp_path, report, compared):
+    sections = compared(lambda copy: None)
+    whole = sections.pop("whole")
+    assert whole.same_results
+    assert not [name for name, section in sections.items() if section.differs or section.lines]
+    assert len(whole.words().splitlines()) == 2 + len(sections)
+
+
+def test_configuration_is_told_key_by_key(compared):
+    def change(copy):
+        copy["config"]["filter"]["min_side"] = 48
+        copy["config"]["pretrain"]["soco"]["views"][1]["size"] = 96
+        copy["config"]["finetune"]["again"] = copy["config"]["finetune"].pop("shapes_lvis")
+
+    section = compared(change)["configuration"]
+    assert section.heading == "Configuration: 4 keys differ."
+    assert section.lines[:2] == ("filter.min_side: 32 -> 48", "pretrain.soco.views.1.size: 128 -> 96")
+    assert section.lines[2].startswith("finetune.shapes_lvis: only in A (")
+    assert section.lines[3].startswith("finetune.again: only in B (")
+    assert section.data["changes"][0] == {"key": "filter.min_side", "a": 32, "b": 48}
+
+
+def test_a_null_is_not_a_key_that_is_missing(compared):
+    def change(copy):
+        copy["config"]["proposals"]["file"] = "boxes.parquet"
+        del copy["config"]["images"]["names"]
+
+    assert compared(change)["configuration"].lines == (
+        "images.names: only in A (null)",
+        "proposals.file: null -> boxes.parquet",
+    )
+
+
+def test_code_lock_packages_and_machine(compared):
+    def change(copy):
+        environment = copy["environments"][0]
+        environment["code"]["dirty"] = True
+        environment["packages"] |= {"torch": "2.15.0", "detectron2": "0.6"}
+        environment["machine"]["gpus"] = ["H100", "H100"]
+        copy["lock"]["sha256"] = "cd" * 32
+
+    found = compared(change)
+    assert found["code"].differs
+    assert found["code"].heading.endswith("B commit 0123456789ab with changes that were not committed.")
+    assert found["packages"].lines == ("torch: 2.14.1 -> 2.15.0", "detectron2: only in B (0.6)")
+    assert found["machines"].lines == ('gpus: none -> "H100, H100"',)
+    assert found["lock"].heading == "Lock of packages: abababababab -> cdcdcdcdcdcd."
+    assert found["whole"].same_results
+
+
+def test_equal_commits_with_uncommitted_changes_are_not_called_equal(report):
+    report["environments"][0]["code"]["dirty"] = True
+    run = Run(path_of, report)
+    section = next(section for section in compare_runs(run, run).sections if section.name == "code")
+    assert "what was not committed may differ" in section.heading
+
+
+def test_data_are_held_together_by_their_digests(compared):
+    def change(copy):
+        images, train, val = copy["data"]
+        images |= {"digest": "99" * 32, "files": 481}
+        train["path"] = "elsewhere/train.json"
+        copy["data"] = [images, train, val | {"name": "other.val"}]
+
+    section = compared(change)["data"]
+    assert section.heading == "Data: 1 of 4 sets the same."
+    assert section.lines[0] == "images: other content, digest cdcdcdcdcdcd -> 999999999999; 480 -> 481 files"
+    assert section.lines[1] == "annotations shapes_coco.val: only in A (data/coco_val.json)"
+    assert section.lines[2] == "annotations other.val: only in B (data/coco_val.json)"
+
+
+def other_bytes(copy, *paths):
+    for entry in copy["artefacts"]:
+        if entry["path"].removeprefix("results/").startswith(paths):
+            entry["sha256"] = "00" * 32
+
+
+def test_the_stage_at_which_the_runs_part_is_named_with_its_cause(compared):
+    def change(copy):
+        copy["jobs"][2]["params"]["min_side"] = 48
+        later = ("proposals/filtered", "proposals/store", "proposals/summary", "pretrain", "finetune", "evaluate")
+        other_bytes(copy, *later)
+
+    section = compared(change)["artefacts"]
+    assert "the same up to search_regions, not from filter_regions on" in section.heading
+    assert section.lines[0].endswith("The runs part here: same inputs, but min_side: 32 -> 48.")
+    assert [line.split(":")[0] for line in section.lines] == [
+        "filter_regions", "merge_proposals", "pretrain_model", "finetune_detector", "evaluate_detector",
+    ]  # fmt: skip
+    assert all(line.endswith("as its inputs differ") for line in section.lines[1:])
+
+
+def test_runs_may_part_at_a_late_stage_though_nothing_was_changed(compared):
+    section = compared(lambda copy: other_bytes(copy, "finetune", "evaluate"))["artefacts"]
+    assert len(section.lines) == 2
+    assert section.lines[0].endswith("same inputs and parameters on the same machine.")
+
+
+def test_other_code_is_told_where_runs_part_and_is_no_other_result(compared):
+    def change(copy):
+        copy["environments"][0]["code"]["commit"] = "f" * 40
+        copy["proposals"]["counts"]["origin"] = {"code": {"commit": "f" * 40}}
+        other_bytes(copy, "proposals/summary")
+
+    found = compared(change)
+    assert found["artefacts"].lines[0].endswith("but other code, of which files may tell inside.")
+    assert found["whole"].same_results
+
+
+def test_files_that_tell_of_times_never_part_runs(compared):
+    timed = ("shards/manifest", "pretrain/soco/log", "pretrain/soco/metrics")
+    section = compared(lambda copy: other_bytes(copy, *timed))["artefacts"]
+    assert not section.differs
+    assert "3 files that tell of times left out" in section.heading
+
+
+def test_another_folder_of_results_is_no_difference_of_files(compared):
+    def change(copy):
+        text = (
+            json.dumps(copy)
+            .replace('"results/', '"out/again/')
+            .replace('"results": "results"', '"results": "out/again"')
+        )
+        return json.loads(text)
+
+    found = compared(change)
+    assert found["configuration"].lines == ("results: results -> out/again",)
+    assert not found["artefacts"].differs
+
+
+def test_a_stage_of_one_side(compared):
+    def change(copy):
+        copy["jobs"] = copy["jobs"][:-1]
+        copy["artefacts"] = copy["artefacts"][:-2]
+
+    lines = compared(change)["artefacts"].lines
+    assert len(lines) == 1
+    assert lines[0].startswith("evaluate_detector: 2 files only in A (evaluate/coco/soco/seed_1/metrics.json")
+
+
+def test_ap_is_matched_by_seed_with_sign(compared):
+    def change(copy):
+        copy["results"][0]["rows"][0]["box"]["AP"] = 19.25
+
+    found = compared(change)
+    assert found["results"].lines == ("coco, soco, seed 1: box AP 20.50 -> 19.25 (-1.25)",)
+    assert not found["whole"].same_results
+
+
+def test_means_and_deviations_over_seeds(written, report):
+    a, b = written.with_seeds(report, 20.0, 22.0), written.with_seeds(report, 21.0, 24.0, 27.0)
+    section = next(s for s in compare_runs(Run("a", a), Run("b", b)).sections if s.name == "results")
+    assert "coco, soco, mean of 2 seeds and of 3 seeds: box AP 21.00 ± 1.41 -> 24.00 ± 3.00 (+3.00)" in section.lines
+    assert any(line.startswith("coco, soco, seed 3: box AP 27.00") and "only in B" in line for line in section.lines)
+
+
+def test_ap_of_other_protocols_is_not_compared(compared):
+    def change(copy):
+        row = copy["results"][0]["rows"][0]
+        row["protocol"]["iterations"], row["images"], row["box"]["AP"] = 440, 60, 30.0
+
+    (line,) = compared(change)["results"].lines
+    assert "box AP 20.50 -> 30.00. Not to be compared" in line
+    assert line.endswith("the protocols differ: iterations: 220 -> 440, images: 120 -> 60.")
+    assert "+" not in line
+
+
+def test_ap_of_another_number_of_detections_is_not_compared(report):
+    a, b = copy.deepcopy(report), copy.deepcopy(report)
+    for held, limit, ap in ((a, 100, 66.3), (b, 500, 100.0)):
+        row = held["results"][0]["rows"][0]
+        row["protocol"]["detections_per_image"], row["box"]["AP"] = limit, ap
+    section = next(s for s in compare_runs(Run("a", a), Run("b", b)).sections if s.name == "results")
+    assert section.lines == (
+        "coco, soco, seed 1: box AP 66.30 -> 100.00. Not to be compared, for the protocols differ: "
+        "detections_per_image: 100 -> 500.",
+    )
+
+
+def test_an_ap_of_0_is_no_missing_one(compared):
+    def change(copy):
+        copy["results"][0]["rows"][0]["box"] |= {"AP": 0.0, "AP50": 0.0, "AP75": None}
+
+    (line,) = compared(change)["results"].lines
+    assert line == "coco, soco, seed 1: box AP 20.50 -> 0.00 (-20.50), AP50 43.00 -> 0.00 (-43.00), AP75 19.00 -> –"
+
+
+def test_another_torch_is_no_other_protocol_and_a_category_is_a_figure(compared):
+    def change(copy):
+        row = copy["results"][0]["rows"][0]
+        row["protocol"]["torch"], row["per_category"]["disc"]["mask"] = "2.15.0", 30.3
+
+    (line,) = compared(change)["results"].lines
+    assert line == "coco, soco, seed 1: AP, AP50 and AP75 the same, other figures not"
+
+
+def test_a_loss_that_differs_is_another_result(compared):
+    def change(copy):
+        copy["pretraining"][0]["final_loss"] = -4.5
+
+    found = compared(change)
+    assert found["figures"].lines == ("pretraining soco.final_loss: -4.776 -> -4.5",)
+    assert not found["whole"].same_results
+
+
+def test_time_and_memory_within_ten_percent_are_not_told(compared):
+    def change(copy):
+        copy["resources"][0]["total_seconds"] = 32.0
+        copy["resources"][4] |= {"total_seconds": 61.0, "peak_rss_mb": 256.0}
+        copy["resources"].pop()
+
+    found = compared(change)
+    assert found["costs"].lines == (
+        "pretrain_model: 30.5 s -> 61.0 s (+100%), 512 MB -> 256 MB (-50%)",
+        "evaluate_detector: only in A",
+    )
+    assert found["whole"].same_results
+
+
+def test_the_command_ends_as_diff_does(tmp_path, written, report, capsys):
+    a, b = path_of(tmp_path / "run"), path_of(tmp_path / "other")
+    changed = written.write_run(tmp_path / "other")
+    changed["results"][0]["rows"][0]["mask"]["AP"] = 1.0
+    written.save(changed, tmp_path / "other")
+    assert main(["compare", str(a), str(a)]) == 0
+    assert "Results: the same" in capsys.readouterr().out
+    assert main(["compare", str(a), str(b), "--json", str(tmp_path / "out.json")]) == 1
+    assert "mask AP 18.20 -> 1.00 (-17.20)" in capsys.readouterr().out
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert told["same_results"] is False
+    entry = told["sections"]["results"]["entries"][0]
+    assert entry["figures"]["mask"]["AP"] == {"a": 18.2, "b": 1.0, "difference": pytest.approx(-17.2)}
+    assert main(["compare", str(a), str(tmp_path / "none.json")]) == 2
+
+
+def test_reports_of_an_older_form_are_refused_in_one_sentence(tmp_path, written, report):
+    del report["schema"], report["jobs"], report["environments"]
+    path = written.save(report, tmp_path / "run")
+    with pytest.raises(UserError, match=r"older form \(it lacks environments, jobs\); make the report again"):
+        read_run(path)
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"sections": []}', '{"schema": 9, "config": {}, "results": []}'])
+def test_what_is_no_report_of_ours_is_refused(tmp_path, content):
+    (tmp_path / "file.json").write_text(content)
+    with pytest.raises(UserError, match=r"file\.json is (no report of a run|of schema 9)"):
+        read_run(tmp_path / "file.json")
+
+
+def test_a_folder_in_place_of_a_report_is_refused(tmp_path):
+    with pytest.raises(UserError, match="is a folder; give the report"):
+        read_run(tmp_path)
