@@ -4,7 +4,7 @@ from soco.origins import stage
 
 with stage(snakemake):
     from soco.pretrain import PretrainJob, pretrain
-    from soco.pretrain.going_on import going_on_in_slurm
+    from soco.pretrain.requeue import requeue_on_timeout
 
     run = snakemake.wildcards.run
     job = PretrainJob.model_validate(
@@ -17,11 +17,11 @@ with stage(snakemake):
             "filter": snakemake.config["filter"],
             "folder": snakemake.params.checkpoints,
             "weights": snakemake.output.weights,
-            "journal": snakemake.output.log,
+            "log": snakemake.output.log,
             "metrics": snakemake.output.metrics,
             "tensorboard": snakemake.params.tensorboard,
             "seed": snakemake.params.seed,
         }
     )
-    with going_on_in_slurm():
+    with requeue_on_timeout():
         pretrain(job, threads=snakemake.threads)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from soco.config.known import KNOWN, KnownHalf, KnownPath
+from soco.config.known import KNOWN, KnownPath, KnownSplit
 from soco.config.schema import Config
 
 
@@ -95,7 +95,7 @@ def _datasets(config: Config) -> Iterator[Input]:
         dataset = config.datasets[name]
         known = KNOWN.datasets[dataset.known_as] if dataset.known_as else None
         for half, split in (("train", dataset.train), ("val", dataset.val)):
-            of_half: KnownHalf | None = getattr(known, half) if known else None
+            of_half: KnownSplit | None = getattr(known, half) if known else None
             for part in ("images", "annotations"):
                 known_part: KnownPath | None = getattr(of_half, part) if of_half else None
                 place = f"datasets.{name}.{half}.{part}"

@@ -50,7 +50,7 @@ class KnownCounts(_Known):
     categories: int
 
 
-class KnownHalf(_Known):
+class KnownSplit(_Known):
     """Half of a detection set."""
 
     images: KnownPath
@@ -61,8 +61,8 @@ class KnownHalf(_Known):
 class KnownDataset(_Known):
     """A detection set."""
 
-    train: KnownHalf
-    val: KnownHalf
+    train: KnownSplit
+    val: KnownSplit
 
 
 class Known(_Known):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from soco.config import ImagesConfig
 from soco.config.known import KNOWN
 from soco.data.contents import contents, modified
-from soco.data.shards import Loads, deal, deal_again, loads_of, shard_loads
+from soco.data.shards import Loads, deal, loads_of, rebalance_shards, shard_loads
 from soco.data.sources import Entry, ImageSource
 from soco.data.stores.parquet import write_table
 from soco.errors import UserError
@@ -168,7 +168,7 @@ def _numbers(previous: pa.Table, places: Rows, loads: Loads, shards: int) -> npt
     before = np.full(len(places), -1, np.int32)
     old = places >= 0
     before[old] = previous["shard"].to_numpy()[places[old]]
-    return deal_again(before, loads, shards)
+    return rebalance_shards(before, loads, shards)
 
 
 def _write(table: pa.Table, settings: ImagesConfig, manifest: str | Path, shards: Sequence[str | Path]) -> None:

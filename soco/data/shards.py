@@ -40,7 +40,7 @@ def deal(loads: Loads, shards: int) -> npt.NDArray[np.int32]:
     return np.minimum(middles * shards, shards - 1).astype(np.int32)
 
 
-def deal_again(before: Ints, loads: Loads, shards: int) -> npt.NDArray[np.int32]:
+def rebalance_shards(before: Ints, loads: Loads, shards: int) -> npt.NDArray[np.int32]:
     """Leave images in their shard and put new ones beside their neighbour, unless a shard becomes too heavy.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.demo.categories import COARSE_IDS, FINE, FINE_BY_NAME, FINE_IDS, frequency
 from soco.demo.compose import Composed, Instance
 from soco.demo.photographs import Split
@@ -113,5 +113,5 @@ def _annotations(images: list[Composed], category_of: Callable[[Instance], int])
 
 
 def _write(path: Path, content: Json) -> None:
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, separators=(",", ":")) + "\n")

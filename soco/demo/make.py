@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from soco.config.schema import DemoConfig
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.demo.annotations import write_coco, write_lvis
 from soco.demo.compose import compose_split
 from soco.demo.cutouts import write_cutouts
@@ -40,7 +40,7 @@ def make_demo(settings: DemoConfig, seed: int) -> None:
 
 def write_sources(path: Path) -> None:
     """Writes one CSV row a photograph: file, package, scene, split, and its origin as the package states it."""
-    with whole_file(path) as temporary, temporary.open("w", newline="") as stream:
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow(["file", "package", "scene", "split", "note"])
         rows.writerows([p.file, p.package, p.scene, p.split, p.note] for p in PHOTOGRAPHS)

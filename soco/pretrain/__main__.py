@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.errors import UserError
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.launch import STOPPED, ending_of, pretrain
@@ -35,7 +35,7 @@ def main(job_file: Path) -> int:
 def _tell(job_file: Path, ending: str) -> None:
     """Leave word for the process that called torchrun, which hears of no more than a code."""
     if started_by_torchrun():
-        with whole_file(ending_of(job_file)) as temporary:
+        with atomic_write(ending_of(job_file)) as temporary:
             temporary.write_text(ending)
 
 

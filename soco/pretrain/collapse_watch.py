@@ -13,7 +13,7 @@ WARM_UP, LINES_IN_A_ROW = 0.1, 3
 
 
 class CollapseWatch:
-    """Reads the journal's lines; warns when several in a row, past the first tenth of the steps, show collapse.
+    """Reads the training log's lines; warns when several in a row, past the first tenth of the steps, show collapse.
 
     It warns once, and again only after the figures were sound for as many lines.
     """
@@ -24,7 +24,7 @@ class CollapseWatch:
         self._warned = False
 
     def read(self, line: Mapping[str, Any]) -> None:
-        """Take a line of the journal; `spread` and `cosine_apart` are null where a step had no two images."""
+        """Take a line of the training log; `spread` and `cosine_apart` are null where a step had no two images."""
         spread, apart = line.get("spread"), line.get("cosine_apart")
         if line["step"] < self._first_step or spread is None or apart is None:
             return

@@ -1,4 +1,4 @@
-"""The journal's numbers for TensorBoard."""
+"""The training log's numbers for TensorBoard."""
 
 from collections.abc import Mapping
 from pathlib import Path

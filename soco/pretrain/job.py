@@ -21,7 +21,7 @@ class PretrainJob(Section):
     )
     folder: Path = Field(description="Receives checkpoints and live log; removed when the run is finished.")
     weights: Path = Field(description="Receives the trained weights (safetensors), the target's among them.")
-    journal: Path = Field(description="Receives the log, a line of JSON every few steps.")
+    log: Path = Field(description="Receives the log, a line of JSON every few steps.")
     metrics: Path = Field(description="Receives a JSON summary of the run.")
     tensorboard: Path | None = Field(None, description="Folder that receives TensorBoard's events while it trains.")
     seed: int = Field(description="All chance follows from it.")

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from soco.data.stores.files import write_json
-from soco.data.stores.lock import alone_in
+from soco.data.stores.lock import exclusive_lock
 from soco.errors import UserError
 from soco.machine import machine_faults
 from soco.pretrain.hardware import fix_threads, see_that_cores_suffice, training_device
@@ -78,7 +78,7 @@ def train_in_this_process(job: PretrainJob) -> None:
 def _train(job: PretrainJob, ranks: Ranks) -> None:
     # Held by the process that writes, and not by one that waits for it: that one may be killed alone.
     stopping = StopSignals(current_job() if ranks.is_first else None)
-    alone = alone_in(job.folder) if ranks.is_first else contextlib.nullcontext()
+    alone = exclusive_lock(job.folder) if ranks.is_first else contextlib.nullcontext()
     with machine_faults(job.folder, memory=_MORE_MEMORY), stopping as stop, alone:
         training = Training(job, ranks)
         if ranks.is_first:

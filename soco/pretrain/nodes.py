@@ -26,13 +26,13 @@ def torchrun_command(settings: PretrainConfig, job_file: Path, threads: int | No
         UserError: Several nodes are asked for and this is no Slurm job.
     """
     each = settings.processes // settings.nodes
-    meeting = ["--standalone"] if settings.nodes == 1 else _meeting(settings.nodes)
+    meeting = ["--standalone"] if settings.nodes == 1 else _rendezvous_args(settings.nodes)
     torchrun = [sys.executable, "-m", "torch.distributed.run", *meeting, f"--nproc-per-node={each}"]
     torchrun += [f"--shutdown-timeout={GRACE}", "-m", "soco.pretrain", str(job_file)]
     return torchrun if settings.nodes == 1 else [*_srun(settings.nodes, threads), *torchrun]
 
 
-def _meeting(nodes: int) -> list[str]:
+def _rendezvous_args(nodes: int) -> list[str]:
     number = os.environ.get("SLURM_JOB_ID")
     if number is None:
         raise UserError(

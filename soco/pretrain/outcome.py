@@ -8,7 +8,7 @@ from typing import Any
 import safetensors.torch
 
 import soco
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.data.stores.tensors import DIGEST, tensors_digest
 from soco.origins import KEY, origin_inside, write_result
 from soco.pretrain.job import PretrainJob
@@ -21,15 +21,15 @@ def write_outcome(job: PretrainJob, training: Training) -> None:
     """Write a finished run's files; the summary comes last."""
     told = {"run": job.run, "seed": job.seed, "settings": job.settings.model_dump(mode="json")}
     _write_weights(training.model, job.weights, told)
-    with whole_file(job.journal) as temporary:
-        shutil.copyfile(training.journal_path, temporary)
+    with atomic_write(job.log) as temporary:
+        shutil.copyfile(training.log_path, temporary)
     write_result(job.metrics, _summary(job, training))
 
 
 def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
     """What the report says about the run."""
-    settings, steps = job.settings, training.order.steps
-    last = json.loads(training.journal_path.read_text().splitlines()[-1])
+    settings, steps = job.settings, training.sampler.steps
+    last = json.loads(training.log_path.read_text().splitlines()[-1])
     return {
         "run": job.run,
         "architecture": settings.architecture,
@@ -54,5 +54,5 @@ def _write_weights(model: SoCo, path: Path, told: dict[str, Any]) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     said = {**told, "version": soco.__version__, DIGEST: tensors_digest(tensors), **origin_inside()}
     metadata = {KEY: json.dumps(said, sort_keys=True)}
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         safetensors.torch.save_file(tensors, temporary, metadata=metadata)

@@ -23,14 +23,14 @@ from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.hardware import autocast_type
 from soco.pretrain.identity import identity
 from soco.pretrain.job import PretrainJob
-from soco.pretrain.journal import Journal
 from soco.pretrain.lars import LARS
 from soco.pretrain.model import build_model
 from soco.pretrain.model.norms import synchronise_norms
-from soco.pretrain.order import ImageOrder
 from soco.pretrain.ranks import Ranks
+from soco.pretrain.sampler import EpochSampler
 from soco.pretrain.schedules import learning_rate, peak_rate, target_momentum
 from soco.pretrain.stop import StopSignals, leave
+from soco.pretrain.training_log import TrainingLog
 from soco.pretrain.views import Batch, ViewDataset, collate, prepare_worker
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Training:
         self.settings, self.ranks, self.device = settings, ranks, ranks.device
         self.dataset = ViewDataset(job.store, open_source(job.images), settings, job.seed)
         self.autocast_type = autocast_type(settings.precision, self.device)
-        self.order = ImageOrder(
+        self.sampler = EpochSampler(
             len(self.dataset),
             settings.batch_size,
             settings.epochs,
@@ -76,7 +76,7 @@ class Training:
             ranks=ranks.count,
         )
         self.model = build_model(settings, job.detector, job.seed)
-        self.parallel = self._spread_over_processes()
+        self.parallel = self._wrap_ddp()
         online = (p for p in self.model.parameters() if p.requires_grad)
         self.optimiser = LARS(online, settings.momentum, settings.weight_decay, settings.trust)
         # bf16 has float32's range and needs no loss scaling; fp16 does.
@@ -84,14 +84,14 @@ class Training:
         told = identity(job, self.precision) if ranks.is_first else {}  # the first alone reads and writes them
         self.checkpoints = Checkpoints(job.folder, told, settings.keep_checkpoints)
         self._resume()
-        self.journal_path, self.tensorboard = job.folder / "log.jsonl", job.tensorboard
+        self.log_path, self.tensorboard = job.folder / "log.jsonl", job.tensorboard
 
     def say_plan(self, job: PretrainJob) -> None:
         """Log in words what is about to be trained; images without a proposal are a warning."""
         s, count = self.settings, self.ranks.count
         share = s.batch_size // count // s.accumulate
         log.info(
-            "%s: %d images, %d epochs of %d steps", job.run, len(self.dataset), s.epochs, self.order.steps_per_epoch
+            "%s: %d images, %d epochs of %d steps", job.run, len(self.dataset), s.epochs, self.sampler.steps_per_epoch
         )
         found = count_without(self.dataset.store)
         if found.without:
@@ -117,19 +117,19 @@ class Training:
             SystemExit: SIGTERM came, and a checkpoint was written.
             KeyboardInterrupt: SIGINT came, and a checkpoint was written.
         """
-        first, steps = self.order.first_step, self.order.steps
+        first, steps = self.sampler.first_step, self.sampler.steps
         with contextlib.ExitStack() as held:
             passes = held.enter_context(contextlib.closing(self._passes()))
-            journal = held.enter_context(self._journal()) if self.ranks.is_first else None
+            log_file = held.enter_context(self._training_log()) if self.ranks.is_first else None
             saved = time.monotonic()
             for number in range(first, steps):
                 step = self._step(number, passes)
-                asked = self._agree(number, step, stop)
-                if journal:
-                    epoch = number // self.order.steps_per_epoch
-                    journal.note(number, waited=step.waited, **step.values, **self._rates(number), epoch=epoch)
+                asked = self._sync_status(number, step, stop)
+                if log_file:
+                    epoch = number // self.sampler.steps_per_epoch
+                    log_file.log_step(number, waited=step.waited, **step.values, **self._rates(number), epoch=epoch)
                 done = number + 1
-                due = done % self.order.steps_per_epoch == 0 or done == steps or asked
+                due = done % self.sampler.steps_per_epoch == 0 or done == steps or asked
                 if due or time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
                     self._save(done)
                     saved = time.monotonic()
@@ -138,7 +138,7 @@ class Training:
                     log.info("asked to stop: left after step %d of %d, saved; run it again to go on", done, steps)
                     leave(asked)
 
-    def _spread_over_processes(self) -> nn.Module:
+    def _wrap_ddp(self) -> nn.Module:
         """The model as the steps call it: on its device, and averaging gradients where there are several processes."""
         if self.ranks.count > 1:
             self.model = synchronise_norms(self.model, self.device)
@@ -156,20 +156,20 @@ class Training:
         path = self.ranks.from_first(newest[0] if newest else None)
         if path is not None:
             state = newest[1] if newest else load_archive(path)
-            self.order.first_step = self.checkpoints.load(state, self.model, self.optimiser, self.scaler)
+            self.sampler.first_step = self.checkpoints.load(state, self.model, self.optimiser, self.scaler)
             log.info("goes on from %s", path)
 
-    def _journal(self) -> Journal:
+    def _training_log(self) -> TrainingLog:
         s = self.settings
-        return Journal(
-            self.journal_path, self.order.first_step, self.order.steps, s.batch_size, s.log_every, self.tensorboard
+        return TrainingLog(
+            self.log_path, self.sampler.first_step, self.sampler.steps, s.batch_size, s.log_every, self.tensorboard
         )
 
     def _passes(self) -> Generator[Batch]:
         let_no_worker_fall_silent()
         loader = DataLoader(
             self.dataset,
-            batch_sampler=self.order,
+            batch_sampler=self.sampler,
             num_workers=self.settings.workers,
             collate_fn=collate,
             pin_memory=self.device.type == "cuda",
@@ -224,11 +224,11 @@ class Training:
 
     def _rates(self, number: int) -> dict[str, float]:
         return {
-            "lr": learning_rate(number, self.order.steps_per_epoch, self.settings),
-            "ema_momentum": target_momentum(number, self.order.steps, self.settings.ema_base),
+            "lr": learning_rate(number, self.sampler.steps_per_epoch, self.settings),
+            "ema_momentum": target_momentum(number, self.sampler.steps, self.settings.ema_base),
         }
 
-    def _agree(self, number: int, step: Step, stop: StopSignals) -> signal.Signals | None:
+    def _sync_status(self, number: int, step: Step, stop: StopSignals) -> signal.Signals | None:
         """Tell the other processes how the step went, and hear of theirs; returns the signal that any was sent.
 
         Raises:

@@ -1,7 +1,7 @@
 """Proposals: selective search (ours or OpenCV's), filters, the fix-up, and the merge into one store."""
 
 from soco.config import Strategy
-from soco.proposals.filters import keep
+from soco.proposals.filters import filter_mask
 from soco.proposals.selective_search import selective_search
 
-__all__ = ["Strategy", "keep", "selective_search"]
+__all__ = ["Strategy", "filter_mask", "selective_search"]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.data.stores.merged import ProposalStore
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, rects_of
@@ -58,7 +58,7 @@ def export_proposals(store: str | Path, output: str | Path, by: Literal["name", 
         UserError: The store is missing or another file, or two images have one base name.
     """
     keys: dict[str, str] = {}
-    with whole_file(output) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with atomic_write(output) as temporary, temporary.open("w", encoding="utf-8") as file:
         for key, rects in _rows(Path(store)):
             name = PurePosixPath(key).name if by == "name" else key
             if name in keys:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from soco.config import FilterConfig
 from soco.data.stores.parquet import read_table, write_table
 from soco.data.stores.schema import IMAGE_COLUMNS, PROPOSAL_SCHEMA, RAW_SCHEMA, rect_columns, rects_of
-from soco.proposals.filters import first_that_keeps, keep
+from soco.proposals.filters import filter_mask, first_that_keeps
 
 Rects = npt.NDArray[np.integer]
 
@@ -19,7 +19,7 @@ def filter_shard(raw: str | Path, settings: FilterConfig, output: str | Path) ->
     """Keep the regions that the configured strategy accepts; an image may be left with none."""
     table = read_table(raw, RAW_SCHEMA)
     kept = [
-        rects[keep(rects, image, settings.strategy, settings.min_side)]
+        rects[filter_mask(rects, image, settings.strategy, settings.min_side)]
         for rects, image in zip(rects_of(table), _image_sizes(table), strict=True)
     ]
     strategies = [settings.strategy.name if len(rects) else "" for rects in kept]

@@ -11,7 +11,7 @@ from soco.config import FilterConfig, Strategy
 Rects = npt.NDArray[np.integer]
 
 
-def keep(rects: Rects, image: tuple[int, int], strategy: Strategy, min_side: int = 32) -> npt.NDArray[np.bool_]:
+def filter_mask(rects: Rects, image: tuple[int, int], strategy: Strategy, min_side: int = 32) -> npt.NDArray[np.bool_]:
     """Tell which rects a strategy keeps.
 
     Args:
@@ -51,7 +51,7 @@ def first_that_keeps(
         The strategy's name and the (M, 4) rects; "" and none where no strategy keeps any.
     """
     for strategy in strategies:
-        kept = rects[keep(rects, image, strategy, min_side)]
+        kept = rects[filter_mask(rects, image, strategy, min_side)]
         if len(kept):
             return strategy.name, kept
     return "", rects[:0]

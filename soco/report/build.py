@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from soco.config import ImagesConfig, PretrainConfig
 from soco.data import open_source
-from soco.data.stores.files import whole_file, write_json
+from soco.data.stores.files import atomic_write, write_json
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import PROPOSAL_SCHEMA
 from soco.errors import UserError
@@ -115,7 +115,7 @@ def _images(inputs: ReportInputs, store: pa.Table, content: dict[str, Any], draw
 
 def _write(page: str, content: dict[str, Any], html: Path, json: Path) -> None:
     write_json(json, content)
-    with whole_file(html) as temporary:
+    with atomic_write(html) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 

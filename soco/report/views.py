@@ -12,7 +12,7 @@ from soco.choice import middles
 from soco.config import PretrainConfig
 from soco.data import ImageSource
 from soco.errors import UserError
-from soco.pretrain.order import ImageOrder
+from soco.pretrain.sampler import EpochSampler
 from soco.pretrain.views import ViewDataset
 from soco.report.drawing.frame import Frame, Rect
 from soco.report.drawing.marks import Mark, PageImage, as_jpeg, marked
@@ -53,7 +53,7 @@ def run_views(run: str, recipe: PretrainConfig, store: Path, source: ImageSource
     """
     dataset = ViewDataset(store, source, recipe, seed)
     rows = []
-    seen = ImageOrder(len(dataset), recipe.batch_size, recipe.epochs, seed).of_epoch(0)
+    seen = EpochSampler(len(dataset), recipe.batch_size, recipe.epochs, seed).of_epoch(0)
     for number in middles(sorted(seen.tolist()), IMAGES):
         try:
             rows.append(_row(sample_of(dataset, number, epoch=0), recipe))

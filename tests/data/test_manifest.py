@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from soco.data import MANIFEST_SCHEMA, SHARD_SCHEMA, Entry, deal_images, image_size, open_source, read_listed
-from soco.data.shards import deal, deal_again, shard_loads
+from soco.data.shards import deal, rebalance_shards, shard_loads
 from soco.data.stores.schema import entries_of
 from soco.errors import UserError
 
@@ -171,7 +171,7 @@ def test_one_giant_does_not_deal_afresh_each_time():
     loads = np.ones(100)
     loads[30] = 1000
     before = deal(loads, 4)
-    assert np.array_equal(deal_again(before, loads, 4), before)
+    assert np.array_equal(rebalance_shards(before, loads, 4), before)
 
 
 def test_a_fresh_dealing_is_never_dealt_afresh():
@@ -179,7 +179,7 @@ def test_a_fresh_dealing_is_never_dealt_afresh():
     for _ in range(200):
         loads = rng.pareto(0.5, rng.integers(1, 60)) + 0.1
         before = deal(loads, 7)
-        assert np.array_equal(deal_again(before, loads, 7), before)
+        assert np.array_equal(rebalance_shards(before, loads, 7), before)
 
 
 def test_a_manifest_of_another_source_is_passed_over(many, photographs, pack, tmp_path):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from soco.pretrain.model.levels import NO_LEVEL, levels, pixel_boxes
-from soco.pretrain.views.boxes import overlapping, seen_in
+from soco.pretrain.views.boxes import clip_to_crop, overlapping
 from soco.pretrain.views.crops import Crop, whole
 
 
@@ -27,7 +27,7 @@ def test_boxes_levels_and_pairs_are_the_authors(golden):
         sizes = case["view_size"]
         first, second = (
             check_view(
-                case[f"view{n + 1}"], seen_in(boxes[chosen], crops[n]), sizes[n], content["level_upper_bounds_px"]
+                case[f"view{n + 1}"], clip_to_crop(boxes[chosen], crops[n]), sizes[n], content["level_upper_bounds_px"]
             )
             for n in range(2)
         )

@@ -26,7 +26,7 @@ def job_of(small_store, folder_of_images, tmp_path):
             images=ImagesConfig(path=str(folder_of_images)),
             folder=folder / "checkpoints",
             weights=folder / "weights.safetensors",
-            journal=folder / "log.jsonl",
+            log=folder / "log.jsonl",
             metrics=folder / "metrics.json",
             tensorboard=folder / "tensorboard",
             seed=seed,

@@ -5,8 +5,8 @@ import pytest
 from soco.config import PretrainConfig
 from soco.errors import UserError
 from soco.pretrain import pretrain
-from soco.pretrain.going_on import going_on_in_slurm
 from soco.pretrain.nodes import torchrun_command
+from soco.pretrain.requeue import requeue_on_timeout
 from soco.pretrain.slurm import SlurmJob, current_job
 from soco.pretrain.stop import EXIT_CODE, StopSignals
 
@@ -55,5 +55,5 @@ def test_processes_that_nodes_do_not_share_evenly_are_refused():
 def test_a_job_of_somebody_elses_is_not_queued_again(monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     assert not SlurmJob("1", 0, 1, comment="my own script").starts_again()
-    with pytest.raises(SystemExit, match=str(EXIT_CODE)), going_on_in_slurm():
+    with pytest.raises(SystemExit, match=str(EXIT_CODE)), requeue_on_timeout():
         raise SystemExit(EXIT_CODE)

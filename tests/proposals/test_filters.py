@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from soco.errors import UserError
-from soco.proposals import Strategy, keep
+from soco.proposals import Strategy, filter_mask
 
 IMAGE = (200, 100)
 
@@ -33,12 +33,12 @@ def test_other_names_are_refused(name):
     [((32, 32), True), ((31, 50), False), ((50, 31), False), ((0, 0), False)],
 )
 def test_narrow_rects_are_dropped_by_every_strategy(size, kept):
-    assert keep(np.array([[0, 0, *size]]), IMAGE, Strategy()).tolist() == [kept]
+    assert filter_mask(np.array([[0, 0, *size]]), IMAGE, Strategy()).tolist() == [kept]
 
 
 @pytest.mark.parametrize(("size", "kept"), [((96, 32), True), ((97, 32), False), ((33, 99), True), ((33, 100), False)])
 def test_the_ratio_holds_both_ways(size, kept):
-    assert keep(np.array([[0, 0, *size]]), IMAGE, Strategy(ratio=3)).tolist() == [kept]
+    assert filter_mask(np.array([[0, 0, *size]]), IMAGE, Strategy(ratio=3)).tolist() == [kept]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_ratio_holds_both_ways(size, kept):
 )
 def test_the_size_is_a_share_of_the_image(size, kept):
     strategy = Strategy(low=0.3, high=0.8)
-    assert keep(np.array([[0, 0, *size]]), IMAGE, strategy).tolist() == [kept]
+    assert filter_mask(np.array([[0, 0, *size]]), IMAGE, strategy).tolist() == [kept]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from PIL import Image
 
 from soco.config import ImagesConfig, PretrainConfig
 from soco.data import UnreadableImageError, open_source
-from soco.pretrain.order import ImageOrder
+from soco.pretrain.sampler import EpochSampler
 from soco.pretrain.views import ViewDataset
 from soco.report.drawing.samples import sample_of
 from soco.report.drawing.view_parts import colours_of, denormalised
@@ -35,7 +35,7 @@ def test_each_row_is_an_image_and_its_views(inputs, recipe, source):
     assert shown.run == "soco" and [len(row) for row in shown.rows] == [4, 4, 4]
     dataset = ViewDataset(inputs.arrow, source, recipe, 1)
     # The first of the 48 images' epochs has one step of 32: those left over were not seen.
-    seen = sorted(next(iter(ImageOrder(48, 32, 6, seed=1))))
+    seen = sorted(next(iter(EpochSampler(48, 32, 6, seed=1))))
     for (epoch, number), (original, *views) in zip((seen[5], seen[16], seen[26]), shown.rows, strict=True):
         sample = sample_of(dataset, number, epoch)
         assert original.title == "image" and sample.name in original.alt

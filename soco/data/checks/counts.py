@@ -1,13 +1,13 @@
 """Whether an annotation file holds what the published one holds."""
 
-from soco.config.known import KnownHalf
+from soco.config.known import KnownSplit
 from soco.data.checks.findings import Finding, Findings
 from soco.data.checks.tables import Tables
 
 _TABLES = {"images": "images", "objects": "annotations", "categories": "categories"}
 
 
-def refuse_other_counts(content: Tables, known: KnownHalf, path: str, findings: Findings) -> None:
+def refuse_other_counts(content: Tables, known: KnownSplit, path: str, findings: Findings) -> None:
     """Refuse a file whose tables are not as long as the published ones.
 
     Args:

@@ -10,14 +10,14 @@ from typing import Any
 import joblib
 
 from soco.config import DatasetConfig, SplitConfig
-from soco.config.known import KNOWN, KnownHalf
+from soco.config.known import KNOWN, KnownSplit
 from soco.data.checks.categories import check_categories, match_categories, note_unused
 from soco.data.checks.counts import refuse_other_counts
 from soco.data.checks.findings import Finding, Findings, HalfName
 from soco.data.checks.images import Images, check_images
 from soco.data.checks.objects import check_objects
 from soco.data.checks.tables import Entry, Tables, encoding, lvis_faults, read_tables
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.errors import UserError
 from soco.origins import origin_inside, write_result
 from soco.printable import printable
@@ -80,7 +80,7 @@ class CheckedDataset:
         if self.refused:
             raise UserError("The detection set is refused. " + " ".join(found.sentence for found in self.refused))
         for half, path in ((self.halves["train"], train), (self.halves["val"], val)):
-            with whole_file(path) as temporary:
+            with atomic_write(path) as temporary:
                 if self.is_mended(half):
                     temporary.write_text(json.dumps({**half.content, **origin_inside()}))
                 else:
@@ -158,7 +158,7 @@ def with_annotations(dataset: DatasetConfig, val: Path, train: Path | None = Non
 def _check_half(
     split: SplitConfig,
     form: str,
-    known: KnownHalf | None,
+    known: KnownSplit | None,
     findings: Findings,
     threads: int | None,
     cache: Path | None,

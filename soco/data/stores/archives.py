@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.machine import machine_fault
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def save_archive(path: str | Path, content: Mapping[str, Any]) -> None:
     Raises:
         UserError: The machine does not take the file.
     """
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         write_archive(temporary, content)
 
 

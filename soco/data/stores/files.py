@@ -14,7 +14,7 @@ from soco.machine import ask_to_write, machine_faults
 
 
 @contextlib.contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well, remove it otherwise.
 
     The rename is atomic, so that a reader (or a run that was killed and started again) sees the old file, or none, or
@@ -57,7 +57,7 @@ def _under_its_own_name(temporary: Path, path: Path) -> Iterator[None]:
 
 def write_json(path: str | Path, content: Any) -> None:
     """Write JSON with sorted keys, whole or not at all."""
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 

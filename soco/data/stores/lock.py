@@ -18,7 +18,7 @@ _PATIENCE = 60.0  # seconds; a process that was asked to stop finishes its step 
 
 
 @contextlib.contextmanager
-def alone_in(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
+def exclusive_lock(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
     """Hold a folder for the block, at whose end it is let go, whether or not forked workers still live.
 
     Of a process that is killed, the system lets go once its forked workers have ended, too.

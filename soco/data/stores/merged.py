@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from soco.data.sources import Entry
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.errors import UserError
 from soco.origins import metadata_inside
 
@@ -42,7 +42,7 @@ def write_arrow(path: str | Path, batch: pa.RecordBatch) -> None:
     beginning, and is known only when the rows have been laid out in a file: they are written, read and written again.
     """
     metadata = {**(batch.schema.metadata or {}), **metadata_inside()}
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         _write_batch(temporary, batch.replace_schema_metadata(metadata))
         digest = _digest_in(temporary)[0]  # of the file's own buffers: those in memory may be parts of longer ones
         _write_batch(temporary, batch.replace_schema_metadata({**metadata, _DIGEST: digest}))

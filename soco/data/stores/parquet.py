@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.errors import UserError
 from soco.machine import machine_fault
 from soco.origins import metadata_inside
@@ -30,7 +30,7 @@ def write_table(path: str | Path, table: pa.Table, short_origin: bool = False) -
 def write_tables(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table], short_origin: bool = False) -> None:
     """Write tables of one schema one below the other, each as soon as it comes; in a stage with its origin."""
     schema = schema.with_metadata({**(schema.metadata or {}), **metadata_inside(short_origin)})
-    with whole_file(path) as temporary, pq.ParquetWriter(temporary, schema, **_options(schema)) as writer:
+    with atomic_write(path) as temporary, pq.ParquetWriter(temporary, schema, **_options(schema)) as writer:
         for table in tables:
             writer.write_table(table)
 

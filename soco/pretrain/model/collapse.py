@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 @torch.no_grad()
-def spread_and_cosine_apart(values: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+def collapse_metrics(values: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
     """How far a batch's vectors are from being one and the same.
 
     Args:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from soco.config import DetectorConfig, PretrainConfig
 from soco.pretrain.model.casting import weights_cast_once
-from soco.pretrain.model.collapse import spread_and_cosine_apart
+from soco.pretrain.model.collapse import collapse_metrics
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, c4_map, channels_of
 from soco.pretrain.model.heads import MLP, ROI_SIDE, BoxHead
 from soco.pretrain.model.levels import levels
@@ -39,7 +39,7 @@ class Branch:
     encoder: nn.Module
     neck: nn.Module | None
     head: nn.Module | None
-    ends: tuple[nn.Module, ...]
+    mlps: tuple[nn.Module, ...]
     call: Call = plain
 
     @property
@@ -61,8 +61,8 @@ class Branch:
             vectors = rois.mean(dim=(2, 3))
         else:
             vectors = self.call(self.head, rois)
-        for end in self.ends:
-            vectors = end(vectors)
+        for mlp in self.mlps:
+            vectors = mlp(vectors)
         return vectors
 
 
@@ -101,7 +101,7 @@ class SoCo(nn.Module):
         self.predictor = MLP(settings.projector_out, settings.projector_hidden, settings.projector_out)
         self.encoder_k, self.neck_k = copy.deepcopy(self.encoder), copy.deepcopy(self.neck)
         self.head_k, self.projector_k = copy.deepcopy(self.head), copy.deepcopy(self.projector)
-        for _, target in self._followed():
+        for _, target in self._momentum_pairs():
             target.requires_grad_(False)
         self._maps, self._describe = Branch.maps, Branch.describe
 
@@ -113,11 +113,11 @@ class SoCo(nn.Module):
         if self.settings.pooling == "assigned":
             plan = plan_assigned(sets, [[tuple(m.shape[-2:]) for m in of_view] for of_view in maps], side)
         online = self._pairs(self.online, maps, sets, plan)
-        with weights_cast_once(follower for _, follower in self._followed()):
+        with weights_cast_once(follower for _, follower in self._momentum_pairs()):
             target = self._pairs(self.target, [self._maps(self.target, view) for view in batch.views], sets, plan)
         first = target[0][0]
         with torch.autocast(first.values.device.type, enabled=False):  # a cosine in bf16 has two digits
-            return Agreement(total_loss(online, target), *spread_and_cosine_apart(first.values, first.ids))
+            return Agreement(total_loss(online, target), *collapse_metrics(first.values, first.ids))
 
     def compile_parts(self) -> None:
         """Compile what runs before and after the pooling; names of parameters stay as they are."""
@@ -137,10 +137,10 @@ class SoCo(nn.Module):
     @torch.no_grad()
     def update_target(self, momentum: float) -> None:
         """Move every target parameter towards the online one: k = momentum k + (1 - momentum) q; not the buffers."""
-        online, target = zip(*self._followed(), strict=True)
+        online, target = zip(*self._momentum_pairs(), strict=True)
         torch._foreach_lerp_(list(target), list(online), 1 - momentum)
 
-    def _followed(self) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
+    def _momentum_pairs(self) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
         for name in ("encoder", "neck", "head", "projector"):
             part, follower = getattr(self, name), getattr(self, f"{name}_k")
             if part is not None:

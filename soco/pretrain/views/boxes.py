@@ -23,7 +23,7 @@ def overlapping(boxes: Boxes, crop: Crop) -> npt.NDArray[np.bool_]:
     return across & down
 
 
-def seen_in(boxes: Boxes, crop: Crop) -> Boxes:
+def clip_to_crop(boxes: Boxes, crop: Crop) -> Boxes:
     """Clip boxes to a crop, shift them to its origin and divide by its size.
 
     Args:

@@ -9,7 +9,7 @@ import torch
 from soco.boxes import Boxes
 from soco.config import PretrainConfig
 from soco.pretrain.views.batch import Pair
-from soco.pretrain.views.boxes import draw, flip, jitter, overlapping, seen_in
+from soco.pretrain.views.boxes import clip_to_crop, draw, flip, jitter, overlapping
 from soco.pretrain.views.colours import Colours, draw_colours
 from soco.pretrain.views.crops import Crop, random_crop, whole
 from soco.pretrain.views.cutout import draw_holes
@@ -70,7 +70,7 @@ def plan_views(rng: np.random.Generator, boxes: Boxes, width: int, height: int, 
     pairs, seen_by_view = [], [np.empty((0, 4), np.float32)]
     for number, (name, crop) in enumerate(zip(names, crops[1:], strict=True), start=1):
         moved, of_pair = jittered[name], chosen[name]
-        seen_1, seen_v = seen_in(moved, crops[0]), seen_in(boxes[of_pair], crop)
+        seen_1, seen_v = clip_to_crop(moved, crops[0]), clip_to_crop(boxes[of_pair], crop)
         seen_1, seen_v = (flip(seen) if flips[view] else seen for view, seen in ((0, seen_1), (number, seen_v)))
         seen_by_view.append(seen_v)
         pairs.append(_pair(seen_1, seen_v, of_pair))

@@ -13,7 +13,7 @@ from soco.data import UnreadableImageError, read_rgb
 from soco.proposals.engines import search
 from soco.proposals.filters import Rects, proposals_of
 from soco.proposals.quality.annotated import AnnotatedImage
-from soco.proposals.quality.draws import overlap, worth_of_draw
+from soco.proposals.quality.draws import expected_recall, overlap
 
 Sums = npt.NDArray[np.float64]
 
@@ -79,5 +79,5 @@ def _search_one(
 def _worth(image: AnnotatedImage, rects: Rects, size: tuple[int, int]) -> tuple[Sums, Sums]:
     """Sums over an image's objects: (K + 1, T) found, (K + 1,) best overlap."""
     boxes = rects_to_boxes(rects if len(rects) else np.array([[0, 0, *size]]))
-    worth = worth_of_draw(overlap(image.objects, boxes), (*DRAWN, len(boxes)), THRESHOLDS)
+    worth = expected_recall(overlap(image.objects, boxes), (*DRAWN, len(boxes)), THRESHOLDS)
     return worth.found.sum(axis=2), worth.best.sum(axis=1)

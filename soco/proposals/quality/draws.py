@@ -43,7 +43,7 @@ def missed(boxes: int, drawn: int) -> npt.NDArray[np.float64]:
     return np.concatenate([[1.0], np.cumprod(factors)])
 
 
-def worth_of_draw(overlaps: Overlaps, drawn: Sequence[int], thresholds: Sequence[float]) -> Worth:
+def expected_recall(overlaps: Overlaps, drawn: Sequence[int], thresholds: Sequence[float]) -> Worth:
     """Expected recall and expected best overlap of k boxes drawn without replacement.
 
     With m of the R boxes at IoU >= t, an object is found with probability 1 - C(R - m, k) / C(R, k). With the

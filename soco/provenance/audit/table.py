@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from soco.data.stores.files import whole_file, write_json
+from soco.data.stores.files import atomic_write, write_json
 from soco.origins.environment import environment
 from soco.origins.fingerprint import sha256_of
 from soco.printable import printable
@@ -45,7 +45,7 @@ def write_audit(folder: Path, report: Path, options: Options, checks: Sequence[C
         options: How.
         checks: What was found.
     """
-    with whole_file(folder / "audit.txt") as temporary:
+    with atomic_write(folder / "audit.txt") as temporary:
         temporary.write_text(as_table(checks) + "\n", encoding="utf-8")
     told = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),

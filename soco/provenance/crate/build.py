@@ -7,7 +7,7 @@ from pathlib import Path
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.errors import UserError
 from soco.provenance.compare import Run
 from soco.provenance.crate.actions import add_actions
@@ -64,7 +64,7 @@ def export_crate(run: Run, folder: Path, output: Path, with_weights: bool = Fals
     _describe(crate, run, root)
     _unwrap(crate)
     if output.suffix == ".zip":
-        with tempfile.TemporaryDirectory() as staged, whole_file(output) as temporary:
+        with tempfile.TemporaryDirectory() as staged, atomic_write(output) as temporary:
             crate.write(staged)
             pack(Path(staged), temporary)
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from soco.config import PretrainConfig
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.printable import printable
 from soco.report.drawing.canvas import GROUND
 from soco.report.drawing.samples import Sample
@@ -46,7 +46,7 @@ def write_gallery(samples: Iterable[Sample], recipe: PretrainConfig, output: Pat
         _save(compose(sample, recipe, side), output / name)
         told = html.escape(printable(f"{sample.name}, epoch {sample.epoch}"))
         figures.append(f'<p><img src="{name}" alt="Views of {told}"></p>')
-    with whole_file(output / "index.html") as temporary:
+    with atomic_write(output / "index.html") as temporary:
         temporary.write_text(_PAGE.format(figures="\n".join(figures)), encoding="utf-8")
     return len(figures)
 
@@ -61,5 +61,5 @@ def _stacked(drawn: list[Image.Image]) -> Image.Image:
 
 
 def _save(image: Image.Image, path: Path) -> None:
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         image.save(temporary, format="PNG", optimize=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.errors import UserError
 from soco.report.drawing.plotting import styled
 from soco.report.drawing.training_curve import curve_of, draw_curve
@@ -28,7 +28,7 @@ def show_loss(log: Path, pairs: int, output: Path) -> str:
     lines = [line for line in read_lines(log) if line.get("loss") is not None and {"step", "lr"} <= line.keys()]
     if not lines:
         raise UserError(f"{log} holds no step yet; wait for the first.")
-    with styled(), whole_file(output) as temporary:
+    with styled(), atomic_write(output) as temporary:
         draw_curve(curve_of(lines), -4 * pairs).savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
     last = lines[-1]
     return f"loss {last['loss']:.3f} at step {last['step']}: a mean cosine of {-last['loss'] / (4 * pairs):.2f}"

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from soco.config import FilterConfig, ProposalsConfig
 from soco.data import UnreadableImageError, read_rgb
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.errors import UserError
 from soco.proposals.engines import engine_of, search
 from soco.proposals.filters import Rects, proposals_of
@@ -56,7 +56,7 @@ def show_proposals(
     regions = search(rgb, engine, settings)[:, :4]
     strategy, proposals = proposals_of(regions, (rgb.shape[1], rgb.shape[0]), filters)
     told = _told(engine, regions, strategy, proposals, filters)
-    with whole_file(output) as temporary:
+    with atomic_write(output) as temporary:
         compose(rgb, regions, proposals, told, side).save(temporary, format="PNG", optimize=True)
     return told
 

@@ -15,8 +15,8 @@ import torchvision
 from torch import Tensor
 
 from soco.errors import UserError
-from soco.transfer.convert.accounting import counted, leftovers, some_of
 from soco.transfer.convert.sizes import resnet_of
+from soco.transfer.convert.state_dicts import counted, leftovers, some_of
 
 # `nn.Sequential` of a ResNet's children, as lightly's examples build it: 2 and 3, ReLU and pooling, hold no tensor.
 _CHILDREN = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}

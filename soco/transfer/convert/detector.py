@@ -14,8 +14,8 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredic
 from soco.config import DetectorConfig
 from soco.pretrain.model.encoder import channels_of
 from soco.pretrain.model.heads import ROI_SIDE
-from soco.transfer.convert.accounting import account
 from soco.transfer.convert.features import LEVELS, Features, Probe, named
+from soco.transfer.convert.state_dicts import check_state_dict
 
 FRESH = ("rpn.", "roi_heads.box_predictor.", "roi_heads.mask_head.", "roi_heads.mask_predictor.")
 """What the names of tensors begin with that pretraining does not make."""
@@ -50,7 +50,7 @@ def torchvision_detector(detector: DetectorConfig, classes: int) -> MaskRCNN:
 def run_in_torchvision(path: Path, detector: DetectorConfig, probe: Probe) -> Features:
     """Load a converted file into torchvision's Mask R-CNN, and run its backbone, FPN and box head."""
     model, weights = torchvision_detector(detector, classes=1), load_file(path)
-    account("torchvision's Mask R-CNN", model.state_dict(), weights, FRESH)
+    check_state_dict("torchvision's Mask R-CNN", model.state_dict(), weights, FRESH)
     model.load_state_dict(weights, strict=False)
     backbone = model.eval().backbone
     maps = list(backbone.body(probe.image).values())

@@ -12,8 +12,8 @@ from soco.errors import UserError
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, channels_of
 from soco.pretrain.model.heads import ROI_SIDE, BoxHead
 from soco.pretrain.model.neck import FPN
-from soco.transfer.convert.accounting import account
 from soco.transfer.convert.names import KINDS, Kind
+from soco.transfer.convert.state_dicts import check_state_dict
 
 TOLERANCE = 1e-5
 """Largest difference between two libraries' features, as a part of the features' largest magnitude."""
@@ -101,6 +101,8 @@ def _image() -> Tensor:
 
 def _fill(module: nn.Module, part: str, state: Mapping[str, Tensor]) -> None:
     given = {name: value for name, value in state.items() if name.startswith(f"{part}.")}
-    account("the pretraining's model", {f"{part}.{name}": held for name, held in module.state_dict().items()}, given)
+    check_state_dict(
+        "the pretraining's model", {f"{part}.{name}": held for name, held in module.state_dict().items()}, given
+    )
     module.load_state_dict({name.removeprefix(f"{part}."): held for name, held in given.items()}, assign=True)
     module.eval()

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from soco.config import DetectorConfig
 from soco.pretrain.model.encoder import channels_of
 from soco.pretrain.model.heads import ROI_SIDE
-from soco.transfer.convert.accounting import account
 from soco.transfer.convert.features import Features, Probe
+from soco.transfer.convert.state_dicts import check_state_dict
 
 
 def match_mmdetection(path: Path, detector: DetectorConfig, probe: Probe) -> Features:
     """Hold a converted file's names and shapes against mmdetection's; no features are computed."""
     content = torch.load(path, map_location="cpu", weights_only=True)
-    account("mmdetection's Mask R-CNN", tensors_of(detector), content["state_dict"])
+    check_state_dict("mmdetection's Mask R-CNN", tensors_of(detector), content["state_dict"])
     return {}
 
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from soco.data.stores.tensors import DIGEST, refuse_damaged
 from soco.errors import UserError
 from soco.pretrain.model.release import load_weights
-from soco.transfer.convert.accounting import some_of
 from soco.transfer.convert.checkpoints import find_resnet, with_counts
 from soco.transfer.convert.names import left_behind, renamed, translated
 from soco.transfer.convert.safe_pickle import read_pickle
+from soco.transfer.convert.state_dicts import some_of
 
 # How torch's files open: as a zip, or, before torch 1.6, with a pickled number that marks them.
 _TORCH = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.errors import UserError
 from soco.origins import write_result
-from soco.transfer.convert.accounting import some_of
 from soco.transfer.convert.features import differences, pretrained_features, see_that_they_agree
 from soco.transfer.convert.names import KINDS, left_behind, part_of, renamed
 from soco.transfer.convert.sizes import sizes_of
 from soco.transfer.convert.sources import Source, read_source
+from soco.transfer.convert.state_dicts import some_of
 from soco.transfer.convert.targets import Target, target_of
 
 
@@ -44,8 +44,8 @@ def convert_file(source: Path, target: str, output: Path, summary: Path) -> None
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"weights{chosen.suffix}"
         chosen.write(made, converted)
-        found = try_out(made, state, chosen)
-        with whole_file(output) as temporary:
+        found = verify_conversion(made, state, chosen)
+        with atomic_write(output) as temporary:
             shutil.copyfile(made, temporary)
     told = {"target": target, **_summary(read, chosen), "feature_differences": found}
     write_result(summary, told)
@@ -85,7 +85,7 @@ def convert_state(state: Mapping[str, Tensor], target: str) -> dict[str, Tensor]
     return {theirs: _widened(state[name]) for name, theirs in names.items() if theirs is not None}
 
 
-def try_out(made: Path, state: Mapping[str, Tensor], target: Target) -> dict[str, float]:
+def verify_conversion(made: Path, state: Mapping[str, Tensor], target: Target) -> dict[str, float]:
     """Load a converted file into its target's model and compare features with those of the pretraining's model.
 
     Args:

@@ -16,7 +16,7 @@ from torch import nn
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.data.stores.archives import DamagedArchive, load_archive, newest_sound, save_archive
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.errors import UserError
 from soco.origins import origin_inside
 
@@ -133,7 +133,7 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 def _point_at(checkpoint: Path) -> None:
     """Write detectron2's note of the last checkpoint, which a kill may have cut short."""
-    with whole_file(checkpoint.with_name(_POINTER)) as temporary:
+    with atomic_write(checkpoint.with_name(_POINTER)) as temporary:
         temporary.write_text(checkpoint.name)
 
 
@@ -160,7 +160,7 @@ def write_final_weights(folder: Path, output: Path) -> None:
 
 def copy_whole(source: Path, destination: Path) -> None:
     """Copy a file so that it appears under its new name only when it is whole."""
-    with whole_file(destination) as temporary:
+    with atomic_write(destination) as temporary:
         shutil.copyfile(source, temporary)
 
 
@@ -173,7 +173,7 @@ def copy_lines(source: Path, destination: Path) -> None:
     """
     lines = source.read_text(errors="replace").splitlines() if source.exists() else []
     told = {iteration: line for line in lines if (iteration := _iteration(line)) is not None}
-    with whole_file(destination) as temporary:
+    with atomic_write(destination) as temporary:
         temporary.write_text("".join(f"{told[iteration]}\n" for iteration in sorted(told)))
 
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from soco.config import DetectorConfig, FinetuneConfig
 from soco.config.section import Architecture
-from soco.transfer.convert.accounting import refuse_leftovers
 from soco.transfer.convert.features import LEVELS, Features, Probe, named
+from soco.transfer.convert.state_dicts import refuse_leftovers
 from soco.transfer.detect.loading import loading_report
 from soco.transfer.detect.protocol import build_config
 

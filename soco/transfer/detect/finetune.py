@@ -13,7 +13,7 @@ from detectron2.utils.env import seed_all_rng
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.config.protocols import PROTOCOLS, changed
 from soco.data.stores.files import remove_folder
-from soco.data.stores.lock import alone_in
+from soco.data.stores.lock import exclusive_lock
 from soco.errors import UserError
 from soco.machine import let_no_worker_fall_silent, machine_faults
 from soco.origins import write_result
@@ -76,7 +76,7 @@ def finetune(
     cfg = build_config(settings, detector, len(train.classes), train.rle, seed, settings.processes)
     cfg.OUTPUT_DIR = str(checkpoint_dir)
     cfg.MODEL.WEIGHTS = str(weights or "")
-    with alone_in(checkpoint_dir), machine_faults(checkpoint_dir):
+    with exclusive_lock(checkpoint_dir), machine_faults(checkpoint_dir):
         open_folder(checkpoint_dir, described)
         _announce(task, settings, train, weights, cfg.MODEL.DEVICE)
         say_limit(task, settings, val, dataset.format)  # before a long training, and not at its end alone

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from soco.errors import UserError
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5
-from soco.transfer.convert.accounting import some_of
 from soco.transfer.convert.sizes import sizes_of
 from soco.transfer.convert.sources import read_source
+from soco.transfer.convert.state_dicts import some_of
 
 log = logging.getLogger(__name__)
 

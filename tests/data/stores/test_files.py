@@ -4,12 +4,12 @@ import sys
 
 import pytest
 
-from soco.data.stores.files import remove_folder, whole_file, write_json
+from soco.data.stores.files import atomic_write, remove_folder, write_json
 
 LEAVE_HALF = """
 import os, signal, sys
-from soco.data.stores.files import whole_file
-with whole_file(sys.argv[1]) as temporary:
+from soco.data.stores.files import atomic_write
+with atomic_write(sys.argv[1]) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -18,7 +18,7 @@ with whole_file(sys.argv[1]) as temporary:
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     write_json(tmp_path / "file.json", {"a": 1})
     before = (tmp_path / "file.json").read_bytes()
-    with pytest.raises(RuntimeError), whole_file(tmp_path / "file.json") as temporary:
+    with pytest.raises(RuntimeError), atomic_write(tmp_path / "file.json") as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert [path.name for path in tmp_path.iterdir()] == ["file.json"]
@@ -29,7 +29,7 @@ def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
     for name in ("file", "other"):
         subprocess.run([sys.executable, "-c", LEAVE_HALF, tmp_path / name], check=False)
     assert len(list(tmp_path.iterdir())) == 2
-    with whole_file(tmp_path / "file") as temporary:
+    with atomic_write(tmp_path / "file") as temporary:
         temporary.write_text("whole")
     left = sorted(path.name for path in tmp_path.iterdir())
     assert (tmp_path / "file").read_text() == "whole"
@@ -37,11 +37,11 @@ def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
 
 
 def test_another_writer_at_work_is_left_alone(tmp_path):
-    with whole_file(tmp_path / "file") as ours:
+    with atomic_write(tmp_path / "file") as ours:
         ours.write_text("ours")
         theirs = ours.with_name(ours.name.replace(f".{os.getpid()}.", f".{os.getppid()}."))
         theirs.write_text("theirs")
-        with whole_file(tmp_path / "file.parquet") as third:
+        with atomic_write(tmp_path / "file.parquet") as third:
             third.write_text("third")
         assert ours.exists()
     assert theirs.exists()

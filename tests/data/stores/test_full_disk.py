@@ -13,7 +13,7 @@ from PIL import Image
 from small_disks import SIZE, fill, mounted
 
 from soco.data.stores.archives import save_archive
-from soco.data.stores.files import whole_file, write_json
+from soco.data.stores.files import atomic_write, write_json
 from soco.data.stores.merged import STORE_SCHEMA, write_arrow
 from soco.data.stores.parquet import write_table
 from soco.errors import UserError
@@ -26,7 +26,7 @@ def whole(write):
     """Let a library write a file that appears when it is whole."""
 
     def written(path):
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             write(temporary)
 
     return written
@@ -92,16 +92,16 @@ def test_a_read_only_folder_is_one_sentence(disk):
 def test_a_folder_that_vanishes_meanwhile_is_one_sentence(tmp_path):
     path = tmp_path / "results" / "file.json"
     refused = pytest.raises(UserError, match=rf"^{path} cannot be written: its folder is gone; mount its disk again")
-    with refused, whole_file(path) as temporary:
+    with refused, atomic_write(path) as temporary:
         temporary.write_text("whole")
         shutil.rmtree(path.parent)
     assert not path.parent.exists()
 
 
 def test_an_error_of_another_kind_passes_as_it_is(tmp_path):
-    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / "file") as temporary:
+    with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "file") as temporary:
         temporary.write_text("half")
         raise ZeroDivisionError
-    with contextlib.suppress(RuntimeError), whole_file(tmp_path / "file"):
+    with contextlib.suppress(RuntimeError), atomic_write(tmp_path / "file"):
         raise RuntimeError("before a byte was written")
     assert not list(tmp_path.iterdir())

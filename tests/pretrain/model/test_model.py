@@ -8,7 +8,7 @@ from torchvision.ops import FeaturePyramidNetwork
 
 from soco.config import DetectorConfig, ViewConfig
 from soco.pretrain.model import build_model
-from soco.pretrain.model.collapse import spread_and_cosine_apart
+from soco.pretrain.model.collapse import collapse_metrics
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, channels_of
 from soco.pretrain.model.levels import levels
 from soco.pretrain.model.loss import Vectors, similarity
@@ -184,13 +184,13 @@ def test_similarity_counts_equal_ids_and_averages_over_images():
 def test_signs_of_collapse_are_what_they_say():
     generator = torch.Generator().manual_seed(0)
     values, ids = torch.randn(6, 4, 32, generator=generator), torch.randint(0, 4, (6, 4), generator=generator)
-    spread, apart = spread_and_cosine_apart(values, ids)
+    spread, apart = collapse_metrics(values, ids)
     units = F.normalize(values, dim=-1)[ids > 0]
     image = torch.arange(6)[:, None].expand(6, 4)[ids > 0]
     different = image[:, None] != image[None, :]
     assert apart.item() == pytest.approx((units @ units.T)[different].mean().item(), abs=1e-5)
     assert spread.item() == pytest.approx(units.std(dim=0, correction=0).mean().item() * 32**0.5, abs=1e-5)
-    spread, apart = spread_and_cosine_apart(values[:1, :1].expand(6, 4, 32), torch.ones(6, 4, dtype=torch.long))
+    spread, apart = collapse_metrics(values[:1, :1].expand(6, 4, 32), torch.ones(6, 4, dtype=torch.long))
     assert (spread.item(), apart.item()) == pytest.approx((0, 1), abs=1e-5)
 
 

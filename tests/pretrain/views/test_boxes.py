@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from soco.pretrain.views.boxes import draw, flip, jitter, overlapping, seen_in
+from soco.pretrain.views.boxes import clip_to_crop, draw, flip, jitter, overlapping
 from soco.pretrain.views.crops import Crop, random_crop
 from soco.pretrain.views.plan import _jitter_once
 
@@ -57,7 +57,9 @@ def test_a_box_that_only_touches_a_crop_does_not_overlap_it():
 
 def test_a_box_beyond_the_crop_is_clipped_to_it():
     crop = Crop(top=10, left=10, height=20, width=40)
-    assert seen_in(np.array([[0, 0, 99, 99]], np.float32), crop) == pytest.approx(np.array([[0, 0, 39 / 40, 19 / 20]]))
+    assert clip_to_crop(np.array([[0, 0, 99, 99]], np.float32), crop) == pytest.approx(
+        np.array([[0, 0, 39 / 40, 19 / 20]])
+    )
 
 
 def test_crops_lie_in_the_image_and_span_the_allowed_areas():

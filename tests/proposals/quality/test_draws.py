@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from soco.proposals.quality.draws import missed, overlap, worth_of_draw
+from soco.proposals.quality.draws import expected_recall, missed, overlap
 
 
 @pytest.mark.parametrize(("boxes", "drawn"), [(1, 1), (5, 1), (6, 2), (7, 4), (8, 8), (6, 9)])
@@ -15,7 +15,7 @@ def test_a_draw_is_worth_the_mean_over_all_subsets(boxes, drawn):
     subsets = [list(chosen) for chosen in itertools.combinations(range(boxes), min(drawn, boxes))]
     best = np.mean([overlaps[:, chosen].max(axis=1) for chosen in subsets], axis=0)
     found = [np.mean([overlaps[:, chosen].max(axis=1) >= t for chosen in subsets], axis=0) for t in (0.3, 0.7)]
-    worth = worth_of_draw(overlaps, [drawn], (0.3, 0.7))
+    worth = expected_recall(overlaps, [drawn], (0.3, 0.7))
     np.testing.assert_allclose(worth.best[0], best, rtol=1e-12)
     np.testing.assert_allclose(worth.found[0], found, atol=1e-12)
 
@@ -29,7 +29,7 @@ def test_many_boxes_lose_no_digits():
 
 def test_more_boxes_are_never_worth_less():
     overlaps = np.random.default_rng(1).uniform(size=(4, 50))
-    worth = worth_of_draw(overlaps, [1, 4, 10, 50, 1000], (0.5,))
+    worth = expected_recall(overlaps, [1, 4, 10, 50, 1000], (0.5,))
     assert (np.diff(worth.best, axis=0) >= -1e-12).all() and (np.diff(worth.found, axis=0) >= -1e-12).all()
     np.testing.assert_allclose(worth.best[3], overlaps.max(axis=1))
     np.testing.assert_array_equal(worth.best[3], worth.best[4])

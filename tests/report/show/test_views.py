@@ -11,7 +11,7 @@ from soco.cli import main
 from soco.config import FilterConfig, PretrainConfig, ProposalsConfig, ViewConfig
 from soco.pretrain.model.levels import NO_LEVEL, levels
 from soco.pretrain.views import ViewDataset
-from soco.pretrain.views.boxes import flip, seen_in
+from soco.pretrain.views.boxes import clip_to_crop, flip
 from soco.pretrain.views.crops import Crop
 from soco.proposals import selective_search
 from soco.proposals.filters import proposals_of
@@ -138,7 +138,7 @@ def test_crops_and_flips_are_those_of_the_batch(dataset):
         for number, pair in enumerate(sample.batch.pairs, start=1):
             boxes = sample.boxes[pair.ids_v.numpy() - 1]
             for shown, given in ((sample.shown[0], pair.boxes_1), (sample.shown[number], pair.boxes_v)):
-                seen = seen_in(boxes, shown.crop)
+                seen = clip_to_crop(boxes, shown.crop)
                 assert np.allclose(flip(seen) if shown.flipped else seen, given.numpy(), atol=1e-6)
 
 

@@ -7,7 +7,7 @@ from soco.config import DetectorConfig
 from soco.errors import UserError
 from soco.transfer.convert import TARGETS, convert_file, convert_state
 from soco.transfer.convert.mmdetection import tensors_of
-from soco.transfer.convert.weights import try_out
+from soco.transfer.convert.weights import verify_conversion
 
 RUN = [target for target in TARGETS if target != "mmdetection"]
 """Targets whose library is installed with the project."""
@@ -30,7 +30,7 @@ def converted(tmp_path):
 @pytest.mark.parametrize("target", RUN)
 def test_the_papers_detector_computes_the_same_everywhere(paper, installed, converted, target):
     made, before = converted(paper, installed(target)), torch.random.get_rng_state()
-    found = try_out(made, paper, TARGETS[target])
+    found = verify_conversion(made, paper, TARGETS[target])
     assert torch.equal(torch.random.get_rng_state(), before)
     assert found.keys() == MAPS[TARGETS[target].kind]
     assert all(0 <= apart <= 1e-5 for apart in found.values())
@@ -63,7 +63,7 @@ def swapped(tensors):
 def test_a_tensor_in_the_wrong_place_is_seen(weights, installed, converted, target):
     made = converted(weights, installed(target), swapped)
     with pytest.raises(UserError, match=r"other features than here: .*C2 by"):
-        try_out(made, weights, TARGETS[target])
+        verify_conversion(made, weights, TARGETS[target])
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -74,14 +74,14 @@ def test_leftovers_on_either_side_are_listed(weights, installed, converted, targ
         return {name: held for name, held in tensors.items() if name != last} | {"surplus.weight": torch.ones(3)}
 
     with pytest.raises(UserError, match=r"1 without a place \(surplus\.weight\)") as refused:
-        try_out(converted(weights, target, without_the_last), weights, TARGETS[target])
+        verify_conversion(converted(weights, target, without_the_last), weights, TARGETS[target])
     assert f"{last})" in str(refused.value).split("1 missing (")[1]
 
 
 def test_another_shape_is_listed(weights, converted):
     made = converted(weights, "mmdetection", lambda tensors: tensors | {"backbone.bn1.bias": torch.ones(3)})
     with pytest.raises(UserError, match=r"1 of another shape \(backbone\.bn1\.bias \(3,\) for \(64,\)\)"):
-        try_out(made, weights, TARGETS["mmdetection"])
+        verify_conversion(made, weights, TARGETS["mmdetection"])
 
 
 def test_weights_that_lack_a_tensor_are_refused_before_anything_is_written(tmp_path, weights, file_of):
@@ -102,4 +102,4 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path, weights, file_of):
 def test_a_resnet_of_another_form_is_refused(weights, converted):
     state = {name: held for name, held in weights.items() if not name.startswith("encoder.layer2.1.")}
     with pytest.raises(UserError, match=r"ResNet has 2, 1, 2, 2 blocks of 2 convolutions, and is none of resnet18"):
-        try_out(converted(state, "timm"), state, TARGETS["timm"])
+        verify_conversion(converted(state, "timm"), state, TARGETS["timm"])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from soco.data.stores.archives import save_archive
-from soco.data.stores.lock import alone_in
+from soco.data.stores.lock import exclusive_lock
 from soco.errors import UserError
 from soco.transfer.detect import evaluate, finetune
 from soco.transfer.detect.checkpoints import open_folder
@@ -130,10 +130,10 @@ def test_files_of_another_training_are_removed_and_folders_left_alone(tmp_path, 
 def test_a_second_fine_tuning_does_not_write_into_the_folder_of_a_first(
     settings, detector, datasets, places, monkeypatch
 ):
-    at_once = functools.partial(alone_in, patience=0)
-    monkeypatch.setattr(sys.modules["soco.transfer.detect.finetune"], "alone_in", at_once)
+    at_once = functools.partial(exclusive_lock, patience=0)
+    monkeypatch.setattr(sys.modules["soco.transfer.detect.finetune"], "exclusive_lock", at_once)
     with (
-        alone_in(places["checkpoint_dir"]),
+        exclusive_lock(places["checkpoint_dir"]),
         pytest.raises(UserError, match=r"^process \d+ on \S+ trains this run already"),
     ):
         finetune("tiny", settings, detector, datasets["coco"], None, **places, seed=1)

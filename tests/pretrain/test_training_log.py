@@ -8,7 +8,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from soco.pretrain.collapse_watch import CollapseWatch
-from soco.pretrain.journal import Journal
+from soco.pretrain.training_log import TrainingLog
 
 SOUND, ALIKE = {"spread": 0.8, "cosine_apart": 0.3}, {"spread": 0.1, "cosine_apart": 0.99}
 
@@ -17,15 +17,15 @@ def lines_of(path):
     return [json.loads(line, parse_constant=pytest.fail) for line in path.read_text().splitlines()]
 
 
-def note(journal, steps, loss=-1.0, **more):
+def log_step(training_log, steps, loss=-1.0, **more):
     for step in steps:
         values = {"loss": torch.tensor(loss), "lr": 0.5, "ema_momentum": 0.99, "epoch": step // 3}
-        journal.note(step, waited=0.0, **values, **{name: torch.tensor(value) for name, value in more.items()})
+        training_log.log_step(step, waited=0.0, **values, **{name: torch.tensor(value) for name, value in more.items()})
 
 
 def test_a_line_has_every_key_and_the_last_step_has_one(tmp_path):
-    with Journal(tmp_path / "log.jsonl", 0, 6, 4, every=2) as journal:
-        note(journal, range(6), **SOUND)
+    with TrainingLog(tmp_path / "log.jsonl", 0, 6, 4, every=2) as training_log:
+        log_step(training_log, range(6), **SOUND)
     lines = lines_of(tmp_path / "log.jsonl")
     assert [line["step"] for line in lines] == [0, 2, 4, 5]
     assert list(lines[0]) == [
@@ -38,10 +38,10 @@ def test_a_line_has_every_key_and_the_last_step_has_one(tmp_path):
 
 def test_speed_and_waiting_count_from_the_last_line(tmp_path, monkeypatch):
     clock = iter([100.0, *(value for pair in ((110, 110), (120, 120), (125, 125)) for value in pair)])
-    monkeypatch.setattr("soco.pretrain.journal.time", SimpleNamespace(monotonic=lambda: next(clock)))
-    with Journal(tmp_path / "log.jsonl", 0, 5, 8, every=2) as journal:
+    monkeypatch.setattr("soco.pretrain.training_log.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with TrainingLog(tmp_path / "log.jsonl", 0, 5, 8, every=2) as training_log:
         for step, waited in enumerate([5.0, 1.0, 1.0, 0.5, 100.0]):
-            journal.note(step, waited=waited, loss=0.0)
+            training_log.log_step(step, waited=waited, loss=0.0)
     lines = lines_of(tmp_path / "log.jsonl")
     assert [line["images_per_second"] for line in lines] == [0.8, 1.6, 3.2]
     assert [line["data_wait"] for line in lines] == [0.5, 0.2, 1.0]
@@ -49,22 +49,22 @@ def test_speed_and_waiting_count_from_the_last_line(tmp_path, monkeypatch):
 
 
 def test_what_is_not_finite_is_null(tmp_path):
-    with Journal(tmp_path / "log.jsonl", 0, 1, 4, every=1, tensorboard=tmp_path / "events") as journal:
-        note(journal, range(1), spread=math.nan, cosine_apart=math.inf)
+    with TrainingLog(tmp_path / "log.jsonl", 0, 1, 4, every=1, tensorboard=tmp_path / "events") as training_log:
+        log_step(training_log, range(1), spread=math.nan, cosine_apart=math.inf)
     (line,) = lines_of(tmp_path / "log.jsonl")
     assert line["spread"] is None and line["cosine_apart"] is None and line["loss"] == -1.0
     assert "spread" not in events_of(tmp_path / "events")
 
 
-def test_a_resumed_journal_drops_what_lies_past_the_checkpoint(tmp_path):
+def test_a_resumed_log_drops_what_lies_past_the_checkpoint(tmp_path):
     path = tmp_path / "log.jsonl"
-    with Journal(path, 0, 6, 4, every=1) as journal:
-        note(journal, range(4))
+    with TrainingLog(path, 0, 6, 4, every=1) as training_log:
+        log_step(training_log, range(4))
     path.write_text(path.read_text() + '{"step": 4, "lo')
     before = json.loads(path.read_text().splitlines()[1])["seconds"]
-    with Journal(path, 2, 6, 4, every=2) as resumed:
+    with TrainingLog(path, 2, 6, 4, every=2) as resumed:
         assert resumed.seconds >= before
-        note(resumed, range(2, 6), loss=-10.0)
+        log_step(resumed, range(2, 6), loss=-10.0)
     lines = lines_of(path)
     assert [(line["step"], line["loss"]) for line in lines] == [(0, -1), (1, -1), (2, -10), (4, -10), (5, -10)]
     assert [line["seconds"] for line in lines] == sorted(line["seconds"] for line in lines)
@@ -78,10 +78,10 @@ def events_of(folder):
 
 def test_tensorboard_has_one_value_a_step_after_a_resume(tmp_path):
     path, folder = tmp_path / "log.jsonl", tmp_path / "tensorboard" / "run"
-    with Journal(path, 0, 6, 4, every=1, tensorboard=folder) as journal:
-        note(journal, range(5), **SOUND)
-    with Journal(path, 3, 6, 4, every=1, tensorboard=folder) as journal:
-        note(journal, range(3, 6), loss=-2.0, **SOUND)
+    with TrainingLog(path, 0, 6, 4, every=1, tensorboard=folder) as training_log:
+        log_step(training_log, range(5), **SOUND)
+    with TrainingLog(path, 3, 6, 4, every=1, tensorboard=folder) as training_log:
+        log_step(training_log, range(3, 6), loss=-2.0, **SOUND)
     events = events_of(folder)
     assert events["loss"] == [(0, -1), (1, -1), (2, -1), (3, -2), (4, -2), (5, -2)]
     assert set(events) == set(lines_of(path)[0]) - {"step"}
@@ -91,8 +91,8 @@ def test_tensorboard_has_one_value_a_step_after_a_resume(tmp_path):
 
 def test_a_run_from_the_first_step_removes_the_old_events_alone(tmp_path):
     for loss in (-1.0, -3.0):
-        with Journal(tmp_path / "log.jsonl", 0, 2, 4, every=1, tensorboard=tmp_path / "events") as journal:
-            note(journal, range(2), loss=loss)
+        with TrainingLog(tmp_path / "log.jsonl", 0, 2, 4, every=1, tensorboard=tmp_path / "events") as training_log:
+            log_step(training_log, range(2), loss=loss)
         (tmp_path / "events" / "notes.txt").write_text("kept")
     assert events_of(tmp_path / "events")["loss"] == [(0, -3), (1, -3)]
     assert len(list((tmp_path / "events").iterdir())) == 2
@@ -102,17 +102,17 @@ def test_an_exception_closes_bar_and_files(tmp_path, capsys):
     folder = tmp_path / "events"
     with (
         pytest.raises(KeyboardInterrupt),
-        Journal(tmp_path / "log.jsonl", 0, 9, 4, every=1, tensorboard=folder) as journal,
+        TrainingLog(tmp_path / "log.jsonl", 0, 9, 4, every=1, tensorboard=folder) as training_log,
     ):
-        note(journal, range(1))
+        log_step(training_log, range(1))
         raise KeyboardInterrupt
     assert events_of(folder)["loss"] == [(0, -1)]
     assert "| 1/9 [" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_the_bar_is_lines_in_a_log_and_tells_the_figures(tmp_path, capsys):
-    with Journal(tmp_path / "log.jsonl", 0, 3, 4, every=1) as journal:
-        note(journal, range(3), loss=-2.5)
+    with TrainingLog(tmp_path / "log.jsonl", 0, 3, 4, every=1) as training_log:
+        log_step(training_log, range(3), loss=-2.5)
     shown = capsys.readouterr().err
     assert "\r" not in shown and "\n\n" not in shown
     last = shown.splitlines()[-1]
@@ -164,7 +164,7 @@ def test_the_beginning_and_single_lines_are_passed_in_silence(warnings):
     assert not warnings()
 
 
-def test_the_journal_feeds_the_watch(tmp_path, warnings):
-    with Journal(tmp_path / "log.jsonl", 0, 20, 4, every=1) as journal:
-        note(journal, range(20), **ALIKE)
+def test_the_log_feeds_the_watch(tmp_path, warnings):
+    with TrainingLog(tmp_path / "log.jsonl", 0, 20, 4, every=1) as training_log:
+        log_step(training_log, range(20), **ALIKE)
     assert len(warnings()) == 1

@@ -12,7 +12,7 @@ from soco.errors import UserError
 _ORDER = 2**32
 
 
-class ImageOrder(Sampler[list[tuple[int, int]]]):
+class EpochSampler(Sampler[list[tuple[int, int]]]):
     """Passes of (epoch, image number), each epoch in an order of its own; images over at its end are left out.
 
     A step takes `batch_size` images, in `accumulate` passes one after another. Of each pass a process takes its

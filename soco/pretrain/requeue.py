@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def going_on_in_slurm() -> Iterator[None]:
+def requeue_on_timeout() -> Iterator[None]:
     """Where the block left because its Slurm job is about to end, have that job queued again.
 
     Not where a signal alone asked it to leave: what is cancelled or preempted is for others to start again.

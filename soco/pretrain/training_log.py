@@ -1,4 +1,4 @@
-"""The run's journal: a line of JSON every few steps, the same for TensorBoard, a bar, and a watch for collapse."""
+"""The training log: a line of JSON every few steps, the same for TensorBoard, a bar, and a watch for collapse."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from soco.data.stores.files import whole_file
+from soco.data.stores.files import atomic_write
 from soco.pretrain.collapse_watch import CollapseWatch
 from soco.pretrain.event_log import EventLog
 from soco.progress import progress_bar
@@ -18,7 +18,7 @@ from soco.progress import progress_bar
 _COUNTS = ("step", "epoch")
 
 
-class Journal:
+class TrainingLog:
     """Keeps `log.jsonl` of a run; a resumed run drops the lines past its checkpoint and goes on behind the rest.
 
     docs/loss.md says what each key of a line is. As a context manager it closes bar and files in any case.
@@ -35,7 +35,7 @@ class Journal:
     ) -> None:
         self._path, self._every, self._batch_size, self._steps = Path(path), every, batch_size, steps
         kept = [line for line in self._lines() if line["step"] < first_step]
-        with whole_file(self._path) as temporary:
+        with atomic_write(self._path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
         self._events = None if tensorboard is None else EventLog(tensorboard, first_step)
         self._watch = CollapseWatch(steps)
@@ -49,7 +49,7 @@ class Journal:
         """Seconds of training up to now, those before a resume included."""
         return self._seconds_before + time.monotonic() - self._started
 
-    def note(self, step: int, waited: float = 0.0, **values: Any) -> None:
+    def log_step(self, step: int, waited: float = 0.0, **values: Any) -> None:
         """Move the bar past step `step`; write a line where it is due.
 
         Args:
@@ -69,7 +69,7 @@ class Journal:
         if self._events is not None:
             self._events.close()
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> "TrainingLog":
         return self
 
     def __exit__(
@@ -79,8 +79,8 @@ class Journal:
 
     def _write(self, step: int, values: dict[str, Any]) -> None:
         line = {"step": step, **values, **self._speed(step), **_memory(), "seconds": round(self.seconds, 3)}
-        with self._path.open("a") as journal:
-            journal.write(json.dumps(line, allow_nan=False) + "\n")
+        with self._path.open("a") as file:
+            file.write(json.dumps(line, allow_nan=False) + "\n")
         if self._events is not None:
             self._events.write(step, {name: value for name, value in line.items() if name != "step"})
         self._bar.set_postfix_str(_told(line), refresh=False)

@@ -9,7 +9,7 @@ from soco.errors import UserError
 _NAMED = 3
 
 
-def account(
+def check_state_dict(
     library: str, needed: Mapping[str, Tensor], given: Mapping[str, Tensor], fresh: tuple[str, ...] = ()
 ) -> None:
     """See that a file fills a model: every tensor given has a place of its shape, every one needed is given.
