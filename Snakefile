@@ -18,7 +18,9 @@ min_version("9.0")
 
 
 try:
-    BASE = base_file(Path(workflow.basedir), workflow.overwrite_configfiles, workflow.config_settings.config_args)
+    BASE = base_file(
+        Path(workflow.basedir), workflow.overwrite_configfiles, workflow.config_settings.config_args
+    )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

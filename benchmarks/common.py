@@ -1,4 +1,7 @@
-"""What several benchmarks need: photographs as JPEG files with a store of boxes, and what processes hold of memory."""
+"""What several benchmarks need.
+
+Photographs as JPEG files with a store of boxes, and what processes hold of memory.
+"""
 
 import hashlib
 from pathlib import Path
@@ -23,22 +26,32 @@ QUALITY = 90
 
 def recipe(name: str) -> PretrainConfig:
     """A recipe of `recipes/`, as `fpn_100`."""
-    return load_config(REPOSITORY / "config.yaml", REPOSITORY / "recipes" / f"soco_{name}.yaml").pretrain[
-        f"soco_{name}"
-    ]
+    return load_config(
+        REPOSITORY / "config.yaml", REPOSITORY / "recipes" / f"soco_{name}.yaml"
+    ).pretrain[f"soco_{name}"]
 
 
 def write_photographs(folder: Path, size: tuple[int, int], count: int) -> list[Entry]:
-    """Write photographs as JPEG files of a width and height; each is cut to the shape, then resized."""
+    """Write photographs as JPEG files of a width and height.
+
+    Each is cut to the shape, then resized.
+    """
     folder.mkdir(parents=True)
     entries: list[Entry] = []
     step = max(1, len(PHOTOGRAPHS) // count)
     for photograph in [p for p in PHOTOGRAPHS if not p.plain][::step][:count]:
         pixels = pixels_of(photograph)
         height, width = pixels.shape[:2]
-        across, down = min(width, height * size[0] // size[1]), min(height, width * size[1] // size[0])
+        across, down = (
+            min(width, height * size[0] // size[1]),
+            min(height, width * size[1] // size[0]),
+        )
         shrinks = across > size[0]
-        resized = cv2.resize(pixels[:down, :across], size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+        resized = cv2.resize(
+            pixels[:down, :across],
+            size,
+            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC,
+        )
         _, encoded = cv2.imencode(".jpg", resized, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         name = f"{len(entries):03d}.jpg"
         (folder / name).write_bytes(encoded.tobytes())
@@ -47,7 +60,9 @@ def write_photographs(folder: Path, size: tuple[int, int], count: int) -> list[E
     return entries
 
 
-def boxes(rng: np.random.Generator, count: int, size: tuple[int, int] = (500, 375)) -> dict[str, pa.Array]:
+def boxes(
+    rng: np.random.Generator, count: int, size: tuple[int, int] = (500, 375)
+) -> dict[str, pa.Array]:
     """Boxes for so many images of a width and height, within them."""
     most = (size[0] * 4 // 5, size[1] * 4 // 5)
     sizes = rng.integers(32, most, (count * BOXES, 2))

@@ -1,8 +1,10 @@
-"""`snakemake --profile slurm -n proposals` with as many shards as ImageNet takes: seconds, memory and Slurm's jobs.
+"""`snakemake --profile slurm -n proposals` with as many shards as ImageNet takes: seconds, memory
+and Slurm's jobs.
 
-With groups of 40 shards, as the profile has them, beside a job for each shard, and beside a tenth of the shards: on the
-first run, with every shard listed and half of them searched, and when every file is there. The files are empty: a dry
-run reads none of them. It submits nothing, and does all else that goes before.
+With groups of 40 shards, as the profile has them, beside a job for each shard, and beside a tenth
+of the shards: on the first run, with every shard listed and half of them searched, and when every
+file is there. The files are empty: a dry run reads none of them. It submits nothing, and does all
+else that goes before.
 """
 
 import argparse
@@ -19,8 +21,16 @@ from typing import NamedTuple
 import yaml
 
 REPOSITORY = Path(__file__).parents[1]
-OF_SHARDS = {"raw": "search_regions", "skipped": None, "filtered": "filter_regions", "fixed": "fix_up_proposals"}
-MERGED = [f"proposals/{name}" for name in ("store.parquet", "store.arrow", "skipped.parquet", "summary.json")]
+OF_SHARDS = {
+    "raw": "search_regions",
+    "skipped": None,
+    "filtered": "filter_regions",
+    "fixed": "fix_up_proposals",
+}
+MERGED = [
+    f"proposals/{name}"
+    for name in ("store.parquet", "store.arrow", "skipped.parquet", "summary.json")
+]
 MERGED += ["origins/merge_proposals.json"]
 
 
@@ -34,7 +44,14 @@ class DryRun(NamedTuple):
 
 def dry_run(folder: Path, group: int) -> DryRun:
     """Run one with so many shards in a job of Slurm's."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--profile", str(REPOSITORY / "slurm")]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--dry-run",
+        "--profile",
+        str(REPOSITORY / "slurm"),
+    ]
     command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", "overlay.yaml"]
     command += ["--group-components", f"shards={group}", "--", "proposals"]
     with (folder / "printed").open("w") as printed:
@@ -46,7 +63,9 @@ def dry_run(folder: Path, group: int) -> DryRun:
     if status:
         raise SystemExit(f"The dry run failed:\n{text[-2000:]}")
     # A group's own jobs are indented; a target makes no files, and is none of Slurm's.
-    jobs = re.findall(r"^(?:\[.*\] Group job |(?:rule|checkpoint) (?!proposals:))", text, re.MULTILINE)
+    jobs = re.findall(
+        r"^(?:\[.*\] Group job |(?:rule|checkpoint) (?!proposals:))", text, re.MULTILINE
+    )
     return DryRun(seconds, used.ru_maxrss / 1024, len(jobs))
 
 
@@ -94,16 +113,24 @@ def states(folder: Path, shards: int) -> Iterator[str]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", type=int, default=1282, help="shards of the larger run [1282, as for ImageNet]")
+    parser.add_argument(
+        "--shards", type=int, default=1282, help="shards of the larger run [1282, as for ImageNet]"
+    )
     parser.add_argument("--group", type=int, default=40, help="shards in a job of Slurm's [40]")
     asked = parser.parse_args()
-    head = f"{'shards':>8}  {'':13}{f'groups of {asked.group}':>14}{'jobs':>6}{'no groups':>14}{'jobs':>6}{'ratio':>8}"
+    head = (
+        f"{'shards':>8} "
+        f" {'':13}{f'groups of {asked.group}':>14}{'jobs':>6}{'no groups':>14}{'jobs':>6}{'ratio':>8}"
+    )
     print(head + f"{'peak memory':>14}")
     for shards in (asked.shards // 10, asked.shards):
         with tempfile.TemporaryDirectory() as name:
             for state in states(Path(name), shards):
                 grouped, single = (dry_run(Path(name), group) for group in (asked.group, 1))
-                line = f"{shards:8d}  {state:13}{grouped.seconds:12.1f} s{grouped.jobs:6d}{single.seconds:12.1f} s"
+                line = (
+                    f"{shards:8d}  {state:13}{grouped.seconds:12.1f}"
+                    f" s{grouped.jobs:6d}{single.seconds:12.1f} s"
+                )
                 line += f"{single.jobs:6d}{grouped.seconds / single.seconds:8.2f}"
                 print(f"{line}{max(grouped.memory, single.memory):11.0f} MB", flush=True)
 

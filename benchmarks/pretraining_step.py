@@ -1,7 +1,9 @@
-"""A whole pretraining step of SoCo's R50-FPN recipe (224, 224, 112) beside the order of work of the authors' release.
+"""A whole pretraining step of SoCo's R50-FPN recipe (224, 224, 112) beside the order of work of the
+authors' release.
 
-Images are random pixels, boxes have the sizes of proposals. The variants take turns in one process, and a ratio is
-the median of the ratios within a round. Then: where the quickest variant's time goes, and peak memory an image.
+Images are random pixels, boxes have the sizes of proposals. The variants take turns in one process,
+and a ratio is the median of the ratios within a round. Then: where the quickest variant's time
+goes, and peak memory an image.
 """
 
 import argparse
@@ -49,7 +51,9 @@ VARIANTS = (
 def make_batch(settings: PretrainConfig, count: int) -> Batch:
     """Random images, with boxes of 0.3 to 0.8 of a view's side."""
     generator = torch.Generator().manual_seed(0)
-    views = tuple(torch.randn(count, 3, view.size, view.size, generator=generator) for view in settings.views)
+    views = tuple(
+        torch.randn(count, 3, view.size, view.size, generator=generator) for view in settings.views
+    )
 
     def boxes() -> torch.Tensor:
         side = 0.3 + 0.5 * torch.rand(count, settings.boxes, 2, generator=generator)
@@ -67,7 +71,9 @@ class Stepper:
     def __init__(self, variant: Variant, count: int) -> None:
         settings = PretrainConfig(pooling=variant.pooling, recompute=variant.recompute)
         memory_format = torch.channels_last if variant.channels_last else torch.contiguous_format
-        self.model = build_model(settings, DetectorConfig(), seed=0).to(memory_format=memory_format).train()
+        self.model = (
+            build_model(settings, DetectorConfig(), seed=0).to(memory_format=memory_format).train()
+        )
         if variant.compile:
             self.model.compile_parts()
         self.optimiser = LARS(p for p in self.model.parameters() if p.requires_grad)
@@ -178,7 +184,9 @@ def print_speed(steppers: dict[Variant, Stepper], count: int, repeats: int) -> N
     print(f"{'':<34}{'images/s':>10}{'ratio':>8}")
     for variant, times in seconds.items():
         ratios = [peer / own for peer, own in zip(seconds[PEER][1:], times[1:], strict=True)]
-        print(f"{variant.name:<34}{count / statistics.median(times[1:]):10.2f}{statistics.median(ratios):8.2f}")
+        print(
+            f"{variant.name:<34}{count / statistics.median(times[1:]):10.2f}{statistics.median(ratios):8.2f}"
+        )
 
 
 def print_parts(parts: dict[str, float]) -> None:
@@ -194,17 +202,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", type=int, default=4, help="images in a step [4]")
     parser.add_argument("--repeats", type=int, default=3, help="timed steps of each variant [3]")
-    parser.add_argument("--compile", action="store_true", help="time compiled variants too (needs a C++ compiler)")
+    parser.add_argument(
+        "--compile", action="store_true", help="time compiled variants too (needs a C++ compiler)"
+    )
     chosen = parser.parse_args()
     extra = [dataclasses.replace(v, name=f"{v.name}, compiled", compile=True) for v in VARIANTS[2:]]
     variants = [*VARIANTS, *(extra if chosen.compile else [])]
     steppers = {variant: Stepper(variant, chosen.batch) for variant in variants}
-    print(f"{chosen.batch} images a step, {torch.get_num_threads()} threads, median of {chosen.repeats} steps")
+    print(
+        f"{chosen.batch} images a step, {torch.get_num_threads()} threads, median of"
+        f" {chosen.repeats} steps"
+    )
     print_speed(steppers, chosen.batch, chosen.repeats)
     print(f"Where a step of '{BEST.name}' spends its time")
     print_parts(parts_of_a_step(steppers[BEST], chosen.repeats))
     print("Peak memory an image, beyond what model and optimiser take")
-    for variant in (PEER, BEST, dataclasses.replace(BEST, name=f"{BEST.name}, recompute", recompute=True)):
+    for variant in (
+        PEER,
+        BEST,
+        dataclasses.replace(BEST, name=f"{BEST.name}, recompute", recompute=True),
+    ):
         few, many = (peak_memory(variant, count) for count in (2, 4))
         print(f"  {variant.name:<42}{(many - few) / 2:8.0f} MB")
 

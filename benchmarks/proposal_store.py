@@ -1,7 +1,9 @@
-"""The proposal store at ImageNet's size, beside the SoCo authors' JSON: bytes, opening, memory and reading a row.
+"""The proposal store at ImageNet's size, beside the SoCo authors' JSON: bytes, opening, memory and
+reading a row.
 
-Boxes are synthetic; columns, keys and numbers are as in a real run. The JSON is made of a part of the images and its
-figures are scaled up, since all of it would not fit into this machine's memory four times.
+Boxes are synthetic; columns, keys and numbers are as in a real run. The JSON is made of a part of
+the images and its figures are scaled up, since all of it would not fit into this machine's memory
+four times.
 """
 
 import argparse
@@ -57,7 +59,9 @@ def write_shards(folder: Path, images: int) -> None:
         counted = {"regions": [250] * len(numbers), "strategy": ["ratio3size0308"] * len(numbers)}
         places = image_columns([image(number) for number in numbers], [(500, 375)] * len(numbers))
         columns = {**places, **counted, **boxes(rng, len(numbers))}
-        write_table(folder / f"{first // SHARD:06d}.parquet", pa.table(columns, schema=PROPOSAL_SCHEMA))
+        write_table(
+            folder / f"{first // SHARD:06d}.parquet", pa.table(columns, schema=PROPOSAL_SCHEMA)
+        )
 
 
 def raw_bytes(folder: Path) -> tuple[float, float]:
@@ -71,7 +75,9 @@ def raw_bytes(folder: Path) -> tuple[float, float]:
     entries = [image(number) for number in range(len(found))]
     write_found(entries, found, folder / "raw.parquet", folder / "skipped.parquet")
     columns = pq.ParquetFile(folder / "raw.parquet").metadata.row_group(0)
-    size_of_columns = sum(columns.column(number).total_compressed_size for number in range(columns.num_columns))
+    size_of_columns = sum(
+        columns.column(number).total_compressed_size for number in range(columns.num_columns)
+    )
     return statistics.mean(len(regions) for _, _, regions in found), size_of_columns / len(found)
 
 
@@ -144,8 +150,14 @@ def make_stores(folder: Path, images: int) -> None:
     merged = merge_files(shards)
     write_tables(folder / "store.parquet", PROPOSAL_SCHEMA, proposal_tables(merged))
     write_arrow(folder / "store.arrow", merged)
-    seconds, held = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(f"merging {len(shards)} shards: {seconds:.0f} s, {held / 1e3:.0f} MB of memory more than before")
+    seconds, held = (
+        time.perf_counter() - start,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before,
+    )
+    print(
+        f"merging {len(shards)} shards: {seconds:.0f} s, {held / 1e3:.0f} MB of memory more than"
+        " before"
+    )
 
 
 def make_json(folder: Path, images: int) -> None:
@@ -168,7 +180,9 @@ def main() -> None:
     """Make the stores, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=1_280_000, help="images in the store")
-    parser.add_argument("--json-images", type=int, default=64_000, help="images in the JSON, scaled up")
+    parser.add_argument(
+        "--json-images", type=int, default=64_000, help="images in the JSON, scaled up"
+    )
     chosen = parser.parse_args()
     part = min(chosen.images, chosen.json_images)
     scale = chosen.images / part
@@ -177,18 +191,41 @@ def main() -> None:
         in_a_process(write_shards, folder / "shards", chosen.images)
         in_a_process(make_stores, folder, chosen.images)
         in_a_process(make_json, folder, part)
-        sizes = {file: (folder / file).stat().st_size for file in ("store.arrow", "store.parquet", "authors.json")}
+        sizes = {
+            file: (folder / file).stat().st_size
+            for file in ("store.arrow", "store.parquet", "authors.json")
+        }
         regions, raw = raw_bytes(folder)
-        arrow, authors = measure(open_arrow, folder / "store.arrow"), measure(open_json, folder / "authors.json")
-    print(f"{chosen.images} images of {BOXES} boxes; JSON of {part}, its opening and memory times {scale:g}")
+        arrow, authors = (
+            measure(open_arrow, folder / "store.arrow"),
+            measure(open_json, folder / "authors.json"),
+        )
+    print(
+        f"{chosen.images} images of {BOXES} boxes; JSON of {part}, its opening and memory times"
+        f" {scale:g}"
+    )
     print(f"{'':<44}{'store.arrow':>13}{'JSON':>13}{'JSON / arrow':>14}")
     row("bytes an image", sizes["store.arrow"] / chosen.images, sizes["authors.json"] / part)
     row("opening, s", arrow["open"], authors["open"] * scale)
-    row("memory that opening adds (USS), MB", arrow["opened_uss"] / 1e6, authors["opened_uss"] * scale / 1e6)
-    row(f"after {ROWS} rows, each of {PROCESSES}: USS, MB", arrow["uss"] / 1e6, authors["uss"] * scale / 1e6)
-    row(f"after {ROWS} rows, each of {PROCESSES}: PSS, MB", arrow["pss"] / 1e6, authors["pss"] * scale / 1e6)
+    row(
+        "memory that opening adds (USS), MB",
+        arrow["opened_uss"] / 1e6,
+        authors["opened_uss"] * scale / 1e6,
+    )
+    row(
+        f"after {ROWS} rows, each of {PROCESSES}: USS, MB",
+        arrow["uss"] / 1e6,
+        authors["uss"] * scale / 1e6,
+    )
+    row(
+        f"after {ROWS} rows, each of {PROCESSES}: PSS, MB",
+        arrow["pss"] / 1e6,
+        authors["pss"] * scale / 1e6,
+    )
     row("a random row, microseconds", arrow["row"] * 1e6, authors["row"] * 1e6)
-    print(f"store.parquet: {sizes['store.parquet'] / chosen.images:.0f} bytes an image (random boxes)")
+    print(
+        f"store.parquet: {sizes['store.parquet'] / chosen.images:.0f} bytes an image (random boxes)"
+    )
     print(f"raw Parquet: {raw:.0f} bytes an image of {regions:.0f} regions (real photographs)")
 
 

@@ -1,7 +1,9 @@
-"""Whole selective search beside scikit-image's Felzenszwalb alone and OpenCV's modes, on one core, in the same run.
+"""Whole selective search beside scikit-image's Felzenszwalb alone and OpenCV's modes, on one core,
+in the same run.
 
-Prints the best seconds of each on photographs of 500 x 375 and of 2000 x 1500, the ratio to Felzenszwalb, where the
-time goes, how much two threads or processes give, and the memory that an image takes.
+Prints the best seconds of each on photographs of 500 x 375 and of 2000 x 1500, the ratio to
+Felzenszwalb, where the time goes, how much two threads or processes give, and the memory that an
+image takes.
 """
 
 import argparse
@@ -53,21 +55,30 @@ def best_seconds(task: Callable[[], object], repeats: int) -> float:
 def photograph(name: str, size: tuple[int, int]) -> np.ndarray:
     """One of scikit-image's photographs at the given width and height."""
     shrinks = size == SMALL
-    return cv2.resize(getattr(data, name)(), size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return cv2.resize(
+        getattr(data, name)(), size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    )
 
 
 def compare_engines(size: tuple[int, int], repeats: int, opencv: bool) -> None:
     """Print a line an engine and photograph."""
-    print(f"\n{size[0]} x {size[1]}: {'engine':<22}{'seconds':>9}{'of Felzenszwalb':>17}{'regions':>9}")
+    print(
+        f"\n{size[0]} x {size[1]}:"
+        f" {'engine':<22}{'seconds':>9}{'of Felzenszwalb':>17}{'regions':>9}"
+    )
     for name in NAMES:
         rgb = photograph(name, size)
         base = best_seconds(
-            partial(felzenszwalb, img_as_float(rgb), scale=SCALE, sigma=SIGMA, min_size=MIN_SIZE), repeats
+            partial(felzenszwalb, img_as_float(rgb), scale=SCALE, sigma=SIGMA, min_size=MIN_SIZE),
+            repeats,
         )
         print(f"{name:<12}{'Felzenszwalb alone':<22}{base:9.4f}{1.0:17.2f}")
         engines: dict[str, Callable[[], np.ndarray]] = {"soco": partial(selective_search, rgb)}
         if opencv:
-            engines |= {f"opencv {mode}": partial(opencv_selective_search, rgb, mode) for mode in ("single", "fast")}
+            engines |= {
+                f"opencv {mode}": partial(opencv_selective_search, rgb, mode)
+                for mode in ("single", "fast")
+            }
         for engine, search in engines.items():
             seconds = best_seconds(search, repeats)
             print(f"{name:<12}{engine:<22}{seconds:9.4f}{seconds / base:17.2f}{len(search()):9d}")
@@ -93,7 +104,9 @@ def steps(rgb: np.ndarray, repeats: int) -> dict[str, float]:
         "sort": best_seconds(lambda: sort_edges(made.copy()), repeats)
         + best_seconds(lambda: order_ties(by_key.copy(), colours, width), repeats)
         - 2 * copying,
-        "union": best_seconds(lambda: join_pixels(edges.copy(), colours, width, SCALE / 255.0, MIN_SIZE), repeats)
+        "union": best_seconds(
+            lambda: join_pixels(edges.copy(), colours, width, SCALE / 255.0, MIN_SIZE), repeats
+        )
         - copying,
         "features": best_seconds(partial(describe_segments, rgb, labels, count), repeats),
         "merging": best_seconds(partial(group, regions, labels.size), repeats),
@@ -109,14 +122,21 @@ def print_steps(size: tuple[int, int], repeats: int) -> None:
 
 def search_all(queue: list[np.ndarray], jobs: int, backend: str) -> None:
     """Search every image of a queue."""
-    joblib.Parallel(n_jobs=jobs, backend=backend)(joblib.delayed(selective_search)(rgb) for rgb in queue)
+    joblib.Parallel(n_jobs=jobs, backend=backend)(
+        joblib.delayed(selective_search)(rgb) for rgb in queue
+    )
 
 
 def print_spread(images: int, rounds: int) -> None:
-    """Print how much two threads, and two processes, give over one: the best of rounds in which each has its turn."""
+    """Print how much two threads, and two processes, give over one.
+
+    The best of rounds in which each has its turn.
+    """
     queue = [photograph(NAMES[number % len(NAMES)], SMALL) for number in range(images)]
     ways = ((1, "threading"), (2, "threading"), (2, "loky"))
-    seconds = [[best_seconds(partial(search_all, queue, *way), 1) for way in ways] for _ in range(rounds)]
+    seconds = [
+        [best_seconds(partial(search_all, queue, *way), 1) for way in ways] for _ in range(rounds)
+    ]
     one, threads, processes = np.min(seconds, axis=0)
     print(f"\n{images} images of 500 x 375: one thread {one:.2f} s", end="")
     print(f", two threads {one / threads:.2f} times, two processes {one / processes:.2f} times")

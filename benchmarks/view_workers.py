@@ -1,10 +1,12 @@
-"""Memory of a data loader's 8 workers over 1.28 million images: the mapped store, beside boxes held as Python lists.
+"""Memory of a data loader's 8 workers over 1.28 million images: the mapped store, beside boxes held
+as Python lists.
 
-The workers of one loader read every row once (boxes and place), in random order, as in an epoch, and make the views of
-one row in 2,000, whose pixels are those of a few photographs. The lists are the authors' way: one JSON of all boxes,
-parsed by the training process before it forks its workers. They are made of a part of the images, of which all are
-read too, and what they add is scaled up. A third loader holds no boxes, and its memory is what the others' is more
-than. PSS: pages that processes share are divided among them; USS: pages that a process shares with none.
+The workers of one loader read every row once (boxes and place), in random order, as in an epoch,
+and make the views of one row in 2,000, whose pixels are those of a few photographs. The lists are
+the authors' way: one JSON of all boxes, parsed by the training process before it forks its workers.
+They are made of a part of the images, of which all are read too, and what they add is scaled up. A
+third loader holds no boxes, and its memory is what the others' is more than. PSS: pages that
+processes share are divided among them; USS: pages that a process shares with none.
 """
 
 import argparse
@@ -74,9 +76,14 @@ class StoreRows(Dataset[int]):
 
 
 class ListRows(Dataset[int]):
-    """Boxes as the authors' JSON holds them, parsed; some rows are made into views of the photographs' own boxes."""
+    """Boxes as the authors' JSON holds them, parsed.
 
-    def __init__(self, file: Path | None, photographs: tuple[Path, ImageSource], count: int) -> None:
+    Some rows are made into views of the photographs' own boxes.
+    """
+
+    def __init__(
+        self, file: Path | None, photographs: tuple[Path, ImageSource], count: int
+    ) -> None:
         self.views = ViewDataset(*photographs, recipe("fpn_100"), seed=0)
         self.boxes = json.loads(file.read_text()) if file else None
         self.names = list(self.boxes) if self.boxes else None
@@ -152,7 +159,9 @@ def main() -> None:
     """Make the store and the JSON, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=1_280_000, help="images in the store")
-    parser.add_argument("--json-images", type=int, default=64_000, help="images in the lists, scaled up")
+    parser.add_argument(
+        "--json-images", type=int, default=64_000, help="images in the lists, scaled up"
+    )
     chosen = parser.parse_args()
     part = min(chosen.images, chosen.json_images)
     with tempfile.TemporaryDirectory() as name:
@@ -165,7 +174,10 @@ def main() -> None:
         store = measure(folder, "store", chosen.images)
         lists = measure(folder, "lists", part)
     scale = chosen.images / part
-    print(f"{chosen.images} images, {WORKERS} workers, store of {size / 1e6:.0f} MB; lists of {part}, times {scale:g}")
+    print(
+        f"{chosen.images} images, {WORKERS} workers, store of {size / 1e6:.0f} MB; lists of {part},"
+        f" times {scale:g}"
+    )
     print(f"rows read a second, all workers: store {store['rows'] / store['seconds']:.0f}")
     print(
         f"{'MB':<18}{'no boxes':>10}{'store':>10}{'lists':>10}{'store adds':>12}{'lists add':>12}{'lists / store':>15}"
@@ -174,7 +186,9 @@ def main() -> None:
         base, ours = without[what] / 1e6, store[what] / 1e6
         added, listed = ours - base, (lists[what] / 1e6 - base) * scale
         ratio = f"{listed / added:8.1f}" if added > 10 else f"{'-':>8}"
-        print(f"{what:<18}{base:10.0f}{ours:10.0f}{base + listed:10.0f}{added:12.0f}{listed:12.0f}{ratio}")
+        print(
+            f"{what:<18}{base:10.0f}{ours:10.0f}{base + listed:10.0f}{added:12.0f}{listed:12.0f}{ratio}"
+        )
 
 
 if __name__ == "__main__":

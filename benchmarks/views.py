@@ -1,8 +1,9 @@
-"""Samples a second on one core: ours, and PIL with torchvision's classic transforms making the same list.
+"""Samples a second on one core: ours, and PIL with torchvision's classic transforms making the same
+list.
 
-Both read the same JPEG files (photographs, quality 90) and make the same plans: crops, boxes, and which colours change
-by how much. Ours also checks each file's hash; the peer does not. They take turns, an image each; told are medians
-over the rounds. Below stand the parts of our time.
+Both read the same JPEG files (photographs, quality 90) and make the same plans: crops, boxes, and
+which colours change by how much. Ours also checks each file's hash; the peer does not. They take
+turns, an image each; told are medians over the rounds. Below stand the parts of our time.
 """
 
 import argparse
@@ -35,10 +36,17 @@ from soco.pretrain.views.resize import resize
 
 RECIPES = {"FPN 100": "fpn_100", "SoCo*": "star_400"}
 # Name, size, and whether JPEGs are decoded reduced.
-SETS = (("500 x 375", (500, 375), False), ("2000 x 1500", (2000, 1500), False), ("reduced", (2000, 1500), True))
+SETS = (
+    ("500 x 375", (500, 375), False),
+    ("2000 x 1500", (2000, 1500), False),
+    ("reduced", (2000, 1500), True),
+)
 IMAGES = 16
 
-_ADJUST = {name: getattr(functional, f"adjust_{name}") for name in ("brightness", "contrast", "saturation", "hue")}
+_ADJUST = {
+    name: getattr(functional, f"adjust_{name}")
+    for name in ("brightness", "contrast", "saturation", "hue")
+}
 
 
 def classic_sample(dataset: ViewDataset, place: tuple[int, int]) -> list[Tensor]:
@@ -50,7 +58,10 @@ def classic_sample(dataset: ViewDataset, place: tuple[int, int]) -> list[Tensor]
 
 
 def classic_view(image: Image.Image, view: ViewPlan) -> Tensor:
-    """One view: crop and resize, flip, jitter, grey, blur, solarize, tensor, normalisation, cut-out."""
+    """One view.
+
+    Crop and resize, flip, jitter, grey, blur, solarize, tensor, normalisation, cut-out.
+    """
     crop, colours = view.crop, view.colours
     size = [view.size, view.size]
     shown = functional.resized_crop(image, crop.top, crop.left, crop.height, crop.width, size)
@@ -71,12 +82,17 @@ def classic_view(image: Image.Image, view: ViewPlan) -> Tensor:
 
 
 def compare(dataset: ViewDataset, rounds: int) -> tuple[float, float, float]:
-    """Samples a second of ours and of the peer, and their ratio; medians over rounds of all images."""
+    """Samples a second of ours and of the peer, and their ratio.
+
+    Medians over rounds of all images.
+    """
     ours, theirs = [], []
     for epoch in range(rounds + 1):
         seconds = [0.0, 0.0]
         for number in range(len(dataset)):
-            for which, sample in enumerate((dataset.__getitem__, lambda place: classic_sample(dataset, place))):
+            for which, sample in enumerate(
+                (dataset.__getitem__, lambda place: classic_sample(dataset, place))
+            ):
                 start = time.perf_counter()
                 sample((epoch, number))
                 seconds[which] += time.perf_counter() - start
@@ -88,7 +104,10 @@ def compare(dataset: ViewDataset, rounds: int) -> tuple[float, float, float]:
 
 
 def parts(dataset: ViewDataset, rounds: int) -> dict[str, float]:
-    """Milliseconds a sample that each part of our work takes; medians over rounds, as means over the images."""
+    """Milliseconds a sample that each part of our work takes.
+
+    Medians over rounds, as means over the images.
+    """
     told: dict[str, list[float]] = defaultdict(list)
     for epoch in range(rounds):
         spent: dict[str, float] = defaultdict(float)
@@ -113,7 +132,12 @@ def _walk(dataset: ViewDataset, place: tuple[int, int], spent: dict[str, float])
     image = timed("decode", decode_reduced, data, reduction)
     for view in plan.views:
         crop, by = view.crop, image.reduction
-        part = (crop.left / by, crop.top / by, (crop.left + crop.width) / by, (crop.top + crop.height) / by)
+        part = (
+            crop.left / by,
+            crop.top / by,
+            (crop.left + crop.width) / by,
+            (crop.top + crop.height) / by,
+        )
         shown = timed("crop, resize", resize, image.rgb, part, view.size, view.flipped)
         timed("colours", recolour, shown, dataclasses.replace(view.colours, blur=None))
         timed("blur", recolour, shown, Colours(blur=view.colours.blur))
@@ -123,14 +147,19 @@ def _walk(dataset: ViewDataset, place: tuple[int, int], spent: dict[str, float])
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="rounds over the small images; a fifth for large")
+    parser.add_argument(
+        "--rounds", type=int, default=15, help="rounds over the small images; a fifth for large"
+    )
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     rows = []
     print(f"{'JPEG':<14}{'recipe':<10}{'ours /s':>9}{'PIL, torchvision /s':>21}{'ratio':>8}")
     with tempfile.TemporaryDirectory() as folder:
-        stores = {size: photograph_store(Path(folder, str(size[0])), size, IMAGES) for _, size, _ in SETS[:2]}
+        stores = {
+            size: photograph_store(Path(folder, str(size[0])), size, IMAGES)
+            for _, size, _ in SETS[:2]
+        }
         for name, size, reduced in SETS:
             for title, file in RECIPES.items():
                 settings = recipe(file).model_copy(update={"reduced_decoding": reduced})

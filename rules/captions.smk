@@ -125,7 +125,8 @@ def recall_row(wildcards, output):
     """The set that was searched, and the share of its objects that four boxes of each engine find."""
     found = read_json(output.recall)
     shares = {
-        each["engine"]: dict(zip(found["drawn"], each["proposals"]["recall_50"]["drawn"])) for each in found["engines"]
+        each["engine"]: dict(zip(found["drawn"], each["proposals"]["recall_50"]["drawn"]))
+        for each in found["engines"]
     }
     return row(
         place_of(wildcards.dataset, config["quality"]["recall"]),

@@ -34,14 +34,22 @@ wildcard_constraints:
 
 def search_settings():
     """The section `proposals` with the keys of the chosen engine alone."""
-    keys = {"soco": ("scale", "sigma", "min_size"), "opencv": ("opencv_mode",), "imported": ("file",)}
+    keys = {
+        "soco": ("scale", "sigma", "min_size"),
+        "opencv": ("opencv_mode",),
+        "imported": ("file",),
+    }
     engine = config["proposals"]["engine"]
     return {key: config["proposals"][key] for key in ("engine", *keys[engine])}
 
 
 def pretrain_settings(wildcards):
     """The run's section but for HOW_IT_RUNS, which the script takes from the configuration: no params, no rerun."""
-    return {key: value for key, value in config["pretrain"][wildcards.run].items() if key not in HOW_IT_RUNS}
+    return {
+        key: value
+        for key, value in config["pretrain"][wildcards.run].items()
+        if key not in HOW_IT_RUNS
+    }
 
 
 def made_by_demo(path):
@@ -49,7 +57,8 @@ def made_by_demo(path):
     if not config["demo"]:
         return False
     return any(
-        Path(path).is_relative_to(Path(config["demo"]["path"], part)) for part in ("images", "shapes", "classes")
+        Path(path).is_relative_to(Path(config["demo"]["path"], part))
+        for part in ("images", "shapes", "classes")
     )
 
 
@@ -92,7 +101,11 @@ def once_listed(paths):
         if listed:
             wait_for_listing()
         named = dict(wildcards.items())
-        return paths.format(**named) if isinstance(paths, str) else [path.format(**named) for path in paths]
+        return (
+            paths.format(**named)
+            if isinstance(paths, str)
+            else [path.format(**named) for path in paths]
+        )
 
     return judged
 

@@ -69,7 +69,9 @@ def images_of(half):
 
 def checked_split(half):
     """An input function: the checked annotations of the training or validation half of the task's set."""
-    return lambda wildcards: checked_annotations(config["finetune"][wildcards.task]["dataset"], half)
+    return lambda wildcards: checked_annotations(
+        config["finetune"][wildcards.task]["dataset"], half
+    )
 
 
 def validation_half(part):
@@ -86,22 +88,35 @@ def converted_weights(wildcards):
         return []
     kinds = conversion_kinds(name)
     kind = kinds[0] if config["finetune"][wildcards.task]["architecture"] == "fpn" else kinds[-1]
-    return once_listed(rules.convert_weights.output.weights.format(pretrained=name, kind=kind))(wildcards)
+    return once_listed(rules.convert_weights.output.weights.format(pretrained=name, kind=kind))(
+        wildcards
+    )
 
 
 def finetune_settings(wildcards, leave_out=()):
     """The task's section for this one initialisation and seed, so that adding another to the list reruns nothing."""
     section = config["finetune"][wildcards.task]
-    settings = {key: value for key, value in section.items() if key not in (*leave_out, *HOW_IT_RUNS)}
-    return settings | {"initialisations": [wildcards.initialisation], "seeds": [int(wildcards.seed)]}
+    settings = {
+        key: value for key, value in section.items() if key not in (*leave_out, *HOW_IT_RUNS)
+    }
+    return settings | {
+        "initialisations": [wildcards.initialisation],
+        "seeds": [int(wildcards.seed)],
+    }
 
 
 def training_settings(wildcards):
     """The task's section without the keys that only evaluation reads: a new score threshold trains nothing again."""
-    return finetune_settings(wildcards, leave_out=("test_short_side", "score_threshold", "detections_per_image"))
+    return finetune_settings(
+        wildcards, leave_out=("test_short_side", "score_threshold", "detections_per_image")
+    )
 
 
-CONVERSIONS = [(name, kind) for name in [*config["pretrain"], *config["weights"]] for kind in conversion_kinds(name)]
+CONVERSIONS = [
+    (name, kind)
+    for name in [*config["pretrain"], *config["weights"]]
+    for kind in conversion_kinds(name)
+]
 EVALUATIONS = [
     (task, initialisation, seed)
     for task, settings in config["finetune"].items()
@@ -123,7 +138,9 @@ def of_conversions(path):
 
 def of_evaluations(path):
     """The path for each initialisation and seed of each fine-tuning."""
-    return [path.format(task=task, initialisation=start, seed=seed) for task, start, seed in EVALUATIONS]
+    return [
+        path.format(task=task, initialisation=start, seed=seed) for task, start, seed in EVALUATIONS
+    ]
 
 
 def validation_halves(part):
@@ -132,13 +149,16 @@ def validation_halves(part):
     if part == "annotations":
         return lambda wildcards: [checked_annotations(name, "val") for name in names]
     return lambda wildcards: [
-        given(config["datasets"][name]["val"][part], f"datasets.{name}.val.{part}") for name in names
+        given(config["datasets"][name]["val"][part], f"datasets.{name}.val.{part}")
+        for name in names
     ]
 
 
 def labelled_half(half):
     """An input function: the folder of a probe's training or validation images."""
-    return lambda wildcards: given(config["probes"][wildcards.probe][half], f"probes.{wildcards.probe}.{half}")
+    return lambda wildcards: given(
+        config["probes"][wildcards.probe][half], f"probes.{wildcards.probe}.{half}"
+    )
 
 
 def labelled_state(wildcards):
@@ -147,7 +167,9 @@ def labelled_state(wildcards):
     from soco.data import open_source
 
     halves = [config["probes"][wildcards.probe][half] for half in ("train", "val")]
-    sources = [ImagesConfig(path=half, watch="folders") for half in halves if not made_by_demo(half)]
+    sources = [
+        ImagesConfig(path=half, watch="folders") for half in halves if not made_by_demo(half)
+    ]
     return [open_source(source).state() for source in sources]
 
 
@@ -158,9 +180,15 @@ def probe_settings(wildcards):
     return kept | {"initialisations": [wildcards.initialisation]}
 
 
-PROBES = [(probe, start) for probe, settings in config["probes"].items() for start in settings["initialisations"]]
+PROBES = [
+    (probe, start)
+    for probe, settings in config["probes"].items()
+    for start in settings["initialisations"]
+]
 
 
 def of_probes(path):
     """The path for each initialisation of each probe."""
-    return [path.format(probe=probe, initialisation=initialisation) for probe, initialisation in PROBES]
+    return [
+        path.format(probe=probe, initialisation=initialisation) for probe, initialisation in PROBES
+    ]

@@ -18,7 +18,9 @@ rule report:
         arrow=once_listed(rules.merge_proposals.output.arrow),
         skipped=once_listed(rules.merge_proposals.output.skipped),
         statistics=once_listed(rules.describe_proposals.output.statistics),
-        recall=once_listed(expand(rules.measure_recall.output.recall, dataset=config["quality"]["recall"])),
+        recall=once_listed(
+            expand(rules.measure_recall.output.recall, dataset=config["quality"]["recall"])
+        ),
         logs=once_listed(of_runs(rules.pretrain_model.output.log)),
         run_metrics=once_listed(of_runs(rules.pretrain_model.output.metrics)),
         weights=once_listed(of_runs(rules.pretrain_model.output.weights)),

@@ -51,7 +51,10 @@ def on_several_nodes(resource):
 
 def check_memory(wildcards):
     """In MB: ten times the annotation files, which are held as Python's objects, and no less than 8000."""
-    files = [Path(config["datasets"][wildcards.dataset][half]["annotations"]) for half in ("train", "val")]
+    files = [
+        Path(config["datasets"][wildcards.dataset][half]["annotations"])
+        for half in ("train", "val")
+    ]
     return max(8000, 10 * sum(file.stat().st_size for file in files if file.exists()) // 10**6)
 
 
@@ -70,7 +73,9 @@ def evaluation_memory(wildcards):
 def detector_memory(wildcards):
     """In MB: about 16000 for each training process, and room for the evaluator where it scores meanwhile."""
     settings = config["finetune"][wildcards.task]
-    return 16000 * settings["processes"] + (evaluation_memory(wildcards) if settings["evaluate_every"] else 0)
+    return 16000 * settings["processes"] + (
+        evaluation_memory(wildcards) if settings["evaluate_every"] else 0
+    )
 
 
 def detector_gpus(wildcards):

@@ -10,8 +10,8 @@ Boxes = npt.NDArray[np.float32]
 def rects_to_boxes(rects: Rects) -> Boxes:
     """Turn rects of the store into boxes.
 
-    A rect's width and height are differences of inclusive pixel coordinates (max - min), and the release takes
-    x2 = left + width - 1 in training; both are kept, so that its numbers come out.
+    A rect's width and height are differences of inclusive pixel coordinates (max - min), and the
+    release takes x2 = left + width - 1 in training; both are kept, so that its numbers come out.
 
     Args:
         rects: (N, 4) integers: left, top, width, height, in pixels of the image.

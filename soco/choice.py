@@ -16,7 +16,10 @@ def evenly(items: Sequence[Item], most: int) -> list[Item]:
 
 
 def middles(items: Sequence[Item], most: int) -> list[Item]:
-    """At most `most` of the items in their order: the middles of as many equal parts, so neither of the ends."""
+    """At most `most` of the items in their order.
+
+    The middles of as many equal parts, so neither of the ends.
+    """
     if len(items) <= most:
         return list(items)
     return [items[int((part + 0.5) * len(items) / most)] for part in range(most)]

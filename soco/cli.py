@@ -21,7 +21,10 @@ from soco.transfer.probe.command import add_probe, run_probe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code, 1 (`compare`: 2) with one sentence on standard error for bad input."""
+    """Run the command; returns the exit code, 1 (`compare`.
+
+    2) with one sentence on standard error for bad input.
+    """
     parser = argparse.ArgumentParser(prog="soco", description=__doc__)
     commands = parser.add_subparsers(required=True)
     for command in COMMANDS:
@@ -39,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"Error: {error.filename or 'a file'}: {error.strerror}; give another path.", file=sys.stderr)
+        print(
+            f"Error: {error.filename or 'a file'}: {error.strerror}; give another path.",
+            file=sys.stderr,
+        )
         return int(chosen.trouble)
     return code or 0
 
@@ -83,7 +89,10 @@ def _default(field: Any, is_spelled_below: bool) -> str:
 
 
 def _inner_section(annotation: Any) -> tuple[Any, str]:
-    """The section that a key holds, by itself, by name or by number; None where it holds a plain value."""
+    """The section that a key holds, by itself, by name or by number.
+
+    None where it holds a plain value.
+    """
     if is_section(annotation):
         return annotation, ""
     suffixes = {dict: ".NAME", tuple: ".NUMBER"}
@@ -108,7 +117,9 @@ def _check_data(arguments: argparse.Namespace) -> None:
 
 
 def _take_configs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", nargs="+", help="YAML files; a later one's keys replace an earlier one's")
+    parser.add_argument(
+        "config", nargs="+", help="YAML files; a later one's keys replace an earlier one's"
+    )
 
 
 def _export_proposals(arguments: argparse.Namespace) -> None:
@@ -121,7 +132,12 @@ def _export_proposals(arguments: argparse.Namespace) -> None:
 def _take_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("store", help="store.parquet or store.arrow")
     parser.add_argument("output", help="the JSON file to write")
-    parser.add_argument("--by", choices=("name", "key"), default="name", help="what images go by; default: base name")
+    parser.add_argument(
+        "--by",
+        choices=("name", "key"),
+        default="name",
+        help="what images go by; default: base name",
+    )
 
 
 def _convert(arguments: argparse.Namespace) -> None:
@@ -132,9 +148,14 @@ def _convert(arguments: argparse.Namespace) -> None:
 
 
 def _take_weights(parser: argparse.ArgumentParser) -> None:
-    weights = "weights.safetensors, a checkpoint (of another library, too), or a released .pth or detectron2 .pkl"
+    weights = (
+        "weights.safetensors, a checkpoint (of another library, too), or a released .pth or"
+        " detectron2 .pkl"
+    )
     parser.add_argument("weights", type=Path, metavar="IN", help=weights)
-    parser.add_argument("output", type=Path, metavar="OUT", help="the file to write; OUT.json tells what it carries")
+    parser.add_argument(
+        "output", type=Path, metavar="OUT", help="the file to write; OUT.json tells what it carries"
+    )
     libraries = "detectron2, detectron2_c4, mmdetection, torchvision, torchvision_resnet or timm"
     parser.add_argument("--to", required=True, metavar="TARGET", help=libraries)
 
@@ -148,8 +169,12 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _take_reports(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Exit code: 0 the same results, 1 other results, 2 trouble."
     parser.add_argument("a", type=Path, metavar="A", help="report.json of a run")
-    parser.add_argument("b", type=Path, metavar="B", help="report.json of the run that it is compared with")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the comparison as JSON")
+    parser.add_argument(
+        "b", type=Path, metavar="B", help="report.json of the run that it is compared with"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="OUT", help="also write the comparison as JSON"
+    )
 
 
 def _export_crate(arguments: argparse.Namespace) -> None:
@@ -159,25 +184,67 @@ def _export_crate(arguments: argparse.Namespace) -> None:
 
 
 def _take_crate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("report", type=Path, metavar="REPORT", help="report.json of a run; report.html lies beside it")
-    parser.add_argument("output", type=Path, metavar="OUT", help="a .zip, or a folder that is not there yet")
     parser.add_argument(
-        "--folder", type=Path, help="the folder that the run worked in; otherwise told by REPORT's path"
+        "report",
+        type=Path,
+        metavar="REPORT",
+        help="report.json of a run; report.html lies beside it",
     )
-    weights = "put every file of the run into the crate; otherwise those above 1 MB are told of by size and SHA-256"
+    parser.add_argument(
+        "output", type=Path, metavar="OUT", help="a .zip, or a folder that is not there yet"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="the folder that the run worked in; otherwise told by REPORT's path",
+    )
+    weights = (
+        "put every file of the run into the crate; otherwise those above 1 MB are told of by size"
+        " and SHA-256"
+    )
     parser.add_argument("--with-weights", action="store_true", help=weights)
 
 
 COMMANDS = (
-    Command("keys", "list every configuration key with its default and its sentence", lambda parser: None, _list_keys),
+    Command(
+        "keys",
+        "list every configuration key with its default and its sentence",
+        lambda parser: None,
+        _list_keys,
+    ),
     Command("check", "check a configuration file and its overlays", _take_configs, _check),
-    Command("check-data", "check the detection sets of a configuration", _take_configs, _check_data),
+    Command(
+        "check-data", "check the detection sets of a configuration", _take_configs, _check_data
+    ),
     Command("show", "draw what the workflow makes of one image", add_show, run_show),
-    Command("convert", "convert pretrained weights for a library, and try them in it", _take_weights, _convert),
-    Command("probe", "classify labelled images by a frozen backbone: kNN and linear", add_probe, run_probe),
-    Command("audit", "check the files and figures of a run against its report", add_audit, run_audit),
-    Command("export-proposals", "write a store's proposals as the SoCo authors' JSON", _take_store, _export_proposals),
-    Command("compare", "tell what differs between two runs, from their reports", _take_reports, _compare, trouble=2),
+    Command(
+        "convert",
+        "convert pretrained weights for a library, and try them in it",
+        _take_weights,
+        _convert,
+    ),
+    Command(
+        "probe",
+        "classify labelled images by a frozen backbone: kNN and linear",
+        add_probe,
+        run_probe,
+    ),
+    Command(
+        "audit", "check the files and figures of a run against its report", add_audit, run_audit
+    ),
+    Command(
+        "export-proposals",
+        "write a store's proposals as the SoCo authors' JSON",
+        _take_store,
+        _export_proposals,
+    ),
+    Command(
+        "compare",
+        "tell what differs between two runs, from their reports",
+        _take_reports,
+        _compare,
+        trouble=2,
+    ),
     Command("export-crate", "pack a run as a Workflow Run RO-Crate", _take_crate, _export_crate),
 )
 

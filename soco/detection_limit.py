@@ -1,7 +1,7 @@
 """How many detections an image AP counts, and when fewer are allowed than there are objects.
 
-AP counts as many detections an image as the detector may report, which `detections_per_image` of a fine-tuning says.
-COCO's own evaluation counts 100 and LVIS's 300, whatever a detector reports.
+AP counts as many detections an image as the detector may report, which `detections_per_image` of a
+fine-tuning says. COCO's own evaluation counts 100 and LVIS's 300, whatever a detector reports.
 """
 
 from collections import Counter
@@ -20,15 +20,17 @@ def over_limit(annotations: Iterable[Mapping[str, Any]], limit: int) -> dict[str
         limit: Most detections an image.
 
     Returns:
-        `images`, how many have more objects than the limit, and `most`, the largest number of objects on one of them;
-        nothing where no image has more.
+        `images`, how many have more objects than the limit, and `most`, the largest number of
+        objects on one of them; nothing where no image has more.
     """
     counts = Counter(entry["image_id"] for entry in annotations if not entry.get("iscrowd", 0))
     more = [count for count in counts.values() if count > limit]
     return {"images": len(more), "most": max(more)} if more else {}
 
 
-def limit_sentences(form: str, limit: int, over: Mapping[str, int], images: int, task: str) -> list[str]:
+def limit_sentences(
+    form: str, limit: int, over: Mapping[str, int], images: int, task: str
+) -> list[str]:
     """What has to be said of the limit, a sentence each; often nothing.
 
     Args:
@@ -43,12 +45,15 @@ def limit_sentences(form: str, limit: int, over: Mapping[str, int], images: int,
 
 
 def _other_limit(form: str, limit: int) -> str | None:
-    """That AP counts another number of detections than the format's own evaluation; None where it does not."""
+    """That AP counts another number of detections than the format's own evaluation.
+
+    None where it does not.
+    """
     if limit == STANDARD[form]:
         return None
     return (
-        f"AP counts at most {limit} detections an image (`detections_per_image`), where {form.upper()}'s own "
-        f"evaluation counts {STANDARD[form]}."
+        f"AP counts at most {limit} detections an image (`detections_per_image`), where"
+        f" {form.upper()}'s own evaluation counts {STANDARD[form]}."
     )
 
 
@@ -57,6 +62,7 @@ def _objects_over_limit(over: Mapping[str, int], images: int, task: str, limit: 
     if not over:
         return None
     return (
-        f"{over['images']} of {images} validation images have more than {limit} objects, up to {over['most']}, so AP "
-        f"cannot reach 100; raise finetune.{task}.detections_per_image to report them all."
+        f"{over['images']} of {images} validation images have more than {limit} objects, up to"
+        f" {over['most']}, so AP cannot reach 100; raise finetune.{task}.detections_per_image to"
+        " report them all."
     )

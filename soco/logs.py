@@ -16,11 +16,13 @@ _STDERR = 2
 
 @contextlib.contextmanager
 def stage_log(path: str | Path) -> Iterator[None]:
-    """Send all that the block prints, logs or warns to the file `path`, as its child processes do too.
+    """Send all that the block prints, logs or warns to the file `path`, as its child processes do
+    too.
 
-    A `UserError`, and what the machine refuses (`soco.machine`), is written to the log and to the terminal as one
-    sentence; what it was inferred from, if anything, stands before it in the log. Any other exception is written with
-    its traceback to both. Each ends the process with code 1, which Snakemake takes as a failed job.
+    A `UserError`, and what the machine refuses (`soco.machine`), is written to the log and to the
+    terminal as one sentence; what it was inferred from, if anything, stands before it in the log.
+    Any other exception is written with its traceback to both. Each ends the process with code 1,
+    which Snakemake takes as a failed job.
     """
     path = Path(path)
     terminal = os.dup(_STDERR)
@@ -48,7 +50,9 @@ def _send_to(path: Path) -> None:
     with path.open("a", buffering=1) as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), _STDERR)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr, force=True)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr, force=True
+    )
 
 
 def _tell(terminal: int, message: str, hint: str = "") -> None:
@@ -71,7 +75,10 @@ def _flush() -> None:
 
 
 def _flush_what_can_be() -> None:
-    """Python flushes once more at its end, and would fail then: what the log does not take is dropped."""
+    """Python flushes once more at its end, and would fail then.
+
+    What the log does not take is dropped.
+    """
     try:
         _flush()
     except OSError:

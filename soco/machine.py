@@ -26,40 +26,62 @@ _SENTENCES = {
         "{place} cannot be written: its file system is read-only",
         "mount it for writing, or set another folder",
     ),
-    errno.EACCES: ("This user may not use {place}", "change its rights (`chmod`, `chown`), or name another place"),
-    errno.EIO: ("The disk of {place} reports an input/output error", "look into `dmesg`, replace the disk"),
+    errno.EACCES: (
+        "This user may not use {place}",
+        "change its rights (`chmod`, `chown`), or name another place",
+    ),
+    errno.EIO: (
+        "The disk of {place} reports an input/output error",
+        "look into `dmesg`, replace the disk",
+    ),
     errno.ESTALE: ("The network folder of {place} is gone", "remount it"),
-    errno.EMFILE: ("Too many files are open to open {place}", "raise `ulimit -n`, or lower `workers`"),
-    errno.ENOTDIR: ("{place} cannot be used: a file lies where a folder should be", "remove that file"),
+    errno.EMFILE: (
+        "Too many files are open to open {place}",
+        "raise `ulimit -n`, or lower `workers`",
+    ),
+    errno.ENOTDIR: (
+        "{place} cannot be used: a file lies where a folder should be",
+        "remove that file",
+    ),
 }
 # With these, a place that takes a write now may have refused one a moment ago.
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ESTALE, errno.EMFILE, errno.EROFS)
 _SHARED = Path("/dev/shm")
 _NO_SHARED_MEMORY = (
-    f"The shared memory {_SHARED} has no room for what workers load; set `workers` to 0, or give it more room "
-    f"(`mount -o remount,size=8G {_SHARED}`, Docker: `--shm-size=8g`), and {_AGAIN}."
+    f"The shared memory {_SHARED} has no room for what workers load; set `workers` to 0, or give it"
+    f" more room (`mount -o remount,size=8G {_SHARED}`, Docker: `--shm-size=8g`), and {_AGAIN}."
 )
 _KILLED = (
-    "A process that loads images or trains was killed, as the system does when the memory is used up (`dmesg` says "
-    f"so); lower `workers`, or give the job more memory, and {_AGAIN}."
+    "A process that loads images or trains was killed, as the system does when the memory is used"
+    f" up (`dmesg` says so); lower `workers`, or give the job more memory, and {_AGAIN}."
 )
 _ENDED = (
-    "A process that loads images or trains ended unexpectedly ({said}); look above in the log, and where the memory "
-    f"was used up (`dmesg` says so) lower `workers` or give the job more, and {_AGAIN}."
+    "A process that loads images or trains ended unexpectedly ({said}); look above in the log,"
+    " and where the memory was used up (`dmesg` says so) lower `workers` or give the job more, and"
+    f" {_AGAIN}."
 )
-_OUT_OF_SHARED_MEMORY = ("Bus error", "allocate shared memory", "torch_shm_manager", "unable to mmap")
+_OUT_OF_SHARED_MEMORY = (
+    "Bus error",
+    "allocate shared memory",
+    "torch_shm_manager",
+    "unable to mmap",
+)
 _WAS_KILLED = ("signal: Killed", "signal SIGKILL")
 _HAS_ENDED = ("is killed by signal", "exited unexpectedly", "terminated with signal")
-_MORE_MEMORY = "lower what this stage takes at once, such as `workers` or `--cores`, or use a larger machine"
+_MORE_MEMORY = (
+    "lower what this stage takes at once, such as `workers` or `--cores`, or use a larger machine"
+)
 _PROBE_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
 def machine_faults(*places: Path, memory: str = _MORE_MEMORY) -> Iterator[None]:
-    """Turn what the machine refuses the block into a `UserError`; any other exception passes as it is.
+    """Turn what the machine refuses the block into a `UserError`; any other exception passes as it
+    is.
 
     Args:
-        places: Files or folders that the block writes, the likeliest first: not every error says its file.
+        places: Files or folders that the block writes, the likeliest first: not every error says
+            its file.
         memory: What helps where the memory does not suffice.
 
     Raises:
@@ -75,12 +97,15 @@ def machine_faults(*places: Path, memory: str = _MORE_MEMORY) -> Iterator[None]:
         raise fault from error if any(map(_of_a_process, _causes(error))) else None
 
 
-def machine_fault(error: BaseException, *places: Path, memory: str = _MORE_MEMORY) -> UserError | None:
+def machine_fault(
+    error: BaseException, *places: Path, memory: str = _MORE_MEMORY
+) -> UserError | None:
     """The sentence for an error that the machine caused; None for any other.
 
     Args:
         error: The error.
-        places: See `machine_faults`; the folders of temporary files and of shared memory come after them.
+        places: See `machine_faults`; the folders of temporary files and of shared memory come after
+            them.
         memory: The same.
     """
     if isinstance(error, UserError):
@@ -97,14 +122,15 @@ def machine_fault(error: BaseException, *places: Path, memory: str = _MORE_MEMOR
             return _sentence(number, place)
         if isinstance(cause, FileNotFoundError) and places and not places[0].parent.is_dir():
             return UserError(
-                f"{places[0]} cannot be written: its folder is gone; mount its disk again if it was unmounted, and "
-                f"{_AGAIN}."
+                f"{places[0]} cannot be written: its folder is gone; mount its disk again if it was"
+                f" unmounted, and {_AGAIN}."
             )
     return None
 
 
 def ask_to_write(path: Path) -> None:
-    """Append to a file that is to be removed: libraries say in words of their own why they could not write.
+    """Append to a file that is to be removed: libraries say in words of their own why they could
+    not write.
 
     Raises:
         OSError: The system takes no more bytes; this says why.
@@ -117,16 +143,20 @@ def ask_to_write(path: Path) -> None:
 
 
 def let_no_worker_fall_silent() -> None:
-    """Have a data loader's worker report that it cannot send what it made, for want of shared memory say.
+    """Have a data loader's worker report that it cannot send what it made, for want of shared
+    memory say.
 
-    Python prints such an error and goes on without the batch, for which the loader would wait for ever. Workers that
-    are forked later take this over.
+    Python prints such an error and goes on without the batch, for which the loader would wait for
+    ever. Workers that are forked later take this over.
     """
     multiprocessing.queues.Queue._on_queue_feeder_error = _send_the_error_instead  # type: ignore[attr-defined]
 
 
 def _send_the_error_instead(queue: Any, error: Exception, item: Any) -> None:
-    """Called while the error is handled, in the thread that sends; an item is a batch's number and the batch."""
+    """Called while the error is handled, in the thread that sends.
+
+    An item is a batch's number and the batch.
+    """
     from torch._utils import ExceptionWrapper
 
     if not isinstance(item, tuple) or isinstance(item[1], ExceptionWrapper):
@@ -136,22 +166,34 @@ def _send_the_error_instead(queue: Any, error: Exception, item: Any) -> None:
 
 
 def _is_memory(error: BaseException) -> bool:
-    """Whether it was raised for want of memory: torch raises a RuntimeError, of no kind of its own on a CPU."""
+    """Whether it was raised for want of memory.
+
+    Torch raises a RuntimeError, of no kind of its own on a CPU.
+    """
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    is_torchs = isinstance(error, RuntimeError) and _says(error, ("can't allocate memory", "out of memory"))
+    is_torchs = isinstance(error, RuntimeError) and _says(
+        error, ("can't allocate memory", "out of memory")
+    )
     return isinstance(error, MemoryError) or is_torchs
 
 
 def _of_a_process(error: BaseException) -> str:
-    """What is said of a process that ended, a worker of a loader or one of several that train; "" for other errors."""
+    """What is said of a process that ended, a worker of a loader or one of several that train.
+
+    "" for other errors.
+    """
     if not isinstance(error, RuntimeError) and type(error).__name__ != "ProcessExitedException":
         return ""
     if _says(error, _OUT_OF_SHARED_MEMORY):
         return _NO_SHARED_MEMORY
     if _says(error, _WAS_KILLED):
         return _KILLED
-    return _ENDED.format(said=str(error).splitlines()[0].rstrip(".")) if _says(error, _HAS_ENDED) else ""
+    return (
+        _ENDED.format(said=str(error).splitlines()[0].rstrip("."))
+        if _says(error, _HAS_ENDED)
+        else ""
+    )
 
 
 def _number_of(error: BaseException) -> int | None:
@@ -160,7 +202,11 @@ def _number_of(error: BaseException) -> int | None:
         return None
     if error.errno == errno.EEXIST:  # of mkdir, where a file has the folder's name
         name = error.filename
-        return errno.ENOTDIR if isinstance(name, str) and Path(name).exists() and not Path(name).is_dir() else None
+        return (
+            errno.ENOTDIR
+            if isinstance(name, str) and Path(name).exists() and not Path(name).is_dir()
+            else None
+        )
     number = errno.EACCES if error.errno == errno.EPERM else error.errno
     return number if number in _SENTENCES else None
 
@@ -194,7 +240,10 @@ def _place_of(error: OSError, number: int, places: tuple[Path, ...]) -> Path | N
 
 
 def _temporary_folder() -> Path:
-    """Where temporary files should go; `tempfile.gettempdir` names another folder where that one is full."""
+    """Where temporary files should go.
+
+    `tempfile.gettempdir` names another folder where that one is full.
+    """
     return Path(os.environ.get("TMPDIR") or "/tmp")
 
 

@@ -1,4 +1,7 @@
-"""The detections of a detector that reports none: pycocotools' and lvis' readers look at the first one."""
+"""The detections of a detector that reports none.
+
+Pycocotools' and lvis' readers look at the first one.
+"""
 
 import lvis
 from pycocotools.coco import COCO

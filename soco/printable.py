@@ -1,11 +1,15 @@
-"""Names of files, categories and tasks as they can be drawn, printed and written: one line, valid in every encoding."""
+"""Names of files, categories and tasks as they can be drawn, printed and written.
+
+One line, valid in every encoding.
+"""
 
 import unicodedata
 
 LONGEST_DRAWN = 40
 """Characters of a name in a drawing; the page and the JSON files have it whole."""
 
-# Controls, lone surrogates, line and paragraph separators. Marks that join letters or emoji (Cf) stay.
+# Controls, lone surrogates, line and paragraph separators. Marks that join letters or emoji (Cf)
+# stay.
 _HIDDEN = frozenset(("Cc", "Cs", "Zl", "Zp"))
 # They turn the order of the text around them, up to the end of the line.
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

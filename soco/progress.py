@@ -38,7 +38,13 @@ def progress_bar(total: int, what: str, unit: str, done: int = 0, delay: float =
         done: How much was done before.
         delay: Seconds before the bar appears.
     """
-    options: dict[str, Any] = {"total": total, "initial": done, "desc": what, "unit": unit, "smoothing": 0.1}
+    options: dict[str, Any] = {
+        "total": total,
+        "initial": done,
+        "desc": what,
+        "unit": unit,
+        "smoothing": 0.1,
+    }
     options["delay"] = delay
     if sys.stderr.isatty():
         return tqdm(**options, mininterval=_TERMINAL_SECONDS)

@@ -1,4 +1,7 @@
-"""The recipes of the authors' release by name, for use from Python; each is a file of `recipes/`."""
+"""The recipes of the authors' release by name, for use from Python.
+
+Each is a file of `recipes/`.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,8 @@ def recipe(name: str, **changes: Any) -> tuple[PretrainConfig, DetectorConfig]:
     """The settings of a recipe, with some of them changed.
 
     Args:
-        name: A file of `recipes/` without its suffix, such as `soco_fpn_100`; `fpn_100` is the same.
+        name: A file of `recipes/` without its suffix, such as `soco_fpn_100`; `fpn_100` is the
+            same.
         changes: Keys of a pretraining and their values, as in the file: `batch_size=32, epochs=10`.
 
     Returns:

@@ -18,7 +18,8 @@ from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
 
 REPOSITORY = Path(__file__).parent.parent
 
-# Before torch is loaded, and for all that tests start: a run is made beside the tests, and their tensors are small.
+# Before torch is loaded, and for all that tests start: a run is made beside the tests, and their
+# tensors are small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
@@ -42,7 +43,9 @@ def golden(golden_folder):
 @pytest.fixture(scope="session")
 def photograph():
     """Read one of the repository's own photographs as (H, W, 3) uint8."""
-    return lambda name: np.array(Image.open(REPOSITORY / f"tests/golden/images/{name}.png").convert("RGB"))
+    return lambda name: np.array(
+        Image.open(REPOSITORY / f"tests/golden/images/{name}.png").convert("RGB")
+    )
 
 
 @pytest.fixture
@@ -65,7 +68,9 @@ def readable_images(photograph):
 
 def write_images(root, photograph):
     coffee = Image.fromarray(photograph("coffee_half"))
-    for number, key in enumerate(["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]):
+    for number, key in enumerate(
+        ["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]
+    ):
         path = root / key
         path.parent.mkdir(parents=True, exist_ok=True)
         coffee.crop((number * 5, 0, 200 + number * 5, 150)).save(path)
@@ -98,7 +103,10 @@ def small_store(folder_of_images, tmp_path):
     """The Arrow store of the five readable images with a few boxes each, and their source."""
     keys = ["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]
     rng = np.random.default_rng(0)
-    rects = [np.column_stack([rng.integers(0, 80, (n, 2)), rng.integers(33, 69, (n, 2))]) for n in (9, 3, 2, 1, 0)]
+    rects = [
+        np.column_stack([rng.integers(0, 80, (n, 2)), rng.integers(33, 69, (n, 2))])
+        for n in (9, 3, 2, 1, 0)
+    ]
     columns = {
         **image_columns([Entry(key, "", 0, 1) for key in keys], [(200, 150)] * 5),
         "regions": [20] * 5,
@@ -120,7 +128,9 @@ def snakemake():
 
 def place_of(item):
     """The last run beside the tests that a test asks for, counted from 1; 0: none."""
-    return max((place for place, name in enumerate(BESIDE, 1) if name in item.fixturenames), default=0)
+    return max(
+        (place for place, name in enumerate(BESIDE, 1) if name in item.fixturenames), default=0
+    )
 
 
 def pytest_collection_modifyitems(items):
@@ -131,7 +141,10 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session", autouse=True)
 def beside(request, tmp_path_factory, readable_images):
     """Starts what the tests of this session will ask for, before the first of them."""
-    making, wanted = Beside(), {name for item in request.session.items for name in item.fixturenames}
+    making, wanted = (
+        Beside(),
+        {name for item in request.session.items for name in item.fixturenames},
+    )
     for name in BESIDE:
         if name in wanted:
             workflow = Workflow(tmp_path_factory.mktemp(name))

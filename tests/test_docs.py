@@ -5,9 +5,15 @@ import pytest
 
 def test_every_link_to_a_file_leads_somewhere(repository):
     pages = [repository / "README.md", *sorted((repository / "docs").glob("*.md"))]
-    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)", page.read_text())]
+    links = [
+        (page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    ]
     assert len(links) > 20
-    missing = [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()]
+    missing = [
+        (page.name, link)
+        for page, link in links
+        if "://" not in link and not (page.parent / link).exists()
+    ]
     assert missing == []
 
 
@@ -23,4 +29,6 @@ def test_every_test_that_the_page_of_faults_names_is_there(repository):
     names = re.findall(r"`(test_[a-z0-9_]+)`", page)
     assert len(names) > 50
     assert [name for name in names if f"def {name}(" not in tests] == []
-    assert [path for path in re.findall(r"`(tests/[\w/.]+)`", page) if not (repository / path).exists()] == []
+    assert [
+        path for path in re.findall(r"`(tests/[\w/.]+)`", page) if not (repository / path).exists()
+    ] == []

@@ -29,20 +29,30 @@ def test_the_lock_pins_all_that_is_asked_for(envs):
 def test_conda_docker_and_apptainer_call_the_installer_that_make_install_calls(repository, envs):
     makefile = (repository / "Makefile").read_text()
     assert re.search(
-        r"^\$\(INSTALLED\): envs/requirements\.lock envs/install\.sh.*\n\tenvs/install\.sh ", makefile, re.M
+        r"^\$\(INSTALLED\): envs/requirements\.lock envs/install\.sh.*\n\tenvs/install\.sh ",
+        makefile,
+        re.M,
     )
     assert "requirements.lock" in (envs / "install.sh").read_text()
     assert "\nenvs/install.sh" in (envs / "soco.post-deploy.sh").read_text()
     for recipe in ("Dockerfile", "soco.def"):
-        assert re.search(r"make (-C /opt/soco )?install$", (envs / recipe).read_text(), re.M), recipe
+        assert re.search(r"make (-C /opt/soco )?install$", (envs / recipe).read_text(), re.M), (
+            recipe
+        )
     dependencies = yaml.safe_load((envs / "soco.yaml").read_text())["dependencies"]
-    assert [name.split("=")[0] for name in dependencies] == ["python", "pip"]  # all else comes from the lock
+    assert [name.split("=")[0] for name in dependencies] == [
+        "python",
+        "pip",
+    ]  # all else comes from the lock
 
 
 def test_all_of_them_have_one_python(repository, envs):
     asked = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["requires-python"]
     (python, _) = yaml.safe_load((envs / "soco.yaml").read_text())["dependencies"]
-    images = [re.search(r"python:(\d+\.\d+)-", (envs / name).read_text())[1] for name in ("Dockerfile", "soco.def")]
+    images = [
+        re.search(r"python:(\d+\.\d+)-", (envs / name).read_text())[1]
+        for name in ("Dockerfile", "soco.def")
+    ]
     assert {python.removeprefix("python="), *images} == {"3.11"}
     assert asked == ">=3.11,<3.12"
     assert "python3.11" in (envs / "install.sh").read_text()

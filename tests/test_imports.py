@@ -1,7 +1,8 @@
 import subprocess
 import sys
 
-# Each module is imported first in a process of its own, forked from one that has loaded what other projects ship.
+# Each module is imported first in a process of its own, forked from one that has loaded what other
+# projects ship.
 SCRIPT = """
 import importlib, os, sys, traceback
 from pathlib import Path
@@ -28,7 +29,11 @@ print(len(names), "modules;", [name for name in sys.modules if name.startswith("
 
 def test_every_module_can_be_imported_first(repository):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, repository], cwd=repository, capture_output=True, text=True, check=True
+        [sys.executable, "-c", SCRIPT, repository],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     *failed, last = done.stdout.splitlines()
     assert not failed, done.stderr[-3000:]

@@ -10,7 +10,11 @@ def imported(path):
     """The first two parts of every import of ours in a file."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "soco":
-            yield from [node.module] if node.module != "soco" else [f"soco.{alias.name}" for alias in node.names]
+            yield from (
+                [node.module]
+                if node.module != "soco"
+                else [f"soco.{alias.name}" for alias in node.names]
+            )
         elif isinstance(node, ast.Import):
             yield from [alias.name for alias in node.names if alias.name.split(".")[0] == "soco"]
 

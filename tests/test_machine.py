@@ -16,14 +16,44 @@ AGAIN = " and run it again: what is finished stays."
     [
         (errno.ENOSPC, "The disk is full: /results/a cannot be written; make room there"),
         (errno.EDQUOT, "Your quota is used up: /results/a cannot be written; make room there"),
-        (errno.EROFS, "/results/a cannot be written: its file system is read-only; mount it for writing, or set"),
-        (errno.EACCES, "This user may not use /results/a; change its rights (`chmod`, `chown`), or name"),
-        (errno.EPERM, "This user may not use /results/a; change its rights (`chmod`, `chown`), or name"),
-        (errno.EIO, "The disk of /results/a reports an input/output error; look into `dmesg`, replace the disk"),
+        (
+            errno.EROFS,
+            (
+                "/results/a cannot be written: its file system is read-only; mount it for writing,"
+                " or set"
+            ),
+        ),
+        (
+            errno.EACCES,
+            "This user may not use /results/a; change its rights (`chmod`, `chown`), or name",
+        ),
+        (
+            errno.EPERM,
+            "This user may not use /results/a; change its rights (`chmod`, `chown`), or name",
+        ),
+        (
+            errno.EIO,
+            (
+                "The disk of /results/a reports an input/output error; look into `dmesg`, replace"
+                " the disk"
+            ),
+        ),
         (errno.ESTALE, "The network folder of /results/a is gone; remount it"),
-        (errno.EMFILE, "Too many files are open to open /results/a; raise `ulimit -n`, or lower `workers`"),
-        (errno.EFBIG, "/results/a would be larger than its file system or `ulimit -f` allows; raise the limit, or"),
-        (errno.ENOTDIR, "/results/a cannot be used: a file lies where a folder should be; remove that file"),
+        (
+            errno.EMFILE,
+            "Too many files are open to open /results/a; raise `ulimit -n`, or lower `workers`",
+        ),
+        (
+            errno.EFBIG,
+            (
+                "/results/a would be larger than its file system or `ulimit -f` allows; raise the"
+                " limit, or"
+            ),
+        ),
+        (
+            errno.ENOTDIR,
+            "/results/a cannot be used: a file lies where a folder should be; remove that file",
+        ),
     ],
 )
 def test_what_the_system_refuses_is_one_sentence_with_file_and_remedy(number, sentence):
@@ -32,8 +62,16 @@ def test_what_the_system_refuses_is_one_sentence_with_file_and_remedy(number, se
     assert said.endswith(AGAIN)
     assert said.count(". ") == 0
     of_no_file = machine_fault(OSError(number, "system's words"), Path("/results/a"))
-    # Room may have been made meanwhile; a right or a broken disk is not blamed on a place that does not refuse.
-    is_passing = number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.EMFILE, errno.EFBIG)
+    # Room may have been made meanwhile; a right or a broken disk is not blamed on a place that does
+    # not refuse.
+    is_passing = number in (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.ESTALE,
+        errno.EMFILE,
+        errno.EFBIG,
+    )
     assert (str(of_no_file) == said) if is_passing else of_no_file is None
 
 
@@ -41,7 +79,9 @@ def test_a_place_that_refuses_is_found_where_the_error_names_none(tmp_path):
     (tmp_path / "file").touch()
     error = OSError(errno.ENOTDIR, "Not a directory")
     said = str(machine_fault(error, tmp_path, tmp_path / "file" / "below"))
-    assert said.startswith(f"{tmp_path}/file/below cannot be used: a file lies where a folder should be")
+    assert said.startswith(
+        f"{tmp_path}/file/below cannot be used: a file lies where a folder should be"
+    )
 
 
 def test_a_folder_that_is_there_already_is_not_to_be_removed(tmp_path):
@@ -52,7 +92,10 @@ def test_a_folder_that_is_there_already_is_not_to_be_removed(tmp_path):
 
 
 def test_the_error_that_a_library_hides_behind_its_own_is_found():
-    with pytest.raises(UserError, match=r"^The disk is full: /results/a cannot"), machine_faults(Path("/results/a")):
+    with (
+        pytest.raises(UserError, match=r"^The disk is full: /results/a cannot"),
+        machine_faults(Path("/results/a")),
+    ):
         try:
             raise OSError(errno.ENOSPC, "No space left on device")
         finally:
@@ -72,9 +115,15 @@ def test_the_error_that_a_library_hides_behind_its_own_is_found():
         ),
         (
             "DataLoader worker (pid 7) is killed by signal: Segmentation fault. ",
-            "A process that loads images or trains ended unexpectedly (DataLoader worker (pid 7) is",
+            (
+                "A process that loads images or trains ended unexpectedly (DataLoader worker (pid"
+                " 7) is"
+            ),
         ),
-        ("process 0 terminated with signal SIGKILL", "A process that loads images or trains was killed"),
+        (
+            "process 0 terminated with signal SIGKILL",
+            "A process that loads images or trains was killed",
+        ),
         (
             "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible",
             "The shared memory /dev/shm has no",
@@ -97,7 +146,9 @@ def test_other_errors_pass_as_they_are():
         with pytest.raises(type(error)) as caught, machine_faults(Path("/tmp/file")):
             raise error
         assert caught.value is error
-    assert str(machine_fault(MemoryError())).startswith("The memory does not suffice; lower what this stage takes")
+    assert str(machine_fault(MemoryError())).startswith(
+        "The memory does not suffice; lower what this stage takes"
+    )
     hidden = ValueError("said anew")
     hidden.__context__, hidden.__suppress_context__ = OSError(errno.ENOSPC, "full"), True
     assert machine_fault(hidden, Path("/tmp/file")) is None
@@ -119,10 +170,16 @@ def test_a_full_shared_memory_ends_the_loader_with_a_sentence_and_never_waits(re
     mount = "mount -t tmpfs -o size=4m tmpfs /dev/shm"
     small = ["unshare", "--mount", "bash", "-c", f'{mount} || exit 77; exec "$@"', "bash"]
     done = subprocess.run(
-        [*small, sys.executable, "-c", LOAD], capture_output=True, text=True, timeout=120, cwd=repository
+        [*small, sys.executable, "-c", LOAD],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=repository,
     )
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip(f"a shared memory of its own is not allowed here: {done.stderr.strip()}")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("soco.errors.UserError: The shared memory /dev/shm has no room for what workers load; set")
+    assert last.startswith(
+        "soco.errors.UserError: The shared memory /dev/shm has no room for what workers load; set"
+    )

@@ -8,9 +8,9 @@ from soco.recipes import recipe
 
 # The page trains at the paper's size; these keys make its model and views small.
 SMALL = (
-    "views=[{'size': 64}, {'size': 64, 'crop': 'a'}, {'size': 32, 'crop': 'b'}], level_bounds=(14, 28, 56, 64), "
-    "projector_hidden=16, projector_out=8, workers=0, precision='fp32', batch_size=2, epochs=2, warmup_epochs=1, "
-    "processes=1)"
+    "views=[{'size': 64}, {'size': 64, 'crop': 'a'}, {'size': 32, 'crop': 'b'}], level_bounds=(14,"
+    " 28, 56, 64), projector_hidden=16, projector_out=8, workers=0, precision='fp32', batch_size=2,"
+    " epochs=2, warmup_epochs=1, processes=1)"
 )
 
 
@@ -40,9 +40,17 @@ def run(block, names):
 def test_ten_lines_pretrain_on_a_folder_of_images(blocks, here):
     block = blocks[0]
     small = re.sub(r"batch_size=32.*?\)", lambda match: SMALL, block)
-    small = small.replace("\npretrain(", "\ndetector = detector.model_copy(update=SIZES)\npretrain(")
+    small = small.replace(
+        "\npretrain(", "\ndetector = detector.model_copy(update=SIZES)\npretrain("
+    )
     assert small != block
-    sizes = {"backbone": "resnet18", "fpn_channels": 8, "head_channels": 8, "head_convs": 1, "head_fc": 16}
+    sizes = {
+        "backbone": "resnet18",
+        "fpn_channels": 8,
+        "head_channels": 8,
+        "head_convs": 1,
+        "head_fc": 16,
+    }
     names = run(small, {"SIZES": sizes, "__name__": "__main__"})
     assert names["settings"].epochs == 2
     assert (here / "out/weights.safetensors").stat().st_size > 1000
@@ -61,7 +69,10 @@ def test_a_model_by_name_takes_weights_and_gives_maps(blocks, here):
     from soco.pretrain.model import model_of_recipe
 
     (here / "out").mkdir()
-    weights = {name: tensor.contiguous() for name, tensor in model_of_recipe("fpn_100", seed=5).state_dict().items()}
+    weights = {
+        name: tensor.contiguous()
+        for name, tensor in model_of_recipe("fpn_100", seed=5).state_dict().items()
+    }
     save_file(weights, here / "out/weights.safetensors")
     names = run(blocks[2], run(blocks[1], {}))
     assert torch.equal(names["model"].encoder.conv1.weight, weights["encoder.conv1.weight"])

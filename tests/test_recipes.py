@@ -8,7 +8,8 @@ from soco.errors import UserError
 from soco.pretrain.model import model_of_recipe
 from soco.recipes import recipe, recipe_names
 
-# What the release's five scripts and its option defaults set; a value here is changed only by a look at the release.
+# What the release's five scripts and its option defaults set; a value here is changed only by a
+# look at the release.
 EVERYWHERE = {
     "boxes": 4,
     "level_bounds": (48, 96, 192, 224),
@@ -33,7 +34,13 @@ VIEWS = {
     "fpn": [(224, None), (224, "a"), (112, "b")],
     "star": [(224, None), (224, "a"), (192, "b"), (112, "a")],
 }
-C4 = {"architecture": "c4", "views": VIEWS["c4"], "crop_scale": 0.6, "jitter": 0.0, "cutout_probability": 0.5}
+C4 = {
+    "architecture": "c4",
+    "views": VIEWS["c4"],
+    "crop_scale": 0.6,
+    "jitter": 0.0,
+    "cutout_probability": 0.5,
+}
 FPN = {"architecture": "fpn", "views": VIEWS["fpn"], "crop_scale": 0.5, "jitter": 0.1}
 RELEASE = {
     "soco_c4_100": {**C4, "epochs": 100},
@@ -76,10 +83,19 @@ def test_every_key_is_spelled(file_of, name):
 
 def test_a_recipe_is_an_overlay_that_takes_the_demo_out(repository, file_of, name):
     config = load_config(repository / "config.yaml", repository / "recipes" / f"{name}.yaml")
-    assert (config.demo, [*config.pretrain], config.datasets, config.finetune) == (None, [name], {}, {})
+    assert (config.demo, [*config.pretrain], config.datasets, config.finetune) == (
+        None,
+        [name],
+        {},
+        {},
+    )
     assert config.filter.strategy.name == "ratio3size0308"
     assert [fallback.name for fallback in config.filter.fallbacks] == ["ratio3", "none"]
-    assert (config.proposals.engine, config.proposals.scale, config.proposals.sigma) == ("soco", 300, 0.9)
+    assert (config.proposals.engine, config.proposals.scale, config.proposals.sigma) == (
+        "soco",
+        300,
+        0.9,
+    )
     assert config.proposals.min_size == 100
     assert config.filter.min_side == 32
 
@@ -89,14 +105,18 @@ def test_the_short_name_is_the_same_recipe():
 
 
 def test_an_unknown_recipe_is_refused_and_the_known_are_named():
-    with pytest.raises(UserError, match=r"no recipe 'fpn_200'; the recipes are: soco_c4_100, .*soco_star_400\."):
+    with pytest.raises(
+        UserError, match=r"no recipe 'fpn_200'; the recipes are: soco_c4_100, .*soco_star_400\."
+    ):
         recipe("fpn_200")
 
 
 def test_changes_are_checked():
     settings, _ = recipe("fpn_100", batch_size=32, epochs=10, warmup_epochs=1)
     assert (settings.batch_size, settings.epochs, settings.crop_scale) == (32, 10, 0.5)
-    with pytest.raises(UserError, match=r"no key 'pretrain\.soco_fpn_100\.epoch'; did you mean 'epochs'\?"):
+    with pytest.raises(
+        UserError, match=r"no key 'pretrain\.soco_fpn_100\.epoch'; did you mean 'epochs'\?"
+    ):
         recipe("fpn_100", epoch=10)
     with pytest.raises(UserError, match="warmup_epochs is 10 of 5 epochs"):
         recipe("fpn_100", epochs=5)
@@ -105,7 +125,9 @@ def test_changes_are_checked():
 def test_a_model_is_made_by_name(golden):
     model = model_of_recipe("c4_100")
     shapes = golden("model")["models"]["SoCo_C4"]["state_dict"]
-    assert {parameter: list(tensor.shape) for parameter, tensor in model.state_dict().items()} == shapes
+    assert {
+        parameter: list(tensor.shape) for parameter, tensor in model.state_dict().items()
+    } == shapes
 
 
 def test_the_page_tells_every_recipe_and_its_values(repository):
@@ -113,15 +135,30 @@ def test_the_page_tells_every_recipe_and_its_values(repository):
     header, _, *rows = re.search(r"(\| key \|.*?)\n\n", page, re.DOTALL).group(1).split("\n")
     names = [f"soco_{column.strip(' `')}" for column in header.split("|")[2:-1]]
     assert names == sorted(RELEASE)
-    told = {row.split("|")[1].strip(" `"): [cell.strip() for cell in row.split("|")[2:-1]] for row in rows}
-    assert set(told) == {"architecture", "views", "crop_scale", "jitter", "cutout_probability", "epochs"}
+    told = {
+        row.split("|")[1].strip(" `"): [cell.strip() for cell in row.split("|")[2:-1]]
+        for row in rows
+    }
+    assert set(told) == {
+        "architecture",
+        "views",
+        "crop_scale",
+        "jitter",
+        "cutout_probability",
+        "epochs",
+    }
     for key, cells in told.items():
         for recipe_name, cell in zip(names, cells, strict=True):
             settings, _ = recipe(recipe_name)
             value = getattr(settings, key)
             if key == "views":
-                value = ", ".join(f"{view.size} {view.crop}" if view.crop else str(view.size) for view in value)
-            assert cell == (f"{value:g}" if isinstance(value, float) else str(value)), (recipe_name, key)
+                value = ", ".join(
+                    f"{view.size} {view.crop}" if view.crop else str(view.size) for view in value
+                )
+            assert cell == (f"{value:g}" if isinstance(value, float) else str(value)), (
+                recipe_name,
+                key,
+            )
 
 
 def test_the_page_names_no_key_that_is_not_there(repository):

@@ -8,7 +8,9 @@ from soco.origins import stage
 
 with stage(snakemake):
     name = snakemake.wildcards.dataset
-    known = snakemake.config["datasets"][name]["known_as"]  # no param: to say what a set is checks none again
+    known = snakemake.config["datasets"][name][
+        "known_as"
+    ]  # no param: to say what a set is checks none again
     checked = check_dataset(
         DatasetConfig.model_validate({**snakemake.params.dataset, "known_as": known}),
         threads=snakemake.threads,

@@ -1,4 +1,7 @@
-"""Convert a pretraining's weights for another library; run by rule `convert_weights` and what is made of it."""
+"""Convert a pretraining's weights for another library.
+
+Run by rule `convert_weights` and what is made of it.
+"""
 
 from pathlib import Path
 

@@ -9,7 +9,9 @@ from soco.origins import stage
 with stage(snakemake):
     import torch
 
-    from soco.transfer.detect import evaluate  # in here: where detectron2 is absent, this says so in a sentence
+    from soco.transfer.detect import (
+        evaluate,
+    )  # in here: where detectron2 is absent, this says so in a sentence
 
     torch.set_num_threads(snakemake.threads)
     task = snakemake.wildcards.task
@@ -17,7 +19,9 @@ with stage(snakemake):
     evaluate(
         task=task,
         initialisation=snakemake.wildcards.initialisation,
-        settings=FinetuneConfig.model_validate({**snakemake.config["finetune"][task], **snakemake.params.settings}),
+        settings=FinetuneConfig.model_validate(
+            {**snakemake.config["finetune"][task], **snakemake.params.settings}
+        ),
         detector=DetectorConfig.model_validate(snakemake.params.detector),
         dataset=with_annotations(dataset, val=Path(snakemake.input.val)),
         weights=Path(snakemake.input.weights),

@@ -11,14 +11,18 @@ if __name__ == "__main__":
     with stage(snakemake):
         import torch
 
-        from soco.transfer.detect import finetune  # in here: where detectron2 is absent, this says so in a sentence
+        from soco.transfer.detect import (
+            finetune,
+        )  # in here: where detectron2 is absent, this says so in a sentence
 
         torch.set_num_threads(snakemake.threads)
         task, given = snakemake.wildcards.task, snakemake.input
         dataset = DatasetConfig.model_validate(snakemake.params.dataset)
         finetune(
             task=task,
-            settings=FinetuneConfig.model_validate({**snakemake.config["finetune"][task], **snakemake.params.settings}),
+            settings=FinetuneConfig.model_validate(
+                {**snakemake.config["finetune"][task], **snakemake.params.settings}
+            ),
             detector=DetectorConfig.model_validate(snakemake.params.detector),
             dataset=with_annotations(dataset, val=Path(given.val), train=Path(given.train)),
             weights=Path(given.weights) if given.weights else None,

@@ -15,4 +15,7 @@ with stage(snakemake):
     )
     for entry in measured["engines"]:
         found = entry["proposals"]
-        print(f"{entry['engine']}: {found['boxes']:.1f} proposals an image, recall {found['recall_50']['all']:.3f}")
+        print(
+            f"{entry['engine']}: {found['boxes']:.1f} proposals an image, recall"
+            f" {found['recall_50']['all']:.3f}"
+        )

@@ -14,10 +14,14 @@ with stage(snakemake):
     torch.set_num_threads(snakemake.threads)
     probe, initialisation = snakemake.wildcards.probe, snakemake.wildcards.initialisation
     found = probe_backbone(
-        settings=ProbeConfig.model_validate({**snakemake.config["probes"][probe], **snakemake.params.settings}),
+        settings=ProbeConfig.model_validate(
+            {**snakemake.config["probes"][probe], **snakemake.params.settings}
+        ),
         weights=Path(snakemake.input.weights) if snakemake.input.weights else None,
         backbone=snakemake.params.backbone,
         seed=snakemake.params.seed,
     )
     print(describe(found))
-    write_result(snakemake.output.metrics, {"probe": probe, "initialisation": initialisation, **found})
+    write_result(
+        snakemake.output.metrics, {"probe": probe, "initialisation": initialisation, **found}
+    )

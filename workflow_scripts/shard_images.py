@@ -5,7 +5,9 @@ from soco.data import deal_images, open_source
 from soco.origins import stage
 
 with stage(snakemake):
-    known = snakemake.config["images"]["known_as"]  # no param: to say what the images are lists none again
+    known = snakemake.config["images"][
+        "known_as"
+    ]  # no param: to say what the images are lists none again
     settings = ImagesConfig.model_validate({**snakemake.params.settings, "known_as": known})
     deal_images(
         source=open_source(settings),

@@ -16,9 +16,11 @@ _MOST_SHOWN = 5
 
 
 def base_file(clone: Path, overlays: Iterable[Path], entries: Iterable[str] | None) -> str:
-    """The file that overlays are laid over: `config.yaml` of the working folder, or else of the clone.
+    """The file that overlays are laid over: `config.yaml` of the working folder, or else of the
+    clone.
 
-    Snakemake looks for it in the working folder alone, and where there is none it would lay the overlays over nothing.
+    Snakemake looks for it in the working folder alone, and where there is none it would lay the
+    overlays over nothing.
 
     Args:
         clone: The folder of the Snakefile.
@@ -26,8 +28,9 @@ def base_file(clone: Path, overlays: Iterable[Path], entries: Iterable[str] | No
         entries: Those of its `--config`, KEY=VALUE each.
 
     Raises:
-        UserError: One of these files cannot be read as it looks, a key is given twice, or the working folder's file
-            leaves out keys of the clone's, which would take the paper's values.
+        UserError: One of these files cannot be read as it looks, a key is given twice, or the
+            working folder's file leaves out keys of the clone's, which would take the paper's
+            values.
     """
     own, whole = Path(_BASE).absolute(), clone / _BASE
     is_own = own.is_symlink() or own.exists()
@@ -49,8 +52,9 @@ def _see_that_it_is_whole(path: Path, base: dict[str, Any], whole: Path) -> None
     more = len(left_out) - _MOST_SHOWN
     shown = ", ".join(left_out[:_MOST_SHOWN]) + (f" and {more} more keys" if more > 0 else "")
     raise UserError(
-        f"{path}, which is read in place of {whole}, leaves out {shown}, and these would take the paper's values: "
-        "copy that file and change the copy, or rename yours and give it with --configfile."
+        f"{path}, which is read in place of {whole}, leaves out {shown}, and these would take the"
+        " paper's values: copy that file and change the copy, or rename yours and give it with"
+        " --configfile."
     )
 
 
@@ -69,7 +73,9 @@ def _is_default(key: str, of_clone: dict[str, Any]) -> bool:
         return False
 
 
-def _left_out(part: dict[str, Any], whole: dict[str, Any], place: tuple[str, ...] = ()) -> Iterator[str]:
+def _left_out(
+    part: dict[str, Any], whole: dict[str, Any], place: tuple[str, ...] = ()
+) -> Iterator[str]:
     """The keys of a configuration that another lacks; names that the user chooses are no keys."""
     for key, value in whole.items():
         if key in part:

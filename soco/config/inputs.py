@@ -1,7 +1,9 @@
-"""The user's files that a configuration names, looked at before anything starts: are they there, and the ones meant?
+"""The user's files that a configuration names, looked at before anything starts: are they there,
+and the ones meant?
 
-These looks are cheap enough for every building of the workflow's graph; what only reading tells is told by the stages
-that read: the listing of images counts them, the check of a detection set counts what its files list.
+These looks are cheap enough for every building of the workflow's graph; what only reading tells is
+told by the stages that read: the listing of images counts them, the check of a detection set counts
+what its files list.
 """
 
 import hashlib
@@ -23,7 +25,8 @@ class Input:
         key: The configuration's key that names it.
         known: What is known of it, where its section says what it is.
         known_key: The key that says so.
-        in_place: Whether it is read as it is known, so that it can be counted: images in another layout are not.
+        in_place: Whether it is read as it is known, so that it can be counted: images in another
+            layout are not.
     """
 
     path: str
@@ -48,16 +51,23 @@ class Input:
         if difference is None:
             return None
         about = f"{self.known.title} from {self.known.source}"
-        return f"{named}, {difference}, unlike {about}; fetch or unpack it again, or set {self.known_key} to null."
+        return (
+            f"{named}, {difference}, unlike {about}; fetch or unpack it again, or set"
+            f" {self.known_key} to null."
+        )
 
 
 def inputs_of(config: Config) -> list[Input]:
-    """Every path of the user's that some stage reads: images, boxes, given weights, and the sets that are used."""
+    """Every path of the user's that some stage reads.
+
+    Images, boxes, given weights, and the sets that are used.
+    """
     return [*_images(config), *_weights(config), *_datasets(config), *_probes(config)]
 
 
 def faults_of(inputs: list[Input], first: Input, made: Callable[[str], bool]) -> str:
-    """What is wrong with the first of some inputs, and on lines of their own what is wrong with the others.
+    """What is wrong with the first of some inputs, and on lines of their own what is wrong with the
+    others.
 
     Args:
         inputs: All that the configuration names.
@@ -128,7 +138,10 @@ def _of_folder(path: Path, known: KnownPath) -> str | None:
 
 
 def _count(folder: Path, wanted: Callable[[os.DirEntry[str]], bool] = os.DirEntry.is_file) -> int:
-    """How many entries of a folder that are not hidden are of a kind; none where there is no such folder."""
+    """How many entries of a folder that are not hidden are of a kind.
+
+    None where there is no such folder.
+    """
     if not folder.is_dir():
         return 0
     with os.scandir(folder) as entries:
@@ -145,4 +158,8 @@ def _of_file(path: Path, known: KnownPath) -> str | None:
         return None
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return None if digest.startswith(known.sha256) else f"has the SHA-256 {digest[:8]}... and not {known.sha256}..."
+    return (
+        None
+        if digest.startswith(known.sha256)
+        else f"has the SHA-256 {digest[:8]}... and not {known.sha256}..."
+    )

@@ -1,4 +1,7 @@
-"""Published data sets and weights, by the names that `known_as` takes; `known.yaml` holds what is known of them."""
+"""Published data sets and weights, by the names that `known_as` takes.
+
+`known.yaml` holds what is known of them.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -81,7 +84,10 @@ def _one_of(kind: Literal["images", "datasets", "weights"]) -> Callable[[str], s
 
     def check(name: str) -> str:
         if name not in names:
-            raise ValueError(f"known_as names '{name}', and of {kind} are known: {', '.join(names)}; or set it to null")
+            raise ValueError(
+                f"known_as names '{name}', and of {kind} are known: {', '.join(names)}; or set it"
+                " to null"
+            )
         return name
 
     return check

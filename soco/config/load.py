@@ -16,8 +16,8 @@ from soco.errors import UserError
 def load_config(*paths: str | Path) -> Config:
     """Read one configuration file, or a file and the overlays that change it.
 
-    As Snakemake does it, overlays are laid over each other first, and then over the file: what one of them takes out by
-    null, and a later one names again, has the file's keys once more.
+    As Snakemake does it, overlays are laid over each other first, and then over the file: what one
+    of them takes out by null, and a later one names again, has the file's keys once more.
 
     Args:
         paths: YAML files; a later one's keys replace an earlier one's, mappings key by key.
@@ -39,7 +39,8 @@ def check_config(raw: dict[str, Any]) -> Config:
     """Turn a nested mapping into a `Config`; an entry of null among named ones is dropped.
 
     Raises:
-        UserError: A key is unknown (the nearest known key is named) or a value is refused; all faults are listed.
+        UserError: A key is unknown (the nearest known key is named) or a value is refused; all
+            faults are listed.
     """
     try:
         config = Config.model_validate(_without_removed(raw))
@@ -48,8 +49,8 @@ def check_config(raw: dict[str, Any]) -> Config:
     for it in inputs_of(config):
         if set("{}") & set(it.path):
             raise UserError(
-                f"The configuration is refused: '{it.key}' is '{it.path}': Snakemake takes {{ and }} as placeholders; "
-                "rename the file or folder, or link to it by another name."
+                f"The configuration is refused: '{it.key}' is '{it.path}': Snakemake takes {{ and"
+                " } as placeholders; rename the file or folder, or link to it by another name."
             )
     return config
 

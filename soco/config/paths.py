@@ -1,4 +1,7 @@
-"""Paths in the configuration: of files and folders that are read, and of folders that the workflow fills."""
+"""Paths in the configuration.
+
+Of files and folders that are read, and of folders that the workflow fills.
+"""
 
 import re
 from pathlib import Path
@@ -15,11 +18,17 @@ def _that_is_read(path: str) -> str:
     if not path.strip():
         raise _fault("it names no file or folder; write its path")
     if any(ord(sign) < 32 or ord(sign) == 127 for sign in path):
-        raise _fault("a path may hold no line break, tab or other control character; rename the file or folder")
+        raise _fault(
+            "a path may hold no line break, tab or other control character; rename the file or"
+            " folder"
+        )
     if path.startswith("~"):
         raise _fault("only a shell replaces ~ by your home folder; write the whole path")
     parts = Path(path).parts
-    if len(path.encode()) > _LONGEST or max((len(part.encode()) for part in parts), default=0) > _LONGEST_PART:
+    if (
+        len(path.encode()) > _LONGEST
+        or max((len(part.encode()) for part in parts), default=0) > _LONGEST_PART
+    ):
         raise _fault("it is longer than a file system takes; shorten it")
     return str(Path(path))
 
@@ -29,7 +38,9 @@ def _that_is_filled(path: str) -> str:
         raise _fault("Snakemake takes { } and <name> as placeholders; choose a path without them")
     folder = Path(_that_is_read(path))
     if not folder.name or ".." in folder.parts[len(_leading(folder)) :]:
-        raise _fault("it must name a folder of its own, such as results, with .. at its beginning alone")
+        raise _fault(
+            "it must name a folder of its own, such as results, with .. at its beginning alone"
+        )
     return str(folder)
 
 

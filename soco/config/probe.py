@@ -20,23 +20,38 @@ from soco.config.section import (
 
 
 class ProbeConfig(Section):
-    """One probe of pretrained backbones without a detector: kNN and a linear layer on frozen features."""
+    """One probe of pretrained backbones without a detector.
 
-    train: GivenPath = Field(description="Folder whose sub-folders are the classes; each may hold a tree of images.")
+    KNN and a linear layer on frozen features.
+    """
+
+    train: GivenPath = Field(
+        description="Folder whose sub-folders are the classes; each may hold a tree of images."
+    )
     val: GivenPath = Field(description="Folder of the same classes, on which accuracy is measured.")
     initialisations: tuple[Name, ...] = Field(
-        description="`scratch`, a key of `pretrain` or a key of `weights`; each gives a row of accuracies."
+        description=(
+            "`scratch`, a key of `pretrain` or a key of `weights`; each gives a row of accuracies."
+        )
     )
-    short_side: Pixels = Field(256, description="Shorter side that an image is resized to, in pixels.")
-    crop: Pixels = Field(224, description="Side of the square in its middle that the backbone sees, in pixels.")
+    short_side: Pixels = Field(
+        256, description="Shorter side that an image is resized to, in pixels."
+    )
+    crop: Pixels = Field(
+        224, description="Side of the square in its middle that the backbone sees, in pixels."
+    )
     neighbours: Count = Field(20, description="kNN: nearest training images that vote.")
-    temperature: Positive = Field(0.07, description="kNN: a neighbour's vote is exp(cosine / temperature).")
+    temperature: Positive = Field(
+        0.07, description="kNN: a neighbour's vote is exp(cosine / temperature)."
+    )
     epochs: Epochs = Field(100, description="Linear: passes over the training images' features.")
     batch_size: Batch = Field(256, description="Linear: images in a step.")
     base_lrs: Annotated[tuple[Rate, ...], Field(min_length=1)] = Field(
         (0.003, 0.03, 0.3),
-        description="Linear: learning rates at 256 images a step, scaled with the batch size; of several, the best "
-        "on a fifth of the training images is taken.",
+        description=(
+            "Linear: learning rates at 256 images a step, scaled with the batch size; of several,"
+            " the best on a fifth of the training images is taken."
+        ),
     )
     weight_decay: NotNegative = Field(0.0, description="Linear: weight decay.")
     workers: Workers = Field(4, description="Processes that load images.")
@@ -44,5 +59,7 @@ class ProbeConfig(Section):
     @model_validator(mode="after")
     def _crop_fits(self) -> "ProbeConfig":
         if self.crop > self.short_side:
-            raise ValueError(f"a probe's crop is {self.crop} and its short_side {self.short_side}: crop no more")
+            raise ValueError(
+                f"a probe's crop is {self.crop} and its short_side {self.short_side}: crop no more"
+            )
         return self

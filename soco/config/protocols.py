@@ -11,7 +11,8 @@ PROTOCOLS: dict[str, dict[str, Any]] = read_mapping(Path(__file__).with_name("pr
 
 
 def filled(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A fine-tuning's keys, those that it leaves out taken from the protocol that it names, if it names one.
+    """A fine-tuning's keys, those that it leaves out taken from the protocol that it names, if it
+    names one.
 
     Raises:
         ValueError: There is no protocol of that name.

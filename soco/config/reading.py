@@ -1,6 +1,8 @@
-"""Read a YAML file of settings strictly: what YAML would drop or change in silence is refused, with its line.
+"""Read a YAML file of settings strictly: what YAML would drop or change in silence is refused, with
+its line.
 
-PyYAML keeps the last of two equal keys, and turns `no`, `010`, `12:30` and `2020-01-01` into other things than text.
+PyYAML keeps the last of two equal keys, and turns `no`, `010`, `12:30` and `2020-01-01` into other
+things than text.
 """
 
 import datetime
@@ -20,17 +22,21 @@ _MERGE = "tag:yaml.org,2002:merge"
 # YAML 1.1 reads a leading zero as octal digits, and colons as digits to the base of 60.
 _UNUSUAL_NUMBER = re.compile(r"[-+]?0[0-7_]+|[^:]+(:[^:]*)+")
 _MOST_VALUES = 100_000
-"""Many times what a configuration holds; anchors that name each other can make billions of a few lines."""
+"""Many times what a configuration holds.
+
+Anchors that name each other can make billions of a few lines.
+"""
 
 
 def read_mapping(path: str | Path) -> dict[str, Any]:
     """Read a YAML file, or a JSON file, that holds one mapping whose keys are text.
 
-    A key that a mapping takes by YAML's merge key (`<<: *tiny`) may be given again in it, and is then replaced.
+    A key that a mapping takes by YAML's merge key (`<<: *tiny`) may be given again in it, and is
+    then replaced.
 
     Raises:
-        UserError: There is no such file, it is not such a mapping, a key is given twice, or YAML would read a key or
-            value as something else than it looks like; the line is named.
+        UserError: There is no such file, it is not such a mapping, a key is given twice, or YAML
+            would read a key or value as something else than it looks like; the line is named.
     """
     text = _text(Path(path))
     try:
@@ -40,14 +46,17 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise UserError(
-                f"{path} {_instead(node)} and no mapping of keys; see config.yaml for the keys it may hold."
+                f"{path} {_instead(node)} and no mapping of keys; see config.yaml for the keys it"
+                " may hold."
             )
         _Inspection(path, loader).visit(node, ())
         loaded = loader.construct_document(node) if as_json is None else as_json
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML{_explained(error, text)}.") from None
     except RecursionError:
-        raise UserError(f"{path} is nested hundreds of levels deep; write it as config.yaml is written.") from None
+        raise UserError(
+            f"{path} is nested hundreds of levels deep; write it as config.yaml is written."
+        ) from None
     return dict(loaded)
 
 
@@ -61,7 +70,10 @@ def refuse_doubled_entries(entries: Iterable[str] | None) -> None:
     for entry in entries or ():
         key, _, value = entry.partition("=")
         if key in keys:
-            raise UserError(f"--config gives the key '{key}' twice, and the last would replace the others; keep one.")
+            raise UserError(
+                f"--config gives the key '{key}' twice, and the last would replace the others; keep"
+                " one."
+            )
         keys.add(key)
         try:
             loader = yaml.SafeLoader(value)
@@ -74,16 +86,22 @@ def refuse_doubled_entries(entries: Iterable[str] | None) -> None:
 
 def _text(path: Path) -> str:
     if not path.exists():
-        raise UserError(f"There is no configuration file {path}; give a YAML file such as config.yaml.")
+        raise UserError(
+            f"There is no configuration file {path}; give a YAML file such as config.yaml."
+        )
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "a pipe or device"
         raise UserError(f"{path} is {kind} and no file; give a YAML file such as config.yaml.")
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise UserError(f"{path} is no text in UTF-8; save it in that encoding, or give another file.") from None
+        raise UserError(
+            f"{path} is no text in UTF-8; save it in that encoding, or give another file."
+        ) from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); make it readable, or give another file.") from None
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}); make it readable, or give another file."
+        ) from None
 
 
 def _from_json(text: str) -> Any:
@@ -105,7 +123,10 @@ def _explained(error: yaml.YAMLError, text: str) -> str:
     """What is wrong with the YAML, in which line, and what helps."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return f": line {line} holds the character U+{ord(text[error.position]):04X}, which it may not; remove it"
+        return (
+            f": line {line} holds the character U+{ord(text[error.position]):04X}, which it may"
+            " not; remove it"
+        )
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return f": {' '.join(str(error).split())}"
@@ -114,7 +135,10 @@ def _explained(error: yaml.YAMLError, text: str) -> str:
         return f": a second document begins in line {line}; give each a file of its own"
     if r"'\t'" in problem:
         return f": line {line} is indented by a tab; put spaces in its place"
-    return f": line {line}: {problem}; correct it (text that holds a colon, or begins with a sign, needs quotes)"
+    return (
+        f": line {line}: {problem}; correct it (text that holds a colon, or begins with a sign,"
+        " needs quotes)"
+    )
 
 
 class _Inspection:
@@ -133,7 +157,8 @@ class _Inspection:
             return 1
         if id(node) in self.around:
             raise self._refusal(
-                node, f"{_place(keys)} is given by an alias of what it lies in; write out what is meant"
+                node,
+                f"{_place(keys)} is given by an alias of what it lies in; write out what is meant",
             )
         if id(node) not in self.values:
             self.around.add(id(node))
@@ -146,17 +171,23 @@ class _Inspection:
 
     def _visit_parts(self, node: yaml.Node, keys: tuple[str, ...]) -> int:
         if isinstance(node, yaml.SequenceNode):
-            return sum(self.visit(part, (*keys, str(number))) for number, part in enumerate(node.value))
+            return sum(
+                self.visit(part, (*keys, str(number))) for number, part in enumerate(node.value)
+            )
         lines: dict[str, int] = {}
         count = 0
         for key, value in node.value:
             name = self._key(key)
             line = _line(key)
             if name in lines:
-                where = f"in line {line}" if lines[name] == line else f"in lines {lines[name]} and {line}"
+                where = (
+                    f"in line {line}"
+                    if lines[name] == line
+                    else f"in lines {lines[name]} and {line}"
+                )
                 raise UserError(
-                    f"{self.path} gives the key '{'.'.join((*keys, name))}' twice, {where}, and YAML would keep the "
-                    "second alone; put what both hold under one."
+                    f"{self.path} gives the key '{'.'.join((*keys, name))}' twice, {where}, and"
+                    " YAML would keep the second alone; put what both hold under one."
                 )
             lines[name] = line
             count += self.visit(value, keys if key.tag == _MERGE else (*keys, name))
@@ -165,10 +196,13 @@ class _Inspection:
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
             raise self._refusal(
-                node, "a list or mapping stands where a key should; put text there, in quotes if need be"
+                node,
+                "a list or mapping stands where a key should; put text there, in quotes if need be",
             )
         if node.tag not in (_PLAIN_TEXT, _MERGE):
-            read = f"YAML reads the key {node.value or 'that is left out'} as {self._described(node)}"
+            read = (
+                f"YAML reads the key {node.value or 'that is left out'} as {self._described(node)}"
+            )
             raise self._refusal(node, f"{read}, and keys are text; put it in quotes")
         self._see_that_it_is_text(node)
         return str(node.value)
@@ -177,7 +211,9 @@ class _Inspection:
         try:
             node.value.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
-            raise self._refusal(node, r"it holds a lone surrogate, such as \ud800; remove it") from None
+            raise self._refusal(
+                node, r"it holds a lone surrogate, such as \ud800; remove it"
+            ) from None
 
     def _see_that_it_reads_as_it_looks(self, node: yaml.ScalarNode, keys: tuple[str, ...]) -> None:
         self._see_that_it_is_text(node)
@@ -185,9 +221,13 @@ class _Inspection:
         is_unusual = node.tag in (_INTEGER, _REAL) and _UNUSUAL_NUMBER.fullmatch(node.value)
         if is_unusual or read.startswith("a date"):
             remedy = (
-                f"write {read.split()[-1]} if that is meant, or put it in quotes" if is_unusual else "put it in quotes"
+                f"write {read.split()[-1]} if that is meant, or put it in quotes"
+                if is_unusual
+                else "put it in quotes"
             )
-            raise self._refusal(node, f"YAML reads {_place(keys)}: {node.value} as {read}; {remedy}")
+            raise self._refusal(
+                node, f"YAML reads {_place(keys)}: {node.value} as {read}; {remedy}"
+            )
 
     def _described(self, node: yaml.ScalarNode) -> str:
         """What YAML makes of a scalar, in words."""

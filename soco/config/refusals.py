@@ -15,7 +15,9 @@ from pydantic import BaseModel, ValidationError
 from soco.config.schema import Config
 
 _EXPECTED = {
-    **dict.fromkeys(("model_type", "dict_type", "model_attributes_type"), "a mapping of keys is expected"),
+    **dict.fromkeys(
+        ("model_type", "dict_type", "model_attributes_type"), "a mapping of keys is expected"
+    ),
     **dict.fromkeys(("tuple_type", "list_type"), "a list is expected"),
     "string_type": "text is expected",
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number is expected"),
@@ -23,7 +25,9 @@ _EXPECTED = {
     **dict.fromkeys(("float_type", "float_parsing"), "a number is expected"),
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false is expected"),
     "finite_number": "a finite number is expected",
-    "string_pattern_mismatch": "a name holds letters, digits, _, . and -, and begins with a letter or digit",
+    "string_pattern_mismatch": (
+        "a name holds letters, digits, _, . and -, and begins with a letter or digit"
+    ),
     "string_too_long": "a name has at most 100 characters",
 }
 """What is expected, by pydantic's kinds of fault, where its own words are of Python."""
@@ -78,7 +82,11 @@ def refusal(error: ValidationError) -> str:
 
 def _sentence(fault: Any) -> str:
     # pydantic puts the mark [key] behind a name that it refuses
-    place = ".".join(textwrap.shorten(str(part), 60, placeholder="...") for part in fault["loc"] if part != "[key]")
+    place = ".".join(
+        textwrap.shorten(str(part), 60, placeholder="...")
+        for part in fault["loc"]
+        if part != "[key]"
+    )
     if fault["type"] == "extra_forbidden":
         if place in _RENAMED:
             return f"the key '{place}' is now called '{_RENAMED[place]}'."
@@ -89,7 +97,10 @@ def _sentence(fault: Any) -> str:
         return f"the key '{place}' is missing."
     if fault["type"] == "value_error":
         return f"{fault['msg'].removeprefix('Value error, ')}."
-    return f"'{place}' is {_Shown().repr(fault['input'])}: {_expected(fault)}{_hint(fault['type'], fault['input'])}."
+    return (
+        f"'{place}' is {_Shown().repr(fault['input'])}:"
+        f" {_expected(fault)}{_hint(fault['type'], fault['input'])}."
+    )
 
 
 def _expected(fault: Any) -> str:
@@ -98,7 +109,9 @@ def _expected(fault: Any) -> str:
         return f"it must be {words} {fault['ctx'][key]:,}"
     if fault["type"] == "path":  # soco.config.paths
         return str(fault["msg"])
-    return _EXPECTED.get(fault["type"], f"{fault['msg'][0].lower()}{fault['msg'][1:]}".replace("tuple", "list"))
+    return _EXPECTED.get(
+        fault["type"], f"{fault['msg'][0].lower()}{fault['msg'][1:]}".replace("tuple", "list")
+    )
 
 
 def _hint(kind: str, given: Any) -> str:

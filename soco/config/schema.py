@@ -1,6 +1,8 @@
-"""Every configuration key, spelled once, with its type, its default (the paper's setting) and a sentence.
+"""Every configuration key, spelled once, with its type, its default (the paper's setting) and a
+sentence.
 
-A default is what the SoCo release uses for SoCo-FPN at 100 epochs, unless the sentence says otherwise.
+A default is what the SoCo release uses for SoCo-FPN at 100 epochs, unless the sentence says
+otherwise.
 """
 
 import itertools
@@ -33,10 +35,18 @@ from soco.config.section import (
 )
 from soco.config.strategy import Strategy
 
-# Keys that change how a training runs and not what it computes (but for rounding, with another number of processes): a
-# change repeats nothing, and refuses no checkpoint.
+# Keys that change how a training runs and not what it computes (but for rounding, with another
+# number of processes): a change repeats nothing, and refuses no checkpoint.
 HOW_IT_RUNS = (
-    *("processes", "nodes", "recompute", "workers", "checkpoint_minutes", "keep_checkpoints", "log_every"),
+    *(
+        "processes",
+        "nodes",
+        "recompute",
+        "workers",
+        "checkpoint_minutes",
+        "keep_checkpoints",
+        "log_every",
+    ),
     *("checkpoint_iterations", "max_without_proposals"),
 )
 
@@ -50,50 +60,79 @@ Painted = Annotated[Count, Field(le=1000)]
 class DemoConfig(Section):
     """How the embedded demo's data are made; absent, no demo data are made."""
 
-    path: MadeFolder = Field("data/demo", description="Folder that receives the demo's images and annotations.")
-    images: Made = Field(480, description="Unlabelled images cut from the photographs for pretraining.")
+    path: MadeFolder = Field(
+        "data/demo", description="Folder that receives the demo's images and annotations."
+    )
+    images: Made = Field(
+        480, description="Unlabelled images cut from the photographs for pretraining."
+    )
     image_side: Pixels = Field(256, description="Longest side of an unlabelled image, in pixels.")
     train: Made = Field(600, description="Composed training images of the detection sets.")
     val: Made = Field(120, description="Composed validation images of the detection sets.")
     side: Pixels = Field(128, description="Width and height of a composed image, in pixels.")
-    objects: tuple[Painted, Painted] = Field((1, 4), description="Fewest and most objects painted on a composed image.")
+    objects: tuple[Painted, Painted] = Field(
+        (1, 4), description="Fewest and most objects painted on a composed image."
+    )
 
     @model_validator(mode="after")
     def _fewest_come_first(self) -> "DemoConfig":
         if self.objects[0] > self.objects[1]:
-            raise ValueError(f"demo.objects asks for at least {self.objects[0]} and at most {self.objects[1]}")
+            raise ValueError(
+                f"demo.objects asks for at least {self.objects[0]} and at most {self.objects[1]}"
+            )
         return self
 
 
 class ImagesConfig(Section):
     """The unlabelled images that are searched for proposals and pretrained on."""
 
-    path: GivenPath = Field(description="Where the images are: a folder or a file, as the layout says.")
+    path: GivenPath = Field(
+        description="Where the images are: a folder or a file, as the layout says."
+    )
     layout: Literal["folder", "zip", "tar", "webdataset", "parquet"] = Field(
         "folder",
-        description="`folder`: a folder tree; `zip`: a zip file; `tar`: a tar of images or of tars of images; "
-        "`webdataset`: tars in a folder; `parquet`: Parquet files in a folder. All are read in place.",
+        description=(
+            "`folder`: a folder tree; `zip`: a zip file; `tar`: a tar of images or of tars of"
+            " images; `webdataset`: tars in a folder; `parquet`: Parquet files in a folder. All are"
+            " read in place."
+        ),
     )
     known_as: KnownImagesName | None = Field(
         None,
-        description="The published set that these are, such as imagenet_1k, so that a wrong one is refused; null: any.",
+        description=(
+            "The published set that these are, such as imagenet_1k, so that a wrong one is refused;"
+            " null: any."
+        ),
     )
     names: GivenPath | None = Field(
-        None, description="zip: text file of the members to take, a name and a label a line; null takes all images."
+        None,
+        description=(
+            "zip: text file of the members to take, a name and a label a line; null takes all"
+            " images."
+        ),
     )
-    column: Annotated[str, Field(min_length=1)] = Field("image", description="parquet: the column of encoded images.")
+    column: Annotated[str, Field(min_length=1)] = Field(
+        "image", description="parquet: the column of encoded images."
+    )
     watch: Literal["images", "folders", "never"] = Field(
         "images",
-        description="folder: what is looked at to see that images changed: every image's size and time, each "
-        "folder's time alone (misses images overwritten in place), or nothing.",
+        description=(
+            "folder: what is looked at to see that images changed: every image's size and time,"
+            " each folder's time alone (misses images overwritten in place), or nothing."
+        ),
     )
     max_megapixels: Positive = Field(
-        50.0, description="Larger images are skipped, in millions of pixels; a search takes 90 bytes a pixel."
+        50.0,
+        description=(
+            "Larger images are skipped, in millions of pixels; a search takes 90 bytes a pixel."
+        ),
     )
     shards: Annotated[Count, Field(le=100_000)] = Field(
         1, description="Parts the images are cut into; one part is one job of the proposal stages."
     )
-    max_skipped: Share = Field(0.01, description="Largest share of unreadable images with which a run goes on.")
+    max_skipped: Share = Field(
+        0.01, description="Largest share of unreadable images with which a run goes on."
+    )
 
     @property
     def max_pixels(self) -> int:
@@ -103,7 +142,9 @@ class ImagesConfig(Section):
     @model_validator(mode="after")
     def _names_are_of_a_zip(self) -> "ImagesConfig":
         if self.names is not None and self.layout != "zip":
-            raise ValueError(f"images.names is for images.layout zip, and the layout is {self.layout}")
+            raise ValueError(
+                f"images.names is for images.layout zip, and the layout is {self.layout}"
+            )
         return self
 
 
@@ -112,14 +153,21 @@ class ProposalsConfig(Section):
 
     engine: Literal["soco", "opencv", "imported"] = Field(
         "soco",
-        description="`soco` finds the authors' boxes; `opencv` is opencv-contrib's selective search; `imported` takes "
-        "the boxes of a file.",
+        description=(
+            "`soco` finds the authors' boxes; `opencv` is opencv-contrib's selective search;"
+            " `imported` takes the boxes of a file."
+        ),
     )
     file: GivenPath | None = Field(
         None,
-        description="imported: Parquet (key, left, top, box_width, box_height) or the authors' JSON (name -> boxes).",
+        description=(
+            "imported: Parquet (key, left, top, box_width, box_height) or the authors' JSON (name"
+            " -> boxes)."
+        ),
     )
-    scale: Positive = Field(300.0, description="soco: Felzenszwalb's scale; larger means larger first segments.")
+    scale: Positive = Field(
+        300.0, description="soco: Felzenszwalb's scale; larger means larger first segments."
+    )
     sigma: Annotated[NotNegative, Field(le=1000.0)] = Field(
         0.9, description="soco: blur before segmentation, in pixels."
     )
@@ -131,9 +179,13 @@ class ProposalsConfig(Section):
     @model_validator(mode="after")
     def _file_is_imported(self) -> "ProposalsConfig":
         if self.engine == "imported" and self.file is None:
-            raise ValueError("proposals.engine is imported: name the file of boxes in proposals.file")
+            raise ValueError(
+                "proposals.engine is imported: name the file of boxes in proposals.file"
+            )
         if self.engine != "imported" and self.file is not None:
-            raise ValueError(f"proposals.file is given and proposals.engine is {self.engine}: set it to imported")
+            raise ValueError(
+                f"proposals.file is given and proposals.engine is {self.engine}: set it to imported"
+            )
         return self
 
 
@@ -142,8 +194,10 @@ class FilterConfig(Section):
 
     strategy: Strategy = Field(
         Strategy(ratio=3, low=0.3, high=0.8),
-        description="`none`, `ratioR`, `sizeMMNN` or `ratioRsizeMMNN`: 1/R <= w/h <= R; "
-        "MM/10 <= sqrt(w h) / sqrt(image) <= NN/10; or the numbers, as in {ratio: 3, low: 0.25, high: 0.8}.",
+        description=(
+            "`none`, `ratioR`, `sizeMMNN` or `ratioRsizeMMNN`: 1/R <= w/h <= R; MM/10 <= sqrt(w h)"
+            " / sqrt(image) <= NN/10; or the numbers, as in {ratio: 3, low: 0.25, high: 0.8}."
+        ),
     )
     min_side: Annotated[CountOrNone, Field(le=1_000_000)] = Field(
         32, description="Narrowest width and height kept by every strategy, in pixels."
@@ -155,12 +209,19 @@ class FilterConfig(Section):
 
 
 class DetectorConfig(Section):
-    """The parts that pretraining and fine-tuning share: their sizes must agree, so they stand here once."""
+    """The parts that pretraining and fine-tuning share.
 
-    backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101"] = Field("resnet50", description="The ResNet.")
+    Their sizes must agree, so they stand here once.
+    """
+
+    backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101"] = Field(
+        "resnet50", description="The ResNet."
+    )
     fpn_channels: Width = Field(256, description="Channels of every FPN level.")
     head_channels: Width = Field(256, description="Channels of the box head's convolutions.")
-    head_convs: Annotated[Count, Field(le=1000)] = Field(4, description="3x3 convolutions in the box head.")
+    head_convs: Annotated[Count, Field(le=1000)] = Field(
+        4, description="3x3 convolutions in the box head."
+    )
     head_fc: Width = Field(1024, description="Outputs of the box head's one fully connected layer.")
 
 
@@ -169,70 +230,113 @@ class ViewConfig(Section):
 
     size: Pixels = Field(description="Width and height that the view is resized to, in pixels.")
     crop: Name | None = Field(
-        None, description="Name of the random crop it shows (views of one name share it); null: the whole image."
+        None,
+        description=(
+            "Name of the random crop it shows (views of one name share it); null: the whole image."
+        ),
     )
 
 
 class PretrainConfig(Section):
     """One self-supervised pretraining: its views, its model, its optimisation."""
 
-    architecture: Architecture = Field("fpn", description="`fpn`: backbone, FPN and box head; `c4`: backbone to res5.")
+    architecture: Architecture = Field(
+        "fpn", description="`fpn`: backbone, FPN and box head; `c4`: backbone to res5."
+    )
     views: tuple[ViewConfig, ...] = Field(
         (ViewConfig(size=224), ViewConfig(size=224, crop="a"), ViewConfig(size=112, crop="b")),
         description="The views; the first is contrasted with each of the others.",
     )
-    crop_scale: Share = Field(0.5, description="Smallest share of the image that a random crop shows.")
-    boxes: Annotated[Count, Field(le=10_000)] = Field(4, description="Proposals drawn for each pair of views.")
+    crop_scale: Share = Field(
+        0.5, description="Smallest share of the image that a random crop shows."
+    )
+    boxes: Annotated[Count, Field(le=10_000)] = Field(
+        4, description="Proposals drawn for each pair of views."
+    )
     level_bounds: tuple[Count, Count, Count, Count] = Field(
-        (48, 96, 192, 224), description="Largest sqrt(w h), in pixels of the view, on P2, P3, P4 and P5."
+        (48, 96, 192, 224),
+        description="Largest sqrt(w h), in pixels of the view, on P2, P3, P4 and P5.",
     )
     max_without_proposals: Share = Field(
-        0.5, description="Largest share of images without a proposal, each trained on as one whole image."
+        0.5,
+        description=(
+            "Largest share of images without a proposal, each trained on as one whole image."
+        ),
     )
     jitter: Annotated[Real, Field(ge=0.0, lt=0.5)] = Field(
         0.1,
-        description="Largest shift and stretch of view 1's boxes, as a share of their size; the release's C4 has 0.",
+        description=(
+            "Largest shift and stretch of view 1's boxes, as a share of their size; the release's"
+            " C4 has 0."
+        ),
     )
-    jitter_probability: Share = Field(0.5, description="Probability that a box of view 1 is jittered.")
-    cutout_probability: Share = Field(0.5, description="Probability that a box of a cropped view loses a square.")
+    jitter_probability: Share = Field(
+        0.5, description="Probability that a box of view 1 is jittered."
+    )
+    cutout_probability: Share = Field(
+        0.5, description="Probability that a box of a cropped view loses a square."
+    )
     projector_hidden: Width = Field(4096, description="Hidden width of projector and predictor.")
     projector_out: Width = Field(256, description="Width of the vectors that the loss compares.")
     pooling: Literal["assigned", "release"] = Field(
         "assigned",
-        description="`assigned` pools a box on its own level, all boxes in one head call; `release` pools every box "
-        "on all levels with a head call for each level and view pair, as the authors' program does.",
+        description=(
+            "`assigned` pools a box on its own level, all boxes in one head call; `release` pools"
+            " every box on all levels with a head call for each level and view pair, as the"
+            " authors' program does."
+        ),
     )
     epochs: Epochs = Field(100, description="Passes over the images.")
     batch_size: Batch = Field(2048, description="Images in a step, over all processes.")
-    base_lr: Rate = Field(1.0, description="Learning rate at 256 images a step; scaled with the batch size.")
+    base_lr: Rate = Field(
+        1.0, description="Learning rate at 256 images a step; scaled with the batch size."
+    )
     final_lr: NotNegative = Field(1e-6, description="Learning rate that the cosine ends at.")
     warmup_epochs: NotNegative = Field(10, description="Epochs of linear warm-up.")
-    warmup_divisor: Positive = Field(100.0, description="Warm-up begins at the learning rate divided by this.")
+    warmup_divisor: Positive = Field(
+        100.0, description="Warm-up begins at the learning rate divided by this."
+    )
     momentum: Share = Field(0.9, description="Momentum of SGD.")
     weight_decay: NotNegative = Field(1e-5, description="Weight decay of weights, not of norms.")
     trust: Positive = Field(0.001, description="LARS trust coefficient.")
-    ema_base: Share = Field(0.99, description="Momentum of the target branch at the first step; rises to 1.")
-    precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
-        "auto", description="Arithmetic of the model; `auto`: bf16 where the hardware has it, else fp32."
+    ema_base: Share = Field(
+        0.99, description="Momentum of the target branch at the first step; rises to 1."
     )
-    processes: Processes = Field(1, description="Training processes, one for each GPU; they share a step's images.")
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
+        "auto",
+        description="Arithmetic of the model; `auto`: bf16 where the hardware has it, else fp32.",
+    )
+    processes: Processes = Field(
+        1, description="Training processes, one for each GPU; they share a step's images."
+    )
     nodes: Processes = Field(
-        1, description="Machines that share the processes evenly; more than one are Slurm's to give."
+        1,
+        description="Machines that share the processes evenly; more than one are Slurm's to give.",
     )
     accumulate: Count = Field(
         1,
-        description="Passes that a process divides its images of a step over, when they do not fit its memory at "
-        "once; norms see the images of one pass.",
+        description=(
+            "Passes that a process divides its images of a step over, when they do not fit its"
+            " memory at once; norms see the images of one pass."
+        ),
     )
     recompute: bool = Field(
-        False, description="Keep few activations and compute the others again: less memory, a longer step."
+        False,
+        description=(
+            "Keep few activations and compute the others again: less memory, a longer step."
+        ),
     )
-    compile: bool = Field(False, description="Compile the model with torch.compile; needs a C++ compiler.")
+    compile: bool = Field(
+        False, description="Compile the model with torch.compile; needs a C++ compiler."
+    )
     reduced_decoding: bool = Field(
-        True, description="Decode a JPEG at a half, quarter or eighth where every view is smaller still."
+        True,
+        description="Decode a JPEG at a half, quarter or eighth where every view is smaller still.",
     )
     workers: Workers = Field(4, description="Processes that make views, for each training process.")
-    checkpoint_minutes: Positive = Field(10.0, description="Minutes between checkpoints; one is also kept an epoch.")
+    checkpoint_minutes: Positive = Field(
+        10.0, description="Minutes between checkpoints; one is also kept an epoch."
+    )
     keep_checkpoints: Count = Field(2, description="Checkpoints kept.")
     log_every: Count = Field(10, description="Steps between two lines of the JSONL log.")
 
@@ -247,33 +351,52 @@ class PretrainConfig(Section):
     @model_validator(mode="after")
     def _nodes_have_processes(self) -> "PretrainConfig":
         if self.processes % self.nodes:
-            raise ValueError(f"processes is {self.processes}, which {self.nodes} nodes do not share evenly")
+            raise ValueError(
+                f"processes is {self.processes}, which {self.nodes} nodes do not share evenly"
+            )
         return self
 
     @model_validator(mode="after")
     def _compiled_keeps_its_activations(self) -> "PretrainConfig":
         if self.compile and self.recompute:
-            raise ValueError("compile and recompute are both true, and torch.compile cannot recompute: choose one")
+            raise ValueError(
+                "compile and recompute are both true, and torch.compile cannot recompute:"
+                " choose one"
+            )
         return self
 
     @model_validator(mode="after")
     def _numbers_rise(self) -> "PretrainConfig":
         if any(low >= high for low, high in itertools.pairwise(self.level_bounds)):
-            raise ValueError(f"level_bounds must rise from P2 to P5, and {list(self.level_bounds)} does not")
+            raise ValueError(
+                f"level_bounds must rise from P2 to P5, and {list(self.level_bounds)} does not"
+            )
         if self.warmup_epochs >= self.epochs:
-            raise ValueError(f"warmup_epochs is {self.warmup_epochs:g} of {self.epochs} epochs: leave some to train in")
+            raise ValueError(
+                f"warmup_epochs is {self.warmup_epochs:g} of {self.epochs} epochs: leave some to"
+                " train in"
+            )
         return self
 
 
 class QualityConfig(Section):
-    """How good the proposals are: on which annotated images recall is measured, and with which engines."""
+    """How good the proposals are.
+
+    On which annotated images recall is measured, and with which engines.
+    """
 
     recall: tuple[Name, ...] = Field(
-        (), description="Keys of `datasets` on whose validation half recall is measured; empty: on none."
+        (),
+        description=(
+            "Keys of `datasets` on whose validation half recall is measured; empty: on none."
+        ),
     )
-    images: Count = Field(100, description="Most annotated images searched in each set, evenly chosen.")
+    images: Count = Field(
+        100, description="Most annotated images searched in each set, evenly chosen."
+    )
     engines: Annotated[tuple[Engine, ...], Field(min_length=1)] = Field(
-        ("soco", "opencv_fast", "opencv_single"), description="Engines compared, each on the same images."
+        ("soco", "opencv_fast", "opencv_single"),
+        description="Engines compared, each on the same images.",
     )
 
 
@@ -281,19 +404,33 @@ class Config(Section):
     """The whole configuration."""
 
     seed: Seed = Field(1, description="Every random draw of every stage follows from it.")
-    results: MadeFolder = Field("results", description="Folder that receives all that the workflow makes.")
-    demo: DemoConfig | None = Field(None, description="The embedded demo's data; null for data of your own.")
+    results: MadeFolder = Field(
+        "results", description="Folder that receives all that the workflow makes."
+    )
+    demo: DemoConfig | None = Field(
+        None, description="The embedded demo's data; null for data of your own."
+    )
     images: ImagesConfig = Field(description="The unlabelled images.")
     proposals: ProposalsConfig = Field(ProposalsConfig(), description="Selective search.")
     filter: FilterConfig = Field(FilterConfig(), description="Which regions become proposals.")
-    quality: QualityConfig = Field(QualityConfig(), description="How the quality of proposals is measured.")
-    detector: DetectorConfig = Field(DetectorConfig(), description="Sizes shared by pretraining and fine-tuning.")
-    pretrain: dict[Name, PretrainConfig] = Field(default_factory=dict, description="Pretrainings by name.")
+    quality: QualityConfig = Field(
+        QualityConfig(), description="How the quality of proposals is measured."
+    )
+    detector: DetectorConfig = Field(
+        DetectorConfig(), description="Sizes shared by pretraining and fine-tuning."
+    )
+    pretrain: dict[Name, PretrainConfig] = Field(
+        default_factory=dict, description="Pretrainings by name."
+    )
     weights: dict[Name, WeightsConfig] = Field(
         default_factory=dict, description="Files of pretrained weights that you give, by name."
     )
-    datasets: dict[Name, DatasetConfig] = Field(default_factory=dict, description="Detection sets by name.")
-    finetune: dict[Name, FinetuneConfig] = Field(default_factory=dict, description="Fine-tunings by name.")
+    datasets: dict[Name, DatasetConfig] = Field(
+        default_factory=dict, description="Detection sets by name."
+    )
+    finetune: dict[Name, FinetuneConfig] = Field(
+        default_factory=dict, description="Fine-tunings by name."
+    )
     probes: dict[Name, ProbeConfig] = Field(
         default_factory=dict, description="Probes of the backbone on labelled images, by name."
     )
@@ -301,7 +438,9 @@ class Config(Section):
     @model_validator(mode="after")
     def _initialisations_differ(self) -> "Config":
         if "scratch" in {*self.pretrain, *self.weights}:
-            raise ValueError("a pretraining or a file of weights may not be named 'scratch', which means none")
+            raise ValueError(
+                "a pretraining or a file of weights may not be named 'scratch', which means none"
+            )
         if both := sorted(self.pretrain.keys() & self.weights.keys()):
             raise ValueError(f"pretrain and weights both name '{both[0]}'; rename one")
         return self
@@ -313,7 +452,10 @@ class Config(Section):
                 raise ValueError(f"quality.recall names '{name}', which datasets does not define")
         for task, settings in self.finetune.items():
             if settings.dataset not in self.datasets:
-                raise ValueError(f"finetune.{task}.dataset names '{settings.dataset}', which datasets does not define")
+                raise ValueError(
+                    f"finetune.{task}.dataset names '{settings.dataset}', which datasets does not"
+                    " define"
+                )
             self._see_that_starts_are_known(f"finetune.{task}", settings.initialisations)
         for probe, probing in self.probes.items():
             self._see_that_starts_are_known(f"probes.{probe}", probing.initialisations)
@@ -322,10 +464,14 @@ class Config(Section):
     @model_validator(mode="after")
     def _c4_heads_have_bottlenecks(self) -> "Config":
         for task, settings in self.finetune.items():
-            if settings.architecture == "c4" and self.detector.backbone not in ("resnet50", "resnet101"):
+            if settings.architecture == "c4" and self.detector.backbone not in (
+                "resnet50",
+                "resnet101",
+            ):
                 raise ValueError(
-                    f"finetune.{task}.architecture is c4, whose head is made of bottleneck blocks, and "
-                    f"detector.backbone is {self.detector.backbone}: set it to resnet50 or resnet101"
+                    f"finetune.{task}.architecture is c4, whose head is made of bottleneck blocks,"
+                    f" and detector.backbone is {self.detector.backbone}: set it to resnet50 or"
+                    " resnet101"
                 )
         return self
 
@@ -333,5 +479,6 @@ class Config(Section):
         for name in initialisations:
             if name not in ("scratch", *self.pretrain, *self.weights):
                 raise ValueError(
-                    f"{place}.initialisations names '{name}', neither scratch nor a key of pretrain or weights"
+                    f"{place}.initialisations names '{name}', neither scratch nor a key of pretrain"
+                    " or weights"
                 )

@@ -1,4 +1,5 @@
-"""What the groups of keys have in common: their kinds of number and name, with the bounds of what makes sense.
+"""What the groups of keys have in common: their kinds of number and name, with the bounds of what
+makes sense.
 
 Bounds refuse the absurd, which would end in a traceback or never, and nothing that hardware can do.
 """

@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 from soco.config.section import Real, Section, Share
 from soco.errors import UserError
 
-# `none`, or ratio and size, or one of them; a size in tenths (`sizeMM`, `sizeMMNN`) or in shares (`sizeA-B`, `sizeA-`).
+# `none`, or ratio and size, or one of them; a size in tenths (`sizeMM`, `sizeMMNN`) or in shares
+# (`sizeA-B`, `sizeA-`).
 _SHARE = r"(?:0(?:\.\d+)?|1)"
 _TENTHS = r"(?P<low_tenths>0\d|10)(?P<high_tenths>0\d|10)?"
 _NAME = re.compile(
@@ -27,13 +28,18 @@ class Strategy(Section):
     Written as these numbers or as a name; stores and reports always hold its `name`.
     """
 
-    ratio: Ratio | None = Field(None, description="Largest width over height, and height over width.")
-    low: Share | None = Field(None, description="Smallest sqrt(w h) as a share of sqrt(image width x height).")
+    ratio: Ratio | None = Field(
+        None, description="Largest width over height, and height over width."
+    )
+    low: Share | None = Field(
+        None, description="Smallest sqrt(w h) as a share of sqrt(image width x height)."
+    )
     high: Share | None = Field(None, description="Largest such share.")
 
     @classmethod
     def parse(cls, name: str) -> "Strategy":
-        """Read a strategy's name: `none`, `ratioR`, `sizeMM`, `sizeMMNN` (tenths), `sizeA-B`, or ratio and size.
+        """Read a strategy's name: `none`, `ratioR`, `sizeMM`, `sizeMMNN` (tenths), `sizeA-B`, or
+        ratio and size.
 
         Raises:
             UserError: The name is none of these.
@@ -42,7 +48,8 @@ class Strategy(Section):
             return cls.model_validate(name)
         except ValidationError:
             raise UserError(
-                f"There is no filter strategy '{name}'; give none, ratio3, size0308 or ratio3size0308."
+                f"There is no filter strategy '{name}'; give none, ratio3, size0308 or"
+                " ratio3size0308."
             ) from None
 
     @property
@@ -67,13 +74,17 @@ class Strategy(Section):
             return given
         numbers = _numbers(given)
         if numbers is None:
-            raise PydanticCustomError("strategy", "No filter strategy; give none, ratio3, size0308 or ratio3size0308")
+            raise PydanticCustomError(
+                "strategy", "No filter strategy; give none, ratio3, size0308 or ratio3size0308"
+            )
         return numbers
 
     @model_validator(mode="after")
     def _low_is_lower(self) -> "Strategy":
         if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(f"a filter strategy needs low <= high, and has {self.low:g} and {self.high:g}")
+            raise ValueError(
+                f"a filter strategy needs low <= high, and has {self.low:g} and {self.high:g}"
+            )
         return self
 
     @model_serializer
@@ -87,7 +98,8 @@ def _numbers(name: str) -> dict[str, float] | None:
         return None
     found = {key: float(value) for key, value in match.groupdict().items() if value is not None}
     return {
-        key.removesuffix("_tenths"): value / 10 if key.endswith("_tenths") else value for key, value in found.items()
+        key.removesuffix("_tenths"): value / 10 if key.endswith("_tenths") else value
+        for key, value in found.items()
     }
 
 

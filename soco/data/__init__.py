@@ -1,4 +1,7 @@
-"""Images: found in a source of any layout, dealt into shards, located by an annotation file, read as RGB."""
+"""Images.
+
+Found in a source of any layout, dealt into shards, located by an annotation file, read as RGB.
+"""
 
 from soco.data.annotated import annotated_image
 from soco.data.contents import read_listed

@@ -1,4 +1,7 @@
-"""What only reading tells about images: sizes and hashes; and when files were written. In threads: disks are slow."""
+"""What only reading tells about images: sizes and hashes; and when files were written.
+
+In threads: disks are slow.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +17,8 @@ _CHUNK = 64  # what a thread takes at once: neighbours, so that it reads a conta
 
 _MOST_SIDE = 2**31 - 1  # what a manifest can hold
 
-# Width, height (0 where the header cannot be read, or claims more than a manifest can hold) and SHA-256 of the
-# encoded bytes.
+# Width, height (0 where the header cannot be read, or claims more than a manifest can hold) and
+# SHA-256 of the encoded bytes.
 Content = tuple[int, int, bytes]
 
 Item = TypeVar("Item")
@@ -73,7 +76,9 @@ def _modified(path: Path) -> int:
         return 0
 
 
-def _in_threads(function: Callable[[Item], Result], items: Sequence[Item], threads: int) -> Iterator[Result]:
+def _in_threads(
+    function: Callable[[Item], Result], items: Sequence[Item], threads: int
+) -> Iterator[Result]:
     """Results in the order of the items."""
     chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
     with ThreadPoolExecutor(threads) as pool:

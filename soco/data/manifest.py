@@ -22,30 +22,46 @@ from soco.progress import progress
 
 log = logging.getLogger(__name__)
 
-_ENTRY = [("key", pa.string()), ("container", pa.string()), ("offset", pa.int64()), ("bytes", pa.int64())]
+_ENTRY = [
+    ("key", pa.string()),
+    ("container", pa.string()),
+    ("offset", pa.int64()),
+    ("bytes", pa.int64()),
+]
 _CONTENT = [("width", pa.int32()), ("height", pa.int32()), ("sha256", pa.binary(32))]
 
-# A row an image: where it lies, its upright size in pixels (0 where its header cannot be read: the search then says
-# why), and the hash of its encoded bytes.
+# A row an image: where it lies, its upright size in pixels (0 where its header cannot be read: the
+# search then says why), and the hash of its encoded bytes.
 SHARD_SCHEMA = pa.schema([*_ENTRY, *_CONTENT])
 
-# The same for all images, with the shard of each and when its file or container was written, in nanoseconds.
+# The same for all images, with the shard of each and when its file or container was written, in
+# nanoseconds.
 MANIFEST_SCHEMA = pa.schema([*SHARD_SCHEMA, ("shard", pa.int32()), ("modified", pa.int64())])
 
-_UNCHANGED = ("container", "offset", "bytes", "modified")  # what shows that the image of a key is as it was
-# In a manifest's metadata: how many shards it was dealt into, empty ones too, and the source that it lists.
+_UNCHANGED = (
+    "container",
+    "offset",
+    "bytes",
+    "modified",
+)  # what shows that the image of a key is as it was
+# In a manifest's metadata: how many shards it was dealt into, empty ones too, and the source that
+# it lists.
 _SHARDS, _SOURCE = b"soco.shards", b"soco.source"
 
 Rows = npt.NDArray[np.int64]
 
 
 def deal_images(
-    source: ImageSource, settings: ImagesConfig, manifest: str | Path, shards: Sequence[str | Path], threads: int
+    source: ImageSource,
+    settings: ImagesConfig,
+    manifest: str | Path,
+    shards: Sequence[str | Path],
+    threads: int,
 ) -> dict[str, int]:
     """List a source's images and deal them into shards with equal shares of the pixels.
 
-    Where a manifest of an earlier listing lies at `manifest`, only new and changed images are read, and images keep
-    their shard as long as the shards stay fair.
+    Where a manifest of an earlier listing lies at `manifest`, only new and changed images are read,
+    and images keep their shard as long as the shards stay fair.
 
     Args:
         source: The images.
@@ -58,7 +74,8 @@ def deal_images(
         Counts by name: images, read, taken_over, unreadable, shards.
 
     Raises:
-        UserError: The source is missing, broken, holds no image, or not as many as the set that it is said to be.
+        UserError: The source is missing, broken, holds no image, or not as many as the set that it
+            is said to be.
     """
     previous = _previous(manifest, settings)
     table = _listed(source, settings, threads)
@@ -76,7 +93,11 @@ def deal_images(
         "unreadable": pc.sum(pc.equal(table["width"], 0)).as_py(),
         "shards": len(shards),
     }
-    log.info("%s; the heaviest shard has %.2f times the mean pixels", counts, totals.max() / totals.mean())
+    log.info(
+        "%s; the heaviest shard has %.2f times the mean pixels",
+        counts,
+        totals.max() / totals.mean(),
+    )
     return counts
 
 
@@ -87,9 +108,9 @@ def _refuse_another_count(found: int, settings: ImagesConfig) -> None:
     known = KNOWN.images[settings.known_as]
     if found != known.images:
         raise UserError(
-            f"{settings.path}, which images.path names, holds {found:,} images, and {known.path.title} are "
-            f"{known.images:,} ({known.path.source}); unpack or fetch them again, or set images.known_as to "
-            "null to take these."
+            f"{settings.path}, which images.path names, holds {found:,} images, and"
+            f" {known.path.title} are {known.images:,} ({known.path.source}); unpack or fetch them"
+            " again, or set images.known_as to null to take these."
         )
 
 
@@ -99,21 +120,31 @@ def _source(settings: ImagesConfig) -> bytes:
 
 
 def _previous(path: str | Path, settings: ImagesConfig) -> pa.Table:
-    """An earlier manifest; an empty one where there is none, or a broken one, or of another version or source."""
+    """An earlier manifest.
+
+    An empty one where there is none, or a broken one, or of another version or source.
+    """
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
     except (OSError, pa.ArrowException):
         return MANIFEST_SCHEMA.empty_table()
-    is_ours = table.schema.equals(MANIFEST_SCHEMA) and (table.schema.metadata or {}).get(_SOURCE) == _source(settings)
+    is_ours = table.schema.equals(MANIFEST_SCHEMA) and (table.schema.metadata or {}).get(
+        _SOURCE
+    ) == _source(settings)
     return table if is_ours else MANIFEST_SCHEMA.empty_table()
 
 
 def _listed(source: ImageSource, settings: ImagesConfig, threads: int) -> pa.Table:
-    """The entries and when each was written: by key for a folder tree, else as they lie in their containers."""
+    """The entries and when each was written.
+
+    By key for a folder tree, else as they lie in their containers.
+    """
     columns: tuple[list, ...] = ([], [], [], [])
     for entry in source.entries():
-        for column, value in zip(columns, (entry.key, entry.container, entry.offset, entry.bytes), strict=True):
+        for column, value in zip(
+            columns, (entry.key, entry.container, entry.offset, entry.bytes), strict=True
+        ):
             column.append(value)
     order = ("key",) if settings.layout == "folder" else ("container", "offset")
     table = pa.table([*columns], pa.schema(_ENTRY)).sort_by([(name, "ascending") for name in order])
@@ -122,13 +153,18 @@ def _listed(source: ImageSource, settings: ImagesConfig, threads: int) -> pa.Tab
 
 def _modified(table: pa.Table, settings: ImagesConfig, threads: int) -> pa.Array:
     """When the file of each image was written, or its container."""
-    files = table["key" if settings.layout == "folder" else "container"].combine_chunks().dictionary_encode()
+    files = (
+        table["key" if settings.layout == "folder" else "container"]
+        .combine_chunks()
+        .dictionary_encode()
+    )
     times = modified(settings.path, files.dictionary.to_pylist(), threads)
     return pa.array(times, pa.int64()).take(files.indices)
 
 
 def _changed(table: pa.Table, previous: pa.Table, places: Rows) -> Rows:
-    """Rows of images that are new, were written again since, or could not be read: a disk may have been away.
+    """Rows of images that are new, were written again since, or could not be read: a disk may have
+    been away.
 
     Args:
         table: The images as listed now.
@@ -148,10 +184,14 @@ def _with_contents(
 ) -> tuple[pa.Table, int]:
     """The images with size and hash, taken over from the earlier manifest or read, and how many were read."""
     changed = _changed(table, previous, places)
-    entries = [Entry(**row) for row in table.select([name for name, _ in _ENTRY]).take(changed).to_pylist()]
+    entries = [
+        Entry(**row) for row in table.select([name for name, _ in _ENTRY]).take(changed).to_pylist()
+    ]
     read = list(progress(contents(source, entries, threads), len(entries), "reading images"))
     names = [name for name, _ in _CONTENT]
-    columns = [pa.array([content[n] for content in read], kind) for n, (_, kind) in enumerate(_CONTENT)]
+    columns = [
+        pa.array([content[n] for content in read], kind) for n, (_, kind) in enumerate(_CONTENT)
+    ]
     known = pa.concat_tables([previous.select(names), pa.table(columns, names)])
     rows = places.copy()
     rows[changed] = len(previous) + np.arange(len(changed))
@@ -171,10 +211,14 @@ def _numbers(previous: pa.Table, places: Rows, loads: Loads, shards: int) -> npt
     return rebalance_shards(before, loads, shards)
 
 
-def _write(table: pa.Table, settings: ImagesConfig, manifest: str | Path, shards: Sequence[str | Path]) -> None:
+def _write(
+    table: pa.Table, settings: ImagesConfig, manifest: str | Path, shards: Sequence[str | Path]
+) -> None:
     """Write every shard, then the manifest, so that a run that is cut short is not taken for a whole one."""
     numbers = table["shard"].to_numpy()
-    by_shard = table.select(SHARD_SCHEMA.names).take(np.argsort(numbers, kind="stable")).combine_chunks()
+    by_shard = (
+        table.select(SHARD_SCHEMA.names).take(np.argsort(numbers, kind="stable")).combine_chunks()
+    )
     stops = np.cumsum(np.bincount(numbers, minlength=len(shards))).tolist()
     for path, start, stop in zip(shards, [0, *stops], stops, strict=False):
         write_table(path, by_shard.slice(start, stop - start), short_origin=True)

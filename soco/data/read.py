@@ -1,4 +1,7 @@
-"""Read one image as a viewer would show it; formats are known by content, whatever the name says."""
+"""Read one image as a viewer would show it.
+
+Formats are known by content, whatever the name says.
+"""
 
 import contextlib
 import dataclasses
@@ -16,12 +19,16 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
-# PIL's own limit on pixels would warn and stop below ours, which is checked here before anything is decoded.
+# PIL's own limit on pixels would warn and stop below ours, which is checked here before anything is
+# decoded.
 Image.MAX_IMAGE_PIXELS = None
 
 MOST_BYTES = 2_000_000_000
 LONGEST_SIDE = int(np.iinfo(np.int16).max)
-"""Longest width or height of an image that is searched, in pixels: the stores keep boxes in 16 bits."""
+"""Longest width or height of an image that is searched, in pixels.
+
+The stores keep boxes in 16 bits.
+"""
 
 _EXIF_ORIENTATION = 0x0112
 _PNG_SIGNATURE_BYTES = 8
@@ -81,12 +88,14 @@ def check_pixels(pixels: int, max_pixels: int | None) -> None:
     """
     if max_pixels is not None and pixels > max_pixels:
         raise UnreadableImageError(
-            f"{pixels / 1e6:.1f} megapixels, more than images.max_megapixels allows ({max_pixels / 1e6:g})"
+            f"{pixels / 1e6:.1f} megapixels, more than images.max_megapixels allows"
+            f" ({max_pixels / 1e6:g})"
         )
 
 
 def decode_rgb(data: bytes, max_pixels: int | None = None) -> npt.NDArray[np.uint8]:
-    """Decode an image, upright by its EXIF orientation, its first frame, on white where it is transparent.
+    """Decode an image, upright by its EXIF orientation, its first frame, on white where it is
+    transparent.
 
     16-bit channels keep their high byte. ICC profiles are ignored.
 
@@ -98,8 +107,8 @@ def decode_rgb(data: bytes, max_pixels: int | None = None) -> npt.NDArray[np.uin
         (H, W, 3) uint8, RGB.
 
     Raises:
-        UnreadableImageError: It is empty, truncated, in no known format, too large, or of values with no agreed
-            white (floats, 32-bit integers).
+        UnreadableImageError: It is empty, truncated, in no known format, too large, or of values
+            with no agreed white (floats, 32-bit integers).
     """
     return decode_reduced(data, 1, max_pixels).rgb
 
@@ -122,8 +131,9 @@ class Decoded:
 def decode_reduced(data: bytes, reduction: int, max_pixels: int | None = None) -> Decoded:
     """Decode an image as `decode_rgb` does, a JPEG at a half, a quarter or an eighth of its size.
 
-    A JPEG's decoder makes the smaller image from its low frequencies, in less time and memory. Other formats are
-    decoded whole, and so is a JPEG that is turned by its EXIF orientation and whose sides the reduction does not
+    A JPEG's decoder makes the smaller image from its low frequencies, in less time and memory.
+    Other formats are decoded whole, and so is a JPEG that is turned by its EXIF orientation and
+    whose sides the reduction does not
     divide: its rows and columns would no longer begin with a whole pixel.
 
     Args:
@@ -151,8 +161,15 @@ def _reduce(image: Image.Image, reduction: int) -> int:
     """Have a JPEG decoded smaller, where it can be; returns by how much."""
     width, height = image.size
     divides = width % reduction == 0 and height % reduction == 0
-    is_jpeg = image.format in ("JPEG", "MPO")  # the latter: JPEGs of phones with a second image behind
-    if not is_jpeg or min(width, height) < reduction or (_orientation_left(image) != 1 and not divides):
+    is_jpeg = image.format in (
+        "JPEG",
+        "MPO",
+    )  # the latter: JPEGs of phones with a second image behind
+    if (
+        not is_jpeg
+        or min(width, height) < reduction
+        or (_orientation_left(image) != 1 and not divides)
+    ):
         return 1
     image.draft(None, (width // reduction, height // reduction))
     return reduction if image.size != (width, height) else 1
@@ -164,7 +181,8 @@ class Header:
 
     Attributes:
         size: Width and height, upright: those of what `decode_rgb` returns.
-        orientation: The EXIF orientation, 1 to 8, that `decode_rgb` turns upright; from 5 on it swaps the sides.
+        orientation: The EXIF orientation, 1 to 8, that `decode_rgb` turns upright; from 5 on it
+            swaps the sides.
     """
 
     size: tuple[int, int]
@@ -172,7 +190,10 @@ class Header:
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """Width and height of an image as `decode_rgb` shows it, from its header; see `image_header`."""
+    """Width and height of an image as `decode_rgb` shows it, from its header.
+
+    See `image_header`.
+    """
     return image_header(data).size
 
 
@@ -206,7 +227,10 @@ def _late_exif(data: bytes) -> dict[str, bytes]:
 
 @contextlib.contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
-    """An image whose header was read; whatever fails inside the block becomes an `UnreadableImageError`."""
+    """An image whose header was read.
+
+    Whatever fails inside the block becomes an `UnreadableImageError`.
+    """
     if not data:
         raise UnreadableImageError("the file is empty")
     try:
@@ -220,14 +244,24 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return "not in a known image format (JPEG, PNG, GIF, WebP, BMP, TIFF), or its header is broken"
+        return (
+            "not in a known image format (JPEG, PNG, GIF, WebP, BMP, TIFF), or its header is broken"
+        )
     return str(error) or type(error).__name__
 
 
 def _stored_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height before any turn; PIL gives those of a TIFF as its orientation tag turns them."""
+    """Width and height before any turn.
+
+    PIL gives those of a TIFF as its orientation tag turns them.
+    """
     width, height = image.size
-    turned = isinstance(image, TiffImageFile) and image.tag_v2.get(_EXIF_ORIENTATION) in (5, 6, 7, 8)
+    turned = isinstance(image, TiffImageFile) and image.tag_v2.get(_EXIF_ORIENTATION) in (
+        5,
+        6,
+        7,
+        8,
+    )
     return (height, width) if turned else (width, height)
 
 
@@ -248,10 +282,13 @@ def _orientation(image: Image.Image) -> int:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
-        raise UnreadableImageError("its values are floats, which have no agreed white; save it with 8 or 16 bits")
+        raise UnreadableImageError(
+            "its values are floats, which have no agreed white; save it with 8 or 16 bits"
+        )
     if image.mode == "I" and image.format != "PNG":
         raise UnreadableImageError(
-            "its values are signed or 32-bit integers, which have no agreed white; save it with 8 or 16 bits"
+            "its values are signed or 32-bit integers, which have no agreed white; save it with 8"
+            " or 16 bits"
         )
     if image.mode.startswith("I"):  # 16-bit grey; a conversion by PIL would clip at 255
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
@@ -262,7 +299,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 class _Quiet:
-    """Turns warnings off while any thread is inside; `warnings.catch_warnings` alone is not safe among threads."""
+    """Turns warnings off while any thread is inside.
+
+    `warnings.catch_warnings` alone is not safe among threads.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,7 @@
-"""Which shard an image is in: runs of neighbours with equal shares of the pixels, kept while they stay fair."""
+"""Which shard an image is in.
+
+Runs of neighbours with equal shares of the pixels, kept while they stay fair.
+"""
 
 import logging
 
@@ -16,7 +19,8 @@ Loads = npt.NDArray[np.float64]
 
 
 def loads_of(width: Ints, height: Ints) -> Loads:
-    """What each image weighs: its pixels, or the mean of the others where its size is unknown (0) or claimed.
+    """What each image weighs: its pixels, or the mean of the others where its size is unknown (0)
+    or claimed.
 
     A side longer than stores can hold is only claimed: such an image is skipped.
     """
@@ -41,7 +45,8 @@ def deal(loads: Loads, shards: int) -> npt.NDArray[np.int32]:
 
 
 def rebalance_shards(before: Ints, loads: Loads, shards: int) -> npt.NDArray[np.int32]:
-    """Leave images in their shard and put new ones beside their neighbour, unless a shard becomes too heavy.
+    """Leave images in their shard and put new ones beside their neighbour, unless a shard becomes
+    too heavy.
 
     Args:
         before: (N,) shard of each image before, -1 for a new one.
@@ -58,7 +63,9 @@ def rebalance_shards(before: Ints, loads: Loads, shards: int) -> npt.NDArray[np.
     neighbour = old[np.maximum(np.searchsorted(old, np.arange(len(before)), side="right") - 1, 0)]
     kept = before[neighbour].astype(np.int32)
     if _too_heavy(kept, loads, shards):
-        log.info("a shard has more than %g times the mean pixels: all shards are dealt afresh", _UNFAIR)
+        log.info(
+            "a shard has more than %g times the mean pixels: all shards are dealt afresh", _UNFAIR
+        )
         return deal(loads, shards)
     return kept
 

@@ -1,4 +1,7 @@
-"""The embedded demo: unlabelled images and two small detection sets, made from photographs that pip installs."""
+"""The embedded demo.
+
+Unlabelled images and two small detection sets, made from photographs that pip installs.
+"""
 
 from soco.demo.make import make_demo
 

@@ -23,17 +23,23 @@ def write_coco(path: Path, images: list[Composed], side: int) -> None:
         "info": _info("COCO"),
         "licenses": [],
         "images": [_image(image, side) for image in images],
-        "annotations": _annotations(images, lambda it: COARSE_IDS[FINE_BY_NAME[it.category].coarse]),
-        "categories": [{"id": id_, "name": name, "supercategory": "shape"} for name, id_ in COARSE_IDS.items()],
+        "annotations": _annotations(
+            images, lambda it: COARSE_IDS[FINE_BY_NAME[it.category].coarse]
+        ),
+        "categories": [
+            {"id": id_, "name": name, "supercategory": "shape"} for name, id_ in COARSE_IDS.items()
+        ],
     }
     _write(path, content)
 
 
-def write_lvis(path: Path, split: Split, images: list[Composed], side: int, train: list[Composed]) -> None:
+def write_lvis(
+    path: Path, split: Split, images: list[Composed], side: int, train: list[Composed]
+) -> None:
     """Writes an LVIS v1 file of the sixteen fine categories.
 
-    Every category that an image does not show is listed as absent: the painter knows. Counts and frequency groups are
-    those of the training split in both files, as in LVIS itself.
+    Every category that an image does not show is listed as absent: the painter knows. Counts and
+    frequency groups are those of the training split in both files, as in LVIS itself.
 
     Args:
         path: The file to write.

@@ -1,4 +1,7 @@
-"""Where the objects of an image stand: sizes, rotations and places at which every object stays visible enough."""
+"""Where the objects of an image stand.
+
+Sizes, rotations and places at which every object stays visible enough.
+"""
 
 from dataclasses import dataclass
 
@@ -32,7 +35,9 @@ class Placed:
     mask: np.ndarray
 
 
-def arrange(objects: tuple[PlannedObject, ...], side: int, rng: np.random.Generator) -> list[Placed]:
+def arrange(
+    objects: tuple[PlannedObject, ...], side: int, rng: np.random.Generator
+) -> list[Placed]:
     """Places objects, each over the ones before it, so that none loses more than 60 % of its mask.
 
     An object for which no place is found in `TRIES` draws is left out.
@@ -53,7 +58,10 @@ def arrange(objects: tuple[PlannedObject, ...], side: int, rng: np.random.Genera
 
 
 def ownership(placed: list[Placed], side: int) -> np.ndarray:
-    """Returns int32 (side, side): 0 where the background shows, else 1 + the index of the object that does."""
+    """Returns int32 (side, side).
+
+    0 where the background shows, else 1 + the index of the object that does.
+    """
     owner = np.zeros((side, side), np.int32)
     for index, item in enumerate(placed, start=1):
         owner[item.mask] = index
@@ -68,7 +76,10 @@ def _all_visible(placed: list[Placed]) -> bool:
 
 
 def _draw(planned: PlannedObject, side: int, shrink: float, rng: np.random.Generator) -> Placed:
-    """Draws one object somewhere wholly inside the image; `shrink` below 1 makes large sizes less likely."""
+    """Draws one object somewhere wholly inside the image.
+
+    `shrink` below 1 makes large sizes less likely.
+    """
     low, high = (limit * side / REFERENCE_SIDE for limit in SIDES)
     length = low * (max(low, high * shrink) / low) ** rng.random()
     stretch = LARGEST_STRETCH ** rng.uniform(-1, 1)

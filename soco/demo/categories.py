@@ -1,4 +1,7 @@
-"""What the objects are called: six coarse categories (COCO file), sixteen fine ones with a long tail (LVIS file)."""
+"""What the objects are called.
+
+Six coarse categories (COCO file), sixteen fine ones with a long tail (LVIS file).
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -32,15 +35,21 @@ FINE: tuple[FineCategory, ...] = (
     FineCategory("oval_disc", "disc", 0.09, "a filled ellipse about half as high as wide"),
     FineCategory("half_disc", "disc", 0.013, "a filled half circle, flat side down"),
     FineCategory("thick_ring", "ring", None, "a ring whose hole is half as wide as itself"),
-    FineCategory("thin_ring", "ring", 0.10, "a ring whose hole is three quarters as wide as itself"),
+    FineCategory(
+        "thin_ring", "ring", 0.10, "a ring whose hole is three quarters as wide as itself"
+    ),
     FineCategory("broken_ring", "ring", 0.010, "a ring with a gap at one side"),
-    FineCategory("even_triangle", "triangle", None, "a triangle with equal left and right sides, point up"),
+    FineCategory(
+        "even_triangle", "triangle", None, "a triangle with equal left and right sides, point up"
+    ),
     FineCategory("right_triangle", "triangle", 0.11, "a triangle with a right angle below"),
     FineCategory("five_point_star", "star", None, "a star with five points"),
     FineCategory("four_point_star", "star", 0.08, "a star with four points"),
     FineCategory("eight_point_star", "star", 0.012, "a star with eight points"),
     FineCategory("upright_cross", "cross", None, "two bars of equal length that cross upright"),
-    FineCategory("diagonal_cross", "cross", 0.10, "two bars of equal length that cross on the diagonals"),
+    FineCategory(
+        "diagonal_cross", "cross", 0.10, "two bars of equal length that cross on the diagonals"
+    ),
     FineCategory("tau_cross", "cross", 0.010, "an upright bar that carries a bar across its top"),
     FineCategory("slim_crescent", "crescent", None, "a moon a few days old"),
     FineCategory("full_crescent", "crescent", 0.07, "a moon from which a small bite is missing"),

@@ -43,7 +43,9 @@ class Composed:
     instances: tuple[Instance, ...]
 
 
-def compose_split(folder: Path, split: Split, plans: list[PlannedImage], side: int, seed: int) -> list[Composed]:
+def compose_split(
+    folder: Path, split: Split, plans: list[PlannedImage], side: int, seed: int
+) -> list[Composed]:
     """Writes a split's images as `folder/NUMBER.png`.
 
     Args:
@@ -57,7 +59,10 @@ def compose_split(folder: Path, split: Split, plans: list[PlannedImage], side: i
         One record an image, in the plans' order.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return [_compose(folder, plan, side, generator(seed, f"shapes/{split}", plan.number)) for plan in plans]
+    return [
+        _compose(folder, plan, side, generator(seed, f"shapes/{split}", plan.number))
+        for plan in plans
+    ]
 
 
 def _compose(folder: Path, plan: PlannedImage, side: int, rng: np.random.Generator) -> Composed:

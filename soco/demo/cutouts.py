@@ -1,4 +1,7 @@
-"""Objects of the composed images, each cut out with a little of what surrounds it: a folder a coarse category."""
+"""Objects of the composed images, each cut out with a little of what surrounds it.
+
+A folder a coarse category.
+"""
 
 from collections import Counter
 from pathlib import Path
@@ -16,7 +19,8 @@ _MARGIN = 1.2  # side of a cut-out for the longer side of the object's box
 
 
 def write_cutouts(folder: Path, split: Split, images: list[Composed], shapes: Path) -> None:
-    """Writes the first objects of each category as `folder/CATEGORY/NNNN.png`, squares of their images.
+    """Writes the first objects of each category as `folder/CATEGORY/NNNN.png`, squares of their
+    images.
 
     Args:
         folder: Receives a folder a category.

@@ -17,7 +17,10 @@ def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
 
 
 def crop_box(
-    rng: np.random.Generator, size: tuple[int, int], shares: tuple[float, float], aspect: float = 1.0
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    shares: tuple[float, float],
+    aspect: float = 1.0,
 ) -> tuple[slice, slice]:
     """Draws a crop.
 
@@ -37,12 +40,16 @@ def crop_box(
         max(1, round(side * float(np.clip(share * factor, low, high))))
         for side, factor in zip(size, (stretch, 1 / stretch), strict=True)
     ]
-    starts = [int(rng.integers(0, whole - side + 1)) for whole, side in zip(size, sides, strict=True)]
+    starts = [
+        int(rng.integers(0, whole - side + 1)) for whole, side in zip(size, sides, strict=True)
+    ]
     rows, columns = (slice(start, start + side) for start, side in zip(starts, sides, strict=True))
     return rows, columns
 
 
-def square_box(rng: np.random.Generator, size: tuple[int, int], shares: tuple[float, float]) -> tuple[slice, slice]:
+def square_box(
+    rng: np.random.Generator, size: tuple[int, int], shares: tuple[float, float]
+) -> tuple[slice, slice]:
     """Draws a square crop.
 
     Args:

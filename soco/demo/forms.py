@@ -1,6 +1,7 @@
 """The outlines of the objects that are painted: closed loops around the origin, y pointing down.
 
-A form is a list of loops, each float (points, 2) of x and y; where loops nest, the inner one is a hole.
+A form is a list of loops, each float (points, 2) of x and y; where loops nest, the inner one is a
+hole.
 """
 
 from collections.abc import Callable
@@ -73,7 +74,18 @@ def _saltire() -> Loops:
 
 def _tau() -> Loops:
     return [
-        np.array([(-1, -1), (1, -1), (1, -0.45), (0.28, -0.45), (0.28, 1), (-0.28, 1), (-0.28, -0.45), (-1, -0.45)])
+        np.array(
+            [
+                (-1, -1),
+                (1, -1),
+                (1, -0.45),
+                (0.28, -0.45),
+                (0.28, 1),
+                (-0.28, 1),
+                (-0.28, -0.45),
+                (-1, -0.45),
+            ]
+        )
     ]
 
 

@@ -39,7 +39,9 @@ def write_image(path: Path, image: np.ndarray) -> None:
     """
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
     if not cv2.imwrite(str(path), image, options):
-        raise UserError(f"{path} could not be written: check free space and permissions of its folder.")
+        raise UserError(
+            f"{path} could not be written: check free space and permissions of its folder."
+        )
 
 
 def _image(photograph: Photograph, longest: int, rng: np.random.Generator) -> np.ndarray:

@@ -16,18 +16,21 @@ from soco.errors import UserError
 
 
 def make_demo(settings: DemoConfig, seed: int) -> None:
-    """Writes the demo's images and annotations below `settings.path`; the same bytes for the same seed.
+    """Writes the demo's images and annotations below `settings.path`; the same bytes for the same
+    seed.
 
-    `images/SCENE/*.jpg` are unlabelled; `shapes/train` and `shapes/val` hold the composed images, which
-    `shapes/coco_SPLIT.json` annotates with six categories and `shapes/lvis_v1_SPLIT.json` with sixteen.
-    `classes/SPLIT/CATEGORY` holds some of their objects, cut out. `sources.csv` lists the photographs.
+    `images/SCENE/*.jpg` are unlabelled; `shapes/train` and `shapes/val` hold the composed images,
+    which `shapes/coco_SPLIT.json` annotates with six categories and `shapes/lvis_v1_SPLIT.json`
+    with sixteen. `classes/SPLIT/CATEGORY` holds some of their objects, cut out. `sources.csv` lists
+    the photographs.
 
     Args:
         settings: Where, how many and how large.
         seed: Decides every draw.
 
     Raises:
-        UserError: A photograph's package is missing, or the folder holds images that are not the demo's.
+        UserError: A photograph's package is missing, or the folder holds images that are not the
+            demo's.
     """
     for photograph in PHOTOGRAPHS:
         path_of(photograph)
@@ -39,7 +42,10 @@ def make_demo(settings: DemoConfig, seed: int) -> None:
 
 
 def write_sources(path: Path) -> None:
-    """Writes one CSV row a photograph: file, package, scene, split, and its origin as the package states it."""
+    """Writes one CSV row a photograph.
+
+    File, package, scene, split, and its origin as the package states it.
+    """
     with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow(["file", "package", "scene", "split", "note"])
@@ -55,17 +61,28 @@ def _write_shapes(root: Path, settings: DemoConfig, seed: int) -> None:
         composed[split] = compose_split(folder / split, split, plans, settings.side, seed)
     for split in SPLITS:
         write_coco(folder / f"coco_{split}.json", composed[split], settings.side)
-        write_lvis(folder / f"lvis_v1_{split}.json", split, composed[split], settings.side, composed["train"])
+        write_lvis(
+            folder / f"lvis_v1_{split}.json",
+            split,
+            composed[split],
+            settings.side,
+            composed["train"],
+        )
         write_cutouts(root / "classes" / split, split, composed[split], folder / split)
 
 
 def _clear(root: Path) -> None:
     """Removes an earlier demo's images, so that none are left over when fewer are made."""
-    folders = [root / "images", *(root / part / split for part in ("shapes", "classes") for split in SPLITS)]
+    folders = [
+        root / "images",
+        *(root / part / split for part in ("shapes", "classes") for split in SPLITS),
+    ]
     for folder in folders:
         if not folder.is_dir():
             continue
         # sources.csv is the first file written: without it, the folder is somebody else's.
         if any(folder.iterdir()) and not (root / "sources.csv").is_file():
-            raise UserError(f"{folder} holds files that the demo did not make: set demo.path to another folder.")
+            raise UserError(
+                f"{folder} holds files that the demo did not make: set demo.path to another folder."
+            )
         shutil.rmtree(folder)

@@ -20,7 +20,9 @@ RIM_WIDTH = 1.6  # pixels, in an image of REFERENCE_SIDE
 RIM_LIGHT = 0.55
 
 
-def paint(background: Photograph, placed: list[Placed], side: int, rng: np.random.Generator) -> np.ndarray:
+def paint(
+    background: Photograph, placed: list[Placed], side: int, rng: np.random.Generator
+) -> np.ndarray:
     """Paints one image.
 
     Args:
@@ -41,7 +43,10 @@ def paint(background: Photograph, placed: list[Placed], side: int, rng: np.rando
 
 
 def _background(photograph: Photograph, side: int, rng: np.random.Generator) -> np.ndarray:
-    """float32 (side, side, 3): a large square crop, blurred a little and of less contrast than the photograph."""
+    """float32 (side, side, 3).
+
+    A large square crop, blurred a little and of less contrast than the photograph.
+    """
     crop = _square(photograph, BACKGROUND_SHARES, side, rng)
     crop = cv2.GaussianBlur(crop, (0, 0), BACKGROUND_BLUR * side / REFERENCE_SIDE)
     mean = crop.mean(axis=(0, 1))
@@ -68,14 +73,22 @@ def _light(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _rim(mask: np.ndarray) -> np.ndarray:
-    """float32 (side, side, 1): `RIM_LIGHT` at the mask's edge and outside, rising to 1 within `RIM_WIDTH`."""
+    """float32 (side, side, 1).
+
+    `RIM_LIGHT` at the mask's edge and outside, rising to 1 within `RIM_WIDTH`.
+    """
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     inward = np.clip(depth / (RIM_WIDTH * len(mask) / REFERENCE_SIDE) - 0.5, 0, 1)
     return (RIM_LIGHT + (1 - RIM_LIGHT) * inward).astype(np.float32)[..., None]
 
 
-def _square(photograph: Photograph, shares: tuple[float, float], side: int, rng: np.random.Generator) -> np.ndarray:
-    """float32 (side, side, 3): a square crop, its side a drawn share of the photograph's shorter side."""
+def _square(
+    photograph: Photograph, shares: tuple[float, float], side: int, rng: np.random.Generator
+) -> np.ndarray:
+    """float32 (side, side, 3).
+
+    A square crop, its side a drawn share of the photograph's shorter side.
+    """
     image = pixels_of(photograph)
     crop = image[square_box(rng, image.shape[:2], shares)]
     if rng.random() < 0.5:

@@ -1,7 +1,9 @@
-"""The photographs that the demo is cut from: which package holds each, what scene it shows, which split may use it.
+"""The photographs that the demo is cut from: which package holds each, what scene it shows, which
+split may use it.
 
-Photographs of one place or thing (stereo pairs, several views of one garden) bear one scene name, and a scene lies
-wholly in one split: what is validated on was seen neither in pretraining nor in training.
+Photographs of one place or thing (stereo pairs, several views of one garden) bear one scene name,
+and a scene lies wholly in one split: what is validated on was seen neither in pretraining nor in
+training.
 """
 
 import functools
@@ -18,10 +20,15 @@ from soco.errors import UserError
 Split = Literal["train", "val"]
 SPLITS: tuple[Split, ...] = ("train", "val")
 
-# Longest side that a photograph is kept in memory at: the smallest crop (40 %) still has 410 pixels.
+# Longest side that a photograph is kept in memory at: the smallest crop (40 %) still has 410
+# pixels.
 WORKING_SIDE = 1024
 
-_FOLDERS = {"mvtb-data": "mvtbdata/images", "scikit-image": "skimage/data", "scikit-learn": "sklearn/datasets/images"}
+_FOLDERS = {
+    "mvtb-data": "mvtbdata/images",
+    "scikit-image": "skimage/data",
+    "scikit-learn": "sklearn/datasets/images",
+}
 
 _MVTB = "package licence MIT; states no origin for single images"
 _CC0_TEXTURE = "from CC0Textures, CC0"
@@ -63,7 +70,9 @@ def _mvtb(scene: str, split: Split, *files: str) -> tuple[Photograph, ...]:
     return tuple(Photograph("mvtb-data", file, scene, split, _MVTB) for file in files)
 
 
-def _skimage(scene: str, split: Split, note: str, *files: str, plain: bool = False) -> tuple[Photograph, ...]:
+def _skimage(
+    scene: str, split: Split, note: str, *files: str, plain: bool = False
+) -> tuple[Photograph, ...]:
     return tuple(Photograph("scikit-image", file, scene, split, note, plain) for file in files)
 
 
@@ -87,7 +96,13 @@ PHOTOGRAPHS: tuple[Photograph, ...] = (
     *_mvtb("street", "train", "street.png"),
     *_skimage("astronaut", "train", "NASA, public domain", "astronaut.png"),
     *_skimage("cameraman", "train", "CC0 by the photographer, Lav Varshney", "camera.png"),
-    *_skimage("motorcycle", "train", "Middlebury 2014 stereo benchmark", "motorcycle_left.png", "motorcycle_right.png"),
+    *_skimage(
+        "motorcycle",
+        "train",
+        "Middlebury 2014 stereo benchmark",
+        "motorcycle_left.png",
+        "motorcycle_right.png",
+    ),
     *_skimage("rocket", "train", "SpaceX, public domain", "rocket.jpg"),
     *_skimage("brick", "train", _CC0_TEXTURE, "brick.png", plain=True),
     *_skimage("gravel", "train", _CC0_TEXTURE, "gravel.png", plain=True),
@@ -122,16 +137,22 @@ def path_of(photograph: Photograph) -> Path:
     module, folder = _FOLDERS[photograph.package].split("/", 1)
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
-        raise UserError(f"The demo needs photographs of the package {photograph.package}: run `make install`.")
+        raise UserError(
+            f"The demo needs photographs of the package {photograph.package}: run `make install`."
+        )
     path = Path(spec.submodule_search_locations[0]) / folder / photograph.file
     if not path.is_file():
-        raise UserError(f"The package {photograph.package} came without {path}: reinstall it with `make install`.")
+        raise UserError(
+            f"The package {photograph.package} came without {path}: reinstall it with `make"
+            " install`."
+        )
     return path
 
 
 @functools.cache
 def pixels_of(photograph: Photograph) -> np.ndarray:
-    """Returns a photograph as read-only uint8 (height, width, 3) in BGR, longest side at most `WORKING_SIDE`.
+    """Returns a photograph as read-only uint8 (height, width, 3) in BGR, longest side at most
+    `WORKING_SIDE`.
 
     Raises:
         UserError: The file is missing or is no readable image.
@@ -139,7 +160,9 @@ def pixels_of(photograph: Photograph) -> np.ndarray:
     path = path_of(photograph)
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise UserError(f"{path} is no readable image: reinstall {photograph.package} with `make install`.")
+        raise UserError(
+            f"{path} is no readable image: reinstall {photograph.package} with `make install`."
+        )
     height, width = image.shape[:2]
     scale = WORKING_SIDE / max(height, width)
     if scale < 1:

@@ -1,4 +1,7 @@
-"""What each composed image will show, settled before anything is painted: background, forms and their textures."""
+"""What each composed image will show, settled before anything is painted.
+
+Background, forms and their textures.
+"""
 
 from dataclasses import dataclass
 
@@ -8,7 +11,8 @@ from soco.demo.categories import FINE
 from soco.demo.draws import generator
 from soco.demo.photographs import Photograph, Split, of_split
 
-# Fewest objects of a fine category in a split, where there is room: an average over one object would mean little.
+# Fewest objects of a fine category in a split, where there is room: an average over one object
+# would mean little.
 FEWEST = {"train": 1, "val": 4}
 
 
@@ -22,7 +26,10 @@ class PlannedObject:
 
 @dataclass(frozen=True)
 class PlannedImage:
-    """One image: its number from 1, the photograph behind it, and its objects from the hindmost to the foremost."""
+    """One image.
+
+    Its number from 1, the photograph behind it, and its objects from the hindmost to the foremost.
+    """
 
     number: int
     background: Photograph
@@ -47,13 +54,18 @@ def plan_split(split: Split, count: int, objects: tuple[int, int], seed: int) ->
     backgrounds = _turns(of_split(split, scenes_only=True), count, rng)
     plans = []
     for number, (size, background) in enumerate(zip(sizes, backgrounds, strict=True), start=1):
-        painted = tuple(PlannedObject(next(deck), _texture(split, background, rng)) for _ in range(size))
+        painted = tuple(
+            PlannedObject(next(deck), _texture(split, background, rng)) for _ in range(size)
+        )
         plans.append(PlannedImage(number, background, painted))
     return plans
 
 
 def _deck(split: Split, images: int, slots: int, rng: np.random.Generator) -> list[str]:
-    """Fine categories in random order, `slots` of them: the tail by its shares, the rest in equal parts."""
+    """Fine categories in random order, `slots` of them.
+
+    The tail by its shares, the rest in equal parts.
+    """
     tail = [
         category.name
         for category in FINE
@@ -66,14 +78,21 @@ def _deck(split: Split, images: int, slots: int, rng: np.random.Generator) -> li
     return [deck[i] for i in rng.permutation(slots)]
 
 
-def _turns(photographs: tuple[Photograph, ...], count: int, rng: np.random.Generator) -> list[Photograph]:
+def _turns(
+    photographs: tuple[Photograph, ...], count: int, rng: np.random.Generator
+) -> list[Photograph]:
     """`count` photographs in random order, each as often as any other, or once more."""
-    indices = np.concatenate([rng.permutation(len(photographs)) for _ in range(-(-count // len(photographs)))])
+    indices = np.concatenate(
+        [rng.permutation(len(photographs)) for _ in range(-(-count // len(photographs)))]
+    )
     return [photographs[i] for i in indices[:count]]
 
 
 def _texture(split: Split, background: Photograph, rng: np.random.Generator) -> Photograph:
-    """A photograph of another scene; scenes are equally likely, however many photographs show them."""
+    """A photograph of another scene.
+
+    Scenes are equally likely, however many photographs show them.
+    """
     others = [photograph for photograph in of_split(split) if photograph.scene != background.scene]
     scenes = sorted({photograph.scene for photograph in others})
     scene = scenes[rng.integers(len(scenes))]

@@ -1,7 +1,8 @@
 """A mask as polygons that give exactly this mask back when COCO's tools fill them.
 
-The polygons run along the edges between pixels. A hole is joined to its surroundings by a cut that is walked in both
-directions and so encloses nothing: one list of numbers holds a region with its holes, as both formats want it.
+The polygons run along the edges between pixels. A hole is joined to its surroundings by a cut that
+is walked in both directions and so encloses nothing: one list of numbers holds a region with its
+holes, as both formats want it.
 """
 
 import cv2
@@ -18,7 +19,8 @@ def polygons_of(mask: np.ndarray) -> list[list[int]]:
         mask: bool (height, width).
 
     Returns:
-        One flat list x1, y1, x2, y2, ... for each 4-connected region, in pixels; pixel (0, 0) spans 0 to 1.
+        One flat list x1, y1, x2, y2, ... for each 4-connected region, in pixels; pixel (0, 0) spans
+        0 to 1.
     """
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     return [_polygon(labels == label) for label in range(1, count)]
@@ -52,7 +54,8 @@ def _steps(region: np.ndarray) -> Steps:
     """Every pixel edge between region and rest, as start and direction, clockwise around its pixel."""
     padded = np.pad(region, 1)
     inside = padded[1:-1, 1:-1]
-    # For each side of a pixel: its neighbour there, where the walk along that side starts, and where it heads.
+    # For each side of a pixel: its neighbour there, where the walk along that side starts, and
+    # where it heads.
     sides = (
         (padded[:-2, 1:-1], (0, 0), (1, 0)),
         (padded[1:-1, 2:], (1, 0), (0, 1)),
@@ -67,7 +70,10 @@ def _steps(region: np.ndarray) -> Steps:
 
 
 def _next_heading(here: Point, heading: Point, steps: Steps) -> Point:
-    """Where two pixels touch at a corner only, the walk keeps to its own; crossing over would enclose the same."""
+    """Where two pixels touch at a corner only, the walk keeps to its own.
+
+    Crossing over would enclose the same.
+    """
     x, y = heading
     for turned in ((-y, x), (x, y), (y, -x)):
         if (here, turned) in steps:

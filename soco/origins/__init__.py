@@ -1,4 +1,7 @@
-"""What made a file: told inside the file itself, and at length in the record of the job that made it."""
+"""What made a file.
+
+Told inside the file itself, and at length in the record of the job that made it.
+"""
 
 from soco.origins.inside import KEY, made_by, metadata_inside, origin_inside, origin_text
 from soco.origins.record import Job, Record, described, read_record

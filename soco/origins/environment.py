@@ -55,8 +55,8 @@ def git_state(folder: Path) -> dict[str, Any]:
     """The commit of the code in a folder.
 
     Returns:
-        `commit` (40 hex digits) and `dirty` (whether files differ from it), both None where git cannot say;
-        `note` then says why, and is None otherwise.
+        `commit` (40 hex digits) and `dirty` (whether files differ from it), both None where git
+        cannot say; `note` then says why, and is None otherwise.
     """
     try:
         commit = _git(folder, "rev-parse", "HEAD")
@@ -84,7 +84,9 @@ def machine() -> dict[str, Any]:
 def _git(folder: Path, *arguments: str) -> str:
     # Many jobs ask at once: none may hold the lock of the index.
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=30
+    ).stdout.strip()
 
 
 def _cpu() -> str | None:
@@ -98,7 +100,10 @@ def _cpu() -> str | None:
 
 
 def _gpus() -> list[str]:
-    """From the driver's own files: asking torch would load it in every job, and nvidia-smi takes a second."""
+    """From the driver's own files.
+
+    Asking torch would load it in every job, and nvidia-smi takes a second.
+    """
     files = sorted(_GPUS.glob("*/information")) if _GPUS.is_dir() else []
     lines = [line for file in files for line in file.read_text().splitlines()]
     return [line.split(":", 1)[1].strip() for line in lines if line.startswith("Model:")]

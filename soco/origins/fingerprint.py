@@ -13,8 +13,9 @@ _SNAKEMAKES_OWN = ".snakemake_timestamp"
 def fingerprint(path: Path) -> dict[str, Any]:
     """`path`, `bytes` and `sha256` of a file, or of a folder.
 
-    A folder may hold more images than can be hashed in a job: its `sha256` is that of the sorted lines `path below
-    the folder`, tab, `bytes`; `bytes` are those of all files, whose number is in `files`.
+    A folder may hold more images than can be hashed in a job: its `sha256` is that of the sorted
+    lines `path below the folder`, tab, `bytes`; `bytes` are those of all files, whose number is in
+    `files`.
 
     Raises:
         UserError: There is nothing at the path.
@@ -46,11 +47,12 @@ def digest_of_lines(lines: list[str]) -> str:
 
 
 def _of_folder(folder: Path) -> dict[str, Any]:
-    sizes = {
-        os.path.relpath(os.path.join(parent, name), folder): os.stat(os.path.join(parent, name)).st_size  # noqa: PTH116, PTH118
+    sizes = {  # os.walk and os.stat: pathlib's objects cost more than the look at a file
+        os.path.relpath(path, folder): os.stat(path).st_size  # noqa: PTH116
         for parent, _, names in os.walk(folder)
         for name in names
         if name != _SNAKEMAKES_OWN
+        for path in [f"{parent}/{name}"]
     }
     return {
         "path": str(folder),

@@ -1,7 +1,9 @@
-"""The origin that a file carries inside: what made it, and nothing that varies from run to run of the same.
+"""The origin that a file carries inside: what made it, and nothing that varies from run to run of
+the same.
 
-No time, no machine: the same job of the same code writes the same bytes. It stands in the environment, so that the
-processes which a stage starts (torchrun's, detectron2's, joblib's) write it too.
+No time, no machine: the same job of the same code writes the same bytes. It stands in the
+environment, so that the processes which a stage starts (torchrun's, detectron2's, joblib's) write
+it too.
 """
 
 import contextlib
@@ -45,8 +47,8 @@ def metadata_inside(short: bool = False) -> dict[bytes, bytes]:
     """The same as metadata of an Arrow schema.
 
     Args:
-        short: Tell the rule alone. For files whose bytes tell Snakemake what to do again: with the commit in them,
-            images that were listed by another would all be searched again.
+        short: Tell the rule alone. For files whose bytes tell Snakemake what to do again: with the
+            commit in them, images that were listed by another would all be searched again.
     """
     inside = origin_inside()
     if not inside:

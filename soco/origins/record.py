@@ -1,4 +1,7 @@
-"""The record of a job: what made its files, from what, in what, how long, and how each file was when it was made."""
+"""The record of a job.
+
+What made its files, from what, in what, how long, and how each file was when it was made.
+"""
 
 import dataclasses
 import hashlib
@@ -16,7 +19,18 @@ from soco.errors import UserError
 from soco.origins.fingerprint import fingerprint
 
 Record = dict[str, Any]
-_KEYS = ("rule", "wildcards", "params", "seed", "inputs", "outputs", "environment", "started", "seconds", "peak_mb")
+_KEYS = (
+    "rule",
+    "wildcards",
+    "params",
+    "seed",
+    "inputs",
+    "outputs",
+    "environment",
+    "started",
+    "seconds",
+    "peak_mb",
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,8 @@ class Job:
 
 
 def described(job: Job | Record, environment: dict[str, Any]) -> dict[str, Any]:
-    """The origin that the job's files carry inside: of it and its environment what is the same in every run.
+    """The origin that the job's files carry inside: of it and its environment what is the same in
+    every run.
 
     Args:
         job: The job, or its record.
@@ -58,7 +73,9 @@ def described(job: Job | Record, environment: dict[str, Any]) -> dict[str, Any]:
     return {
         "rule": told["rule"],
         "wildcards": told["wildcards"],
-        "params_sha256": hashlib.sha256(json.dumps(told["params"], sort_keys=True).encode()).hexdigest(),
+        "params_sha256": hashlib.sha256(
+            json.dumps(told["params"], sort_keys=True).encode()
+        ).hexdigest(),
         "seed": told["seed"],
         "code": {"commit": code["commit"], "dirty": code["dirty"]},
         "python": environment["python"],
@@ -89,9 +106,18 @@ def write_record(path: Path, job: Job, environment: dict[str, Any], clock: Clock
     Raises:
         UserError: An output is missing.
     """
-    outputs = [{"name": name} | fingerprint(Path(file)) for name, files in job.outputs.items() for file in files]
+    outputs = [
+        {"name": name} | fingerprint(Path(file))
+        for name, files in job.outputs.items()
+        for file in files
+    ]
     held = {"rule": job.rule, "wildcards": job.wildcards, "params": job.params, "seed": job.seed}
-    told = {"threads": job.threads, "inputs": job.inputs, "outputs": outputs, "environment": environment}
+    told = {
+        "threads": job.threads,
+        "inputs": job.inputs,
+        "outputs": outputs,
+        "environment": environment,
+    }
     write_json(path, held | told | clock.told())
 
 
@@ -104,20 +130,27 @@ def read_record(path: Path) -> Record:
     try:
         record = json.loads(path.read_text())
     except FileNotFoundError:
-        raise UserError(f"There is no {path}; run the stage that makes it, then the report again.") from None
+        raise UserError(
+            f"There is no {path}; run the stage that makes it, then the report again."
+        ) from None
     except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); remove it and run the stage that makes it.") from None
+        raise UserError(
+            f"{path} is not valid JSON ({error}); remove it and run the stage that makes it."
+        ) from None
     absent = [key for key in _KEYS if not isinstance(record, dict) or key not in record]
     if absent:
-        raise UserError(f"{path} lacks {', '.join(absent)}; remove it and run the stage that makes it.")
+        raise UserError(
+            f"{path} lacks {', '.join(absent)}; remove it and run the stage that makes it."
+        )
     return dict(record)
 
 
 def _peak_mb(own: int, largest_child: int) -> float:
     """Largest resident set of any one of the job's processes, in MB.
 
-    Linux counts what a process held before it became this program: the size of Snakemake, which started this one. Its
-    status file does not. A child's figure can hold too much for the same reason, but no more than this process held.
+    Linux counts what a process held before it became this program: the size of Snakemake, which
+    started this one. Its status file does not. A child's figure can hold too much for the same
+    reason, but no more than this process held.
     """
     try:
         lines = Path("/proc/self/status").read_text().splitlines()

@@ -1,4 +1,7 @@
-"""What a workflow script stands in: its log, the origin that its files carry, and the record that it leaves."""
+"""What a workflow script stands in.
+
+Its log, the origin that its files carry, and the record that it leaves.
+"""
 
 import contextlib
 import json
@@ -16,10 +19,12 @@ _RECORD = "origin"
 
 @contextlib.contextmanager
 def stage(snakemake: Any) -> Iterator[None]:
-    """Run a script's work: into its log (see `stage_log`), its files with their origin, and a record at its end.
+    """Run a script's work: into its log (see `stage_log`), its files with their origin, and a
+    record at its end.
 
     Args:
-        snakemake: What Snakemake hands to a script. Its log comes first; its output `origin` receives the record.
+        snakemake: What Snakemake hands to a script. Its log comes first; its output `origin`
+            receives the record.
     """
     with stage_log(snakemake.log[0]):
         clock, job, runs_in = Clock(), job_of(snakemake), environment()
@@ -43,4 +48,7 @@ def job_of(snakemake: Any) -> Job:
 
 
 def _paths(named: Iterable[tuple[str, Any]]) -> dict[str, list[str]]:
-    return {name: [str(held)] if isinstance(held, str) else [str(path) for path in held] for name, held in named}
+    return {
+        name: [str(held)] if isinstance(held, str) else [str(path) for path in held]
+        for name, held in named
+    }

@@ -1,4 +1,7 @@
-"""`python -m soco.pretrain JOB.json`: the pretraining that a file tells of; under torchrun, one of its processes."""
+"""`python -m soco.pretrain JOB.json`: the pretraining that a file tells of.
+
+Under torchrun, one of its processes.
+"""
 
 import logging
 import os

@@ -1,4 +1,7 @@
-"""Checkpoints: written whole, the last few kept, their checksums looked at, read without running code."""
+"""Checkpoints.
+
+Written whole, the last few kept, their checksums looked at, read without running code.
+"""
 
 import logging
 import re
@@ -20,7 +23,8 @@ log = logging.getLogger(__name__)
 class Checkpoints:
     """The checkpoints of one run: a folder of `step-NNNNNNNN.pt`.
 
-    All chance in training follows from seed, epoch and image number, so a checkpoint needs no generator's state.
+    All chance in training follows from seed, epoch and image number, so a checkpoint needs no
+    generator's state.
     """
 
     def __init__(self, folder: str | Path, settings: dict[str, Any], keep: int) -> None:
@@ -33,7 +37,13 @@ class Checkpoints:
         """
         self.folder, self.settings, self.keep = Path(folder), settings, keep
 
-    def save(self, step: int, model: nn.Module, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
+    def save(
+        self,
+        step: int,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+    ) -> None:
         """Write the state before step `step`, then drop the oldest beyond `keep`.
 
         Raises:
@@ -58,7 +68,8 @@ class Checkpoints:
         return next(reversed(self._paths()), None)
 
     def newest_readable(self) -> tuple[Path, Content] | None:
-        """The newest checkpoint that is whole, with its content; damaged ones are put aside with a warning.
+        """The newest checkpoint that is whole, with its content; damaged ones are put aside with a
+        warning.
 
         Halves are removed.
 
@@ -73,12 +84,22 @@ class Checkpoints:
         path, state = newest
         self._check_settings(path, state["settings"])
         if state["version"] != soco.__version__:
-            log.warning("%s was written by version %s; this is %s", path, state["version"], soco.__version__)
+            log.warning(
+                "%s was written by version %s; this is %s", path, state["version"], soco.__version__
+            )
         return newest
 
     @staticmethod
-    def load(state: Content, model: nn.Module, optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> int:
-        """Load a checkpoint's content into model, optimiser and loss scaler; returns the step to go on with."""
+    def load(
+        state: Content,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+    ) -> int:
+        """Load a checkpoint's content into model, optimiser and loss scaler.
+
+        Returns the step to go on with.
+        """
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         scaler.load_state_dict(state["scaler"])
@@ -89,11 +110,17 @@ class Checkpoints:
         remove_folder(self.folder)
 
     def _paths(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("step-*.pt") if re.fullmatch(r"step-\d+\.pt", path.name))
+        return sorted(
+            path
+            for path in self.folder.glob("step-*.pt")
+            if re.fullmatch(r"step-\d+\.pt", path.name)
+        )
 
     def _check_settings(self, path: Path, settings: dict[str, Any]) -> None:
         ours, theirs = _flat(self.settings), _flat(settings)
-        differing = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+        differing = sorted(
+            key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)
+        )
         if differing:
             raise UserError(
                 f"The checkpoint {path} is of a run that was not finished and had other settings "
@@ -105,5 +132,9 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with the keys of sections as `section.key`."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
-        flat |= {f"{key}.{inner}": held for inner, held in value.items()} if isinstance(value, dict) else {key: value}
+        flat |= (
+            {f"{key}.{inner}": held for inner, held in value.items()}
+            if isinstance(value, dict)
+            else {key: value}
+        )
     return flat

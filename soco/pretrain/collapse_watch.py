@@ -1,4 +1,7 @@
-"""Warns when a pretraining collapses: when the vectors of different images become one and the same."""
+"""Warns when a pretraining collapses.
+
+When the vectors of different images become one and the same.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -13,7 +16,8 @@ WARM_UP, LINES_IN_A_ROW = 0.1, 3
 
 
 class CollapseWatch:
-    """Reads the training log's lines; warns when several in a row, past the first tenth of the steps, show collapse.
+    """Reads the training log's lines; warns when several in a row, past the first tenth of the
+    steps, show collapse.
 
     It warns once, and again only after the figures were sound for as many lines.
     """
@@ -24,7 +28,10 @@ class CollapseWatch:
         self._warned = False
 
     def read(self, line: Mapping[str, Any]) -> None:
-        """Take a line of the training log; `spread` and `cosine_apart` are null where a step had no two images."""
+        """Take a line of the training log.
+
+        `spread` and `cosine_apart` are null where a step had no two images.
+        """
         spread, apart = line.get("spread"), line.get("cosine_apart")
         if line["step"] < self._first_step or spread is None or apart is None:
             return
@@ -41,4 +48,8 @@ class CollapseWatch:
             )  # fmt: skip
         elif self._sound >= LINES_IN_A_ROW and self._warned:
             self._warned = False
-            log.info("The vectors of different images differ again at step %d (spread %.3f).", line["step"], spread)
+            log.info(
+                "The vectors of different images differ again at step %d (spread %.3f).",
+                line["step"],
+                spread,
+            )

@@ -5,7 +5,10 @@ from pathlib import Path
 
 
 class EventLog:
-    """Scalars in a folder that `tensorboard --logdir` reads; a resumed run's replace those past its checkpoint."""
+    """Scalars in a folder that `tensorboard --logdir` reads.
+
+    A resumed run's replace those past its checkpoint.
+    """
 
     def __init__(self, folder: str | Path, first_step: int) -> None:
         # Takes seconds to import, which a run without TensorBoard need not wait for.

@@ -17,20 +17,20 @@ def see_that_cores_suffice(processes: int, workers: int) -> None:
         workers: That make views or load images, for each of them.
 
     Raises:
-        UserError: Without GPUs there are more than eight processes and twice the cores, or there are more than 64
-            workers and eight times the cores.
+        UserError: Without GPUs there are more than eight processes and twice the cores, or there
+            are more than 64 workers and eight times the cores.
     """
     cores = os.cpu_count() or 1
     most_processes, most_workers = max(8, 2 * cores), max(64, 8 * cores)
     if not torch.cuda.is_available() and processes > most_processes:
         raise UserError(
-            f"processes is {processes}, and this machine has no GPU and {cores} core(s): lower it to at most "
-            f"{most_processes}."
+            f"processes is {processes}, and this machine has no GPU and {cores} core(s): lower it"
+            f" to at most {most_processes}."
         )
     if processes * workers > most_workers:
         raise UserError(
-            f"workers is {workers} for each of {processes} process(es), and this machine has {cores} core(s): lower it "
-            f"to at most {most_workers // processes}."
+            f"workers is {workers} for each of {processes} process(es), and this machine has"
+            f" {cores} core(s): lower it to at most {most_workers // processes}."
         )
 
 
@@ -40,10 +40,12 @@ def training_device(number: int = 0) -> torch.device:
 
 
 def fix_threads(number: int | None = None) -> None:
-    """Compute in a number of threads from here on: where a sum is shared among another number, it rounds otherwise.
+    """Compute in a number of threads from here on: where a sum is shared among another number, it
+    rounds otherwise.
 
     Args:
-        number: Threads of this process; None: as many as torch chose. MKL may then no longer take fewer for a product.
+        number: Threads of this process; None: as many as torch chose. MKL may then no longer take
+            fewer for a product.
     """
     torch.set_num_threads(number or torch.get_num_threads())
 

@@ -1,4 +1,7 @@
-"""What decides the weights that a run ends with: its checkpoints are taken up by a run of the same alone."""
+"""What decides the weights that a run ends with.
+
+Its checkpoints are taken up by a run of the same alone.
+"""
 
 from typing import Any
 

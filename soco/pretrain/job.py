@@ -1,4 +1,7 @@
-"""What one pretraining is told, as values that can be written down: a process that is started for it reads them."""
+"""What one pretraining is told, as values that can be written down.
+
+A process that is started for it reads them.
+"""
 
 from pathlib import Path
 
@@ -19,9 +22,15 @@ class PretrainJob(Section):
     filter: FilterConfig | None = Field(
         None, description="The filter that made the store, to say why images have no proposal."
     )
-    folder: Path = Field(description="Receives checkpoints and live log; removed when the run is finished.")
-    weights: Path = Field(description="Receives the trained weights (safetensors), the target's among them.")
+    folder: Path = Field(
+        description="Receives checkpoints and live log; removed when the run is finished."
+    )
+    weights: Path = Field(
+        description="Receives the trained weights (safetensors), the target's among them."
+    )
     log: Path = Field(description="Receives the log, a line of JSON every few steps.")
     metrics: Path = Field(description="Receives a JSON summary of the run.")
-    tensorboard: Path | None = Field(None, description="Folder that receives TensorBoard's events while it trains.")
+    tensorboard: Path | None = Field(
+        None, description="Folder that receives TensorBoard's events while it trains."
+    )
     seed: int = Field(description="All chance follows from it.")

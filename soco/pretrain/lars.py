@@ -1,4 +1,7 @@
-"""LARS: SGD whose step on each weight is in proportion to the weight's own norm (You et al., 2017)."""
+"""LARS.
+
+SGD whose step on each weight is in proportion to the weight's own norm (You et al., 2017).
+"""
 
 from collections.abc import Iterable
 
@@ -7,7 +10,10 @@ from torch import Tensor, nn
 
 
 class LARS(torch.optim.Optimizer):
-    """SGD with momentum; weights are decayed and scaled by |w| / |g|, biases and norms (1-d) take plain steps."""
+    """SGD with momentum.
+
+    Weights are decayed and scaled by |w| / |g|, biases and norms (1-d) take plain steps.
+    """
 
     def __init__(
         self,
@@ -22,7 +28,13 @@ class LARS(torch.optim.Optimizer):
         weights = [p for p in parameters if p.ndim > 1]
         plain = [p for p in parameters if p.ndim <= 1]
         groups = [{"params": weights, "adapt": True}, {"params": plain, "adapt": False}]
-        defaults = {"lr": 0.0, "momentum": momentum, "weight_decay": weight_decay, "trust": trust, "eps": eps}
+        defaults = {
+            "lr": 0.0,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "trust": trust,
+            "eps": eps,
+        }
         super().__init__([group for group in groups if group["params"]], defaults)
 
     @torch.no_grad()
@@ -49,6 +61,10 @@ class LARS(torch.optim.Optimizer):
         weight_norms = torch.stack(torch._foreach_norm(weights))
         gradient_norms = torch.stack(torch._foreach_norm(decayed))
         rates = group["trust"] * weight_norms / (gradient_norms + group["eps"])
-        rates = torch.where((weight_norms > 0) & (gradient_norms > 0), rates, torch.ones_like(rates))
-        torch._foreach_mul_(decayed, list(rates.unbind()))  # they are ours: the gradients stay as they were
+        rates = torch.where(
+            (weight_norms > 0) & (gradient_norms > 0), rates, torch.ones_like(rates)
+        )
+        torch._foreach_mul_(
+            decayed, list(rates.unbind())
+        )  # they are ours: the gradients stay as they were
         return list(decayed)

@@ -1,4 +1,7 @@
-"""Start a pretraining: in this process, or by torchrun in several that train together, on one machine or more."""
+"""Start a pretraining.
+
+In this process, or by torchrun in several that train together, on one machine or more.
+"""
 
 import contextlib
 import logging
@@ -27,28 +30,31 @@ log = logging.getLogger(__name__)
 
 STOPPED = "stopped"
 _CRASHED = (
-    "A training process crashed without an error message (torchrun's code is {code}; see the log above, and whether "
-    "the machine ran out of memory); run it again, and it resumes from its last checkpoint."
+    "A training process crashed without an error message (torchrun's code is {code}; see the log"
+    " above, and whether the machine ran out of memory); run it again, and it resumes from its last"
+    " checkpoint."
 )
 _MORE_MEMORY = (
-    "raise accumulate, which splits a step into more passes, set recompute to true, lower batch_size or workers, or "
-    "use a larger machine"
+    "raise accumulate, which splits a step into more passes, set recompute to true, lower"
+    " batch_size or workers, or use a larger machine"
 )
 
 
 def pretrain(job: PretrainJob, threads: int | None = None) -> None:
     """Pretrain a model on the images of a proposal store, or go on with a run that was stopped.
 
-    With `processes` above 1 torchrun starts them; a program that torchrun started itself calls this in each of its.
-    In a Slurm job it saves and leaves some minutes before the job's end.
+    With `processes` above 1 torchrun starts them; a program that torchrun started itself calls this
+    in each of its. In a Slurm job it saves and leaves some minutes before the job's end.
 
     Args:
         job: The run.
         threads: CPU threads of all processes on this machine together; None: as torch chooses.
 
     Raises:
-        UserError: The input, the checkpoints or the machine do not allow it, or the loss is no longer finite.
-        SystemExit: SIGTERM came, or the Slurm job is about to end; the code (75) asks for another start, which goes on.
+        UserError: The input, the checkpoints or the machine do not allow it, or the loss is no
+            longer finite.
+        SystemExit: SIGTERM came, or the Slurm job is about to end; the code (75) asks for another
+            start, which goes on.
         KeyboardInterrupt: SIGINT came; the same.
     """
     check_proposals(job)
@@ -76,7 +82,8 @@ def train_in_this_process(job: PretrainJob) -> None:
 
 
 def _train(job: PretrainJob, ranks: Ranks) -> None:
-    # Held by the process that writes, and not by one that waits for it: that one may be killed alone.
+    # Held by the process that writes, and not by one that waits for it: that one may be killed
+    # alone.
     stopping = StopSignals(current_job() if ranks.is_first else None)
     alone = exclusive_lock(job.folder) if ranks.is_first else contextlib.nullcontext()
     with machine_faults(job.folder, memory=_MORE_MEMORY), stopping as stop, alone:
@@ -96,13 +103,16 @@ def _by_torchrun(job: PretrainJob, threads: int | None) -> None:
     job_file = job.folder / f"job-{os.getpid()}.json"
     command = torchrun_command(job.settings, job_file, threads)
     each = str(max(1, (threads or os.cpu_count() or 1) // here))
-    # Torch takes MKL's number, and Snakemake sets it in its jobs' environment, to the threads of all processes.
+    # Torch takes MKL's number, and Snakemake sets it in its jobs' environment, to the threads of
+    # all processes.
     environment = {**os.environ, "OMP_NUM_THREADS": each, "MKL_NUM_THREADS": each}
     write_json(job_file, job.model_dump(mode="json"))
     try:
         with StopSignals() as stop:
             # In a session of its own, so that Ctrl-C reaches it once, from here.
-            process = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=ends_with_parent())
+            process = subprocess.Popen(
+                command, env=environment, start_new_session=True, preexec_fn=ends_with_parent()
+            )
             code = _wait(process, stop)
         ending = ending_of(job_file)
         told = ending.read_text() if ending.exists() else _CRASHED.format(code=code)
@@ -130,8 +140,9 @@ def _check_gpus(processes: int) -> None:
     gpus = torch.cuda.device_count()
     if 0 < gpus < processes:
         raise UserError(
-            f"processes is {processes} and this machine has {gpus} GPU(s): lower processes to at most {gpus}, and "
-            "raise accumulate by as much, so that a pass takes no more memory; both together must divide batch_size."
+            f"processes is {processes} and this machine has {gpus} GPU(s): lower processes to at"
+            f" most {gpus}, and raise accumulate by as much, so that a pass takes no more memory;"
+            " both together must divide batch_size."
         )
     if not gpus:
         log.warning("no GPU: %d processes train on this machine's cores", processes)

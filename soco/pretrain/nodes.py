@@ -1,4 +1,7 @@
-"""How several training processes are started: by torchrun on this machine, or by srun and torchrun on several."""
+"""How several training processes are started.
+
+By torchrun on this machine, or by srun and torchrun on several.
+"""
 
 import os
 import socket
@@ -14,8 +17,8 @@ GRACE = 600  # seconds from SIGTERM to SIGKILL: a step and a checkpoint
 def torchrun_command(settings: PretrainConfig, job_file: Path, threads: int | None) -> list[str]:
     """The command that starts the processes of a run.
 
-    On several nodes srun starts a torchrun on each, one task a node; they meet on the first, which this process runs
-    on, under the number of the Slurm job.
+    On several nodes srun starts a torchrun on each, one task a node; they meet on the first, which
+    this process runs on, under the number of the Slurm job.
 
     Args:
         settings: The recipe, for `processes` and `nodes`.
@@ -36,17 +39,29 @@ def _rendezvous_args(nodes: int) -> list[str]:
     number = os.environ.get("SLURM_JOB_ID")
     if number is None:
         raise UserError(
-            f"nodes is {nodes} and this is no Slurm job: start it with `snakemake --profile slurm`, or set nodes to 1, "
-            "and all processes train on this machine."
+            f"nodes is {nodes} and this is no Slurm job: start it with `snakemake --profile slurm`,"
+            " or set nodes to 1, and all processes train on this machine."
         )
     place = f"{socket.gethostname()}:{_free_port()}"
-    return [f"--nnodes={nodes}", "--rdzv-backend=c10d", f"--rdzv-id={number}", f"--rdzv-endpoint={place}"]
+    return [
+        f"--nnodes={nodes}",
+        "--rdzv-backend=c10d",
+        f"--rdzv-id={number}",
+        f"--rdzv-endpoint={place}",
+    ]
 
 
 def _srun(nodes: int, threads: int | None) -> list[str]:
     cores = [] if threads is None else [f"--cpus-per-task={threads}"]
     # A torchrun that has failed ends the others, which would wait for it.
-    return ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--kill-on-bad-exit=1", *cores]
+    return [
+        "srun",
+        f"--nodes={nodes}",
+        f"--ntasks={nodes}",
+        "--ntasks-per-node=1",
+        "--kill-on-bad-exit=1",
+        *cores,
+    ]
 
 
 def _free_port() -> int:

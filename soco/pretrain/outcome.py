@@ -51,7 +51,9 @@ def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
 
 
 def _write_weights(model: SoCo, path: Path, told: dict[str, Any]) -> None:
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
+    }
     said = {**told, "version": soco.__version__, DIGEST: tensors_digest(tensors), **origin_inside()}
     metadata = {KEY: json.dumps(said, sort_keys=True)}
     with atomic_write(path) as temporary:

@@ -10,7 +10,8 @@ def check_proposals(job: PretrainJob) -> None:
     """Refuse a store of which too many images have no proposal.
 
     Raises:
-        UserError: Their share is above `max_without_proposals`, or the store is missing or another file.
+        UserError: Their share is above `max_without_proposals`, or the store is missing or another
+            file.
     """
     found = count_without(ProposalStore(job.store))
     most = job.settings.max_without_proposals
@@ -22,6 +23,6 @@ def check_proposals(job: PretrainJob) -> None:
     else:
         remedy = "lower filter.min_side, choose other filter.fallbacks"
     raise UserError(
-        f"{found.words(job.filter)}, more than {key} = {most:g} allows; {remedy}, or raise {key} to train on each of "
-        "these images as one box."
+        f"{found.words(job.filter)}, more than {key} = {most:g} allows; {remedy}, or raise {key} to"
+        " train on each of these images as one box."
     )

@@ -1,6 +1,7 @@
 """The training processes of a run: who this one is, and what it says to the others.
 
-torchrun starts one process for each GPU and names them by environment variables; a process alone needs none of it.
+torchrun starts one process for each GPU and names them by environment variables; a process alone
+needs none of it.
 """
 
 import contextlib
@@ -40,7 +41,8 @@ class Ranks:
         """Each value summed over all processes."""
         if self.count == 1:
             return list(values)
-        # On the CPU by gloo, also where gradients go by NCCL: a few bytes, and no file or GPU can hold them up.
+        # On the CPU by gloo, also where gradients go by NCCL: a few bytes, and no file or GPU can
+        # hold them up.
         summed = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(summed)
         return summed.tolist()
@@ -75,5 +77,6 @@ def joined_ranks() -> Iterator[Ranks]:
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     yield Ranks(dist.get_rank(), dist.get_world_size(), device)
-    # Not after a failure: the others may be waiting for this process, and would make it wait as well.
+    # Not after a failure: the others may be waiting for this process, and would make it wait as
+    # well.
     dist.destroy_process_group()

@@ -1,4 +1,7 @@
-"""Which images a step is made of: a function of seed and step, so that a resumed run goes on where it stopped."""
+"""Which images a step is made of.
+
+A function of seed and step, so that a resumed run goes on where it stopped.
+"""
 
 from collections.abc import Iterator
 
@@ -13,9 +16,11 @@ _ORDER = 2**32
 
 
 class EpochSampler(Sampler[list[tuple[int, int]]]):
-    """Passes of (epoch, image number), each epoch in an order of its own; images over at its end are left out.
+    """Passes of (epoch, image number), each epoch in an order of its own; images over at its end
+    are left out.
 
-    A step takes `batch_size` images, in `accumulate` passes one after another. Of each pass a process takes its
+    A step takes `batch_size` images, in `accumulate` passes one after another. Of each pass a
+    process takes its
     share: together, the processes show what one alone would.
     """
 
@@ -33,20 +38,26 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
         """Order the passes from step `first_step` to the end.
 
         Raises:
-            UserError: There are fewer images than a step takes, or its images cannot be shared evenly.
+            UserError: There are fewer images than a step takes, or its images cannot be shared
+                evenly.
         """
         if images < batch_size:
             raise UserError(
-                f"There are {images} images and batch_size is {batch_size}: a step needs that many; "
-                "set batch_size to at most the number of images."
+                f"There are {images} images and batch_size is {batch_size}: a step needs that many;"
+                " set batch_size to at most the number of images."
             )
         if batch_size % (ranks * accumulate):
             raise UserError(
-                f"batch_size is {batch_size}, which {ranks} process(es) of {accumulate} pass(es) do not share evenly; "
-                "set processes and accumulate so that their product divides it."
+                f"batch_size is {batch_size}, which {ranks} process(es) of {accumulate} pass(es) do"
+                " not share evenly; set processes and accumulate so that their product divides it."
             )
         self.images, self.batch_size, self.epochs, self.seed = images, batch_size, epochs, seed
-        self.accumulate, self.rank, self.ranks, self.first_step = accumulate, rank, ranks, first_step
+        self.accumulate, self.rank, self.ranks, self.first_step = (
+            accumulate,
+            rank,
+            ranks,
+            first_step,
+        )
 
     @property
     def steps_per_epoch(self) -> int:

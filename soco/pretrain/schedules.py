@@ -6,7 +6,10 @@ from soco.config import PretrainConfig
 
 
 def peak_rate(settings: PretrainConfig) -> float:
-    """The learning rate after warm-up: `base_lr` for 256 images a step, in proportion to the batch."""
+    """The learning rate after warm-up.
+
+    `base_lr` for 256 images a step, in proportion to the batch.
+    """
     return settings.base_lr * settings.batch_size / 256
 
 
@@ -23,11 +26,15 @@ def learning_rate(step: int, steps_per_epoch: int, settings: PretrainConfig) -> 
         start = peak / settings.warmup_divisor
         return start + (peak - start) * step / warmup
     remaining = settings.epochs * steps_per_epoch - warmup
-    return settings.final_lr + (peak - settings.final_lr) * (1 + math.cos(math.pi * (step - warmup) / remaining)) / 2
+    return (
+        settings.final_lr
+        + (peak - settings.final_lr) * (1 + math.cos(math.pi * (step - warmup) / remaining)) / 2
+    )
 
 
 def target_momentum(step: int, steps: int, base: float) -> float:
-    """How much of itself the target keeps at a step: from `base` at step 0 to 1 at the end, by a cosine.
+    """How much of itself the target keeps at a step: from `base` at step 0 to 1 at the end, by a
+    cosine.
 
     Args:
         step: From 0.

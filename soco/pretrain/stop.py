@@ -1,4 +1,7 @@
-"""Being asked to stop, or running out of time: the step under way is finished and saved, and the process leaves."""
+"""Being asked to stop, or running out of time.
+
+The step under way is finished and saved, and the process leaves.
+"""
 
 import ctypes
 import signal
@@ -8,13 +11,14 @@ from types import FrameType
 
 from soco.pretrain.slurm import SlurmJob
 
-# "Try again later" in sysexits.h. Slurm's `RequeueExit=75` starts a job again whose own code this is; under Snakemake
-# the code is Snakemake's, and soco.pretrain.slurm asks for it.
+# "Try again later" in sysexits.h. Slurm's `RequeueExit=75` starts a job again whose own code this
+# is; under Snakemake the code is Snakemake's, and soco.pretrain.slurm asks for it.
 EXIT_CODE = 75
 
 
 class StopSignals:
-    """Notes SIGTERM (Slurm's warning) and SIGINT (Ctrl-C) while its block runs; a second Ctrl-C acts at once.
+    """Notes SIGTERM (Slurm's warning) and SIGINT (Ctrl-C) while its block runs; a second Ctrl-C
+    acts at once.
 
     A second SIGTERM does not: Slurm sends it to every process, and torchrun passes on its own.
     """
@@ -31,7 +35,10 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():  # signals reach no other
-            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+            self._before = {
+                number: signal.signal(number, self._note)
+                for number in (signal.SIGTERM, signal.SIGINT)
+            }
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -40,7 +47,9 @@ class StopSignals:
     @property
     def asked(self) -> signal.Signals | None:
         """The signal that came last, or None."""
-        return self._noted or (signal.SIGTERM if self._job is not None and self._job.is_over else None)
+        return self._noted or (
+            signal.SIGTERM if self._job is not None and self._job.is_over else None
+        )
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._noted == number == signal.SIGINT:
@@ -66,7 +75,10 @@ def leave(asked: signal.Signals) -> None:
 
 
 def ends_with_parent() -> Callable[[], None]:
-    """For `subprocess`: let the child get SIGTERM when this process ends, even by a kill that leaves it no time."""
+    """For `subprocess`.
+
+    Let the child get SIGTERM when this process ends, even by a kill that leaves it no time.
+    """
     prctl = ctypes.CDLL(None).prctl
     return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

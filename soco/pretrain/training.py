@@ -1,4 +1,7 @@
-"""The pretraining loop: what a process does from the first step, or the last checkpoint, to the end."""
+"""The pretraining loop.
+
+What a process does from the first step, or the last checkpoint, to the end.
+"""
 
 import contextlib
 import logging
@@ -35,7 +38,9 @@ from soco.pretrain.views import Batch, ViewDataset, collate, prepare_worker
 
 log = logging.getLogger(__name__)
 
-_LEAST_SCALE = 1e-4  # of the loss in fp16, which begins at 65536 and halves when a gradient overflows
+_LEAST_SCALE = (
+    1e-4  # of the loss in fp16, which begins at 65536 and halves when a gradient overflows
+)
 
 
 @dataclass
@@ -80,8 +85,12 @@ class Training:
         online = (p for p in self.model.parameters() if p.requires_grad)
         self.optimiser = LARS(online, settings.momentum, settings.weight_decay, settings.trust)
         # bf16 has float32's range and needs no loss scaling; fp16 does.
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.autocast_type is torch.float16)
-        told = identity(job, self.precision) if ranks.is_first else {}  # the first alone reads and writes them
+        self.scaler = torch.amp.GradScaler(
+            self.device.type, enabled=self.autocast_type is torch.float16
+        )
+        told = (
+            identity(job, self.precision) if ranks.is_first else {}
+        )  # the first alone reads and writes them
         self.checkpoints = Checkpoints(job.folder, told, settings.keep_checkpoints)
         self._resume()
         self.log_path, self.tensorboard = job.folder / "log.jsonl", job.tensorboard
@@ -91,15 +100,30 @@ class Training:
         s, count = self.settings, self.ranks.count
         share = s.batch_size // count // s.accumulate
         log.info(
-            "%s: %d images, %d epochs of %d steps", job.run, len(self.dataset), s.epochs, self.sampler.steps_per_epoch
+            "%s: %d images, %d epochs of %d steps",
+            job.run,
+            len(self.dataset),
+            s.epochs,
+            self.sampler.steps_per_epoch,
         )
         found = count_without(self.dataset.store)
         if found.without:
-            log.warning("%s; each of them is trained on as one box, the whole image", found.words(job.filter))
-        log.info("total batch %d: %d process(es) x %d pass(es) x %d images", s.batch_size, count, s.accumulate, share)
+            log.warning(
+                "%s; each of them is trained on as one box, the whole image",
+                found.words(job.filter),
+            )
+        log.info(
+            "total batch %d: %d process(es) x %d pass(es) x %d images",
+            s.batch_size,
+            count,
+            s.accumulate,
+            share,
+        )
         log.info("learning rate %g: %g x %d / 256", peak_rate(s), s.base_lr, s.batch_size)
         threads, norms = torch.get_num_threads(), ", norms synchronised" if count > 1 else ""
-        log.info("on %s in %s, %d CPU thread(s) a process%s", self.device, self.precision, threads, norms)
+        log.info(
+            "on %s in %s, %d CPU thread(s) a process%s", self.device, self.precision, threads, norms
+        )
 
     @property
     def precision(self) -> str:
@@ -113,7 +137,8 @@ class Training:
             stop: Says whether a signal came; the step under way is then finished and saved.
 
         Raises:
-            UserError: The loss or a weight is no longer finite, or a file cannot be read or written.
+            UserError: The loss or a weight is no longer finite, or a file cannot be read or
+                written.
             SystemExit: SIGTERM came, and a checkpoint was written.
             KeyboardInterrupt: SIGINT came, and a checkpoint was written.
         """
@@ -127,7 +152,13 @@ class Training:
                 asked = self._sync_status(number, step, stop)
                 if log_file:
                     epoch = number // self.sampler.steps_per_epoch
-                    log_file.log_step(number, waited=step.waited, **step.values, **self._rates(number), epoch=epoch)
+                    log_file.log_step(
+                        number,
+                        waited=step.waited,
+                        **step.values,
+                        **self._rates(number),
+                        epoch=epoch,
+                    )
                 done = number + 1
                 due = done % self.sampler.steps_per_epoch == 0 or done == steps or asked
                 if due or time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
@@ -135,11 +166,18 @@ class Training:
                     saved = time.monotonic()
                 if asked and done < steps:
                     self.ranks.total(0)  # nobody leaves before the checkpoint is written
-                    log.info("asked to stop: left after step %d of %d, saved; run it again to go on", done, steps)
+                    log.info(
+                        "asked to stop: left after step %d of %d, saved; run it again to go on",
+                        done,
+                        steps,
+                    )
                     leave(asked)
 
     def _wrap_ddp(self) -> nn.Module:
-        """The model as the steps call it: on its device, and averaging gradients where there are several processes."""
+        """The model as the steps call it.
+
+        On its device, and averaging gradients where there are several processes.
+        """
         if self.ranks.count > 1:
             self.model = synchronise_norms(self.model, self.device)
         self.model = self.model.to(self.device, memory_format=torch.channels_last).train()
@@ -149,20 +187,29 @@ class Training:
             return self.model
         devices = [self.device] if self.device.type == "cuda" else None
         # The norms' buffers are alike everywhere: their statistics are of all processes.
-        return DistributedDataParallel(self.model, devices, forward_sync_buffers=False, gradient_as_bucket_view=True)
+        return DistributedDataParallel(
+            self.model, devices, forward_sync_buffers=False, gradient_as_bucket_view=True
+        )
 
     def _resume(self) -> None:
         newest = self.checkpoints.newest_readable() if self.ranks.is_first else None
         path = self.ranks.from_first(newest[0] if newest else None)
         if path is not None:
             state = newest[1] if newest else load_archive(path)
-            self.sampler.first_step = self.checkpoints.load(state, self.model, self.optimiser, self.scaler)
+            self.sampler.first_step = self.checkpoints.load(
+                state, self.model, self.optimiser, self.scaler
+            )
             log.info("goes on from %s", path)
 
     def _training_log(self) -> TrainingLog:
         s = self.settings
         return TrainingLog(
-            self.log_path, self.sampler.first_step, self.sampler.steps, s.batch_size, s.log_every, self.tensorboard
+            self.log_path,
+            self.sampler.first_step,
+            self.sampler.steps,
+            s.batch_size,
+            s.log_every,
+            self.tensorboard,
         )
 
     def _passes(self) -> Generator[Batch]:
@@ -182,18 +229,23 @@ class Training:
         try:
             yield from batches
         except UserError as error:
-            # A worker's exception arrives with its traceback as its message; the sentence is what stands last.
+            # A worker's exception arrives with its traceback as its message; the sentence is what
+            # stands last.
             raise UserError(str(error).rsplit("UserError: ", 1)[-1].strip()) from None
         finally:
-            # Workers take no SIGTERM, and Python would wait for them at its end. First torch must stop watching them (a
-            # killed one is a failure to it), which it does with the last reference; but a traceback may hold one.
+            # Workers take no SIGTERM, and Python would wait for them at its end. First torch must
+            # stop watching them (a killed one is a failure to it), which it does with the last
+            # reference; but a traceback may hold one.
             if self.settings.workers:
                 batches._shutdown_workers()
             for worker in set(multiprocessing.active_children()) - others:
                 worker.kill()
 
     def _step(self, number: int, passes: Iterator[Batch]) -> Step:
-        """One step, over all its passes; the weights stay as they are where a loss is not finite."""
+        """One step, over all its passes.
+
+        The weights stay as they are where a loss is not finite.
+        """
         rates = self._rates(number)
         for group in self.optimiser.param_groups:
             group["lr"] = rates["lr"]
@@ -211,10 +263,15 @@ class Training:
         return step
 
     def _pass(self, batch: Batch, last: bool, step: Step) -> None:
-        """Forward and backward of one pass; gradients add up, and are averaged over processes in the last."""
+        """Forward and backward of one pass.
+
+        Gradients add up, and are averaged over processes in the last.
+        """
         share = 1 / self.settings.accumulate
         with contextlib.nullcontext() if last or self.ranks.count == 1 else self.parallel.no_sync():
-            with torch.autocast(self.device.type, self.autocast_type, enabled=self.autocast_type is not None):
+            with torch.autocast(
+                self.device.type, self.autocast_type, enabled=self.autocast_type is not None
+            ):
                 given = self.parallel(batch.to(self.device, torch.channels_last))
             self.scaler.scale(given.loss * share).backward()
         for name, value in given._asdict().items():
@@ -229,7 +286,8 @@ class Training:
         }
 
     def _sync_status(self, number: int, step: Step, stop: StopSignals) -> signal.Signals | None:
-        """Tell the other processes how the step went, and hear of theirs; returns the signal that any was sent.
+        """Tell the other processes how the step went, and hear of theirs; returns the signal that
+        any was sent.
 
         Raises:
             UserError: A loss was not finite.
@@ -242,9 +300,15 @@ class Training:
         if failed:
             keys = [key for keys in self.ranks.from_all(self._keys(step.failed)) for key in keys]
             more = f" and {len(keys) - 8} more, see the log" if len(keys) > 8 else ""
-            self._fail(f"The loss is {loss:g}", number, f", with the images {', '.join(keys[:8])}{more}")
+            self._fail(
+                f"The loss is {loss:g}", number, f", with the images {', '.join(keys[:8])}{more}"
+            )
         if self.scaler.is_enabled() and self.scaler.get_scale() < _LEAST_SCALE:
-            self._fail("Gradients overflow fp16 in every step", number, "; bf16 has the range that they need")
+            self._fail(
+                "Gradients overflow fp16 in every step",
+                number,
+                "; bf16 has the range that they need",
+            )
         return (stop.asked or signal.SIGTERM) if asked else None
 
     def _save(self, done: int) -> None:
@@ -265,7 +329,7 @@ class Training:
     def _fail(self, what: str, number: int, where: str) -> None:
         good = self.checkpoints.last
         raise UserError(
-            f"{what} at step {number}, learning rate {self._rates(number)['lr']:g}{where}; the last good checkpoint is "
-            f"{good or 'none'}. Lower base_lr or lengthen warmup_epochs, and remove {self.checkpoints.folder} to start "
-            "anew with them."
+            f"{what} at step {number}, learning rate {self._rates(number)['lr']:g}{where}; the last"
+            f" good checkpoint is {good or 'none'}. Lower base_lr or lengthen warmup_epochs, and"
+            f" remove {self.checkpoints.folder} to start anew with them."
         )

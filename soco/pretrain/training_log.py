@@ -1,4 +1,7 @@
-"""The training log: a line of JSON every few steps, the same for TensorBoard, a bar, and a watch for collapse."""
+"""The training log.
+
+A line of JSON every few steps, the same for TensorBoard, a bar, and a watch for collapse.
+"""
 
 import json
 import math
@@ -19,9 +22,11 @@ _COUNTS = ("step", "epoch")
 
 
 class TrainingLog:
-    """Keeps `log.jsonl` of a run; a resumed run drops the lines past its checkpoint and goes on behind the rest.
+    """Keeps `log.jsonl` of a run; a resumed run drops the lines past its checkpoint and goes on
+    behind the rest.
 
-    docs/loss.md says what each key of a line is. As a context manager it closes bar and files in any case.
+    docs/loss.md says what each key of a line is. As a context manager it closes bar and files in
+    any case.
     """
 
     def __init__(
@@ -33,7 +38,12 @@ class TrainingLog:
         every: int,
         tensorboard: str | Path | None = None,
     ) -> None:
-        self._path, self._every, self._batch_size, self._steps = Path(path), every, batch_size, steps
+        self._path, self._every, self._batch_size, self._steps = (
+            Path(path),
+            every,
+            batch_size,
+            steps,
+        )
         kept = [line for line in self._lines() if line["step"] < first_step]
         with atomic_write(self._path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
@@ -55,8 +65,8 @@ class TrainingLog:
         Args:
             step: The step just done, from 0.
             waited: Seconds that the step waited for its images.
-            values: `loss`, `lr`, ...; numbers, or one-element tensors, which are read only where a line is due: reading
-                makes a GPU finish its work first.
+            values: `loss`, `lr`, ...; numbers, or one-element tensors, which are read only where a
+                line is due: reading makes a GPU finish its work first.
         """
         self._waited += waited
         if step % self._every == 0 or step + 1 == self._steps:
@@ -73,16 +83,27 @@ class TrainingLog:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
     def _write(self, step: int, values: dict[str, Any]) -> None:
-        line = {"step": step, **values, **self._speed(step), **_memory(), "seconds": round(self.seconds, 3)}
+        line = {
+            "step": step,
+            **values,
+            **self._speed(step),
+            **_memory(),
+            "seconds": round(self.seconds, 3),
+        }
         with self._path.open("a") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
         if self._events is not None:
-            self._events.write(step, {name: value for name, value in line.items() if name != "step"})
+            self._events.write(
+                step, {name: value for name, value in line.items() if name != "step"}
+            )
         self._bar.set_postfix_str(_told(line), refresh=False)
         self._watch.read(line)
 
@@ -90,7 +111,10 @@ class TrainingLog:
         """Images a second, and the share of the time spent waiting for them, since the last line."""
         now = time.monotonic()
         passed = max(now - self._last, 1e-9)
-        images, waited = self._batch_size * (step + 1 - self._next_step), min(self._waited / passed, 1.0)
+        images, waited = (
+            self._batch_size * (step + 1 - self._next_step),
+            min(self._waited / passed, 1.0),
+        )
         self._last, self._next_step, self._waited = now, step + 1, 0.0
         return {"images_per_second": round(images / passed, 3), "data_wait": round(waited, 4)}
 
@@ -115,7 +139,10 @@ def _number(name: str, value: Any) -> float | int | None:
 
 
 def _memory() -> dict[str, float]:
-    """Peaks up to now, in MB of 2^20 bytes: resident memory of this process, without its workers, and of the GPU."""
+    """Peaks up to now, in MB of 2^20 bytes.
+
+    Resident memory of this process, without its workers, and of the GPU.
+    """
     # Not getrusage: a started process takes over the peak of the one that started it.
     resident = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     peaks = {"memory_mb": round(int(resident[1]) / 1024, 1)} if resident else {}
@@ -135,4 +162,6 @@ def _told(line: dict[str, Any]) -> str:
         "memory_mb": "{:.0f} MB",
         "gpu_memory_mb": "GPU {:.0f} MB",
     }
-    return ", ".join(form.format(line[name]) for name, form in forms.items() if line.get(name) is not None)
+    return ", ".join(
+        form.format(line[name]) for name, form in forms.items() if line.get(name) is not None
+    )

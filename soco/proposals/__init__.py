@@ -1,4 +1,7 @@
-"""Proposals: selective search (ours or OpenCV's), filters, the fix-up, and the merge into one store."""
+"""Proposals.
+
+Selective search (ours or OpenCV's), filters, the fix-up, and the merge into one store.
+"""
 
 from soco.config import Strategy
 from soco.proposals.filters import filter_mask

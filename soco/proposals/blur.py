@@ -71,14 +71,21 @@ def _along(padded: Real, weights: Real, into: Real) -> None:
     across, pad = len(into), _CHANNELS * (len(weights) - 1)
     width = across // _CHANNELS
     for k in range(1, len(weights)):
-        left, right = _CHANNELS * _reflected(-k, width), _CHANNELS * _reflected(width - 1 + k, width)
+        left, right = (
+            _CHANNELS * _reflected(-k, width),
+            _CHANNELS * _reflected(width - 1 + k, width),
+        )
         for channel in range(_CHANNELS):
             padded[pad - _CHANNELS * k + channel] = padded[pad + left + channel]
             padded[pad + _CHANNELS * (width - 1 + k) + channel] = padded[pad + right + channel]
     for x in range(across):
         into[x] = padded[pad + x] * weights[0]
     for k in range(len(weights) - 1, 0, -1):
-        before, after, weight = padded[pad - _CHANNELS * k :], padded[pad + _CHANNELS * k :], weights[k]
+        before, after, weight = (
+            padded[pad - _CHANNELS * k :],
+            padded[pad + _CHANNELS * k :],
+            weights[k],
+        )
         for x in range(across):
             into[x] += (before[x] + after[x]) * weight
 

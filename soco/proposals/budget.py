@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 
 class PixelBudget:
-    """Lets threads in as long as their images together have no more pixels than the budget; one is always let in."""
+    """Lets threads in as long as their images together have no more pixels than the budget.
+
+    One is always let in.
+    """
 
     def __init__(self, pixels: int) -> None:
         """Allow so many pixels at once."""

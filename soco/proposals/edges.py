@@ -1,8 +1,9 @@
 """Edges between neighbouring pixels, from the most alike to the least: what segmentation reads.
 
-An edge is one int64: its cost's leading bits above, the pixel and the direction of its neighbour below. Sorting moves
-eight bytes an edge, and the exact cost is made again from the blurred image where it is asked for. Large arrays are
-NumPy's, which asks for huge pages; numba's own cost a fifth of the search in page faults.
+An edge is one int64: its cost's leading bits above, the pixel and the direction of its neighbour
+below. Sorting moves eight bytes an edge, and the exact cost is made again from the blurred image
+where it is asked for. Large arrays are NumPy's, which asks for huge pages; numba's own cost a fifth
+of the search in page faults.
 """
 
 import math
@@ -11,8 +12,8 @@ import numpy as np
 
 from soco.proposals.compiled import Real, Whole, compiled
 
-# A cost is a distance of colours in 0..1, below 2. Its key holds 6 bits of exponent and 25 of mantissa, so that an edge
-# is never negative.
+# A cost is a distance of colours in 0..1, below 2. Its key holds 6 bits of exponent and 25 of
+# mantissa, so that an edge is never negative.
 _MANTISSA_BITS = 25
 _DROPPED_BITS = 52 - _MANTISSA_BITS
 _LEAST_EXPONENT = (1023 - 62) << _MANTISSA_BITS  # smaller costs than 2**-62 share the least key
@@ -35,7 +36,9 @@ def make_edges(blurred: Real) -> Whole:
         (E,) int64.
     """
     height, width = blurred.shape[0], blurred.shape[1] // 3
-    edges = np.empty(height * (width - 1) + (height - 1) * width + 2 * (height - 1) * (width - 1), np.int64)
+    edges = np.empty(
+        height * (width - 1) + (height - 1) * width + 2 * (height - 1) * (width - 1), np.int64
+    )
     _make_edges(blurred, edges)
     return edges
 
@@ -51,19 +54,37 @@ def _make_edges(blurred: Real, edges: Whole) -> None:
     costs = np.empty(width)
     made = 0
     for y in range(height):
-        made = _make_row(blurred[y, 3:], blurred[y], costs[: width - 1], y * width, RIGHT, edges, made)
+        made = _make_row(
+            blurred[y, 3:], blurred[y], costs[: width - 1], y * width, RIGHT, edges, made
+        )
     for y in range(height - 1):
         made = _make_row(blurred[y + 1], blurred[y], costs, y * width, DOWN, edges, made)
     for y in range(height - 1):
-        made = _make_row(blurred[y + 1, 3:], blurred[y], costs[: width - 1], y * width, DOWN_RIGHT, edges, made)
+        made = _make_row(
+            blurred[y + 1, 3:], blurred[y], costs[: width - 1], y * width, DOWN_RIGHT, edges, made
+        )
     for y in range(height - 1):
-        made = _make_row(blurred[y + 1], blurred[y, 3:], costs[: width - 1], y * width + 1, DOWN_LEFT, edges, made)
+        made = _make_row(
+            blurred[y + 1],
+            blurred[y, 3:],
+            costs[: width - 1],
+            y * width + 1,
+            DOWN_LEFT,
+            edges,
+            made,
+        )
 
 
 @compiled
-def _make_row(a: Real, b: Real, costs: Real, first: int, direction: int, edges: Whole, made: int) -> int:
+def _make_row(
+    a: Real, b: Real, costs: Real, first: int, direction: int, edges: Whole, made: int
+) -> int:
     for x in range(len(costs)):
-        red, green, blue = a[3 * x] - b[3 * x], a[3 * x + 1] - b[3 * x + 1], a[3 * x + 2] - b[3 * x + 2]
+        red, green, blue = (
+            a[3 * x] - b[3 * x],
+            a[3 * x + 1] - b[3 * x + 1],
+            a[3 * x + 2] - b[3 * x + 2],
+        )
         costs[x] = math.sqrt(red * red + green * green + blue * blue)
     bits = costs.view(np.int64)
     for x in range(len(costs)):
@@ -98,7 +119,10 @@ def cost_between(colours: Real, p: int, q: int) -> float:
 
 @compiled
 def _radix_sort(edges: Whole, scratch: Whole) -> Whole:
-    """A stable sort by key in three passes from one array to the other; returns the one that it ends in."""
+    """A stable sort by key in three passes from one array to the other.
+
+    Returns the one that it ends in.
+    """
     counts = np.zeros((_PASSES, _DIGITS), np.int64)
     for edge in edges:
         for digit in range(_PASSES):
@@ -119,7 +143,10 @@ def _radix_sort(edges: Whole, scratch: Whole) -> Whole:
 
 @compiled
 def order_ties(edges: Whole, colours: Real, width: int) -> None:
-    """Put sorted edges of equal keys in the order of their exact costs; edges of equal cost stay as they were made."""
+    """Put sorted edges of equal keys in the order of their exact costs.
+
+    Edges of equal cost stay as they were made.
+    """
     start = np.searchsorted(edges, np.int64(1) << 32)  # key 0 is a cost of exactly 0
     while start < len(edges):
         stop = start + 1

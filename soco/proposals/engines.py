@@ -16,11 +16,15 @@ def engine_of(settings: ProposalsConfig) -> str:
         UserError: The configuration imports boxes and searches nothing.
     """
     if settings.engine == "imported":
-        raise UserError("proposals.engine is imported, which searches no image; choose an engine with --engine.")
+        raise UserError(
+            "proposals.engine is imported, which searches no image; choose an engine with --engine."
+        )
     return "soco" if settings.engine == "soco" else f"opencv_{settings.opencv_mode}"
 
 
-def search(rgb: npt.NDArray[np.uint8], engine: str, settings: ProposalsConfig) -> npt.NDArray[np.int32]:
+def search(
+    rgb: npt.NDArray[np.uint8], engine: str, settings: ProposalsConfig
+) -> npt.NDArray[np.int32]:
     """All regions that an engine finds.
 
     Args:
@@ -29,7 +33,8 @@ def search(rgb: npt.NDArray[np.uint8], engine: str, settings: ProposalsConfig) -
         settings: Gives the parameters of `soco`; its own choice of engine is not looked at.
 
     Returns:
-        (R, 5) int32: left, top, width, height, size, in pixels; size is 0 where the engine does not tell.
+        (R, 5) int32: left, top, width, height, size, in pixels; size is 0 where the engine does not
+        tell.
     """
     if engine == "soco":
         return selective_search(rgb, settings.scale, settings.sigma, settings.min_size)

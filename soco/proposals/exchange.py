@@ -29,8 +29,9 @@ def read_boxes(path: str | Path) -> Iterator[tuple[str, Boxes]]:
     """Yield each image's name and boxes, (N, 4) left, top, width, height, one image at a time.
 
     Args:
-        path: Parquet with the columns key, left, top, box_width and box_height (the last four lists; other columns
-            are passed over), or the authors' JSON: one object, from a name to a list of boxes.
+        path: Parquet with the columns key, left, top, box_width and box_height (the last four
+            lists; other columns are passed over), or the authors' JSON: one object, from a name to
+            a list of boxes.
 
     Raises:
         UserError: The file is missing or holds something else.
@@ -43,8 +44,11 @@ def read_boxes(path: str | Path) -> Iterator[tuple[str, Boxes]]:
     yield from _read_parquet(Path(path)) if is_parquet else _read_json(Path(path))
 
 
-def export_proposals(store: str | Path, output: str | Path, by: Literal["name", "key"] = "name") -> int:
-    """Write a store's proposals as the authors' JSON: one object, from a name to a list of [left, top, width, height].
+def export_proposals(
+    store: str | Path, output: str | Path, by: Literal["name", "key"] = "name"
+) -> int:
+    """Write a store's proposals as the authors' JSON: one object, from a name to a list of [left,
+    top, width, height].
 
     Args:
         store: store.parquet or store.arrow.
@@ -62,7 +66,9 @@ def export_proposals(store: str | Path, output: str | Path, by: Literal["name", 
         for key, rects in _rows(Path(store)):
             name = PurePosixPath(key).name if by == "name" else key
             if name in keys:
-                raise UserError(f"{keys[name]!r} and {key!r} have one base name; export with `--by key`.")
+                raise UserError(
+                    f"{keys[name]!r} and {key!r} have one base name; export with `--by key`."
+                )
             file.write(f"{',' if keys else '{'}\n{json.dumps(name)}: {json.dumps(rects.tolist())}")
             keys[name] = key
         file.write("\n}\n" if keys else "{}\n")
@@ -87,14 +93,21 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Boxes]]:
                 columns = [batch[name].cast(pa.list_(pa.float64())) for name in RECT_COLUMNS]
                 counts = [pc.fill_null(column.value_lengths(), 0).to_numpy() for column in columns]
                 if any((other != counts[0]).any() for other in counts[1:]):
-                    raise UserError(f"{path} has a row whose columns {', '.join(RECT_COLUMNS)} differ in length.")
-                flat = np.stack([column.flatten().to_numpy(zero_copy_only=False) for column in columns], axis=1)
+                    raise UserError(
+                        f"{path} has a row whose columns {', '.join(RECT_COLUMNS)} differ in"
+                        " length."
+                    )
+                flat = np.stack(
+                    [column.flatten().to_numpy(zero_copy_only=False) for column in columns], axis=1
+                )
                 parts = np.split(flat, np.cumsum(counts[0])[:-1])
                 for key, boxes in zip(batch["key"].to_pylist(), parts, strict=True):
                     yield str(key), _checked(path, str(key), boxes)
     except (KeyError, pa.ArrowException):
         names = ", ".join(("key", *RECT_COLUMNS))
-        raise UserError(f"{path} has not the columns {names}, the last four lists of numbers; add them.") from None
+        raise UserError(
+            f"{path} has not the columns {names}, the last four lists of numbers; add them."
+        ) from None
 
 
 def _read_json(path: Path) -> Iterator[tuple[str, Boxes]]:
@@ -120,7 +133,10 @@ def _read_json(path: Path) -> Iterator[tuple[str, Boxes]]:
 
 
 def _decode_entry(text: str, place: int) -> tuple[str, Any, int] | None:
-    """The name and the value that follow, and where they end; None where the text ends within them."""
+    """The name and the value that follow, and where they end.
+
+    None where the text ends within them.
+    """
     start = _SEPARATOR.match(text, place)
     assert start is not None
     try:
@@ -141,7 +157,9 @@ _COLON = re.compile(r"\s*:\s*")
 
 def _check_json(path: Path, sound: bool) -> None:
     if not sound:
-        raise UserError(f"{path} is no JSON object from names to lists of [left, top, width, height]; mend it.")
+        raise UserError(
+            f"{path} is no JSON object from names to lists of [left, top, width, height]; mend it."
+        )
 
 
 def _checked(path: Path, name: str, value: Any) -> Boxes:
@@ -151,8 +169,14 @@ def _checked(path: Path, name: str, value: Any) -> Boxes:
         boxes = np.array(np.nan)
     if boxes.shape == (0,):
         return boxes.reshape(0, 4)
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all() or (boxes[:, 2:] < 0).any():
+    if (
+        boxes.ndim != 2
+        or boxes.shape[1] != 4
+        or not np.isfinite(boxes).all()
+        or (boxes[:, 2:] < 0).any()
+    ):
         raise UserError(
-            f"{path} has under {name!r} no list of [left, top, width, height] with no side below 0; mend or remove it."
+            f"{path} has under {name!r} no list of [left, top, width, height] with no side below 0;"
+            " mend or remove it."
         )
     return boxes

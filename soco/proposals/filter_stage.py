@@ -1,4 +1,7 @@
-"""The filter stage and the fix-up stage: raw regions to proposals, and a fallback for images left with none."""
+"""The filter stage and the fix-up stage.
+
+Raw regions to proposals, and a fallback for images left with none.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +12,13 @@ import pyarrow as pa
 
 from soco.config import FilterConfig
 from soco.data.stores.parquet import read_table, write_table
-from soco.data.stores.schema import IMAGE_COLUMNS, PROPOSAL_SCHEMA, RAW_SCHEMA, rect_columns, rects_of
+from soco.data.stores.schema import (
+    IMAGE_COLUMNS,
+    PROPOSAL_SCHEMA,
+    RAW_SCHEMA,
+    rect_columns,
+    rects_of,
+)
 from soco.proposals.filters import filter_mask, first_that_keeps
 
 Rects = npt.NDArray[np.integer]
@@ -26,10 +35,14 @@ def filter_shard(raw: str | Path, settings: FilterConfig, output: str | Path) ->
     write_table(output, _proposal_table(table, rects_of(table), kept, strategies))
 
 
-def fix_up_shard(raw: str | Path, filtered: str | Path, settings: FilterConfig, output: str | Path) -> None:
-    """Give each image that the filter left with none the regions of the first fallback that keeps any.
+def fix_up_shard(
+    raw: str | Path, filtered: str | Path, settings: FilterConfig, output: str | Path
+) -> None:
+    """Give each image that the filter left with none the regions of the first fallback that keeps
+    any.
 
-    An image that every fallback leaves with none stays empty; training then takes the whole image as its one box.
+    An image that every fallback leaves with none stays empty; training then takes the whole image
+    as its one box.
     """
     raw_table, table = read_table(raw, RAW_SCHEMA), read_table(filtered, PROPOSAL_SCHEMA)
     proposals: list[Rects] = [*rects_of(table)]

@@ -11,7 +11,9 @@ from soco.config import FilterConfig, Strategy
 Rects = npt.NDArray[np.integer]
 
 
-def filter_mask(rects: Rects, image: tuple[int, int], strategy: Strategy, min_side: int = 32) -> npt.NDArray[np.bool_]:
+def filter_mask(
+    rects: Rects, image: tuple[int, int], strategy: Strategy, min_side: int = 32
+) -> npt.NDArray[np.bool_]:
     """Tell which rects a strategy keeps.
 
     Args:
@@ -59,14 +61,18 @@ def first_that_keeps(
 
 def proposals_of(rects: Rects, image: tuple[int, int], settings: FilterConfig) -> tuple[str, Rects]:
     """The proposals of one image, by the filter or the first of its fallbacks that keeps any."""
-    return first_that_keeps((settings.strategy, *settings.fallbacks), rects, image, settings.min_side)
+    return first_that_keeps(
+        (settings.strategy, *settings.fallbacks), rects, image, settings.min_side
+    )
 
 
 def left_empty(images: Mapping[str, int], settings: FilterConfig) -> list[tuple[str, int]]:
-    """How many images would have no proposal if one stopped after the filter, and after each fallback in turn.
+    """How many images would have no proposal if one stopped after the filter, and after each
+    fallback in turn.
 
     Args:
-        images: How many images each strategy gave their proposals, by its name; "" for those that none gave any.
+        images: How many images each strategy gave their proposals, by its name; "" for those that
+            none gave any.
         settings: The filter.
 
     Returns:

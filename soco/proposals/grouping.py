@@ -1,7 +1,8 @@
 """Hierarchical grouping: merge the most similar neighbours until no pair is left.
 
-Pairs are numbered as they are found, and each region has a chain of its pairs, the newest first. A pair ends when one
-of its regions is merged; it then stays in heap and chains until met, so that every step costs its own pairs alone.
+Pairs are numbered as they are found, and each region has a chain of its pairs, the newest first. A
+pair ends when one of its regions is merged; it then stays in heap and chains until met, so that
+every step costs its own pairs alone.
 """
 
 import numpy as np
@@ -16,10 +17,11 @@ _NONE = -1
 
 
 def group(regions: Regions, pixels: int) -> Regions:
-    """Merge neighbouring regions by similarity (colour + texture + size + fill) until no pair is left.
+    """Merge neighbouring regions by similarity (colour + texture + size + fill) until no pair is
+    left.
 
-    Of equal similarities the pair found last goes first, as in the authors' stable sort of a table; a merged region's
-    neighbours are those of both its parts.
+    Of equal similarities the pair found last goes first, as in the authors' stable sort of a table;
+    a merged region's neighbours are those of both its parts.
 
     Args:
         regions: The N first segments, in order of first appearance.
@@ -28,7 +30,11 @@ def group(regions: Regions, pixels: int) -> Regions:
     Returns:
         The N first regions, then every merged one in the order it was made.
     """
-    return Regions(*_group(regions.bounds, regions.sizes, regions.histograms, neighbours(regions.bounds), pixels))
+    return Regions(
+        *_group(
+            regions.bounds, regions.sizes, regions.histograms, neighbours(regions.bounds), pixels
+        )
+    )
 
 
 @compiled
@@ -37,7 +43,11 @@ def _group(
 ) -> tuple[Whole, Whole, Real]:
     first = len(first_sizes)
     room = 2 * first  # each merge makes one region and ends two
-    bounds, sizes, histograms = np.empty((room, 4), np.int64), np.empty(room, np.int64), np.empty((room, BINS))
+    bounds, sizes, histograms = (
+        np.empty((room, 4), np.int64),
+        np.empty(room, np.int64),
+        np.empty((room, BINS)),
+    )
     bounds[:first], sizes[:first], histograms[:first] = first_bounds, first_sizes, first_histograms
     merged, newest, met = np.zeros(room, np.bool_), np.full(room, _NONE), np.full(room, _NONE)
     made = first
@@ -76,7 +86,9 @@ def _group(
 
 
 @compiled
-def _similarity(bounds: Whole, sizes: Whole, histograms: Real, a: int, b: int, pixels: int) -> float:
+def _similarity(
+    bounds: Whole, sizes: Whole, histograms: Real, a: int, b: int, pixels: int
+) -> float:
     # Sums add bin by bin, as the authors' do, so that ties fall the same way.
     colour, texture = _HUE_AND_SATURATION, 0.0
     for value in range(VALUE_BINS):
@@ -107,9 +119,19 @@ def _link(pairs: Whole, newest: Whole, pair: int, a: int, b: int) -> None:
 
 @compiled
 def _inherit(
-    pairs: Whole, newest: Whole, merged: Flags, met: Whole, a: int, b: int, new: int, neighbours_of_new: Whole
+    pairs: Whole,
+    newest: Whole,
+    merged: Flags,
+    met: Whole,
+    a: int,
+    b: int,
+    new: int,
+    neighbours_of_new: Whole,
 ) -> int:
-    """List the unmerged neighbours of a and b, each once, by the age of its oldest pair; returns how many."""
+    """List the unmerged neighbours of a and b, each once, by the age of its oldest pair.
+
+    Returns how many.
+    """
     by_age, count = np.empty(2 * len(neighbours_of_new), np.int64), 0
     of_a, of_b = newest[a], newest[b]
     while of_a != _NONE or of_b != _NONE:  # down both chains, the newer pair first
@@ -134,6 +156,14 @@ def _inherit(
 @compiled
 def _grown(pairs: Whole, similarities: Real, heap: Whole, needed: int) -> tuple[Whole, Real, Whole]:
     room = max(2 * len(pairs), needed)
-    more_pairs, more_similarities, more_heap = np.empty((room, 4), np.int64), np.empty(room), np.empty(room, np.int64)
-    more_pairs[: len(pairs)], more_similarities[: len(pairs)], more_heap[: len(pairs)] = pairs, similarities, heap
+    more_pairs, more_similarities, more_heap = (
+        np.empty((room, 4), np.int64),
+        np.empty(room),
+        np.empty(room, np.int64),
+    )
+    more_pairs[: len(pairs)], more_similarities[: len(pairs)], more_heap[: len(pairs)] = (
+        pairs,
+        similarities,
+        heap,
+    )
     return more_pairs, more_similarities, more_heap

@@ -27,11 +27,15 @@ Paths = Sequence[str | Path]
 _NO_RECTS: Rects = np.empty((0, 4), np.int16)
 
 
-def import_shards(shards: Paths, file: str | Path, images: ImagesConfig, raw: Paths, skipped: Paths) -> None:
-    """Give the images of all shards the boxes of a file, rounded to whole pixels and cut at the image's edge.
+def import_shards(
+    shards: Paths, file: str | Path, images: ImagesConfig, raw: Paths, skipped: Paths
+) -> None:
+    """Give the images of all shards the boxes of a file, rounded to whole pixels and cut at the
+    image's edge.
 
-    An image goes in the file by its whole key, by its base name, or by its base name without suffix; the first of
-    these that is there counts. An image that the file does not name gets no region.
+    An image goes in the file by its whole key, by its base name, or by its base name without
+    suffix; the first of these that is there counts. An image that the file does not name gets no
+    region.
 
     Args:
         shards: The shards' Parquet files, `SHARD_SCHEMA`; they tell the images' sizes.
@@ -41,7 +45,8 @@ def import_shards(shards: Paths, file: str | Path, images: ImagesConfig, raw: Pa
         skipped: Receive, for each shard, one row an image that cannot, `SKIPPED_SCHEMA`.
 
     Raises:
-        UserError: The file is missing or holds something else, or names an image in a way that fits two.
+        UserError: The file is missing or holds something else, or names an image in a way that fits
+            two.
     """
     tables = [read_table(shard, SHARD_SCHEMA) for shard in shards]
     entries, sizes = [entries_of(table) for table in tables], [_sizes(table) for table in tables]
@@ -49,13 +54,18 @@ def import_shards(shards: Paths, file: str | Path, images: ImagesConfig, raw: Pa
     rects = _read_rects(names, list(itertools.chain.from_iterable(sizes)), file)
     number = itertools.count()
     for of_shard, of_sizes, to_raw, to_skipped in zip(entries, sizes, raw, skipped, strict=True):
-        results = [_found(size, rects.get(next(number), _NO_RECTS), images.max_pixels) for size in of_sizes]
+        results = [
+            _found(size, rects.get(next(number), _NO_RECTS), images.max_pixels) for size in of_sizes
+        ]
         write_found(of_shard, results, to_raw, to_skipped)
 
 
 def _sizes(table: pa.Table) -> list[Size]:
     """Width and height of each image; 0 where the shard does not know."""
-    return [(row["width"] or 0, row["height"] or 0) for row in table.select(["width", "height"]).to_pylist()]
+    return [
+        (row["width"] or 0, row["height"] or 0)
+        for row in table.select(["width", "height"]).to_pylist()
+    ]
 
 
 def _found(size: Size, rects: Rects, max_pixels: int) -> Found:
@@ -91,8 +101,14 @@ def _read_rects(names: ImageNames, sizes: Sequence[Size], file: str | Path) -> d
             rects[number], cut[number] = _to_rects(boxes, sizes[number])
     log.info("%d of %d images have an entry in %s", len(rects), len(sizes), file)
     _warn(len(sizes) - len(rects), "images have no entry in %s and get no region", file)
-    _warn(left, "entries of %s were left: no image has their name, or another entry names it more fully", file)
-    _warn(sum(cut.values()), "boxes of %s reached beyond their image and were cut at its edge", file)
+    _warn(
+        left,
+        "entries of %s were left: no image has their name, or another entry names it more fully",
+        file,
+    )
+    _warn(
+        sum(cut.values()), "boxes of %s reached beyond their image and were cut at its edge", file
+    )
     return rects
 
 
@@ -102,7 +118,10 @@ def _warn(count: int, message: str, file: str | Path) -> None:
 
 
 def _to_rects(boxes: Boxes, size: Size) -> tuple[Rects, int]:
-    """Round boxes and cut them at the image's edge: (N, 4) left, top, width, height, and how many were cut."""
+    """Round boxes and cut them at the image's edge.
+
+    (N, 4) left, top, width, height, and how many were cut.
+    """
     rounded = np.rint(boxes)
     corner, opposite = rounded[:, :2], rounded[:, :2] + rounded[:, 2:]
     inner_corner, inner_opposite = np.clip(corner, 0, size), np.clip(opposite, 0, size)

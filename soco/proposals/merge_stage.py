@@ -34,7 +34,8 @@ def merge_shards(
     skipped_store: str | Path,
     summary: str | Path,
 ) -> dict[str, Any]:
-    """Merge the shards, sorted by key, into the Parquet store and the Arrow file that training maps.
+    """Merge the shards, sorted by key, into the Parquet store and the Arrow file that training
+    maps.
 
     Args:
         filtered: The shards after the filter; only counted.
@@ -50,10 +51,14 @@ def merge_shards(
     Raises:
         UserError: Too many images were skipped, none could be read, or two shards hold one image.
     """
-    unreadable = pa.concat_tables([read_table(path, SKIPPED_SCHEMA) for path in skipped]).sort_by("key")
+    unreadable = pa.concat_tables([read_table(path, SKIPPED_SCHEMA) for path in skipped]).sort_by(
+        "key"
+    )
     merged = merge_files(fixed)
     _check_skipped(len(merged), unreadable, max_skipped)
-    kept = (read_table(path, PROPOSAL_SCHEMA, [RECT_COLUMNS[0]])[RECT_COLUMNS[0]] for path in filtered)
+    kept = (
+        read_table(path, PROPOSAL_SCHEMA, [RECT_COLUMNS[0]])[RECT_COLUMNS[0]] for path in filtered
+    )
     counts = _summary(kept, merged, unreadable, settings)
     write_tables(store, PROPOSAL_SCHEMA, proposal_tables(merged))
     write_arrow(arrow, merged)
@@ -77,19 +82,27 @@ def _check_skipped(read: int, unreadable: pa.Table, max_skipped: float) -> None:
     share = len(unreadable) / max(1, read + len(unreadable))
     if read and share <= max_skipped:
         return
-    first = "; ".join(f"{row['key']!r}: {row['reason']}" for row in unreadable.slice(0, 3).to_pylist())
+    first = "; ".join(
+        f"{row['key']!r}: {row['reason']}" for row in unreadable.slice(0, 3).to_pylist()
+    )
     raise UserError(
-        f"{len(unreadable)} of {read + len(unreadable)} images could not be read, more than images.max_skipped = "
-        f"{max_skipped} allows ({first}); mend or remove them, or raise images.max_skipped."
+        f"{len(unreadable)} of {read + len(unreadable)} images could not be read, more than"
+        f" images.max_skipped = {max_skipped} allows ({first}); mend or remove them, or raise"
+        " images.max_skipped."
     )
 
 
 def _summary(
-    filtered: Iterable[pa.ChunkedArray], merged: pa.RecordBatch, unreadable: pa.Table, settings: FilterConfig
+    filtered: Iterable[pa.ChunkedArray],
+    merged: pa.RecordBatch,
+    unreadable: pa.Table,
+    settings: FilterConfig,
 ) -> dict[str, Any]:
     boxes, empty = _count(filtered)
     boxes_fixed, empty_fixed = _count([merged["rects"]])
-    strategies = {row["values"]: row["counts"] for row in merged["strategy"].value_counts().to_pylist()}
+    strategies = {
+        row["values"]: row["counts"] for row in merged["strategy"].value_counts().to_pylist()
+    }
     return {
         "images": len(merged),
         "skipped": len(unreadable),
@@ -99,7 +112,9 @@ def _summary(
         "images_without_proposals_after_filter": empty,
         "images_without_proposals_after_fix_up": empty_fixed,
         "images_without_proposals_after": [[*step] for step in left_empty(strategies, settings)],
-        "images_by_strategy": {name or "no proposals": count for name, count in sorted(strategies.items())},
+        "images_by_strategy": {
+            name or "no proposals": count for name, count in sorted(strategies.items())
+        },
     }
 
 

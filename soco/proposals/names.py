@@ -7,7 +7,10 @@ from soco.errors import UserError
 
 
 class ImageNames:
-    """The names that images may go by: the whole key, the base name, the base name without suffix."""
+    """The names that images may go by.
+
+    The whole key, the base name, the base name without suffix.
+    """
 
     def __init__(self, keys: Iterable[str]) -> None:
         """Take the images' keys, in the order of their numbers."""
@@ -21,7 +24,8 @@ class ImageNames:
                     self._shared[level][name] = number
 
     def find(self, name: str) -> tuple[int, int] | None:
-        """The number of the image that `name` means, and how fully it names it: 0 the key, 1 base name, 2 its stem.
+        """The number of the image that `name` means, and how fully it names it: 0 the key, 1 base
+        name, 2 its stem.
 
         Returns:
             None where no image has the name.
@@ -33,7 +37,8 @@ class ImageNames:
             if name in shared:
                 one, other = self._keys[numbers[name]], self._keys[shared[name]]
                 raise UserError(
-                    f"The boxes of {name!r} may be those of {one!r} or of {other!r}; name them by whole keys."
+                    f"The boxes of {name!r} may be those of {one!r} or of {other!r}; name them by"
+                    " whole keys."
                 )
             if name in numbers:
                 return numbers[name], level

@@ -1,4 +1,7 @@
-"""All stages from images to proposals in one call, on one machine: what `snakemake proposals` does over many."""
+"""All stages from images to proposals in one call, on one machine.
+
+What `snakemake proposals` does over many.
+"""
 
 import os
 from pathlib import Path
@@ -24,7 +27,8 @@ def propose(
 
     Args:
         images: Where the images are; a path means a folder tree.
-        folder: Receives the files of every stage, `shards/`, `raw/`, `store.parquet` and `summary.json` among them.
+        folder: Receives the files of every stage, `shards/`, `raw/`, `store.parquet` and
+            `summary.json` among them.
         proposals: The search; by default the authors'.
         filters: Which regions become proposals; by default the paper's filter and fallbacks.
         jobs: Cores to search on; -1 for all.
@@ -33,14 +37,21 @@ def propose(
         The path of `store.arrow`, which pretraining reads.
 
     Raises:
-        UserError: The source is missing or holds no image, or too many of its images cannot be read.
+        UserError: The source is missing or holds no image, or too many of its images cannot be
+            read.
     """
     if not isinstance(images, ImagesConfig):
         images = ImagesConfig(path=str(images))
-    proposals, filters, root = proposals or ProposalsConfig(), filters or FilterConfig(), Path(folder)
+    proposals, filters, root = (
+        proposals or ProposalsConfig(),
+        filters or FilterConfig(),
+        Path(folder),
+    )
     names = [f"{number:04d}.parquet" for number in range(images.shards)]
     stages = ("shards", "raw", "skipped", "filtered", "fixed")
-    shards, raw, skipped, filtered, fixed = ([root / stage / name for name in names] for stage in stages)
+    shards, raw, skipped, filtered, fixed = (
+        [root / stage / name for name in names] for stage in stages
+    )
 
     source, threads = open_source(images), jobs if jobs > 0 else os.cpu_count() or 1
     deal_images(source, images, root / "manifest.parquet", shards, threads)

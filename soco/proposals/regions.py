@@ -1,4 +1,7 @@
-"""Regions: the bounding box, size and histograms of each first segment, and which of them are neighbours."""
+"""Regions.
+
+The bounding box, size and histograms of each first segment, and which of them are neighbours.
+"""
 
 import functools
 from typing import NamedTuple
@@ -9,8 +12,9 @@ import numpy.typing as npt
 from soco.proposals.compiled import Bytes, Labels, Real, Whole, compiled
 from soco.proposals.texture import texture_patterns
 
-# Of the authors' 25 bins a colour channel, hue and saturation fill their first alone (they are 0..1 in a histogram over
-# 0..255), so that only those of the value are kept; `grouping` adds the two full bins.
+# Of the authors' 25 bins a colour channel, hue and saturation fill their first alone (they are 0..1
+# in a histogram over 0..255), so that only those of the value are kept; `grouping` adds the two
+# full bins.
 VALUE_BINS = 25
 TEXTURE_BINS = 10
 _CHANNELS = 3
@@ -23,8 +27,8 @@ class Regions(NamedTuple):
     Attributes:
         bounds: (N, 4) int64; inclusive min x, min y, max x, max y.
         sizes: (N,) int64; pixels.
-        histograms: (N, 55) float64; 25 bins of the value (the largest of red, green and blue), then 10 texture bins
-            of each channel, each of the four histograms of sum 1.
+        histograms: (N, 55) float64; 25 bins of the value (the largest of red, green and blue), then
+            10 texture bins of each channel, each of the four histograms of sum 1.
     """
 
     bounds: Whole
@@ -46,7 +50,8 @@ def describe_segments(rgb: Bytes, labels: Labels, count: int) -> Regions:
 
 @compiled
 def neighbours(bounds: Whole) -> Whole:
-    """Find the pairs (a, b), a before b, in which a corner of b's bounding box lies strictly inside a's.
+    """Find the pairs (a, b), a before b, in which a corner of b's bounding box lies strictly inside
+    a's.
 
     The authors' test, kept as it is: boxes rather than segments, and not symmetric.
 
@@ -56,14 +61,23 @@ def neighbours(bounds: Whole) -> Whole:
     Returns:
         (P, 2) in order of a, then b.
     """
-    min_x, min_y, max_x, max_y = bounds[:, 0].copy(), bounds[:, 1].copy(), bounds[:, 2].copy(), bounds[:, 3].copy()
+    min_x, min_y, max_x, max_y = (
+        bounds[:, 0].copy(),
+        bounds[:, 1].copy(),
+        bounds[:, 2].copy(),
+        bounds[:, 3].copy(),
+    )
     pairs, found = np.empty((64, 2), np.int64), 0
     for a in range(len(bounds)):
         left, top, right, bottom = bounds[a]
         for b in range(a + 1, len(bounds)):
             # Without branches on single corners, which nothing could foresee.
-            across = ((left < min_x[b]) & (min_x[b] < right)) | ((left < max_x[b]) & (max_x[b] < right))
-            down = ((top < min_y[b]) & (min_y[b] < bottom)) | ((top < max_y[b]) & (max_y[b] < bottom))
+            across = ((left < min_x[b]) & (min_x[b] < right)) | (
+                (left < max_x[b]) & (max_x[b] < right)
+            )
+            down = ((top < min_y[b]) & (min_y[b] < bottom)) | (
+                (top < max_y[b]) & (max_y[b] < bottom)
+            )
             if across & down:
                 if found == len(pairs):
                     pairs = np.concatenate((pairs, np.empty_like(pairs)))

@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from soco.config import ImagesConfig, ProposalsConfig
-from soco.data import SHARD_SCHEMA, Entry, ImageSource, UnreadableImageError, decode_rgb, read_listed
+from soco.data import (
+    SHARD_SCHEMA,
+    Entry,
+    ImageSource,
+    UnreadableImageError,
+    decode_rgb,
+    read_listed,
+)
 from soco.data.read import LONGEST_SIDE
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import entries_of
@@ -45,10 +52,20 @@ def search_shard(
     entries = entries_of(read_table(shard, SHARD_SCHEMA))
     budget = PixelBudget(images.max_pixels) if _BACKENDS[settings.engine] == "threading" else None
     work = joblib.delayed(
-        partial(search_image, source=source, settings=settings, max_pixels=images.max_pixels, budget=budget)
+        partial(
+            search_image,
+            source=source,
+            settings=settings,
+            max_pixels=images.max_pixels,
+            budget=budget,
+        )
     )
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", backend=_BACKENDS[settings.engine])
-    results = list(progress(parallel(work(entry) for entry in entries), len(entries), "selective search"))
+    parallel = joblib.Parallel(
+        n_jobs=jobs, return_as="generator", backend=_BACKENDS[settings.engine]
+    )
+    results = list(
+        progress(parallel(work(entry) for entry in entries), len(entries), "selective search")
+    )
     write_found(entries, results, raw, skipped)
 
 

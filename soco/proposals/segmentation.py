@@ -1,4 +1,7 @@
-"""First segments: Felzenszwalb and Huttenlocher's graph segmentation (IJCV 2004), equal to scikit-image's."""
+"""First segments.
+
+Felzenszwalb and Huttenlocher's graph segmentation (IJCV 2004), equal to scikit-image's.
+"""
 
 import numpy as np
 
@@ -17,7 +20,8 @@ def segment(rgb: Bytes, scale: float, sigma: float, min_size: int) -> tuple[Labe
         min_size: Smallest segment, in pixels.
 
     Returns:
-        (H W,) int32, the segment of each pixel in a row-major scan, numbered by first appearance; and their number.
+        (H W,) int32, the segment of each pixel in a row-major scan, numbered by first appearance;
+        and their number.
     """
     blurred = blur(rgb, sigma)
     edges, colours, width = sort_edges(make_edges(blurred)), blurred.ravel(), rgb.shape[1]
@@ -27,8 +31,11 @@ def segment(rgb: Bytes, scale: float, sigma: float, min_size: int) -> tuple[Labe
 
 
 @compiled
-def join_pixels(edges: Whole, colours: Real, width: int, scale: float, min_size: int) -> tuple[Labels, int]:
-    """Join segments along sorted edges where the cost is below what both hold inside, then join the small ones.
+def join_pixels(
+    edges: Whole, colours: Real, width: int, scale: float, min_size: int
+) -> tuple[Labels, int]:
+    """Join segments along sorted edges where the cost is below what both hold inside, then join the
+    small ones.
 
     Args:
         edges: (E,) int64, sorted; overwritten.

@@ -12,10 +12,11 @@ from soco.proposals.segmentation import segment
 def selective_search(
     rgb: npt.NDArray[np.uint8], scale: float = 300.0, sigma: float = 0.9, min_size: int = 100
 ) -> npt.NDArray[np.int32]:
-    """Find regions that may hold an object, at all scales (SoCo section 3.1; Uijlings et al., IJCV 2013).
+    """Find regions that may hold an object, at all scales (SoCo section 3.1; Uijlings et al., IJCV
+    2013).
 
-    Releases the interpreter's lock, so that threads search several images at once. Takes 90 bytes of memory a
-    pixel.
+    Releases the interpreter's lock, so that threads search several images at once. Takes 90 bytes
+    of memory a pixel.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -24,8 +25,9 @@ def selective_search(
         min_size: Smallest first segment, in pixels.
 
     Returns:
-        (R, 5) int32: left, top, width, height, size, in pixels, in the order regions are made. As in the release,
-        width and height are max - min of inclusive coordinates, size counts pixels, and duplicates are kept.
+        (R, 5) int32: left, top, width, height, size, in pixels, in the order regions are made. As
+        in the release, width and height are max - min of inclusive coordinates, size counts pixels,
+        and duplicates are kept.
 
     Raises:
         ValueError: `rgb` is no (H, W, 3) uint8 array with a pixel in it, or has more than 2**30.
@@ -33,7 +35,9 @@ def selective_search(
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
         raise ValueError(f"expected an (H, W, 3) uint8 image, got {rgb.shape} {rgb.dtype}")
     if rgb.shape[0] * rgb.shape[1] > MOST_PIXELS:
-        raise ValueError(f"expected at most {MOST_PIXELS} pixels, got {rgb.shape[1]} x {rgb.shape[0]}")
+        raise ValueError(
+            f"expected at most {MOST_PIXELS} pixels, got {rgb.shape[1]} x {rgb.shape[0]}"
+        )
     rgb = np.ascontiguousarray(rgb)
     labels, count = segment(rgb, scale, sigma, min_size)
     regions = group(describe_segments(rgb, labels, count), pixels=labels.size)

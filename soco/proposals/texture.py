@@ -1,8 +1,10 @@
-"""Texture: local binary patterns of each channel, bit for bit as scikit-image's `local_binary_pattern(c, 8, 1.0)`.
+"""Texture: local binary patterns of each channel, bit for bit as scikit-image's
+`local_binary_pattern(c, 8, 1.0)`.
 
-Bit k of a pixel's pattern tells whether the sample at angle k x 45 degrees, one pixel away, is at least the pixel
-itself. The four diagonal samples lie between pixels and are interpolated in double precision; outside is 0. In flat
-areas rounding decides, so the weights are made from the coordinates just as scikit-image makes them.
+Bit k of a pixel's pattern tells whether the sample at angle k x 45 degrees, one pixel away, is at
+least the pixel itself. The four diagonal samples lie between pixels and are interpolated in double
+precision; outside is 0. In flat areas rounding decides, so the weights are made from the
+coordinates just as scikit-image makes them.
 """
 
 import math
@@ -28,8 +30,8 @@ def texture_patterns(rgb: Bytes) -> Bytes:
     height, width, _ = rgb.shape
     across = _CHANNELS * width
     rows, patterns = rgb.reshape(height, across), np.empty((height, across), np.uint8)
-    # Of the row above, this one and the one below, by y modulo 3: its pixels between two zero pixels, and its samples
-    # a diagonal step to the left and to the right.
+    # Of the row above, this one and the one below, by y modulo 3: its pixels between two zero
+    # pixels, and its samples a diagonal step to the left and to the right.
     pixels = np.zeros((3, across + 2 * _CHANNELS))
     left, right = np.zeros((3, across)), np.zeros((3, across))
     to_left, to_right = _shares(width, -_DIAGONAL), _shares(width, _DIAGONAL)
@@ -69,7 +71,13 @@ def _sample_row(row: Real, to_left: Real, to_right: Real, left: Real, right: Rea
 
 @compiled
 def _compare(
-    pixels: Real, left: Real, right: Real, order: tuple[int, int, int], up: float, down: float, patterns: Bytes
+    pixels: Real,
+    left: Real,
+    right: Real,
+    order: tuple[int, int, int],
+    up: float,
+    down: float,
+    patterns: Bytes,
 ) -> None:
     above, middle, below = order
     for x in range(len(patterns)):

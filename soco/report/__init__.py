@@ -1,4 +1,7 @@
-"""The report: what a run did, one JSON file for programs and one self-contained HTML page for readers."""
+"""The report.
+
+What a run did, one JSON file for programs and one self-contained HTML page for readers.
+"""
 
 from soco.report.inputs import (
     ConversionFiles,

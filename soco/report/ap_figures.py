@@ -21,7 +21,8 @@ def category_figure(task: dict[str, Any]) -> PageImage:
     """Box AP of each category: a line of dots a category, a colour and mark an initialisation.
 
     Args:
-        task: An entry of `results` in the report's content; of its categories the first thirty are drawn.
+        task: An entry of `results` in the report's content; of its categories the first thirty are
+            drawn.
     """
     shown = task["categories"][:DRAWN]
     labels = [entry["label"] for entry in task["summary"]]
@@ -30,11 +31,15 @@ def category_figure(task: dict[str, Any]) -> PageImage:
         figure = Figure(figsize=(WIDTH, 1.1 + 0.24 * len(shown)), layout="constrained")
         axes = figure.subplots()
         handles = []
-        for place, (label, (colour, marker, _)) in enumerate(zip(labels, _series(len(labels)), strict=True)):
+        for place, (label, (colour, marker, _)) in enumerate(
+            zip(labels, _series(len(labels)), strict=True)
+        ):
             values = [_number(entry["ap"][label]["box"]) for entry in shown]
             # A little apart, so that equal values do not hide one another.
             apart = 0.5 * (place + 0.5) / len(labels) - 0.25
-            handles += axes.plot(values, rows + apart, marker, color=colour, markersize=6, alpha=0.85)
+            handles += axes.plot(
+                values, rows + apart, marker, color=colour, markersize=6, alpha=0.85
+            )
         axes.set_yticks(rows, labels=[printable(entry["category"], _LETTERS) for entry in shown])
         axes.set(title="box AP", ylim=(len(shown) - 0.4, -0.6))
         axes.set_xlim(0, None)
@@ -54,13 +59,18 @@ def ap_figure(task: dict[str, Any]) -> PageImage:
         panels = figure.subplots(2, 1, sharex=True)
         for axes, part in zip(panels, PARTS, strict=True):
             styles = _series(len(task["curves"]))
-            handles = [_draw_line(axes, *of_line, part) for of_line in zip(task["curves"], styles, strict=True)]
+            handles = [
+                _draw_line(axes, *of_line, part)
+                for of_line in zip(task["curves"], styles, strict=True)
+            ]
             axes.set(title=f"{part} AP")
             axes.set_ylim(0, None)
             axes.set_xlim(0, None)
         panels[-1].set(xlabel="iteration")
         add_legend(figure, handles, [line["label"] for line in task["curves"]])
-        return as_image(figure, f"Lines of {task['task']}, box AP against iterations: {_lines_told(task)}.")
+        return as_image(
+            figure, f"Lines of {task['task']}, box AP against iterations: {_lines_told(task)}."
+        )
 
 
 def _draw_line(axes: Axes, line: dict[str, Any], style: tuple[Any, Any, Any], part: str) -> Artist:
@@ -69,7 +79,9 @@ def _draw_line(axes: Axes, line: dict[str, Any], style: tuple[Any, Any, Any], pa
         for points in line["seeds"].values():
             axes.plot(*_points(points, part), color=colour, linewidth=0.7, alpha=0.55)
     points = _points(line["mean"], part)
-    (drawn,) = axes.plot(*points, color=colour, linestyle=dashes, marker=marker, markersize=4.5, linewidth=1.7)
+    (drawn,) = axes.plot(
+        *points, color=colour, linestyle=dashes, marker=marker, markersize=4.5, linewidth=1.7
+    )
     return drawn
 
 
@@ -91,7 +103,8 @@ def _ap_words(value: float | None) -> str:
 
 def _categories_told(task: dict[str, Any], labels: list[str]) -> str:
     told = "; ".join(
-        f"{entry['category']} " + ", ".join(f"{_ap_words(entry['ap'][label]['box'])} {label}" for label in labels)
+        f"{entry['category']} "
+        + ", ".join(f"{_ap_words(entry['ap'][label]['box'])} {label}" for label in labels)
         for entry in task["categories"][:_MOST_TOLD]
     )
     more = ". The table has the others" if len(task["categories"]) > _MOST_TOLD else ""
@@ -99,9 +112,13 @@ def _categories_told(task: dict[str, Any], labels: list[str]) -> str:
 
 
 def _lines_told(task: dict[str, Any]) -> str:
-    ends = ((line["label"], line["mean"][0], line["mean"][-1]) for line in task["curves"] if line["mean"])
+    ends = (
+        (line["label"], line["mean"][0], line["mean"][-1])
+        for line in task["curves"]
+        if line["mean"]
+    )
     return "; ".join(
-        f"{label} from {_ap_words(first['box'])} at {first['iteration']} to {_ap_words(last['box'])} at "
-        f"{last['iteration']}"
+        f"{label} from {_ap_words(first['box'])} at {first['iteration']} to"
+        f" {_ap_words(last['box'])} at {last['iteration']}"
         for label, first, last in ends
     )

@@ -26,14 +26,18 @@ from soco.report.resources import stage_costs
 from soco.report.views import run_views
 
 INCOMPLETE = "incomplete"
-"""Folder beside the report that receives a page with figures missing: Snakemake removes the outputs of a failed job."""
+"""Folder beside the report that receives a page with figures missing.
+
+Snakemake removes the outputs of a failed job.
+"""
 
 
 def build_report(inputs: ReportInputs, html: Path, json: Path) -> None:
     """Write the report.
 
-    A figure that cannot be drawn is replaced by its reason. Then page and data are written to the folder `incomplete`
-    beside `html`, the data with the list `failed_figures` (`figure` and `reason` of each), and the report fails.
+    A figure that cannot be drawn is replaced by its reason. Then page and data are written to the
+    folder `incomplete` beside `html`, the data with the list `failed_figures` (`figure` and
+    `reason` of each), and the report fails.
 
     Args:
         inputs: The files that it is made of.
@@ -41,7 +45,8 @@ def build_report(inputs: ReportInputs, html: Path, json: Path) -> None:
         json: Receives the same as data; `soco.report.collect.collect` documents its keys.
 
     Raises:
-        UserError: A file is missing or holds something else than its stage writes, or a figure cannot be drawn.
+        UserError: A file is missing or holds something else than its stage writes, or a figure
+            cannot be drawn.
     """
     store = read_table(inputs.store, PROPOSAL_SCHEMA)
     content = collect(inputs, store)
@@ -56,8 +61,11 @@ def build_report(inputs: ReportInputs, html: Path, json: Path) -> None:
     print(f"Wrote {html} ({len(page) / 1e6:.1f} MB) and {json}.")
 
 
-def make_page(inputs: ReportInputs, store: pa.Table, content: Mapping[str, Any]) -> tuple[str, list[Undrawn]]:
-    """Make the page of a report: the same files and content give the same page, in whatever order its keys are.
+def make_page(
+    inputs: ReportInputs, store: pa.Table, content: Mapping[str, Any]
+) -> tuple[str, list[Undrawn]]:
+    """Make the page of a report: the same files and content give the same page, in whatever order
+    its keys are.
 
     Args:
         inputs: The files that the figures are drawn from.
@@ -74,11 +82,18 @@ def make_page(inputs: ReportInputs, store: pa.Table, content: Mapping[str, Any])
     return render(told, _images(inputs, store, told, drawer)), drawer.failed
 
 
-def _images(inputs: ReportInputs, store: pa.Table, content: dict[str, Any], drawer: Drawer) -> PageImages:
+def _images(
+    inputs: ReportInputs, store: pa.Table, content: dict[str, Any], drawer: Drawer
+) -> PageImages:
     draw, quality, results = drawer.draw, content["quality"], content["results"]
     source = open_source(ImagesConfig.model_validate(inputs.config["images"]))
-    recipes = {run: PretrainConfig.model_validate(held) for run, held in inputs.config["pretrain"].items()}
-    seed, tasks = inputs.config["seed"], dict.fromkeys(files.task for files in inputs.evaluations if files.detections)
+    recipes = {
+        run: PretrainConfig.model_validate(held) for run, held in inputs.config["pretrain"].items()
+    }
+    seed, tasks = (
+        inputs.config["seed"],
+        dict.fromkeys(files.task for files in inputs.evaluations if files.detections),
+    )
     return PageImages(
         curves={
             run["run"]: draw(f"loss of {run['run']}", loss_figure, run)
@@ -87,13 +102,22 @@ def _images(inputs: ReportInputs, store: pa.Table, content: dict[str, Any], draw
         },
         gallery=draw("gallery of proposals", proposal_gallery, store, source),
         views=[
-            draw(f"views of {files.run}", run_views, files.run, recipes[files.run], inputs.arrow, source, seed)
+            draw(
+                f"views of {files.run}",
+                run_views,
+                files.run,
+                recipes[files.run],
+                inputs.arrow,
+                source,
+                seed,
+            )
             for files in inputs.pretrain
         ],
         shapes=draw("number, size and shape of boxes", shape_figure, quality["statistics"]),
         without=draw("images without a proposal", without_figure, quality["statistics"]),
         recall={
-            entry["dataset"]: draw(f"recall on {entry['dataset']}", recall_figure, entry) for entry in quality["recall"]
+            entry["dataset"]: draw(f"recall on {entry['dataset']}", recall_figure, entry)
+            for entry in quality["recall"]
         },
         categories={
             task["task"]: draw(f"AP by category of {task['task']}", category_figure, task)
@@ -106,10 +130,16 @@ def _images(inputs: ReportInputs, store: pa.Table, content: dict[str, Any], draw
             if task["logged"]
         },
         detections=[
-            draw(f"detections of {task}", task_detections, [of for of in inputs.evaluations if of.task == task])
+            draw(
+                f"detections of {task}",
+                task_detections,
+                [of for of in inputs.evaluations if of.task == task],
+            )
             for task in tasks
         ],
-        cost=draw("cost", cost_figure, stage_costs(content["resources"])) if content["resources"] else None,
+        cost=draw("cost", cost_figure, stage_costs(content["resources"]))
+        if content["resources"]
+        else None,
     )
 
 
@@ -123,8 +153,8 @@ def _said(failed: list[Undrawn], page: Path) -> str:
     names = "; ".join(f"{one.figure} ({one.reason})" for one in failed)
     count = "1 figure" if len(failed) == 1 else f"{len(failed)} figures"
     return (
-        f"{count} of the report could not be drawn: {names}; all else is kept in {page}: remove the cause, which the "
-        "log tells in full, and run the same command again."
+        f"{count} of the report could not be drawn: {names}; all else is kept in {page}: remove the"
+        " cause, which the log tells in full, and run the same command again."
     )
 
 

@@ -12,7 +12,13 @@ from soco.origins import read_record
 from soco.report.data import data_sets
 from soco.report.drawing.training_curve import curve_of
 from soco.report.findings import set_findings
-from soco.report.inputs import ConversionFiles, EvaluationFiles, PretrainFiles, ProbeFiles, ReportInputs
+from soco.report.inputs import (
+    ConversionFiles,
+    EvaluationFiles,
+    PretrainFiles,
+    ProbeFiles,
+    ReportInputs,
+)
 from soco.report.paper import PROTOCOL, paper_rows
 from soco.report.provenance import provenance, redo_commands
 from soco.report.reading import plain, read_json, read_lines, read_object
@@ -33,22 +39,28 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
     Returns:
         By key:
 
-        * `made`: date and time, UTC; `seed`; `config`: the whole configuration; `demo`: whether it is the demo's.
-        * `pretraining`: one entry a run, its metrics.json with `pairs` of views, `loss_floor`, and `curve` (of at
-          most 400 logged steps: step, loss, lr, and where the log has them spread and cosine_apart).
-        * `proposals`: `counts` (the merge stage's), `regions_per_image` and `proposals_per_image` (smallest,
-          median, mean, largest), `skipped` (how many) and `skipped_first` (key and reason of the first 50).
-        * `quality`: `statistics`, as `soco.proposals.quality.describe_proposals` documents them, and `recall`, one
-          entry a detection set: `dataset`, and what `soco.proposals.quality.measure_recall` documents.
-        * `findings`: one entry a detection set that was checked, see `soco.report.findings.set_findings`.
+        * `made`: date and time, UTC; `seed`; `config`: the whole configuration; `demo`: whether it
+          is the demo's.
+        * `pretraining`: one entry a run, its metrics.json with `pairs` of views, `loss_floor`, and
+          `curve` (of at most 400 logged steps: step, loss, lr, and where the log has them spread
+          and cosine_apart).
+        * `proposals`: `counts` (the merge stage's), `regions_per_image` and `proposals_per_image`
+          (smallest, median, mean, largest), `skipped` (how many) and `skipped_first` (key and
+          reason of the first 50).
+        * `quality`: `statistics`, as `soco.proposals.quality.describe_proposals` documents them,
+          and `recall`, one entry a detection set: `dataset`, and what
+          `soco.proposals.quality.measure_recall` documents.
+        * `findings`: one entry a detection set that was checked, see
+          `soco.report.findings.set_findings`.
         * `results`: one entry a task, see `soco.report.results.task_results`.
         * `paper`: for each data set format `protocol` and `rows`, as the paper prints them.
-        * `conversion`: one entry a converted file, its summary with `largest_difference` of features: None where they
-          were not compared.
+        * `conversion`: one entry a converted file, its summary with `largest_difference` of
+          features: None where they were not compared.
         * `loading`: one entry an evaluation.
         * `probes`: one entry a probe and initialisation, its metrics.json.
         * `resources`: one entry a rule, see `rule_resources`.
-        * `schema`, `run`, `git`, `lock`, `environments`, `jobs`, `artefacts`: see `soco.report.provenance.provenance`.
+        * `schema`, `run`, `git`, `lock`, `environments`, `jobs`, `artefacts`: see
+          `soco.report.provenance.provenance`.
         * `data`: one entry an input, see `soco.report.data.data_sets`.
         * `redo`: shell commands that repeat the run.
 
@@ -62,12 +74,16 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
         "seed": inputs.config["seed"],
         "config": dict(inputs.config),
         "demo": bool(inputs.config.get("demo")),
-        "pretraining": [_pretraining(files, inputs.config["pretrain"][files.run]) for files in inputs.pretrain],
+        "pretraining": [
+            _pretraining(files, inputs.config["pretrain"][files.run]) for files in inputs.pretrain
+        ],
         "proposals": _proposals(inputs, store),
         "quality": _quality(inputs),
         "findings": [set_findings(files) for files in inputs.findings],
         "results": _results(inputs, origin["artefacts"]),
-        "paper": {form: {"protocol": PROTOCOL[form], "rows": paper_rows(form)} for form in PROTOCOL},
+        "paper": {
+            form: {"protocol": PROTOCOL[form], "rows": paper_rows(form)} for form in PROTOCOL
+        },
         "conversion": [_conversion(files) for files in inputs.conversions],
         "loading": [_loading(files) for files in inputs.evaluations if files.loading],
         "probes": [_probe(files) for files in inputs.probes],
@@ -91,7 +107,8 @@ def _results(inputs: ReportInputs, artefacts: Sequence[Mapping[str, Any]]) -> li
 
 
 def _pretraining(files: PretrainFiles, settings: dict[str, Any]) -> dict[str, Any]:
-    # A run that was stopped and resumed may have logged a step twice; the later line is the one that counted.
+    # A run that was stopped and resumed may have logged a step twice; the later line is the one
+    # that counted.
     lines = {line["step"]: line for line in read_lines(files.log)}
     steps = [lines[step] for step in sorted(lines)]
     pairs = len(settings["views"]) - 1
@@ -117,10 +134,14 @@ def _proposals(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
 
 def _quality(inputs: ReportInputs) -> dict[str, Any]:
     recall = [
-        read_object(files.recall, "engines", "drawn", "objects", "images") | {"dataset": files.dataset}
+        read_object(files.recall, "engines", "drawn", "objects", "images")
+        | {"dataset": files.dataset}
         for files in inputs.recall
     ]
-    return {"statistics": read_object(inputs.statistics, "regions", "proposals", "without_proposals"), "recall": recall}
+    return {
+        "statistics": read_object(inputs.statistics, "regions", "proposals", "without_proposals"),
+        "recall": recall,
+    }
 
 
 def _conversion(files: ConversionFiles) -> dict[str, Any]:

@@ -13,12 +13,14 @@ def read_curve(path: Path | None, row: dict[str, Any]) -> list[dict[str, Any]]:
     """The measured points of one fine-tuning, in order.
 
     Args:
-        path: JSONL with an `iteration` and the `box` and `mask` figures a line; None where nothing was logged.
+        path: JSONL with an `iteration` and the `box` and `mask` figures a line; None where nothing
+            was logged.
         row: The evaluation's metrics, which give the last point.
 
     Returns:
-        `iteration`, `box` and `mask` (both AP alone) of each point. A training that was resumed may have logged an
-        iteration twice: the later line counts. The evaluation itself stands for the end.
+        `iteration`, `box` and `mask` (both AP alone) of each point. A training that was resumed may
+        have logged an iteration twice: the later line counts. The evaluation itself stands for the
+        end.
 
     Raises:
         UserError: The file is missing or no JSONL.
@@ -26,17 +28,25 @@ def read_curve(path: Path | None, row: dict[str, Any]) -> list[dict[str, Any]]:
     end = row["protocol"]["iterations"]
     lines = {line["iteration"]: line for line in _logged(path) if line["iteration"] < end}
     points = [lines[iteration] for iteration in sorted(lines)] + [row | {"iteration": end}]
-    return [{"iteration": point["iteration"]} | {part: point[part]["AP"] for part in PARTS} for point in points]
+    return [
+        {"iteration": point["iteration"]} | {part: point[part]["AP"] for part in PARTS}
+        for point in points
+    ]
 
 
 def _logged(path: Path | None) -> list[dict[str, Any]]:
     lines = read_lines(path) if path else []
     if any(not {"iteration", *PARTS} <= line.keys() for line in lines):
-        raise UserError(f"A line of {path} lacks iteration, box or mask; remove it and run the fine-tuning again.")
+        raise UserError(
+            f"A line of {path} lacks iteration, box or mask; remove it and run the fine-tuning"
+            " again."
+        )
     return lines
 
 
-def curve_lines(groups: Sequence[Group], curves: Sequence[Sequence[list[dict[str, Any]]]]) -> list[dict[str, Any]]:
+def curve_lines(
+    groups: Sequence[Group], curves: Sequence[Sequence[list[dict[str, Any]]]]
+) -> list[dict[str, Any]]:
     """The lines of one task.
 
     Args:
@@ -44,11 +54,15 @@ def curve_lines(groups: Sequence[Group], curves: Sequence[Sequence[list[dict[str
         curves: For each group, the points of each of its rows.
 
     Returns:
-        One entry a group: `label`, `seeds` (by seed its points) and `mean`, the points over all seeds at those
-        iterations that each of them measured.
+        One entry a group: `label`, `seeds` (by seed its points) and `mean`, the points over all
+        seeds at those iterations that each of them measured.
     """
     return [
-        {"label": group.label, "seeds": dict(zip(map(str, group.seeds), of, strict=True)), "mean": _mean(of)}
+        {
+            "label": group.label,
+            "seeds": dict(zip(map(str, group.seeds), of, strict=True)),
+            "mean": _mean(of),
+        }
         for group, of in zip(groups, curves, strict=True)
     ]
 

@@ -44,7 +44,11 @@ class Drawer:
         self.failed: list[Undrawn] = []
 
     def draw(
-        self, figure: str, work: Callable[Arguments, Drawn], *arguments: Arguments.args, **named: Arguments.kwargs
+        self,
+        figure: str,
+        work: Callable[Arguments, Drawn],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
     ) -> Drawn | Undrawn:
         """Draw a figure; where that fails, log the traceback and give what stands in its place.
 
@@ -64,5 +68,7 @@ class Drawer:
         except Exception as error:
             log.exception("could not draw the figure: %s", figure)
             said = str(error).strip() or "no reason given"
-            self.failed.append(Undrawn(printable(figure), printable(f"{type(error).__name__}: {said}", _LONGEST)))
+            self.failed.append(
+                Undrawn(printable(figure), printable(f"{type(error).__name__}: {said}", _LONGEST))
+            )
             return self.failed[-1]

@@ -11,13 +11,18 @@ from soco.report.drawing.training_curve import draw_curve, has_signs
 
 
 def loss_figure(run: dict[str, Any]) -> PageImage:
-    """The loss of one pretraining above its learning rate and, where the log has them, the signs of collapse.
+    """The loss of one pretraining above its learning rate and, where the log has them, the signs of
+    collapse.
 
     Args:
         run: An entry of `pretraining` in the report's content.
     """
     curve = run["curve"]
-    ends = [f"{point['loss']:.2f}" for point in curve[:: max(1, len(curve) - 1)] if point["loss"] is not None]
+    ends = [
+        f"{point['loss']:.2f}"
+        for point in curve[:: max(1, len(curve) - 1)]
+        if point["loss"] is not None
+    ]
     told = f", from {' to '.join(ends)}" if len(ends) > 1 else f", {ends[0]}" if ends else ""
     signs = ", spread and mean cosine apart" if has_signs(curve) else ""
     alt = f"Loss of pretraining {run['run']} over steps{told}, above its learning rate{signs}."
@@ -26,7 +31,8 @@ def loss_figure(run: dict[str, Any]) -> PageImage:
 
 
 def cost_figure(stages: list[dict[str, Any]]) -> PageImage:
-    """Time, CPU time and peak memory of each stage, as panels of horizontal bars in the order of the work.
+    """Time, CPU time and peak memory of each stage, as panels of horizontal bars in the order of
+    the work.
 
     Args:
         stages: From `soco.report.resources.stage_costs`.
@@ -43,8 +49,12 @@ def cost_figure(stages: list[dict[str, Any]]) -> PageImage:
         cpu.set(title=f"CPU time, {unit}")
         memory.set(title="peak memory, GB")
         time.invert_yaxis()
-        told = "; ".join(f"{entry['stage']} {entry['total_seconds'] / seconds:.1f} {unit}" for entry in stages)
-        return as_image(figure, f"Bars of each stage's time, CPU time and peak memory. Time: {told}.")
+        told = "; ".join(
+            f"{entry['stage']} {entry['total_seconds'] / seconds:.1f} {unit}" for entry in stages
+        )
+        return as_image(
+            figure, f"Bars of each stage's time, CPU time and peak memory. Time: {told}."
+        )
 
 
 def _unit(seconds: float) -> tuple[str, float]:

@@ -1,4 +1,7 @@
-"""A few images with their proposals, chosen evenly from the store: the same store gives the same gallery."""
+"""A few images with their proposals, chosen evenly from the store.
+
+The same store gives the same gallery.
+"""
 
 import logging
 
@@ -26,8 +29,8 @@ def proposal_gallery(store: pa.Table, source: ImageSource) -> list[PageImage]:
         source: Where the store's images lie.
 
     Returns:
-        The images, in the store's order; one that can no longer be read is left out and logged. Empty where
-        no image has a proposal.
+        The images, in the store's order; one that can no longer be read is left out and logged.
+        Empty where no image has a proposal.
     """
     _, proposals = counts_per_image(store)
     chosen = middles(np.flatnonzero(proposals).tolist(), IMAGES)

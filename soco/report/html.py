@@ -24,7 +24,8 @@ _DASH = "–"
 
 @dataclass(frozen=True)
 class PageImages:
-    """All that the page shows beside words and numbers; an `Undrawn` stands in the place of a figure that failed.
+    """All that the page shows beside words and numbers; an `Undrawn` stands in the place of a
+    figure that failed.
 
     Attributes:
         curves: The loss of each pretraining that logged a step, by run.
@@ -65,11 +66,15 @@ def render(content: dict[str, Any], images: PageImages) -> str:
         "config_yaml": config,
         "style": style,
         "tables": [ap_table(task, content) for task in content["results"]],
-        "sentences": [sentence for task in content["results"] for sentence in summary_sentences(task)],
+        "sentences": [
+            sentence for task in content["results"] for sentence in summary_sentences(task)
+        ],
         "given_weights": [
             name
             for name in content["config"]["weights"]
-            if any(name == row["initialisation"] for task in content["results"] for row in task["rows"])
+            if any(
+                name == row["initialisation"] for task in content["results"] for row in task["rows"]
+            )
         ],
         "commits": commit_words(content["git"], [held["code"] for held in content["environments"]]),
         "report_file": shlex.quote(f"{content['config']['results']}/report/report.json"),
@@ -86,7 +91,11 @@ def number(value: float | int | None, digits: int = 0) -> str:
         value: The number.
         digits: Decimals.
     """
-    return _DASH if value is None else f"{value:,.{digits}f}".replace(",", "\u202f").replace("-", "\u2212")
+    return (
+        _DASH
+        if value is None
+        else f"{value:,.{digits}f}".replace(",", "\u202f").replace("-", "\u2212")
+    )
 
 
 def duration(seconds: float | None) -> str:
@@ -120,13 +129,22 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    environment.filters |= {"number": number, "duration": duration, "signed": signed, "size": size, "lines": _lines}
+    environment.filters |= {
+        "number": number,
+        "duration": duration,
+        "signed": signed,
+        "size": size,
+        "lines": _lines,
+    }
     environment.tests |= {"undrawn": lambda figure: isinstance(figure, Undrawn)}
     return environment
 
 
 def _shown(value: Any) -> Any:
-    """What the page says of any value: a text in one line of characters that every browser can show."""
+    """What the page says of any value.
+
+    A text in one line of characters that every browser can show.
+    """
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

@@ -55,7 +55,8 @@ class EvaluationFiles:
         images: Folder of the validation half's images.
         detections: COCO results file; None leaves this row out of the detections shown.
         curve: JSONL, the AP measured while training; may be empty, and None where there is none.
-        loading: JSON that says which of the detector's tensors took a pretrained value; None where there is none.
+        loading: JSON that says which of the detector's tensors took a pretrained value; None where
+            there is none.
         weights: The fine-tuned detector; only hashed.
     """
 
@@ -127,7 +128,8 @@ class ReportInputs:
         pretrain: One entry a pretraining.
         conversions: One entry a converted file.
         evaluations: One entry a task, initialisation and seed; a task's entries follow one another.
-        origins: The record of every job that made them, in the order of the stages; see `soco.origins.record`.
+        origins: The record of every job that made them, in the order of the stages; see
+            `soco.origins.record`.
         findings: One entry a detection set that was checked.
         probes: One entry a probe and initialisation.
     """
@@ -160,7 +162,10 @@ def report_inputs(given: Mapping[str, Sequence[str]], params: Mapping[str, Any])
 
     def entries(kind: Callable[..., Entry], names: str, *columns: str) -> tuple[Entry, ...]:
         lists = (given[column] for column in columns)
-        return tuple(kind(*name, *map(Path, paths)) for name, *paths in zip(params[names], *lists, strict=True))
+        return tuple(
+            kind(*name, *map(Path, paths))
+            for name, *paths in zip(params[names], *lists, strict=True)
+        )
 
     return ReportInputs(
         config=params["config"],

@@ -4,10 +4,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 PROTOCOL = {
-    "coco": "ResNet-50 pretrained on ImageNet, Mask R-CNN fine-tuned on COCO train2017 (90,000 iterations of 16 "
-    "images), COCO val2017",
-    "lvis": "ResNet-50 pretrained on ImageNet, Mask R-CNN fine-tuned on LVIS v1 train (180,000 iterations of 16 "
-    "images), LVIS v1 val",
+    "coco": (
+        "ResNet-50 pretrained on ImageNet, Mask R-CNN fine-tuned on COCO train2017 (90,000"
+        " iterations of 16 images), COCO val2017"
+    ),
+    "lvis": (
+        "ResNet-50 pretrained on ImageNet, Mask R-CNN fine-tuned on LVIS v1 train (180,000"
+        " iterations of 16 images), LVIS v1 val"
+    ),
 }
 
 Detector = Literal["R50-FPN", "R50-C4"]
@@ -55,4 +59,7 @@ def paper_rows(form: str) -> list[dict[str, Any]]:
     """The rows of one data set format, as `EvaluationFiles.metrics` spells them: AP by its name."""
     names = ("AP", "AP50", "AP75")
     rows = [asdict(row) for row in PAPER_ROWS if row.format == form]
-    return [row | {part: dict(zip(names, row[part], strict=True)) for part in ("box", "mask")} for row in rows]
+    return [
+        row | {part: dict(zip(names, row[part], strict=True)) for part in ("box", "mask")}
+        for row in rows
+    ]

@@ -1,4 +1,7 @@
-"""Where the figures come from: every job with what it ran in, and a hash of every file that it made."""
+"""Where the figures come from.
+
+Every job with what it ran in, and a hash of every file that it made.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -25,13 +28,15 @@ def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, An
         By key:
 
         * `schema`: the version of this form; soco/report/report.schema.json describes it.
-        * `run`: `started` of the earliest job and `ended` of the latest, ISO, UTC; `targets`, None: not known here.
+        * `run`: `started` of the earliest job and `ended` of the latest, ISO, UTC; `targets`, None:
+          not known here.
         * `git`: commit of the code that made the report, see `git_state`.
         * `lock`: `path` and `sha256` of the lock of packages; None where the code lies without it.
         * `environments`: the distinct ones of the jobs, see `soco.origins.environment`.
         * `jobs`: see `_job`.
-        * `artefacts`: every file that a job made: `path`, `bytes`, `sha256`, `job` (its number among the jobs); of a
-          folder also `files`, and its `sha256` is that of its listing, see `fingerprint`.
+        * `artefacts`: every file that a job made: `path`, `bytes`, `sha256`, `job` (its number
+          among the jobs); of a folder also `files`, and its `sha256` is that of its listing, see
+          `fingerprint`.
     """
     environments: list[dict[str, Any]] = []
     for record in records:
@@ -56,7 +61,8 @@ def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, An
 
 
 def lock_state(lock: Path | None = None) -> dict[str, Any]:
-    """`path` (below the repository) and `sha256` of the lock of packages; the hash is None where there is none.
+    """`path` (below the repository) and `sha256` of the lock of packages; the hash is None where
+    there is none.
 
     Args:
         lock: The file; None: the repository's.
@@ -66,7 +72,8 @@ def lock_state(lock: Path | None = None) -> dict[str, Any]:
 
 
 def redo_commands(git: Mapping[str, Any], environments: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Shell commands that repeat the run from a clone whose config.yaml is the configuration that the report shows.
+    """Shell commands that repeat the run from a clone whose config.yaml is the configuration that
+    the report shows.
 
     Args:
         git: Of the code that made the report.
@@ -79,8 +86,21 @@ def redo_commands(git: Mapping[str, Any], environments: Sequence[Mapping[str, An
 
 
 def _job(record: Record, path: Path, environment: int) -> dict[str, Any]:
-    """A job for `report.json`; `environment` is a number among the environments, `origin` the file of its record."""
-    same = ("rule", "wildcards", "params", "seed", "threads", "started", "seconds", "cpu_seconds", "peak_mb")
+    """A job for `report.json`.
+
+    `environment` is a number among the environments, `origin` the file of its record.
+    """
+    same = (
+        "rule",
+        "wildcards",
+        "params",
+        "seed",
+        "threads",
+        "started",
+        "seconds",
+        "cpu_seconds",
+        "peak_mb",
+    )
     return {key: record[key] for key in same} | {
         "environment": environment,
         "inputs": list(chain.from_iterable(record["inputs"].values())),
@@ -90,7 +110,10 @@ def _job(record: Record, path: Path, environment: int) -> dict[str, Any]:
 
 
 def _span(records: Sequence[Record]) -> dict[str, Any]:
-    spans = [(datetime.fromisoformat(record["started"]), timedelta(seconds=record["seconds"])) for record in records]
+    spans = [
+        (datetime.fromisoformat(record["started"]), timedelta(seconds=record["seconds"]))
+        for record in records
+    ]
     started = min((start for start, _ in spans), default=None)
     ended = max((start + length for start, length in spans), default=None)
     told = [moment.isoformat(timespec="seconds") if moment else None for moment in (started, ended)]

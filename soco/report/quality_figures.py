@@ -29,23 +29,38 @@ def shape_figure(statistics: dict[str, Any]) -> PageImage:
         ):
             shown = boxes["per_image"]
             axes.stairs(shown["counts"], shown["edges"], fill=True, color=colour)
-            axes.set(title=f"{name} an image", ylabel="images" if name == "regions" else "", ylim=(0, None))
+            axes.set(
+                title=f"{name} an image",
+                ylabel="images" if name == "regions" else "",
+                ylim=(0, None),
+            )
         for axes, name, title in zip(
-            shapes, ("relative_size", "aspect_ratio"), ("size against the image", "width to height"), strict=True
+            shapes,
+            ("relative_size", "aspect_ratio"),
+            ("size against the image", "width to height"),
+            strict=True,
         ):
             _filled(axes, proposals[name], "proposals")
             _outline(axes, regions[name], "regions")
-            axes.set(title=title, ylabel="% of boxes" if name == "relative_size" else "", ylim=(0, None))
+            axes.set(
+                title=title, ylabel="% of boxes" if name == "relative_size" else "", ylim=(0, None)
+            )
         shapes[0].set_xlim(0, 1)
         shapes[1].set_xscale("log", base=2)
         shapes[1].set_xticks(list(_RATIOS), labels=list(_RATIOS.values()), minor=False)
         shapes[1].set_xlim(1 / 32, 32)
-        figure.legend(*shapes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        figure.legend(
+            *shapes[0].get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=2,
+            frameon=False,
+        )
         return as_image(figure, _told(regions, proposals))
 
 
 def without_figure(statistics: dict[str, Any]) -> PageImage:
-    """The share of images without a proposal after the filter and after each fallback: horizontal bars.
+    """The share of images without a proposal after the filter and after each fallback: horizontal
+    bars.
 
     Args:
         statistics: What `soco.proposals.quality.describe_proposals` returned.
@@ -56,19 +71,25 @@ def without_figure(statistics: dict[str, Any]) -> PageImage:
         figure = Figure(figsize=(WIDTH, 0.7 + 0.3 * len(steps)), layout="constrained")
         axes = figure.subplots()
         bars = axes.barh(names, [100 * step["share"] for step in steps], color=BLUE)
-        words = [f"{100 * step['share']:.1f} % ({step['images']:,})".replace(",", "\u202f") for step in steps]
+        words = [
+            f"{100 * step['share']:.1f} % ({step['images']:,})".replace(",", "\u202f")
+            for step in steps
+        ]
         axes.bar_label(bars, words, padding=3)
         axes.set(title="% of images without a proposal after", xmargin=0.3)
         axes.set_xlim(0, max(1.0, axes.get_xlim()[1]))
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
-        told = "; ".join(f"{word} after {step['after']}" for word, step in zip(words, steps, strict=True))
+        told = "; ".join(
+            f"{word} after {step['after']}" for word, step in zip(words, steps, strict=True)
+        )
         return as_image(figure, f"Bars: images without a proposal, {told}.")
 
 
 def recall_figure(measured: dict[str, Any]) -> PageImage:
-    """Recall and average best overlap against the number of proposals drawn: three panels, a line an engine.
+    """Recall and average best overlap against the number of proposals drawn: three panels, a line
+    an engine.
 
     Args:
         measured: An entry of `quality.recall` in the report's content.
@@ -82,20 +103,33 @@ def recall_figure(measured: dict[str, Any]) -> PageImage:
                 colour, marker, line = _LINES[entry["engine"]]
                 values = entry["proposals"][name]["drawn"]
                 axes.plot(
-                    drawn, values, linestyle=line, color=colour, marker=marker, markersize=4, label=entry["engine"]
+                    drawn,
+                    values,
+                    linestyle=line,
+                    color=colour,
+                    marker=marker,
+                    markersize=4,
+                    label=entry["engine"],
                 )
             axes.set(title=title, ylim=(0, 1), xscale="log")
             axes.set_xticks([1, 10, 100, 1000], labels=["1", "10", "100", "1000"])
             axes.minorticks_off()
         panels[1].set_xlabel("proposals drawn")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        figure.legend(
+            *panels[0].get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=2,
+            frameon=False,
+        )
         told = "; ".join(
             f"{entry['engine']} {_recall_words(entry['proposals']['recall_50']['drawn'][0])} to "
             f"{_recall_words(entry['proposals']['recall_50']['all'])}"
             for entry in measured["engines"]
         )
         dataset = measured["dataset"]
-        return as_image(figure, f"Lines on {dataset}: recall at IoU 0.5 from one proposal to all is {told}.")
+        return as_image(
+            figure, f"Lines on {dataset}: recall at IoU 0.5 from one proposal to all is {told}."
+        )
 
 
 def _recall_words(value: float | None) -> str:
@@ -120,4 +154,7 @@ def _told(regions: dict[str, Any], proposals: dict[str, Any]) -> str:
         number, size, ratio = (float("nan") if value is None else value for value in values)
         return f"{number:.0f} an image, size {size:.2f} of the image, width over height {ratio:.2f}"
 
-    return f"Four histograms. Medians of regions: {medians(regions)}; of proposals: {medians(proposals)}."
+    return (
+        f"Four histograms. Medians of regions: {medians(regions)}; of proposals:"
+        f" {medians(proposals)}."
+    )

@@ -12,7 +12,10 @@ _CHUNK = 1 << 20
 
 
 def plain(value: Any) -> Any:
-    """The value with tuples as lists, keys as strings and paths as text; a number that JSON cannot hold is None."""
+    """The value with tuples as lists, keys as strings and paths as text.
+
+    A number that JSON cannot hold is None.
+    """
     if isinstance(value, dict):
         return {str(key): plain(held) for key, held in value.items()}
     if isinstance(value, list | tuple):
@@ -23,13 +26,17 @@ def plain(value: Any) -> Any:
 
 
 def read_back(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content as `soco.data.stores.files.write_json` writes it and a reader gets it: its keys are sorted."""
+    """The content as `soco.data.stores.files.write_json` writes it and a reader gets it.
+
+    Its keys are sorted.
+    """
     held: dict[str, Any] = json.loads(json.dumps(content, sort_keys=True))
     return held
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; NaN and infinities become None. The origin in it is left out: the records tell more.
+    """Read a JSON file; NaN and infinities become None. The origin in it is left out: the records
+    tell more.
 
     Raises:
         UserError: The file is missing or is no JSON.
@@ -37,10 +44,18 @@ def read_json(path: Path) -> Any:
     try:
         content = plain(json.loads(path.read_text()))
     except FileNotFoundError:
-        raise UserError(f"There is no {path}; run the stage that makes it, then the report again.") from None
+        raise UserError(
+            f"There is no {path}; run the stage that makes it, then the report again."
+        ) from None
     except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); remove it and run the stage that makes it.") from None
-    return {key: held for key, held in content.items() if key != "origin"} if isinstance(content, dict) else content
+        raise UserError(
+            f"{path} is not valid JSON ({error}); remove it and run the stage that makes it."
+        ) from None
+    return (
+        {key: held for key, held in content.items() if key != "origin"}
+        if isinstance(content, dict)
+        else content
+    )
 
 
 def read_object(path: Path, *keys: str) -> dict[str, Any]:
@@ -52,7 +67,9 @@ def read_object(path: Path, *keys: str) -> dict[str, Any]:
     content = read_json(path)
     absent = [key for key in keys if not isinstance(content, dict) or key not in content]
     if absent or not isinstance(content, dict):
-        raise UserError(f"{path} lacks {', '.join(absent)}; remove it and run the stage that makes it.")
+        raise UserError(
+            f"{path} lacks {', '.join(absent)}; remove it and run the stage that makes it."
+        )
     return content
 
 
@@ -65,7 +82,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:
-        raise UserError(f"There is no {path}; run the stage that makes it, then the report again.") from None
+        raise UserError(
+            f"There is no {path}; run the stage that makes it, then the report again."
+        ) from None
     entries = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -77,13 +96,15 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             if number == len(lines):
                 break
             raise UserError(
-                f"Line {number} of {path} is not valid JSON; remove it and run the stage that makes it."
+                f"Line {number} of {path} is not valid JSON; remove it and run the stage that"
+                " makes it."
             ) from None
     return entries
 
 
 def iterate_list(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a JSON list one at a time: the detections on a large set need not fit into memory.
+    """Yield the objects of a JSON list one at a time: the detections on a large set need not fit
+    into memory.
 
     Raises:
         UserError: The file is missing, or does not hold a list of objects.
@@ -102,7 +123,9 @@ def iterate_list(path: Path) -> Iterator[dict[str, Any]]:
                         return
                     more = file.read(_CHUNK)
                     if not more:
-                        raise UserError(f"{path} ends early; remove it and run the evaluation again.") from None
+                        raise UserError(
+                            f"{path} ends early; remove it and run the evaluation again."
+                        ) from None
                     text, place = text[place:] + more, 0
                 else:
                     yield entry

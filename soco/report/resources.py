@@ -10,7 +10,13 @@ from soco.origins import Record
 STAGES = {
     "data": ("demo_data", "check_dataset"),
     "shards": ("shard_images",),
-    "proposals": ("search_regions", "import_regions", "filter_regions", "fix_up_proposals", "merge_proposals"),
+    "proposals": (
+        "search_regions",
+        "import_regions",
+        "filter_regions",
+        "fix_up_proposals",
+        "merge_proposals",
+    ),
     "their quality": ("describe_proposals", "measure_recall"),
     "pretraining": ("pretrain_model",),
     "conversion": ("convert_weights",),
@@ -24,8 +30,9 @@ def rule_resources(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Add up the jobs of each rule.
 
     Returns:
-        One entry a rule, the longest first: `rule`, `stage` (see `STAGES`), `jobs`, `total_seconds`, `longest_seconds`,
-        `cpu_seconds` (of all jobs with their child processes) and `peak_rss_mb` (of the largest process of any job).
+        One entry a rule, the longest first: `rule`, `stage` (see `STAGES`), `jobs`,
+        `total_seconds`, `longest_seconds`, `cpu_seconds` (of all jobs with their child processes)
+        and `peak_rss_mb` (of the largest process of any job).
     """
     jobs: dict[str, list[Record]] = {}
     for record in records:
@@ -48,10 +55,15 @@ def stage_costs(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Returns:
         `stage`, `total_seconds`, `cpu_seconds`, `peak_rss_mb`.
     """
-    found = {stage: [entry for entry in rules if entry["stage"] == stage] for stage in (*STAGES, "other")}
+    found = {
+        stage: [entry for entry in rules if entry["stage"] == stage] for stage in (*STAGES, "other")
+    }
     return [
         {"stage": stage, "peak_rss_mb": max(entry["peak_rss_mb"] for entry in entries)}
-        | {key: math.fsum(entry[key] for entry in entries) for key in ("total_seconds", "cpu_seconds")}
+        | {
+            key: math.fsum(entry[key] for entry in entries)
+            for key in ("total_seconds", "cpu_seconds")
+        }
         for stage, entries in found.items()
         if entries
     ]

@@ -21,11 +21,12 @@ def task_results(evaluations: Sequence[EvaluationFiles]) -> list[dict[str, Any]]
 
         * `task`, `dataset`, `format`.
         * `rows`: each evaluation's metrics.json.
-        * `summary`: one entry an initialisation, see `soco.report.seeds.summarise`; where its seeds differ in more than
-          the seed, one entry each.
+        * `summary`: one entry an initialisation, see `soco.report.seeds.summarise`; where its seeds
+          differ in more than the seed, one entry each.
         * `differences`: see `soco.report.differences.from_scratch`.
         * `categories`: see `soco.report.categories.by_category`.
-        * `curves`: see `soco.report.curves.curve_lines`, and `logged`, whether they hold more than the end.
+        * `curves`: see `soco.report.curves.curve_lines`, and `logged`, whether they hold more than
+          the end.
 
     Raises:
         UserError: A file is missing or holds something else.
@@ -38,7 +39,8 @@ def task_results(evaluations: Sequence[EvaluationFiles]) -> list[dict[str, Any]]
 
 def _task(task: str, evaluations: list[EvaluationFiles]) -> dict[str, Any]:
     rows = [
-        read_object(files.metrics, *_KEYS) | {"initialisation": files.initialisation, "seed": files.seed}
+        read_object(files.metrics, *_KEYS)
+        | {"initialisation": files.initialisation, "seed": files.seed}
         for files in evaluations
     ]
     curves = {
@@ -46,7 +48,9 @@ def _task(task: str, evaluations: list[EvaluationFiles]) -> dict[str, Any]:
         for files, row in zip(evaluations, rows, strict=True)
     }
     groups = grouped(rows)
-    of_groups = [[curves[row["initialisation"], row["seed"]] for row in group.rows] for group in groups]
+    of_groups = [
+        [curves[row["initialisation"], row["seed"]] for row in group.rows] for group in groups
+    ]
     lines = curve_lines(groups, of_groups)
     return {
         "task": task,

@@ -10,7 +10,8 @@ _MINUS = "\u2212"
 
 
 def summary_sentences(task: Mapping[str, Any]) -> list[str]:
-    """One sentence an initialisation on its box AP; where scratch is among them, the others are held against it.
+    """One sentence an initialisation on its box AP; where scratch is among them, the others are
+    held against it.
 
     Args:
         task: An entry of `results` in the report's content.
@@ -20,7 +21,8 @@ def summary_sentences(task: Mapping[str, Any]) -> list[str]:
         return [f"{task['task']}: {_reached(entry)}." for entry in task["summary"]]
     scratch = next(entry for entry in task["summary"] if entry["label"] not in against)
     return [
-        f"{task['task']}: {_reached(entry)}; {_reached(scratch)}{_compared(against[entry['label']])}."
+        f"{task['task']}: {_reached(entry)};"
+        f" {_reached(scratch)}{_compared(against[entry['label']])}."
         for entry in task["summary"]
         if entry is not scratch
     ]
@@ -43,7 +45,8 @@ def difference_words(entry: Mapping[str, Any]) -> str:
 
 
 def limit_sentences(task: Mapping[str, Any]) -> list[str]:
-    """How many detections an image AP counts where that is not the format's own number, and where it is too few.
+    """How many detections an image AP counts where that is not the format's own number, and where
+    it is too few.
 
     Args:
         task: An entry of `results` in the report's content.
@@ -74,7 +77,9 @@ def commit_words(report: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -
 def signed(value: float | None, digits: int = 1) -> str:
     """A difference with its sign, `+1.2` or `−0.4`; a dash for None."""
     # Adding 0.0 takes the sign from what rounds to nothing.
-    return "–" if value is None else f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", _MINUS)
+    return (
+        "–" if value is None else f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", _MINUS)
+    )
 
 
 def _commit(code: Mapping[str, Any]) -> str:
@@ -101,13 +106,22 @@ def _compared(entry: Mapping[str, Any]) -> str:
         said += f", of {_numbers(entry)}: no telling how much is chance"
     else:
         # Judged by the figures that are shown.
-        chance = ", so it may be chance" if round(found["low"], 1) <= 0 <= round(found["high"], 1) else ""
-        said += f", with 95 % confidence {signed(found['low'])} to {signed(found['high'])} over the seeds{chance}"
+        chance = (
+            ", so it may be chance"
+            if round(found["low"], 1) <= 0 <= round(found["high"], 1)
+            else ""
+        )
+        said += (
+            f", with 95 % confidence {signed(found['low'])} to {signed(found['high'])} over the"
+            f" seeds{chance}"
+        )
     return f"{said}. {_unlike(entry)}" if entry["unlike"] else said
 
 
 def _unlike(entry: Mapping[str, Any]) -> str:
-    told = "; ".join(f"{key} {' and '.join(map(value_words, values))}" for key, values in entry["unlike"].items())
+    told = "; ".join(
+        f"{key} {' and '.join(map(value_words, values))}" for key, values in entry["unlike"].items()
+    )
     return f"Their protocols differ: {told}"
 
 

@@ -14,20 +14,22 @@ _DETECTORS = {"fpn": "R50-FPN", "c4": "R50-C4"}
 
 
 def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
-    """A task with its tables: its own rows, and the paper's of the same data set format and detectors.
+    """A task with its tables: its own rows, and the paper's of the same data set format and
+    detectors.
 
     Args:
         task: An entry of `results` in the report's content.
         content: The report's.
 
     Returns:
-        The task's keys, and `figures` (names of the columns), `lines` (one a row of `summary`: it, and its protocol
-        in `words`), `several` (whether any row is a mean), `unlike` (a sentence an initialisation whose seeds are of
-        unlike protocol), `limits` (sentences on the detections that AP counts), `protocols`, `differences` with
-        `words`, `paper_rows`, `paper_differences` (those from its scratch, of the same detector), `paper_protocol`,
-        `listed` (the categories of the table), `left` (how many more there are), `drawn` (how many the figure has),
-        `alike` (iterations and batch_size, if all rows have the same), `found` and `mended` (whether the checks found
-        anything, mended the validation half).
+        The task's keys, and `figures` (names of the columns), `lines` (one a row of `summary`: it,
+        and its protocol in `words`), `several` (whether any row is a mean), `unlike` (a sentence an
+        initialisation whose seeds are of unlike protocol), `limits` (sentences on the detections
+        that AP counts), `protocols`, `differences` with `words`, `paper_rows`, `paper_differences`
+        (those from its scratch, of the same detector), `paper_protocol`, `listed` (the categories
+        of the table), `left` (how many more there are), `drawn` (how many the figure has), `alike`
+        (iterations and batch_size, if all rows have the same), `found` and `mended` (whether the
+        checks found anything, mended the validation half).
     """
     found = {_DETECTORS.get(entry["protocol"].get("architecture", "")) for entry in task["summary"]}
     paper = content["paper"][task["format"]]
@@ -40,7 +42,9 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         "unlike": _unlike(task["summary"]),
         "limits": limit_sentences(task),
         "protocols": protocol_table(task["summary"]),
-        "differences": [entry | {"words": difference_words(entry)} for entry in task["differences"]],
+        "differences": [
+            entry | {"words": difference_words(entry)} for entry in task["differences"]
+        ],
         "paper_differences": _paper_differences(rows) if task["differences"] else [],
         "paper_rows": [_as_means(row) for row in rows],
         "paper_protocol": paper["protocol"],
@@ -48,13 +52,22 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         "left": max(0, len(categories) - LISTED),
         "drawn": min(DRAWN, len(categories)),
         "alike": _alike(task["rows"]),
-        "found": any(entry["dataset"] == task["dataset"] and entry["findings"] for entry in content["findings"]),
-        "mended": any(entry["dataset"] == task["dataset"] and entry["val_mended"] for entry in content["findings"]),
+        "found": any(
+            entry["dataset"] == task["dataset"] and entry["findings"]
+            for entry in content["findings"]
+        ),
+        "mended": any(
+            entry["dataset"] == task["dataset"] and entry["val_mended"]
+            for entry in content["findings"]
+        ),
     }
 
 
 def loading_lists(loading: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of the loadings that took something, one for each task and initialisation: its seeds load the same file."""
+    """Of the loadings that took something, one for each task and initialisation.
+
+    Its seeds load the same file.
+    """
     first: dict[tuple[str, str], dict[str, Any]] = {}
     for entry in loading:
         if entry["taken"]["tensors"]:
@@ -63,7 +76,8 @@ def loading_lists(loading: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def files_shown(content: dict[str, Any]) -> dict[str, Any]:
-    """`listed_files`, the first artefacts of each rule (`most_files`) with its name; `left_files`, how many more.
+    """`listed_files`, the first artefacts of each rule (`most_files`) with its name; `left_files`,
+    how many more.
 
     Args:
         content: The report's; a set of millions of images has thousands of shards.
@@ -73,7 +87,11 @@ def files_shown(content: dict[str, Any]) -> dict[str, Any]:
         of_rule = listed.setdefault(content["jobs"][file["job"]]["rule"], [])
         of_rule += [file] if len(of_rule) < FILES else []
     told = [file | {"rule": rule} for rule, files in listed.items() for file in files]
-    return {"listed_files": told, "left_files": len(content["artefacts"]) - len(told), "most_files": FILES}
+    return {
+        "listed_files": told,
+        "left_files": len(content["artefacts"]) - len(told),
+        "most_files": FILES,
+    }
 
 
 def _words(entry: dict[str, Any]) -> list[str]:
@@ -85,13 +103,17 @@ def _unlike(summary: list[dict[str, Any]]) -> list[str]:
     differing = {entry["initialisation"]: entry["differs"] for entry in summary if entry["differs"]}
     return [
         f"The seeds of {initialisation} are of unlike protocol and not averaged: "
-        + "; ".join(f"{key} {' and '.join(map(value_words, values))}" for key, values in differs.items())
+        + "; ".join(
+            f"{key} {' and '.join(map(value_words, values))}" for key, values in differs.items()
+        )
         for initialisation, differs in differing.items()
     ]
 
 
 def _alike(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    settings = [{key: row["protocol"].get(key) for key in ("iterations", "batch_size")} for row in rows]
+    settings = [
+        {key: row["protocol"].get(key) for key in ("iterations", "batch_size")} for row in rows
+    ]
     return settings[0] if all(held == settings[0] for held in settings) else None
 
 
@@ -101,7 +123,11 @@ def _paper_differences(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {"label": row["initialisation"], "detector": row["detector"], "epochs": row["epochs"]}
         | {
             part: {
-                name: {"mean": value - scratch[row["detector"]][part][name], "low": None, "high": None}
+                name: {
+                    "mean": value - scratch[row["detector"]][part][name],
+                    "low": None,
+                    "high": None,
+                }
                 for name, value in row[part].items()
             }
             for part in PARTS
@@ -113,4 +139,7 @@ def _paper_differences(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _as_means(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the paper in the form of a summary's: its figures stand alone."""
-    return row | {part: {name: {"mean": value, "std": None} for name, value in row[part].items()} for part in PARTS}
+    return row | {
+        part: {name: {"mean": value, "std": None} for name, value in row[part].items()}
+        for part in PARTS
+    }

@@ -17,7 +17,13 @@ from soco.pretrain.views import ViewDataset
 from soco.report.drawing.frame import Frame, Rect
 from soco.report.drawing.marks import Mark, PageImage, as_jpeg, marked
 from soco.report.drawing.samples import Sample, sample_of
-from soco.report.drawing.view_parts import colours_of, draw_crops, level_names, view_image, view_words
+from soco.report.drawing.view_parts import (
+    colours_of,
+    draw_crops,
+    level_names,
+    view_image,
+    view_words,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +44,11 @@ class RunViews:
     rows: list[list[PageImage]]
 
 
-def run_views(run: str, recipe: PretrainConfig, store: Path, source: ImageSource, seed: int) -> RunViews:
-    """Draw what a pretraining saw of about three images, made again from seed, epoch and number (SoCo section 3.2).
+def run_views(
+    run: str, recipe: PretrainConfig, store: Path, source: ImageSource, seed: int
+) -> RunViews:
+    """Draw what a pretraining saw of about three images, made again from seed, epoch and number
+    (SoCo section 3.2).
 
     Args:
         run: The pretraining's name.
@@ -64,17 +73,26 @@ def run_views(run: str, recipe: PretrainConfig, store: Path, source: ImageSource
 
 def _row(sample: Sample, recipe: PretrainConfig) -> list[PageImage]:
     colours = colours_of(sample)
-    return [_original(sample, colours), *(_view(sample, recipe, view, colours) for view in range(len(recipe.views)))]
+    return [
+        _original(sample, colours),
+        *(_view(sample, recipe, view, colours) for view in range(len(recipe.views))),
+    ]
 
 
 def _original(sample: Sample, colours: dict[int, str]) -> PageImage:
     """The image with the proposals that the views were drawn from, and the crops dashed."""
-    marks = [Mark(_edges(sample.boxes[box_id - 1]), colour, str(box_id)) for box_id, colour in colours.items()]
+    marks = [
+        Mark(_edges(sample.boxes[box_id - 1]), colour, str(box_id))
+        for box_id, colour in colours.items()
+    ]
     image = marked(sample.rgb, _largest_first(marks), _WIDTH, _LETTERS)
     draw_crops(ImageDraw.Draw(image), sample, Frame.of(sample.rgb.shape, image.size))
     count = len(colours)
     told = f"{count} of its {len(sample.boxes)} boxes; dashed: the crops"
-    alt = f"Image {sample.name} with {count} of its {len(sample.boxes)} boxes and the outlines of its crops."
+    alt = (
+        f"Image {sample.name} with {count} of its {len(sample.boxes)} boxes and the outlines of its"
+        " crops."
+    )
     return PageImage(as_jpeg(image), alt, told, *image.size, title="image")
 
 
@@ -87,10 +105,14 @@ def _view(sample: Sample, recipe: PretrainConfig, view: int, colours: dict[int, 
     return PageImage(as_jpeg(image), alt, told, *image.size, title=title)
 
 
-def marks_of_view(sample: Sample, recipe: PretrainConfig, view: int, colours: dict[int, str]) -> list[Mark]:
-    """The boxes that the loss compares in a view, in pixels of the drawing, each with its id and level.
+def marks_of_view(
+    sample: Sample, recipe: PretrainConfig, view: int, colours: dict[int, str]
+) -> list[Mark]:
+    """The boxes that the loss compares in a view, in pixels of the drawing, each with its id and
+    level.
 
-    View 1 is compared with every other, and a box is moved a little anew for each crop: it may have several of one id.
+    View 1 is compared with every other, and a box is moved a little anew for each crop: it may have
+    several of one id.
 
     Args:
         sample: Whose view.

@@ -37,19 +37,24 @@ def test_a_folder_with_a_part_of_a_configuration_is_told_so(repository, folder):
     with pytest.raises(UserError) as error:
         base_file(repository, [], None)
     assert str(error.value).startswith(
-        f"{own}, which is read in place of {repository}/config.yaml, leaves out demo, images.shards, "
+        f"{own}, which is read in place of {repository}/config.yaml, leaves out demo,"
+        " images.shards, "
     )
     assert str(error.value).endswith(
-        " more keys, and these would take the paper's values: copy that file and change the copy, or rename yours and "
-        "give it with --configfile."
+        " more keys, and these would take the paper's values: copy that file and change the copy,"
+        " or rename yours and give it with --configfile."
     )
     changed = yaml.safe_load((repository / "config.yaml").read_text())
-    del changed["pretrain"]["soco"]["max_without_proposals"]  # its default is what the clone's file says
+    del changed["pretrain"]["soco"][
+        "max_without_proposals"
+    ]  # its default is what the clone's file says
     own.write_text(yaml.safe_dump(changed))
     assert base_file(repository, [], None) == str(own)
     del changed["pretrain"]["soco"]["epochs"]
     own.write_text(yaml.safe_dump(changed))
-    with pytest.raises(UserError, match=r"leaves out pretrain\.soco\.epochs, and these would take the paper's"):
+    with pytest.raises(
+        UserError, match=r"leaves out pretrain\.soco\.epochs, and these would take the paper's"
+    ):
         base_file(repository, [], None)
 
 
@@ -66,7 +71,9 @@ def test_a_clone_may_hold_a_part_of_a_configuration(folder):
 
 def test_overlays_and_entries_are_read_strictly(repository, folder):
     (folder / "twice.yaml").write_text("seed: 1\nseed: 2\n")
-    with pytest.raises(UserError, match=r"twice\.yaml gives the key 'seed' twice, in lines 1 and 2"):
+    with pytest.raises(
+        UserError, match=r"twice\.yaml gives the key 'seed' twice, in lines 1 and 2"
+    ):
         base_file(repository, [folder / "twice.yaml"], None)
     with pytest.raises(UserError, match="--config gives the key 'seed' twice"):
         base_file(repository, [], ["seed=1", "seed=2"])

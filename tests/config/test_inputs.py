@@ -16,7 +16,9 @@ def paper(repository):
 
 
 def known_of(**counts):
-    return KnownPath(title="the nine apples", source="https://apples.example/nine.zip", size="9 images", **counts)
+    return KnownPath(
+        title="the nine apples", source="https://apples.example/nine.zip", size="9 images", **counts
+    )
 
 
 def input_of(path, known):
@@ -24,12 +26,15 @@ def input_of(path, known):
 
 
 def test_what_is_missing_is_told_with_its_name_source_and_size(tmp_path):
-    assert input_of(tmp_path / "apples", known_of()).fault() == (
-        f"There is no {tmp_path}/apples, which the key images.path names: the nine apples, 9 images, from "
-        "https://apples.example/nine.zip; put it there, or change the key."
+    assert (
+        input_of(tmp_path / "apples", known_of()).fault()
+        == f"There is no {tmp_path}/apples, which the key images.path names: the nine apples, 9"
+        " images, from https://apples.example/nine.zip; put it there, or change the key."
     )
-    assert input_of(tmp_path / "own", None).fault() == (
-        f"There is no {tmp_path}/own, which the key images.path names; put it there, or change the key."
+    assert (
+        input_of(tmp_path / "own", None).fault()
+        == f"There is no {tmp_path}/own, which the key images.path names; put it there, or change"
+        " the key."
     )
 
 
@@ -39,7 +44,10 @@ def test_folders_and_their_files_are_counted(tmp_path):
         (tmp_path / name).touch()
     sound = known_of(folders=2, entries={"train": 2, "val": 1})
     assert input_of(tmp_path, sound).fault() is None
-    assert "holds 2 folder(s) and not 3, unlike the nine apples from" in input_of(tmp_path, known_of(folders=3)).fault()
+    assert (
+        "holds 2 folder(s) and not 3, unlike the nine apples from"
+        in input_of(tmp_path, known_of(folders=3)).fault()
+    )
     told = input_of(tmp_path, known_of(entries={"train": 2, "test": 4})).fault()
     assert "holds 0 file(s) in test and not 4" in told
     assert told.endswith("fetch or unpack it again, or set images.known_as to null.")
@@ -53,15 +61,22 @@ def test_a_file_is_measured_and_hashed(tmp_path):
     digest = hashlib.sha256(b"apple").hexdigest()
     assert input_of(path, known_of(bytes=5, sha256=digest[:8])).fault() is None
     assert "has 5 bytes and not 6" in input_of(path, known_of(bytes=6, sha256=digest[:8])).fault()
-    assert f"has the SHA-256 {digest[:8]}" in input_of(path, known_of(bytes=5, sha256="0676ba61")).fault()
+    assert (
+        f"has the SHA-256 {digest[:8]}"
+        in input_of(path, known_of(bytes=5, sha256="0676ba61")).fault()
+    )
     assert "is a file and not a folder" in input_of(path, known_of(entries={".": 5})).fault()
 
 
-def test_images_in_a_layout_that_cannot_be_counted_at_a_glance_are_left_to_the_listing(paper, tmp_path):
+def test_images_in_a_layout_that_cannot_be_counted_at_a_glance_are_left_to_the_listing(
+    paper, tmp_path
+):
     settings = paper.images.model_copy(update={"path": str(tmp_path), "layout": "webdataset"})
     of_images, *_ = inputs_of(paper.model_copy(update={"images": settings}))
     assert of_images.fault() is None
-    of_images, *_ = inputs_of(paper.model_copy(update={"images": settings.model_copy(update={"layout": "folder"})}))
+    of_images, *_ = inputs_of(
+        paper.model_copy(update={"images": settings.model_copy(update={"layout": "folder"})})
+    )
     assert "holds 0 folder(s) and not 1,000" in of_images.fault()
 
 
@@ -84,13 +99,20 @@ def test_every_path_of_the_paper_is_known(paper):
     assert {it.key.split(".")[0] for it in inputs} == {"images", "weights", "datasets"}
     assert len(inputs) == 10
     for it in inputs:
-        assert it.known_key == f"{it.key.split('.path')[0].split('.train')[0].split('.val')[0]}.known_as"
+        assert (
+            it.known_key
+            == f"{it.key.split('.path')[0].split('.train')[0].split('.val')[0]}.known_as"
+        )
 
 
 def test_sets_that_nothing_uses_are_not_looked_at(repository):
     demo = load_config(repository / "config.yaml")
     unused = demo.model_copy(
-        update={"finetune": {}, "probes": {}, "quality": demo.quality.model_copy(update={"recall": ()})}
+        update={
+            "finetune": {},
+            "probes": {},
+            "quality": demo.quality.model_copy(update={"recall": ()}),
+        }
     )
     assert [it.key for it in inputs_of(unused)] == ["images.path"]
 
@@ -110,7 +132,10 @@ def test_a_set_that_is_not_known_is_refused_with_the_known_ones(repository, plac
     for part in place:
         section = section[part]
     section["known_as"] = "imagnet"
-    with pytest.raises(UserError, match=rf"known_as names 'imagnet', and of {place[0]} are known: {known}; or set it"):
+    with pytest.raises(
+        UserError,
+        match=rf"known_as names 'imagnet', and of {place[0]} are known: {known}; or set it",
+    ):
         check_config(raw)
 
 
@@ -121,7 +146,10 @@ def test_what_is_known_in_words_agrees_with_what_is_compared():
     for known in KNOWN.datasets.values():
         for half in (known.train, known.val):
             counts = half.counts
-            told = f"{counts.images:,} images, {counts.objects:,} objects of {counts.categories:,} categories"
+            told = (
+                f"{counts.images:,} images, {counts.objects:,} objects of {counts.categories:,}"
+                " categories"
+            )
             assert half.annotations.size == told
             assert all(f"{count:,}" in half.images.size for count in half.images.entries.values())
     for path in KNOWN.weights.values():

@@ -1,4 +1,7 @@
-"""Values that make no sense: the sentence that refuses each, and that no value of any kind ends in a traceback."""
+"""Values that make no sense.
+
+The sentence that refuses each, and that no value of any kind ends in a traceback.
+"""
 
 import copy
 import datetime
@@ -62,9 +65,21 @@ def test_no_value_of_any_kind_ends_in_a_traceback(demo):
             except UserError as error:
                 refusals.add(str(error))
     assert len(refusals) > 1000
-    python = ("datetime", "dictionary", "tuple", "instance", "None", "True", "False", "nan:", "inf:")
+    python = (
+        "datetime",
+        "dictionary",
+        "tuple",
+        "instance",
+        "None",
+        "True",
+        "False",
+        "nan:",
+        "inf:",
+    )
     assert [
-        said for said in refusals if any(word in said.replace(".nan:", "").replace(".inf:", "") for word in python)
+        said
+        for said in refusals
+        if any(word in said.replace(".nan:", "").replace(".inf:", "") for word in python)
     ] == []
 
 
@@ -89,53 +104,141 @@ def test_every_number_and_path_has_bounds():
     ("place", "value", "sentence"),
     [
         (("seed",), 2**32, "'seed' is 4294967296: it must be at most 4,294,967,295."),
-        ((*TASK, "seeds"), [1, 2**64], "'finetune.shapes_coco.seeds.1' is 18446744073709551616: it must be at most"),
-        (("seed",), True, "'seed' is true: a number is expected; YAML reads yes and on as true, no and off as false."),
+        (
+            (*TASK, "seeds"),
+            [1, 2**64],
+            "'finetune.shapes_coco.seeds.1' is 18446744073709551616: it must be at most",
+        ),
+        (
+            ("seed",),
+            True,
+            (
+                "'seed' is true: a number is expected; YAML reads yes and on as true, no and off as"
+                " false."
+            ),
+        ),
         (("seed",), 1.5, "'seed' is 1.5: a whole number is expected."),
-        ((*RUN, "epochs"), "1e2", "'pretrain.soco.epochs' is '1e2': a whole number is expected; write 100."),
-        ((*RUN, "epochs"), 10**12, "'pretrain.soco.epochs' is 1000000000000: it must be at most 1,000,000."),
-        ((*RUN, "base_lr"), float("inf"), "'pretrain.soco.base_lr' is .inf: a finite number is expected."),
+        (
+            (*RUN, "epochs"),
+            "1e2",
+            "'pretrain.soco.epochs' is '1e2': a whole number is expected; write 100.",
+        ),
+        (
+            (*RUN, "epochs"),
+            10**12,
+            "'pretrain.soco.epochs' is 1000000000000: it must be at most 1,000,000.",
+        ),
+        (
+            (*RUN, "base_lr"),
+            float("inf"),
+            "'pretrain.soco.base_lr' is .inf: a finite number is expected.",
+        ),
         ((*RUN, "base_lr"), 1e30, "'pretrain.soco.base_lr' is 1e+30: it must be at most 1,000,000"),
         ((*RUN, "checkpoint_minutes"), float("inf"), "a finite number is expected."),
-        ((*RUN, "level_bounds"), [-3, 1, 2, 3], "'pretrain.soco.level_bounds.0' is -3: it must be at least 1."),
-        ((*RUN, "views", 0, "size"), 10**9, "'pretrain.soco.views.0.size' is 1000000000: it must be at most 10,000."),
+        (
+            (*RUN, "level_bounds"),
+            [-3, 1, 2, 3],
+            "'pretrain.soco.level_bounds.0' is -3: it must be at least 1.",
+        ),
+        (
+            (*RUN, "views", 0, "size"),
+            10**9,
+            "'pretrain.soco.views.0.size' is 1000000000: it must be at most 10,000.",
+        ),
         ((*RUN, "boxes"), 10**9, "it must be at most 10,000."),
         ((*RUN, "workers"), 10**6, "it must be at most 1,000."),
         ((*RUN, "processes"), 10**6, "it must be at most 10,000."),
         ((*RUN, "projector_hidden"), 10**21, "it must be at most 100,000."),
-        ((*RUN, "precision"), False, "YAML reads yes and on as true, no and off as false, so put text in quotes."),
+        (
+            (*RUN, "precision"),
+            False,
+            "YAML reads yes and on as true, no and off as false, so put text in quotes.",
+        ),
         (("detector", "fpn_channels"), 10**8, "it must be at most 100,000."),
         (("detector",), None, "'detector' is null: a mapping of keys is expected."),
         (("images", "shards"), 10**9, "it must be at most 100,000."),
-        (("images", "max_megapixels"), float("nan"), "'images.max_megapixels' is .nan: a finite number is"),
+        (
+            ("images", "max_megapixels"),
+            float("nan"),
+            "'images.max_megapixels' is .nan: a finite number is",
+        ),
         (("proposals", "sigma"), 10**6, "it must be at most 1,000"),
         (("proposals", "min_size"), 10**30, "it must be at most 1,000,000,000."),
-        (("filter", "min_side"), 10**21, "'filter.min_side' is 1000000000000000000000: it must be at most"),
-        ((*TASK, "short_sides"), [], "'finetune.shapes_coco.short_sides' is []: list should have at least 1 item"),
-        ((*TASK, "max_long_side"), 1, "'finetune.shapes_coco.max_long_side' is 1: it must be at least 16."),
+        (
+            ("filter", "min_side"),
+            10**21,
+            "'filter.min_side' is 1000000000000000000000: it must be at most",
+        ),
+        (
+            (*TASK, "short_sides"),
+            [],
+            "'finetune.shapes_coco.short_sides' is []: list should have at least 1 item",
+        ),
+        (
+            (*TASK, "max_long_side"),
+            1,
+            "'finetune.shapes_coco.max_long_side' is 1: it must be at least 16.",
+        ),
         ((*TASK, "steps"), 5, "'finetune.shapes_coco.steps' is 5: a list is expected."),
-        ((*TASK, "protocol"), ["coco_fpn_1x"], "'finetune.shapes_coco.protocol' is ['coco_fpn_1x']: text is expected."),
-        (("pretrain", "a b"), {}, "'pretrain.a b' is 'a b': a name holds letters, digits, _, . and -, and begins with"),
+        (
+            (*TASK, "protocol"),
+            ["coco_fpn_1x"],
+            "'finetune.shapes_coco.protocol' is ['coco_fpn_1x']: text is expected.",
+        ),
+        (
+            ("pretrain", "a b"),
+            {},
+            "'pretrain.a b' is 'a b': a name holds letters, digits, _, . and -, and begins with",
+        ),
         (("pretrain", "a" * 300), {}, "a name has at most 100 characters."),
         (("images", "path"), 12, "'images.path' is 12: text is expected; put it in quotes."),
-        (("images", "path"), "", "'images.path' is '': it names no file or folder; write its path."),
-        (("images", "path"), "a\nb", "a path may hold no line break, tab or other control character; rename"),
-        (("images", "path"), "~/a", "only a shell replaces ~ by your home folder; write the whole path."),
+        (
+            ("images", "path"),
+            "",
+            "'images.path' is '': it names no file or folder; write its path.",
+        ),
+        (
+            ("images", "path"),
+            "a\nb",
+            "a path may hold no line break, tab or other control character; rename",
+        ),
+        (
+            ("images", "path"),
+            "~/a",
+            "only a shell replaces ~ by your home folder; write the whole path.",
+        ),
         (
             ("images", "path"),
             "a{b}",
-            "'images.path' is 'a{b}': Snakemake takes { and } as placeholders; rename the file or folder, or link",
+            (
+                "'images.path' is 'a{b}': Snakemake takes { and } as placeholders; rename the file"
+                " or folder, or link"
+            ),
         ),
         (("images", "path"), "é" * 128, "it is longer than a file system takes; shorten it."),
         (("results",), "", "'results' is '': it names no file or folder; write its path."),
         (
             ("results",),
             "a{b",
-            "'results' is 'a{b': Snakemake takes { } and <name> as placeholders; choose a path without",
+            (
+                "'results' is 'a{b': Snakemake takes { } and <name> as placeholders; choose a path"
+                " without"
+            ),
         ),
-        (("results",), "<logs>", "'results' is '<logs>': Snakemake takes { } and <name> as placeholders;"),
+        (
+            ("results",),
+            "<logs>",
+            "'results' is '<logs>': Snakemake takes { } and <name> as placeholders;",
+        ),
         *(
-            (("results",), folder, "it must name a folder of its own, such as results, with .. at its beginning alone.")
+            (
+                ("results",),
+                folder,
+                (
+                    "it must name a folder of its own, such as results, with .. at its beginning"
+                    " alone."
+                ),
+            )
             for folder in (".", "/", "..", "re/../res", "/..", "../..", "../a/..")
         ),
     ],

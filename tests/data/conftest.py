@@ -11,7 +11,16 @@ from PIL import Image
 
 from soco.config import ImagesConfig
 
-KEYS = ["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp", "e/q'u\"o.JPEG", "f/new\nline.jpg", "g.gif"]
+KEYS = [
+    "a/one.jpg",
+    "b/one.jpg",
+    "b/two two.png",
+    "c/été.webp",
+    "d.bmp",
+    "e/q'u\"o.JPEG",
+    "f/new\nline.jpg",
+    "g.gif",
+]
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +30,9 @@ def photographs(photograph):
     images = {}
     for number, key in enumerate(KEYS):
         encoded = io.BytesIO()
-        coffee.crop((number * 5, 0, 200 + number * 5, 150)).save(encoded, kinds[Path(key).suffix.lower()])
+        coffee.crop((number * 5, 0, 200 + number * 5, 150)).save(
+            encoded, kinds[Path(key).suffix.lower()]
+        )
         images[key] = encoded.getvalue()
     return images
 
@@ -90,7 +101,12 @@ def as_parquet(root, images, group=3):
 
 
 PACKERS = types.SimpleNamespace(
-    folder=as_folder, zip=as_zip, tar=as_tar, webdataset=as_webdataset, parquet=as_parquet, tar_bytes=tar_bytes
+    folder=as_folder,
+    zip=as_zip,
+    tar=as_tar,
+    webdataset=as_webdataset,
+    parquet=as_parquet,
+    tar_bytes=tar_bytes,
 )
 
 

@@ -13,10 +13,18 @@ def page(repository):
 
 
 def test_every_example_of_the_page_is_accepted(page):
-    examples = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    examples = [
+        yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    ]
     accepted = [ImagesConfig.model_validate(example["images"]) for example in examples]
     assert [list(example) for example in examples] == [["images"]] * len(examples)
-    assert {settings.layout for settings in accepted} == {"folder", "zip", "tar", "webdataset", "parquet"}
+    assert {settings.layout for settings in accepted} == {
+        "folder",
+        "zip",
+        "tar",
+        "webdataset",
+        "parquet",
+    }
 
 
 def test_the_page_names_every_key_and_suffix(page):

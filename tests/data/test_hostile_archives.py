@@ -1,4 +1,7 @@
-"""Archives that were made to mislead: each ends in one sentence or in a skipped image, soon and in little memory."""
+"""Archives that were made to mislead.
+
+Each ends in one sentence or in a skipped image, soon and in little memory.
+"""
 
 import io
 import struct
@@ -70,7 +73,10 @@ def header(name, size, kind=b"0"):
 @pytest.mark.parametrize("layout", ["tar", "webdataset"])
 def test_a_negative_size_in_a_tar_ends_the_listing(tmp_path, name, layout):
     path = with_header(tmp_path / "x.tar", header(name, -512))
-    with pytest.raises(UserError, match=rf"x\.tar is not a valid tar file \('{name}' has a negative size\); copy or"):
+    with pytest.raises(
+        UserError,
+        match=rf"x\.tar is not a valid tar file \('{name}' has a negative size\); copy or",
+    ):
         keys(path, layout)
 
 
@@ -83,7 +89,9 @@ def test_a_negative_size_in_an_extended_header_ends_the_listing(tmp_path):
 @pytest.mark.parametrize("size", [1 << 40, -1024])
 def test_an_extended_header_of_any_claimed_length_is_not_read(tmp_path, size):
     path = with_header(tmp_path / "x.tar", header("long.jpg", size, tarfile.XHDTYPE))
-    with pytest.raises(UserError, match=r"not a valid tar file \(a header claims a length of -?\d+\)"):
+    with pytest.raises(
+        UserError, match=r"not a valid tar file \(a header claims a length of -?\d+\)"
+    ):
         keys(path, "tar")
 
 
@@ -109,7 +117,10 @@ def test_tars_in_tars_are_read_to_a_depth(tmp_path, pack, depth):
     if depth == tar._DEEPEST:
         assert keys(tmp_path / "x.tar", "tar") == ["n/" * (depth - 1) + "a.jpg"]
         return
-    with pytest.raises(UserError, match=r"x\.tar holds tars in tars, more than 8 deep \(n/n/.*n\.tar\); unpack them\."):
+    with pytest.raises(
+        UserError,
+        match=r"x\.tar holds tars in tars, more than 8 deep \(n/n/.*n\.tar\); unpack them\.",
+    ):
         keys(tmp_path / "x.tar", "tar")
 
 
@@ -121,11 +132,26 @@ def test_a_broken_tar_in_a_tar_is_named(tmp_path, pack):
 
 def test_what_a_tar_names_like_an_image_and_is_none_is_counted(tmp_path, caplog):
     kinds = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE)
-    odd = [member(f"odd{n}.jpg", b"", type=kind, linkname="/etc/passwd") for n, kind in enumerate(kinds)]
-    path = tar_file(tmp_path / "x.tar", *odd, member("../../up.jpg"), member("a/../../up.jpg"), member("/etc/x.jpg"))
+    odd = [
+        member(f"odd{n}.jpg", b"", type=kind, linkname="/etc/passwd")
+        for n, kind in enumerate(kinds)
+    ]
+    path = tar_file(
+        tmp_path / "x.tar",
+        *odd,
+        member("../../up.jpg"),
+        member("a/../../up.jpg"),
+        member("/etc/x.jpg"),
+    )
     assert keys(path, "tar") == ["good.jpg", "etc/x.jpg"]
-    assert "passed over 4 links, sparse files or devices named like images, first 'odd0.jpg'" in caplog.text
-    assert "passed over 2 images of names that lead out of the tar, first '../../up.jpg'" in caplog.text
+    assert (
+        "passed over 4 links, sparse files or devices named like images, first 'odd0.jpg'"
+        in caplog.text
+    )
+    assert (
+        "passed over 2 images of names that lead out of the tar, first '../../up.jpg'"
+        in caplog.text
+    )
 
 
 def test_a_sparse_file_in_a_tar_is_counted(tmp_path, caplog):
@@ -135,7 +161,10 @@ def test_a_sparse_file_in_a_tar_is_counted(tmp_path, caplog):
     (tmp_path / "b.jpg").write_bytes(DATA)
     subprocess.run(["tar", "-Scf", "x.tar", "a.jpg", "b.jpg"], cwd=tmp_path, check=True)
     assert keys(tmp_path / "x.tar", "tar") == ["b.jpg"]
-    assert "passed over 1 links, sparse files or devices named like images, first 'a.jpg'" in caplog.text
+    assert (
+        "passed over 1 links, sparse files or devices named like images, first 'a.jpg'"
+        in caplog.text
+    )
 
 
 def test_compressed_tars_beside_plain_ones_are_counted(tmp_path, pack, caplog):
@@ -149,7 +178,10 @@ def test_compressed_tars_beside_plain_ones_are_counted(tmp_path, pack, caplog):
 
 def test_compressed_tars_alone_are_refused(tmp_path):
     (tmp_path / "b.tar.gz").write_bytes(b"\x1f\x8b")
-    with pytest.raises(UserError, match=r"holds the compressed b\.tar\.gz, which cannot be read in place; decompress"):
+    with pytest.raises(
+        UserError,
+        match=r"holds the compressed b\.tar\.gz, which cannot be read in place; decompress",
+    ):
         keys(tmp_path, "webdataset")
 
 
@@ -179,7 +211,11 @@ ZEROS = b"\0" * (1 << 20)
         (1000, False, "inflates to more than the 1,000 bytes that the zip claims"),
         (0, False, "inflates to more than the 0 bytes that the zip claims"),
         (1 << 21, False, "the zip's data are broken: they end too soon"),
-        (MOST_INFLATED + 1, False, "inflates to 536,870,913 bytes, more than 536,870,912: store it as it is"),
+        (
+            MOST_INFLATED + 1,
+            False,
+            "inflates to 536,870,913 bytes, more than 536,870,912: store it as it is",
+        ),
         (0, True, None),
         (0xFFFFFFFF, False, None),
     ],
@@ -204,9 +240,16 @@ def test_a_zip_bomb_without_a_claim_ends_at_the_limit(tmp_path):
     body = block * 4096 + deflating.flush()
     name, end = b"bomb.jpg", len(body) + 38
     local = struct.pack("<4s5H3I2H", b"PK\3\4", 20, 8, 8, 0, 0, 0, 0, 0, len(name), 0) + name + body
-    central = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 8, 8, 0, 0, 0, len(body), 9, len(name), *[0] * 6) + name
+    central = (
+        struct.pack(
+            "<4s6H3I5H2I", b"PK\1\2", 20, 20, 8, 8, 0, 0, 0, len(body), 9, len(name), *[0] * 6
+        )
+        + name
+    )
     path = tmp_path / "x.zip"
-    path.write_bytes(local + central + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(central), end, 0))
+    path.write_bytes(
+        local + central + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(central), end, 0)
+    )
     script = """
         import resource, sys
         from soco.config import ImagesConfig
@@ -221,21 +264,35 @@ def test_a_zip_bomb_without_a_claim_ends_at_the_limit(tmp_path):
             print(error)
     """
     told = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), path], capture_output=True, text=True, check=True
+        [sys.executable, "-c", textwrap.dedent(script), path],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert told.stdout == "it inflates to more than the 536,870,912 bytes that an image in a zip may have\n"
+    assert (
+        told.stdout
+        == "it inflates to more than the 536,870,912 bytes that an image in a zip may have\n"
+    )
 
 
 @pytest.mark.parametrize("field", ["size", "offset"])
 def test_numbers_of_zip64_that_lead_out_of_the_file_are_refused(tmp_path, field):
     most, name = 2**64 - 1, b"evil.jpg"
-    local = struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 0, 0, 0, 0, len(DATA), len(DATA), len(name), 0) + name + DATA
+    local = (
+        struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 0, 0, 0, 0, len(DATA), len(DATA), len(name), 0)
+        + name
+        + DATA
+    )
     numbers = len(DATA), most if field == "size" else len(DATA), most if field == "offset" else 0
     extra, unknown = struct.pack("<HH3Q", 1, 24, *numbers), 0xFFFFFFFF
-    central = struct.pack("<4s6H3I5H2I", b"PK\1\2", *[45] * 2, *[0] * 5, *[unknown] * 2, 8, 28, *[0] * 4, unknown)
+    central = struct.pack(
+        "<4s6H3I5H2I", b"PK\1\2", *[45] * 2, *[0] * 5, *[unknown] * 2, 8, 28, *[0] * 4, unknown
+    )
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(central + name + extra), len(local), 0)
     (tmp_path / "x.zip").write_bytes(local + central + name + extra + end)
-    with pytest.raises(UserError, match=r"not a valid zip file \(its member 'evil\.jpg' lies outside of the file\)"):
+    with pytest.raises(
+        UserError, match=r"not a valid zip file \(its member 'evil\.jpg' lies outside of the file\)"
+    ):
         keys(tmp_path / "x.zip", "zip")
 
 
@@ -245,7 +302,9 @@ def test_members_of_a_zip_that_share_their_bytes_are_refused(tmp_path):
     last = packed.rindex(b"PK\1\2")
     packed[last + 42 : last + 46] = struct.pack("<I", packed.index(b"a.jpg") - 30)
     path.write_bytes(packed)
-    with pytest.raises(UserError, match=r"not a valid zip file \(its member '[ab]\.jpg' overlaps another one\)"):
+    with pytest.raises(
+        UserError, match=r"not a valid zip file \(its member '[ab]\.jpg' overlaps another one\)"
+    ):
         keys(path, "zip")
 
 
@@ -263,15 +322,21 @@ def test_a_central_directory_that_was_made_up_is_refused(tmp_path):
 
 
 def test_names_that_lead_out_of_a_zip_are_counted(tmp_path, caplog):
-    path = zip_file(tmp_path / "x.zip", ("../up.jpg", DATA), ("a/../../up.jpg", DATA), ("..\\up.jpg", DATA))
+    path = zip_file(
+        tmp_path / "x.zip", ("../up.jpg", DATA), ("a/../../up.jpg", DATA), ("..\\up.jpg", DATA)
+    )
     assert keys(path, "zip") == ["good.jpg"]
-    assert "passed over 3 images of names that lead out of the zip, first '../up.jpg'" in caplog.text
+    assert (
+        "passed over 3 images of names that lead out of the zip, first '../up.jpg'" in caplog.text
+    )
 
 
 @pytest.fixture
 def parquet_file(tmp_path):
     """Sixty rows in two row groups, and the settings that read them."""
-    table = pa.table({"image": [{"bytes": bytes([n]) * 3000, "path": f"{n}.jpg"} for n in range(60)]})
+    table = pa.table(
+        {"image": [{"bytes": bytes([n]) * 3000, "path": f"{n}.jpg"} for n in range(60)]}
+    )
     pq.write_table(table, tmp_path / "x.parquet", row_group_size=30, compression="zstd")
     return tmp_path / "x.parquet"
 
@@ -295,14 +360,19 @@ def test_any_broken_byte_of_a_parquet_file_is_told(parquet_file):
 
 def test_a_row_group_that_takes_too_much_is_refused_before_it_is_decoded(parquet_file, monkeypatch):
     monkeypatch.setattr(parquet, "_LARGEST_GROUP", 50_000)
-    told = r"Row group 0 of .*x\.parquet takes 0\.0 GiB, and groups of at most 0 GiB are read; .* about 100 rows"
+    told = (
+        r"Row group 0 of .*x\.parquet takes 0\.0 GiB, and groups of at most 0 GiB are read; .*"
+        r" about 100 rows"
+    )
     with pytest.raises(UserError, match=told):
         keys(parquet_file, "parquet")
 
 
 def test_more_rows_than_bytes_are_refused(tmp_path):
     pq.write_table(pa.table({"image": pa.nulls(3_000_000, pa.binary())}), tmp_path / "x.parquet")
-    with pytest.raises(UserError, match=r"not a valid parquet file \(it claims 3,000,000 rows in [\d,]+ bytes\)"):
+    with pytest.raises(
+        UserError, match=r"not a valid parquet file \(it claims 3,000,000 rows in [\d,]+ bytes\)"
+    ):
         keys(tmp_path / "x.parquet", "parquet")
 
 
@@ -311,7 +381,10 @@ def test_an_image_that_comes_a_thousand_times_is_decoded_once(tmp_path):
     value = pa.array([b"x" + ZEROS[1:]], pa.binary())
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), value)
     pq.write_table(
-        pa.table({"image": column}), tmp_path / "x.parquet", compression="zstd", dictionary_pagesize_limit=1 << 22
+        pa.table({"image": column}),
+        tmp_path / "x.parquet",
+        compression="zstd",
+        dictionary_pagesize_limit=1 << 22,
     )
     source = open_source(ImagesConfig(path=str(tmp_path), layout="parquet"))
     last = list(source.entries())[-1]
@@ -321,7 +394,9 @@ def test_an_image_that_comes_a_thousand_times_is_decoded_once(tmp_path):
 
 
 @pytest.mark.parametrize(("rows", "equal"), [(10, True), (200, True), (100, False)])
-def test_rows_are_kept_once_only_where_they_take_more_than_their_pages(tmp_path, monkeypatch, rows, equal):
+def test_rows_are_kept_once_only_where_they_take_more_than_their_pages(
+    tmp_path, monkeypatch, rows, equal
+):
     """Keeping them once takes three times as long, and pretraining reads groups of a hundred images all the time."""
     images = [bytes([0 if equal else row]) * (1 << 17) for row in range(rows)]
     pq.write_table(pa.table({"image": images}), tmp_path / "x.parquet", row_group_size=rows)

@@ -1,4 +1,7 @@
-"""Folder trees with what is no plain file, cannot be read, or changes: nothing is left out in silence."""
+"""Folder trees with what is no plain file, cannot be read, or changes.
+
+Nothing is left out in silence.
+"""
 
 import os
 import socket
@@ -27,7 +30,9 @@ def keys(root, layout="folder"):
 @pytest.fixture
 def tree(tmp_path, photographs, pack):
     root = tmp_path / "tree"
-    pack.folder(root, {"a/one.jpg": photographs["a/one.jpg"], "b/one.jpg": photographs["b/one.jpg"]})
+    pack.folder(
+        root, {"a/one.jpg": photographs["a/one.jpg"], "b/one.jpg": photographs["b/one.jpg"]}
+    )
     return root
 
 
@@ -53,13 +58,16 @@ def test_a_sub_folder_that_cannot_be_read_is_named(tmp_path, photographs, pack, 
     (tmp_path / "tree" / "locked").mkdir()
     lock(tmp_path / "tree" / "locked")
     with pytest.raises(
-        UserError, match=r"The folder .*tree/locked/? cannot be read \(Permission denied\); make it readab"
+        UserError,
+        match=r"The folder .*tree/locked/? cannot be read \(Permission denied\); make it readab",
     ):
         keys(settings.path, layout)
 
 
 @pytest.mark.parametrize("layout", ["folder", "folders", "webdataset", "parquet"])
-def test_the_state_of_what_cannot_be_listed_covers_the_rest(tmp_path, photographs, pack, lock, layout):
+def test_the_state_of_what_cannot_be_listed_covers_the_rest(
+    tmp_path, photographs, pack, lock, layout
+):
     """Snakemake asks for it before the first job, where nothing turns an error into a sentence."""
     settings = getattr(pack, layout.removesuffix("s"))(tmp_path / "tree", photographs)
     watch = "folders" if layout == "folders" else "images"
@@ -132,10 +140,15 @@ def test_what_is_no_file_is_counted_and_never_opened(tree, caplog):
         server.bind("socket.jpg")
         os.chdir(here)
     assert keys(tree) == ["a/one.jpg", "b/one.jpg"]
-    assert "passed over 3 pipes, sockets or devices named like images, first 'device.jpg'" in caplog.text
+    assert (
+        "passed over 3 pipes, sockets or devices named like images, first 'device.jpg'"
+        in caplog.text
+    )
 
 
-def test_links_out_of_the_folder_are_followed_and_links_to_nothing_skipped(tree, tmp_path, photographs):
+def test_links_out_of_the_folder_are_followed_and_links_to_nothing_skipped(
+    tree, tmp_path, photographs
+):
     (tmp_path / "outside.jpg").write_bytes(photographs["a/one.jpg"])
     (tree / "out.jpg").symlink_to(tmp_path / "outside.jpg")
     (tree / "nowhere.jpg").symlink_to("nothing")
@@ -184,7 +197,10 @@ def test_what_vanishes_or_shrinks_before_it_is_read_is_skipped(tree):
     listed = list(source.entries())
     (tree / "a" / "one.jpg").unlink()
     (tree / "b" / "one.jpg").write_bytes(b"")
-    assert [(width, height) for width, height, _ in contents(source, listed, threads=1)] == [(0, 0), (0, 0)]
+    assert [(width, height) for width, height, _ in contents(source, listed, threads=1)] == [
+        (0, 0),
+        (0, 0),
+    ]
 
 
 def test_names_that_differ_in_case_or_are_as_long_as_can_be_are_images(tree):
@@ -195,11 +211,14 @@ def test_names_that_differ_in_case_or_are_as_long_as_can_be_are_images(tree):
 
 
 @pytest.mark.parametrize(("layout", "suffix"), [("webdataset", ".tar"), ("parquet", ".parquet")])
-def test_a_file_of_images_that_is_a_link_to_nothing_is_refused(tmp_path, photographs, pack, layout, suffix):
+def test_a_file_of_images_that_is_a_link_to_nothing_is_refused(
+    tmp_path, photographs, pack, layout, suffix
+):
     settings = getattr(pack, layout)(tmp_path / "tree", photographs)
     (tmp_path / "tree" / f"gone{suffix}").symlink_to("nowhere")
     with pytest.raises(
-        UserError, match=rf"gone\{suffix} is no file, or a link to nothing; put the file there, or remove"
+        UserError,
+        match=rf"gone\{suffix} is no file, or a link to nothing; put the file there, or remove",
     ):
         keys(settings.path, layout)
 
@@ -208,11 +227,18 @@ def test_a_header_that_claims_more_than_a_manifest_holds_is_as_an_unknown_size(t
     """A PNG of 4294967295 x 1, which the search then skips with its reason."""
     size = (2**32 - 1).to_bytes(4, "big") + (1).to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
     chunks = ((b"IHDR", size), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b""))
-    whole = [len(d).to_bytes(4, "big") + kind + d + zlib.crc32(kind + d).to_bytes(4, "big") for kind, d in chunks]
+    whole = [
+        len(d).to_bytes(4, "big") + kind + d + zlib.crc32(kind + d).to_bytes(4, "big")
+        for kind, d in chunks
+    ]
     (tree / "wide.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(whole))
     source = source_of(tree)
     found = dict(
-        zip((entry.key for entry in source.entries()), contents(source, list(source.entries()), 1), strict=True)
+        zip(
+            (entry.key for entry in source.entries()),
+            contents(source, list(source.entries()), 1),
+            strict=True,
+        )
     )
     assert found["wide.png"][:2] == (0, 0)
     assert found["a/one.jpg"][:2] == (200, 150)

@@ -4,7 +4,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from soco.data import MANIFEST_SCHEMA, SHARD_SCHEMA, Entry, deal_images, image_size, open_source, read_listed
+from soco.data import (
+    MANIFEST_SCHEMA,
+    SHARD_SCHEMA,
+    Entry,
+    deal_images,
+    image_size,
+    open_source,
+    read_listed,
+)
 from soco.data.shards import deal, rebalance_shards, shard_loads
 from soco.data.stores.schema import entries_of
 from soco.errors import UserError
@@ -195,8 +203,12 @@ def test_a_manifest_of_another_source_is_passed_over(many, photographs, pack, tm
     assert changed == [0, 1, 2, 3]
 
 
-def test_an_image_that_was_replaced_after_its_listing_is_not_taken_for_it(tmp_path, photographs, pack):
-    settings = pack.tar(tmp_path / "all.tar", {"a.jpg": photographs["a/one.jpg"], "b.jpg": photographs["b/one.jpg"]})
+def test_an_image_that_was_replaced_after_its_listing_is_not_taken_for_it(
+    tmp_path, photographs, pack
+):
+    settings = pack.tar(
+        tmp_path / "all.tar", {"a.jpg": photographs["a/one.jpg"], "b.jpg": photographs["b/one.jpg"]}
+    )
     shard = tmp_path / "0000.parquet"
     deal_images(open_source(settings), settings, tmp_path / "manifest.parquet", [shard], 1)
     listed = entries_of(pq.read_table(shard))
@@ -204,6 +216,8 @@ def test_an_image_that_was_replaced_after_its_listing_is_not_taken_for_it(tmp_pa
         photographs["a/one.jpg"],
         photographs["b/one.jpg"],
     ]
-    pack.tar(tmp_path / "all.tar", {"a.jpg": photographs["b/one.jpg"], "b.jpg": photographs["a/one.jpg"]})
+    pack.tar(
+        tmp_path / "all.tar", {"a.jpg": photographs["b/one.jpg"], "b.jpg": photographs["a/one.jpg"]}
+    )
     with pytest.raises(UserError, match=r"'a\.jpg' is not the one that was listed"):
         read_listed(open_source(settings), listed[0])

@@ -72,7 +72,10 @@ def test_every_orientation_is_turned_upright(rgb, orientation, kind):
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(
-        Image.fromarray(np.ascontiguousarray(stored)), kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {})
+        Image.fromarray(np.ascontiguousarray(stored)),
+        kind,
+        exif=exif,
+        **({"lossless": True} if kind == "WEBP" else {}),
     )
     assert np.array_equal(decode_rgb(data), rgb)
     assert image_header(data) == Header((200, 150), orientation)
@@ -106,7 +109,11 @@ def test_an_orientation_behind_many_pixels_is_found_without_decoding_them():
     exif = Image.Exif()
     exif[0x0112] = 6
     end = chunk(b"IEND", b"")
-    data = huge_png(20_000, 100).removesuffix(end) + chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")) + end
+    data = (
+        huge_png(20_000, 100).removesuffix(end)
+        + chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+        + end
+    )
     assert image_size(data) == (100, 20_000)  # decoding would fail: the pixels are missing
 
 
@@ -120,7 +127,9 @@ def test_a_broken_orientation_is_passed_over(rgb):
 
 def jpeg_of_four(planes, transform):
     """A JPEG whose four stored components are `planes`, with Adobe's marker (0: CMYK, 2: YCCK)."""
-    data = bytearray(encoded(Image.fromarray(255 - planes, "CMYK"), "JPEG", quality=100, subsampling=0))
+    data = bytearray(
+        encoded(Image.fromarray(255 - planes, "CMYK"), "JPEG", quality=100, subsampling=0)
+    )
     marker = data.index(b"Adobe")
     assert data[marker + 11] == 0
     data[marker + 11] = transform
@@ -129,7 +138,8 @@ def jpeg_of_four(planes, transform):
 
 @pytest.mark.parametrize("transform", [0, 2])
 def test_inverted_cmyk_and_ycck_are_shown_as_they_look(rgb, transform):
-    # Adobe stores ink inverted: without black, its C, M and Y are the red, green and blue that are seen.
+    # Adobe stores ink inverted: without black, its C, M and Y are the red, green and blue that are
+    # seen.
     black = np.full((*rgb.shape[:2], 1), 255, np.uint8)
     planes = rgb
     if transform == 2:  # Y, Cb and Cr of the inks
@@ -184,10 +194,14 @@ def test_sixteen_bits_that_pil_gives_as_integers(rgb, monkeypatch):
     from PIL import PngImagePlugin
 
     monkeypatch.setitem(PngImagePlugin._MODES, (16, 0), ("I", "I;16B"))  # as before Pillow 11
-    assert np.array_equal(decode_rgb(encoded(Image.fromarray(grey16(rgb)), "PNG")), as_grey(rgb[:, :, 1]))
+    assert np.array_equal(
+        decode_rgb(encoded(Image.fromarray(grey16(rgb)), "PNG")), as_grey(rgb[:, :, 1])
+    )
 
 
-@pytest.mark.parametrize(("kind", "reason"), [(np.float32, "floats"), (np.int32, "32-bit integers")])
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(np.float32, "floats"), (np.int32, "32-bit integers")]
+)
 def test_values_without_an_agreed_white_are_refused(rgb, kind, reason):
     data = encoded(Image.fromarray(rgb[:, :, 0].astype(kind)), "TIFF")
     with pytest.raises(UnreadableImageError, match=reason):
@@ -199,7 +213,11 @@ def test_values_without_an_agreed_white_are_refused(rgb, kind, reason):
 def test_the_first_frame_of_an_animation_is_shown(rgb, kind):
     frames = [Image.fromarray(rgb), Image.fromarray(rgb[::-1].copy())]
     data = encoded(
-        frames[0], kind, save_all=True, append_images=frames[1:], **{"lossless": True} if kind == "WEBP" else {}
+        frames[0],
+        kind,
+        save_all=True,
+        append_images=frames[1:],
+        **{"lossless": True} if kind == "WEBP" else {},
     )
     assert Image.open(io.BytesIO(data)).n_frames == 2
     tolerance = 12 if kind == "GIF" else 0
@@ -207,7 +225,9 @@ def test_the_first_frame_of_an_animation_is_shown(rgb, kind):
 
 
 def test_a_profile_is_ignored_and_the_content_counts_not_the_name(rgb, tmp_path):
-    (tmp_path / "png.jpg").write_bytes(encoded(Image.fromarray(rgb), "PNG", icc_profile=b"no profile"))
+    (tmp_path / "png.jpg").write_bytes(
+        encoded(Image.fromarray(rgb), "PNG", icc_profile=b"no profile")
+    )
     assert np.array_equal(read_rgb(tmp_path / "png.jpg"), rgb)
 
 
@@ -218,11 +238,18 @@ def chunk(kind, data):
 def huge_png(width, height):
     """The header of a PNG with almost no pixels behind it."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
 
 
 def test_more_pixels_than_allowed_are_refused_by_the_header_alone():
-    with pytest.raises(UnreadableImageError, match=r"400\.0 megapixels, more than images\.max_megapixels allows"):
+    with pytest.raises(
+        UnreadableImageError, match=r"400\.0 megapixels, more than images\.max_megapixels allows"
+    ):
         decode_rgb(huge_png(20_000, 20_000), max_pixels=100_000_000)
     assert image_size(huge_png(20_000, 20_000)) == (20_000, 20_000)
 
@@ -249,7 +276,10 @@ def test_a_truncated_image_is_refused_but_its_size_known(rgb, kind):
         (b"words in a file named .jpg", "not in a known image format"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not in a known image format"),
         (b"GIF89a" + bytes(7) + b"\x2c" + bytes(9) + b"\x02\x00;", "not in a known image format"),
-        (struct.pack("<2s3I I2i2H6I", b"BM", 54, 0, 54, 40, 0, 9, 1, 24, *[0] * 6), "its header is broken"),
+        (
+            struct.pack("<2s3I I2i2H6I", b"BM", 54, 0, 54, 40, 0, 9, 1, 24, *[0] * 6),
+            "its header is broken",
+        ),
         (huge_png(0, 9), "."),
     ],
 )
@@ -279,7 +309,11 @@ def test_a_jpeg_is_decoded_reduced(rgb, reduction, size, mode):
     assert decoded.rgb.shape == (-(-size[1] // reduction), -(-size[0] // reduction), 3)
     full = decode_rgb(encoded(image, "JPEG", quality=95))
     rows, columns = size[1] // reduction, size[0] // reduction
-    means = full[: rows * reduction, : columns * reduction].reshape(rows, reduction, columns, reduction, 3).mean((1, 3))
+    means = (
+        full[: rows * reduction, : columns * reduction]
+        .reshape(rows, reduction, columns, reduction, 3)
+        .mean((1, 3))
+    )
     assert np.abs(decoded.rgb[:rows, :columns] - means).mean() < 2
 
 

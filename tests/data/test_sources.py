@@ -41,12 +41,19 @@ def test_keys_in_webdataset_and_parquet_begin_with_the_file(tmp_path, photograph
         "more/part-1/f/new\nline.jpg",
         "more/part-1/g.gif",
     ]
-    assert keys(pack.parquet(tmp_path / "p", photographs))[3:5] == ["train-0/000003-été.webp", "train-1/000000-d.bmp"]
+    assert keys(pack.parquet(tmp_path / "p", photographs))[3:5] == [
+        "train-0/000003-été.webp",
+        "train-1/000000-d.bmp",
+    ]
     one = ImagesConfig(path=str(tmp_path / "w" / "part-0.tar"), layout="webdataset")
     assert keys(one) == [f"part-0/{key}" for key in list(photographs)[:4]]
     one = ImagesConfig(path=str(tmp_path / "p" / "train-1.parquet"), layout="parquet")
     assert keys(one)[0] == "train-1/000000-d.bmp"
-    assert decode_rgb(open_source(one).read(next(open_source(one).entries()))).shape == (150, 200, 3)
+    assert decode_rgb(open_source(one).read(next(open_source(one).entries()))).shape == (
+        150,
+        200,
+        3,
+    )
 
 
 def test_a_column_of_bytes_alone_is_read(tmp_path, photographs):
@@ -75,7 +82,9 @@ def test_the_state_tells_a_change_and_nothing_else(packed, tmp_path):
     before = open_source(packed).state()
     assert before == open_source(packed).state() != ""
     root = Path(packed.path)
-    changed = root if root.is_file() else next(path for path in sorted(root.rglob("*")) if path.is_file())
+    changed = (
+        root if root.is_file() else next(path for path in sorted(root.rglob("*")) if path.is_file())
+    )
     os.utime(changed, ns=(0, changed.stat().st_mtime_ns + 1))
     assert open_source(packed).state() != before
     root.rename(tmp_path / "gone")
@@ -85,7 +94,8 @@ def test_the_state_tells_a_change_and_nothing_else(packed, tmp_path):
 def test_what_is_watched_of_a_folder_tree(tmp_path, photographs, pack):
     settings = pack.folder(tmp_path / "tree", photographs)
     states = lambda: [  # noqa: E731
-        open_source(settings.model_copy(update={"watch": watch})).state() for watch in ("images", "folders", "never")
+        open_source(settings.model_copy(update={"watch": watch})).state()
+        for watch in ("images", "folders", "never")
     ]
     before = states()
     times = (tmp_path / "tree" / "a").stat().st_mtime_ns
@@ -105,7 +115,13 @@ def test_a_folder_tree_passes_over_what_is_hidden_or_no_image(folder_of_images):
     os.mkfifo(folder_of_images / "pipe.jpg")
     found = keys(ImagesConfig(path=str(folder_of_images)))
     assert found == sorted(found)
-    assert [key for key in found if "/" not in key] == ["a.jpg", "d.bmp", "e_empty.jpg", "f_cut.jpg", "z.jpg"]
+    assert [key for key in found if "/" not in key] == [
+        "a.jpg",
+        "d.bmp",
+        "e_empty.jpg",
+        "f_cut.jpg",
+        "z.jpg",
+    ]
     source = open_source(ImagesConfig(path=str(folder_of_images)))
     with pytest.raises(UnreadableImageError, match="missing"):
         source.read(next(entry for entry in source.entries() if entry.key == "z.jpg"))
@@ -116,7 +132,9 @@ def test_a_name_that_is_not_utf8_is_passed_over_with_a_word(tmp_path, photograph
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/tree/\xff\xe9.jpg")).write_bytes(b"")
     with caplog.at_level(logging.WARNING):
         assert keys(settings) == sorted(photographs)
-    assert r"passed over 1 images of names that are not UTF-8, first '\udcff\udce9.jpg'" in caplog.text
+    assert (
+        r"passed over 1 images of names that are not UTF-8, first '\udcff\udce9.jpg'" in caplog.text
+    )
     assert open_source(settings).state()
 
 
@@ -125,7 +143,9 @@ def test_a_map_says_which_members_of_a_zip_and_in_which_order(tmp_path, photogra
     (tmp_path / "map.txt").write_text(f"./{chosen[0]}\t5\n/{chosen[1]} 3\r\n\n{chosen[2]}\t0\n")
     assert keys(pack.zip(tmp_path / "x.zip", photographs, tmp_path / "map.txt")) == chosen
     (tmp_path / "map.txt").write_text("b/two two.png 5\nabsent.jpg\t1\ngone.jpg\t1\n")
-    with pytest.raises(UserError, match=r"map\.txt names 'absent\.jpg', which .*x\.zip does not hold \(1 more of"):
+    with pytest.raises(
+        UserError, match=r"map\.txt names 'absent\.jpg', which .*x\.zip does not hold \(1 more of"
+    ):
         keys(pack.zip(tmp_path / "x.zip", photographs, tmp_path / "map.txt"))
 
 
@@ -134,7 +154,9 @@ def test_a_zip64_and_its_prefix_are_read(tmp_path, photographs):
         for key, data in photographs.items():
             with archive.open(key, "w", force_zip64=True) as member:
                 member.write(data)
-    (tmp_path / "y.zip").write_bytes(b"#! a program that unpacks itself\n" + (tmp_path / "x.zip").read_bytes())
+    (tmp_path / "y.zip").write_bytes(
+        b"#! a program that unpacks itself\n" + (tmp_path / "x.zip").read_bytes()
+    )
     for name in ("x.zip", "y.zip"):
         source = open_source(ImagesConfig(path=str(tmp_path / name), layout="zip"))
         assert {entry.key: source.read(entry) for entry in source.entries()} == photographs
@@ -143,7 +165,9 @@ def test_a_zip64_and_its_prefix_are_read(tmp_path, photographs):
 def test_long_and_dotted_names_in_a_tar(tmp_path, photographs, pack):
     name = "x" * 150 + "/" + "y" * 120 + ".jpg"
     data = photographs["a/one.jpg"]
-    (tmp_path / "x.tar").write_bytes(pack.tar_bytes({f"./{name}": data, "./.hidden.jpg": data, "._b.jpg": data}))
+    (tmp_path / "x.tar").write_bytes(
+        pack.tar_bytes({f"./{name}": data, "./.hidden.jpg": data, "._b.jpg": data})
+    )
     source = open_source(ImagesConfig(path=str(tmp_path / "x.tar"), layout="tar"))
     (entry,) = source.entries()
     assert (entry.key, source.read(entry)) == (name, data)
@@ -183,7 +207,9 @@ def test_a_missing_source_names_the_key(tmp_path, layout):
     ],
 )
 def test_the_layout_that_fits_is_named(tmp_path, photographs, pack, layout, wrong, fitting):
-    settings = getattr(pack, layout)(tmp_path / "packed", photographs).model_copy(update={"layout": wrong})
+    settings = getattr(pack, layout)(tmp_path / "packed", photographs).model_copy(
+        update={"layout": wrong}
+    )
     with pytest.raises(UserError, match=rf"packed.* set images\.layout to {fitting}\."):
         keys(settings)
 
@@ -258,7 +284,11 @@ def test_names_in_a_zip_that_does_not_tell_their_encoding(tmp_path, photographs,
     settings = pack.zip(tmp_path / "x.zip", photographs)
     packed = bytearray((tmp_path / "x.zip").read_bytes())
     for signature, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
-        at = packed.index("c/été.webp".encode()) if signature == b"PK\3\4" else packed.rindex("c/été.webp".encode())
+        at = (
+            packed.index("c/été.webp".encode())
+            if signature == b"PK\3\4"
+            else packed.rindex("c/été.webp".encode())
+        )
         packed[packed.rindex(signature, 0, at) + flags + 1] &= ~8
     (tmp_path / "x.zip").write_bytes(packed)
     assert "c/été.webp" in keys(settings)

@@ -25,7 +25,12 @@ def load(demo: Path, name: str) -> dict[str, Any]:
 def masks_of(content: dict[str, Any]) -> list[tuple[dict[str, Any], np.ndarray]]:
     sizes = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
     return [
-        (entry, mask_tools.decode(mask_tools.frPyObjects(entry["segmentation"], *sizes[entry["image_id"]])).max(axis=2))
+        (
+            entry,
+            mask_tools.decode(
+                mask_tools.frPyObjects(entry["segmentation"], *sizes[entry["image_id"]])
+            ).max(axis=2),
+        )
         for entry in content["annotations"]
     ]
 
@@ -43,7 +48,9 @@ def test_areas_and_boxes_are_those_of_the_masks(demo: Path, name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_masks_of_one_image_never_overlap(demo: Path, name: str) -> None:
     content = load(demo, name)
-    covered = {image["id"]: np.zeros((image["height"], image["width"]), int) for image in content["images"]}
+    covered = {
+        image["id"]: np.zeros((image["height"], image["width"]), int) for image in content["images"]
+    }
     for entry, mask in masks_of(content):
         covered[entry["image_id"]] += mask
     assert max(layer.max() for layer in covered.values()) == 1
@@ -56,7 +63,9 @@ def test_ids_are_unique_and_files_exist(demo: Path, name: str) -> None:
         ids = [entry["id"] for entry in content[table]]
         assert ids == list(range(1, len(ids) + 1))
     folder = demo / "shapes" / ("train" if name.endswith("train.json") else "val")
-    assert sorted(image["file_name"] for image in content["images"]) == sorted(path.name for path in folder.iterdir())
+    assert sorted(image["file_name"] for image in content["images"]) == sorted(
+        path.name for path in folder.iterdir()
+    )
 
 
 def test_coco_reads_the_coco_files(demo: Path) -> None:
@@ -64,7 +73,9 @@ def test_coco_reads_the_coco_files(demo: Path) -> None:
         api = COCO(demo / "shapes" / f"coco_{split}.json")
         assert len(api.getImgIds()) == count
         assert len(api.getCatIds()) == 6
-        assert all(api.annToMask(entry).sum() == entry["area"] for entry in api.loadAnns(api.getAnnIds()))
+        assert all(
+            api.annToMask(entry).sum() == entry["area"] for entry in api.loadAnns(api.getAnnIds())
+        )
 
 
 def test_lvis_reads_the_lvis_files(demo: Path) -> None:
@@ -93,7 +104,11 @@ def test_lvis_lists_exactly_the_absent_categories(demo: Path) -> None:
     content = load(demo, "lvis_v1_val.json")
     every = {entry["id"] for entry in content["categories"]}
     for image in content["images"]:
-        shown = {entry["category_id"] for entry in content["annotations"] if entry["image_id"] == image["id"]}
+        shown = {
+            entry["category_id"]
+            for entry in content["annotations"]
+            if entry["image_id"] == image["id"]
+        }
         assert set(image["neg_category_ids"]) == every - shown
         assert image["not_exhaustive_category_ids"] == []
 
@@ -102,14 +117,23 @@ def test_lvis_counts_are_those_of_the_training_split(demo: Path) -> None:
     train, val = load(demo, "lvis_v1_train.json"), load(demo, "lvis_v1_val.json")
     assert train["categories"] == val["categories"]
     for category in train["categories"]:
-        shown = [entry["image_id"] for entry in train["annotations"] if entry["category_id"] == category["id"]]
-        assert (category["instance_count"], category["image_count"]) == (len(shown), len(set(shown)))
+        shown = [
+            entry["image_id"]
+            for entry in train["annotations"]
+            if entry["category_id"] == category["id"]
+        ]
+        assert (category["instance_count"], category["image_count"]) == (
+            len(shown),
+            len(set(shown)),
+        )
 
 
 def test_frequency_follows_images_not_objects() -> None:
     disc = Instance("round_disc", "", 1, (0, 0, 1, 1), [])
     cross = Instance("upright_cross", "", 1, (0, 0, 1, 1), [])
-    images = [Composed(n, "", "", (disc, disc, disc) if n <= 10 else (cross,)) for n in range(1, 112)]
+    images = [
+        Composed(n, "", "", (disc, disc, disc) if n <= 10 else (cross,)) for n in range(1, 112)
+    ]
     groups = {entry["name"]: entry["frequency"] for entry in lvis_categories(images)}
     assert (groups["round_disc"], groups["upright_cross"]) == ("r", "f")
     groups = {entry["name"]: entry["frequency"] for entry in lvis_categories(images[:110])}
@@ -118,10 +142,14 @@ def test_frequency_follows_images_not_objects() -> None:
 
 def test_objects_stand_out_from_what_surrounds_them(demo: Path) -> None:
     content = load(demo, "coco_val.json")
-    files = {image["id"]: demo / "shapes" / "val" / image["file_name"] for image in content["images"]}
+    files = {
+        image["id"]: demo / "shapes" / "val" / image["file_name"] for image in content["images"]
+    }
     steps = []
     for entry, mask in masks_of(content):
         image = cv2.imread(str(files[entry["image_id"]])).mean(axis=2)
-        around = cv2.dilate(mask, np.ones((9, 9), np.uint8)) - cv2.dilate(mask, np.ones((3, 3), np.uint8))
+        around = cv2.dilate(mask, np.ones((9, 9), np.uint8)) - cv2.dilate(
+            mask, np.ones((3, 3), np.uint8)
+        )
         steps.append(abs(image[mask == 1].mean() - image[around == 1].mean()))
     assert np.median(steps) > 25

@@ -17,7 +17,8 @@ def filled(polygons: list[list[int]], shape: tuple[int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 def test_polygons_of_any_mask_give_it_back(share: float) -> None:
-    # Noise holds what is hard: holes, holes side by side, pixels that touch at corners, the image's border.
+    # Noise holds what is hard: holes, holes side by side, pixels that touch at corners, the image's
+    # border.
     for seed in range(20):
         mask = np.random.default_rng(seed).random((13, 17)) < share
         assert np.array_equal(filled(polygons_of(mask), mask.shape), mask)

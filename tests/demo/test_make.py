@@ -19,7 +19,9 @@ from soco.errors import UserError
 
 def digests(root: Path) -> dict[str, str]:
     files = sorted(path for path in root.rglob("*") if path.is_file())
-    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
 
 
 def test_one_seed_gives_the_same_bytes(demo: Path, settings: DemoConfig) -> None:
@@ -74,19 +76,25 @@ def test_objects_are_cut_out_by_category(demo: Path) -> None:
     cut = cv2.imread(str(demo / "classes/val/disc/0000.png"))
     assert cut.shape == (round(1.2 * max(width, height)),) * 2 + (3,)
     found = cv2.matchTemplate(cut, image[top : top + height, left : left + width], cv2.TM_SQDIFF)
-    assert found.min() < 1e3 < 1e6 < np.median(found)  # sums of squares, found by way of a Fourier transform
+    assert (
+        found.min() < 1e3 < 1e6 < np.median(found)
+    )  # sums of squares, found by way of a Fourier transform
 
 
 def test_no_more_objects_are_cut_out_than_serve(settings: DemoConfig) -> None:
     make_demo(settings.model_copy(update={"val": 60, "train": 2}), seed=1)
-    written = Counter(path.parent.name for path in Path(settings.path, "classes/val").rglob("*.png"))
+    written = Counter(
+        path.parent.name for path in Path(settings.path, "classes/val").rglob("*.png")
+    )
     assert max(written.values()) == MOST["val"] == 20
 
 
 def test_sources_list_every_photograph(demo: Path) -> None:
     with (demo / "sources.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert [(row["package"], row["file"]) for row in rows] == [(p.package, p.file) for p in PHOTOGRAPHS]
+    assert [(row["package"], row["file"]) for row in rows] == [
+        (p.package, p.file) for p in PHOTOGRAPHS
+    ]
     assert all(row["scene"] and row["note"] and row["split"] in ("train", "val") for row in rows)
 
 

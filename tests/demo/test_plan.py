@@ -21,7 +21,9 @@ def default_plan(split: Split, seed: int = 1) -> list[PlannedImage]:
 
 
 def images_by_category(plans: list[PlannedImage]) -> Counter[str]:
-    return Counter(name for plan in plans for name in {planned.category for planned in plan.objects})
+    return Counter(
+        name for plan in plans for name in {planned.category for planned in plan.objects}
+    )
 
 
 def test_a_scene_lies_in_one_split() -> None:
@@ -63,7 +65,9 @@ def test_every_category_occurs_in_val() -> None:
 
 
 def test_coarse_categories_are_of_like_number() -> None:
-    counts = Counter(FINE_BY_NAME[it.category].coarse for plan in default_plan("train") for it in plan.objects)
+    counts = Counter(
+        FINE_BY_NAME[it.category].coarse for plan in default_plan("train") for it in plan.objects
+    )
     assert set(counts) == set(COARSE)
     assert max(counts.values()) < 1.5 * min(counts.values())
 

@@ -22,8 +22,12 @@ CROPS = {
 
 
 def recipe_of(name, sizes, pooling):
-    views = tuple(ViewConfig(size=size, crop=crop) for size, crop in zip(sizes, CROPS[name], strict=True))
-    return PretrainConfig(architecture="c4" if name == "SoCo_C4" else "fpn", views=views, pooling=pooling)
+    views = tuple(
+        ViewConfig(size=size, crop=crop) for size, crop in zip(sizes, CROPS[name], strict=True)
+    )
+    return PretrainConfig(
+        architecture="c4" if name == "SoCo_C4" else "fpn", views=views, pooling=pooling
+    )
 
 
 def golden_weight(name, shape):
@@ -44,9 +48,17 @@ def model_of(golden):
     def make(name, pooling):
         content = golden("model")
         shapes = content["models"][name]["state_dict"]
-        model = build_model(recipe_of(name, content["inputs"]["view_sizes"][name], pooling), DetectorConfig(), seed=0)
+        model = build_model(
+            recipe_of(name, content["inputs"]["view_sizes"][name], pooling),
+            DetectorConfig(),
+            seed=0,
+        )
         assert {n: list(t.shape) for n, t in model.state_dict().items()} == shapes
-        weights = {n: torch.from_numpy(golden_weight(n, s)) for n, s in shapes.items() if "num_batches" not in n}
+        weights = {
+            n: torch.from_numpy(golden_weight(n, s))
+            for n, s in shapes.items()
+            if "num_batches" not in n
+        }
         model.load_state_dict(weights, strict=False)
         return model
 
@@ -58,15 +70,21 @@ def batch_of(content, name):
     boxes, sizes = inputs["boxes x1,y1,x2,y2 in 0..1 and id"], inputs["view_sizes"][name]
     views = tuple(
         torch.from_numpy(
-            np.random.default_rng(content["seed"] * 100 + n).standard_normal((2, 3, size, size)).astype(np.float32)
+            np.random.default_rng(content["seed"] * 100 + n)
+            .standard_normal((2, 3, size, size))
+            .astype(np.float32)
         )
         for n, size in enumerate(sizes)
     )
     pairs = []
     for view in range(2, len(sizes) + 1):
         first = torch.tensor(boxes[f"1_for_{view}"])
-        other = torch.tensor(inputs["SoCo_C4 boxes of view 2"] if name == "SoCo_C4" else boxes[str(view)])
-        pairs.append(Pair(first[..., :4], first[..., 4].long(), other[..., :4], other[..., 4].long()))
+        other = torch.tensor(
+            inputs["SoCo_C4 boxes of view 2"] if name == "SoCo_C4" else boxes[str(view)]
+        )
+        pairs.append(
+            Pair(first[..., :4], first[..., 4].long(), other[..., :4], other[..., 4].long())
+        )
     return Batch(views, tuple(pairs), torch.arange(2))
 
 
@@ -77,7 +95,9 @@ def check_gradients(model, norms):
 
 
 @pytest.mark.parametrize("pooling", ["assigned", pytest.param("release", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", ["SoCo_FPN", pytest.param("SoCo_FPN_Star", marks=pytest.mark.slow), "SoCo_C4"])
+@pytest.mark.parametrize(
+    "name", ["SoCo_FPN", pytest.param("SoCo_FPN_Star", marks=pytest.mark.slow), "SoCo_C4"]
+)
 def test_loss_and_gradients_with_norms_in_eval_mode(golden, model_of, name, pooling):
     content = golden("model")
     expected = content["models"][name]["eval_bn"]
@@ -87,7 +107,9 @@ def test_loss_and_gradients_with_norms_in_eval_mode(golden, model_of, name, pool
     loss.backward()
     assert loss.item() == pytest.approx(expected["loss"], abs=1e-4)
     check_gradients(model, expected["grad_norms"])
-    assert model.encoder_k.conv1.weight.norm().item() == pytest.approx(expected["key_conv1_norm"], rel=1e-5)
+    assert model.encoder_k.conv1.weight.norm().item() == pytest.approx(
+        expected["key_conv1_norm"], rel=1e-5
+    )
 
 
 @dataclasses.dataclass
@@ -105,7 +127,8 @@ def with_noise(batch, seed):
     """The batch with each pixel changed by about the precision of float32."""
     noise = np.random.default_rng(seed)
     views = (
-        view * torch.from_numpy(1 + 1e-7 * noise.standard_normal(view.shape)).to(torch.float64) for view in batch.views
+        view * torch.from_numpy(1 + 1e-7 * noise.standard_normal(view.shape)).to(torch.float64)
+        for view in batch.views
     )
     return dataclasses.replace(batch, views=tuple(view.float() for view in views))
 
@@ -116,7 +139,11 @@ def train(model, batch, plan):
         epochs=plan["epochs"], warmup_epochs=plan["warmup_epochs"], warmup_divisor=plan["warmup_multiplier"],
         batch_size=256, base_lr=plan["base_lr_times_batch_scale"],
     )  # fmt: skip
-    optimiser = LARS((p for p in model.parameters() if p.requires_grad), plan["sgd_momentum"], plan["weight_decay"])
+    optimiser = LARS(
+        (p for p in model.parameters() if p.requires_grad),
+        plan["sgd_momentum"],
+        plan["weight_decay"],
+    )
     for step in range(len(plan["steps"])):
         rate = learning_rate(step, plan["iters_per_epoch"], recipe)
         for group in optimiser.param_groups:
@@ -126,7 +153,11 @@ def train(model, batch, plan):
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        norms = (model.encoder.conv1.weight, model.predictor.bn1.weight, model.encoder_k.conv1.weight)
+        norms = (
+            model.encoder.conv1.weight,
+            model.predictor.bn1.weight,
+            model.encoder_k.conv1.weight,
+        )
         yield Step(loss.item(), *(weight.norm().item() for weight in norms), rate)
 
 
@@ -146,19 +177,22 @@ def test_loss_and_gradients_with_norms_in_train_mode(golden, model_of, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SoCo_FPN", "SoCo_FPN_Star", "SoCo_C4"])
 def test_trajectory_with_norms_in_train_mode(golden, model_of, name):
-    """The first loss is held to 1e-3; the others to 1e-3 or to what rounding makes of them, which is measured here.
+    """The first loss is held to 1e-3; the others to 1e-3 or to what rounding makes of them, which
+    is measured here.
 
-    With norms in train mode over two images, float32 and float64 differ by 1e-4 in the vectors, and some activations
-    come to lie on the other side of their ReLU: the first loss hardly changes, but its gradient jumps (SoCo_C4: by 2 %
-    of the norms' and biases', which take plain steps), and the second loss by thousandths. In float64, pixels changed
-    by 1e-10 move SoCo_C4's second loss by 1e-9, and changed by 1e-7, float32's precision, by up to 1e-3.
+    With norms in train mode over two images, float32 and float64 differ by 1e-4 in the vectors, and
+    some activations come to lie on the other side of their ReLU: the first loss hardly changes, but
+    its gradient jumps (SoCo_C4: by 2 % of the norms' and biases', which take plain steps), and the
+    second loss by thousandths. In float64, pixels changed by 1e-10 move SoCo_C4's second loss by
+    1e-9, and changed by 1e-7, float32's precision, by up to 1e-3.
     """
     content = golden("model")
     plan = content["models"][name]["trajectory"]
     batch = batch_of(content, name)
     ours = list(train(model_of(name, "release").train(), batch, plan))
     others = [
-        list(train(model_of(name, "release").train(), with_noise(batch, seed), plan)) for seed in range(NOISY_RUNS)
+        list(train(model_of(name, "release").train(), with_noise(batch, seed), plan))
+        for seed in range(NOISY_RUNS)
     ]
     for number, theirs in enumerate(plan["steps"]):
         step, noisy = ours[number], [other[number] for other in others]
@@ -172,6 +206,7 @@ def test_trajectory_with_norms_in_train_mode(golden, model_of, name):
         assert step.loss == pytest.approx(theirs["loss"], abs=allowed), f"step {number + 1}"
         assert step.conv1_norm == pytest.approx(theirs["conv1_norm"], rel=1e-6)
         assert step.key_conv1_norm == pytest.approx(theirs["key_conv1_norm"], rel=1e-6)
-        # The norm's weight moves by 1 to 3 millionths a step: what float32 can tell of a wrong rate or momentum.
+        # The norm's weight moves by 1 to 3 millionths a step: what float32 can tell of a wrong rate
+        # or momentum.
         allowed = max(5e-7 * theirs["pred_bn_norm"], 3 * spread("pred_bn_norm"))
         assert step.pred_bn_norm == pytest.approx(theirs["pred_bn_norm"], abs=allowed)

@@ -17,6 +17,10 @@ def test_rates_and_momenta_are_the_authors(golden):
         per_epoch = case["iters_per_epoch"]
         steps = per_epoch * case["epochs"]
         for step, rate in case["lr_at_iteration"].items():
-            assert learning_rate(int(step), per_epoch, recipe) == pytest.approx(rate, rel=1e-9), case["name"]
+            assert learning_rate(int(step), per_epoch, recipe) == pytest.approx(rate, rel=1e-9), (
+                case["name"]
+            )
         for step, momentum in case["ema_momentum_at_iteration"].items():
-            assert target_momentum(int(step), steps, recipe.ema_base) == pytest.approx(momentum, rel=1e-9)
+            assert target_momentum(int(step), steps, recipe.ema_base) == pytest.approx(
+                momentum, rel=1e-9
+            )

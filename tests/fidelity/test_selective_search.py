@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from soco.proposals import Strategy, keep, selective_search
+from soco.proposals import Strategy, filter_mask, selective_search
 
 
 def read(path):
@@ -36,7 +36,9 @@ def test_regions_are_the_authors(golden, found):
     assert exact >= 0.9 * len(images)
 
 
-def test_regions_of_our_own_photographs_come_in_the_authors_order(golden, golden_folder, repository, found):
+def test_regions_of_our_own_photographs_come_in_the_authors_order(
+    golden, golden_folder, repository, found
+):
     if golden_folder != repository / "tests" / "golden":
         pytest.skip("equal similarities may be ordered otherwise on other photographs")
     for name, image in golden("selective_search")["images"].items():
@@ -47,5 +49,7 @@ def test_filters_keep_what_the_authors_keep(golden):
     for name, image in golden("selective_search")["images"].items():
         rects = np.array(image["regions"])[:, :4]
         for strategy, kept in image["filter"].items():
-            ours = rects[keep(rects, (image["width"], image["height"]), Strategy.parse(strategy))]
+            ours = rects[
+                filter_mask(rects, (image["width"], image["height"]), Strategy.parse(strategy))
+            ]
             assert Counter(map(tuple, ours.tolist())) == Counter(map(tuple, kept)), (name, strategy)

@@ -27,7 +27,10 @@ def test_boxes_levels_and_pairs_are_the_authors(golden):
         sizes = case["view_size"]
         first, second = (
             check_view(
-                case[f"view{n + 1}"], clip_to_crop(boxes[chosen], crops[n]), sizes[n], content["level_upper_bounds_px"]
+                case[f"view{n + 1}"],
+                clip_to_crop(boxes[chosen], crops[n]),
+                sizes[n],
+                content["level_upper_bounds_px"],
             )
             for n in range(2)
         )

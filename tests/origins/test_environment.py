@@ -25,7 +25,9 @@ def test_machine_is_told():
 def test_git_tells_commit_and_changes(tmp_path):
     def git(*arguments):
         identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True)
+        subprocess.run(
+            ["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True
+        )
 
     git("init")
     (tmp_path / "file").write_text("1")
@@ -39,7 +41,11 @@ def test_git_tells_commit_and_changes(tmp_path):
 
 def test_a_folder_without_git_has_no_commit(tmp_path):
     state = git_state(tmp_path)
-    assert state["commit"] is None and state["dirty"] is None and "not a git repository" in state["note"]
+    assert (
+        state["commit"] is None
+        and state["dirty"] is None
+        and "not a git repository" in state["note"]
+    )
 
 
 def test_git_may_be_missing(monkeypatch, tmp_path):

@@ -24,6 +24,11 @@ def test_a_folder_is_told_by_its_listing(tmp_path):
     (tmp_path / "one").write_bytes(b"1")
     (tmp_path / ".snakemake_timestamp").write_bytes(b"")
     expected = hashlib.sha256(b"b/two\t2\none\t1\n").hexdigest()
-    assert fingerprint(tmp_path) == {"path": str(tmp_path), "bytes": 3, "files": 2, "sha256": expected}
+    assert fingerprint(tmp_path) == {
+        "path": str(tmp_path),
+        "bytes": 3,
+        "files": 2,
+        "sha256": expected,
+    }
     (tmp_path / "one").write_bytes(b"11")
     assert fingerprint(tmp_path)["sha256"] != expected

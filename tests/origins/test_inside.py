@@ -67,7 +67,9 @@ def test_a_shard_tells_its_rule_alone(tmp_path):
 def test_detectron2_loads_a_file_with_an_origin(tmp_path):
     layer = torch.nn.Linear(3, 2)
     with made_by(ORIGIN):
-        write_detectron2(tmp_path / "weights.pkl", {name: value.numpy() for name, value in TENSORS.items()})
+        write_detectron2(
+            tmp_path / "weights.pkl", {name: value.numpy() for name, value in TENSORS.items()}
+        )
     DetectionCheckpointer(layer).load(str(tmp_path / "weights.pkl"))
     assert np.array_equal(layer.weight.detach(), TENSORS["weight"])
 

@@ -22,8 +22,16 @@ class Named(list):
 
 def job(tmp_path, **changed):
     (tmp_path / "out").write_bytes(b"12345")
-    values = {"rule": "one", "wildcards": {"shard": "0001"}, "params": {"seed": 4, "sizes": [1, 2]}, "threads": 2}
-    return Job(**{**values, "inputs": {"raw": ["in"]}, "outputs": {"fixed": [str(tmp_path / "out")]}} | changed)
+    values = {
+        "rule": "one",
+        "wildcards": {"shard": "0001"},
+        "params": {"seed": 4, "sizes": [1, 2]},
+        "threads": 2,
+    }
+    return Job(
+        **{**values, "inputs": {"raw": ["in"]}, "outputs": {"fixed": [str(tmp_path / "out")]}}
+        | changed
+    )
 
 
 def test_a_record_tells_what_made_what(tmp_path):
@@ -33,14 +41,26 @@ def test_a_record_tells_what_made_what(tmp_path):
     assert (record["rule"], record["seed"], record["threads"]) == ("one", 4, 2)
     assert record["outputs"][0]["name"] == "fixed" and record["outputs"][0]["bytes"] == 5
     assert record["environment"] == runs_in
-    assert 0 <= record["seconds"] < 60 and record["peak_mb"] > 10 and record["started"].endswith("+00:00")
+    assert (
+        0 <= record["seconds"] < 60
+        and record["peak_mb"] > 10
+        and record["started"].endswith("+00:00")
+    )
     assert described(record, runs_in) == described(job(tmp_path), runs_in)
 
 
 def test_the_origin_inside_tells_of_no_time_and_no_machine(tmp_path):
     runs_in = environment()
     told = described(job(tmp_path), runs_in)
-    assert told.keys() == {"rule", "wildcards", "params_sha256", "seed", "code", "python", "packages"}
+    assert told.keys() == {
+        "rule",
+        "wildcards",
+        "params_sha256",
+        "seed",
+        "code",
+        "python",
+        "packages",
+    }
     other = described(job(tmp_path, params={"seed": 4, "sizes": [1, 3]}), runs_in)
     assert other["params_sha256"] != told["params_sha256"]
 

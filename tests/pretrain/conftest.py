@@ -9,7 +9,9 @@ import safetensors.torch
 from soco.config import DetectorConfig, ImagesConfig
 from soco.pretrain import PretrainJob, pretrain
 
-SMALL = DetectorConfig(backbone="resnet18", fpn_channels=8, head_channels=8, head_convs=2, head_fc=16)
+SMALL = DetectorConfig(
+    backbone="resnet18", fpn_channels=8, head_channels=8, head_convs=2, head_fc=16
+)
 
 
 @pytest.fixture
@@ -55,7 +57,10 @@ def weights():
 
 @pytest.fixture
 def started(tmp_path):
-    """Start a job as a program of its own, in a process group of its own; what still runs in the end is killed."""
+    """Start a job as a program of its own, in a process group of its own.
+
+    What still runs in the end is killed.
+    """
     running = []
 
     def start(job):
@@ -63,7 +68,9 @@ def started(tmp_path):
         path.write_text(job.model_dump_json())
         with (tmp_path / f"{job.run}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "soco.pretrain", str(path)], stderr=log, start_new_session=True
+                [sys.executable, "-m", "soco.pretrain", str(path)],
+                stderr=log,
+                start_new_session=True,
             )
         running.append(process)
         return process

@@ -26,7 +26,10 @@ def test_the_newest_are_kept_and_a_run_goes_on_from_the_last(tmp_path, trained):
     checkpoints = Checkpoints(tmp_path, {"a": 1}, keep=2)
     for step in (1, 2, 3):
         checkpoints.save(step, *trained)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000002.pt", "step-00000003.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "step-00000002.pt",
+        "step-00000003.pt",
+    ]
     (tmp_path / ".step-00000004.pt.host.7.part").write_bytes(b"half")
     other = nn.Linear(2, 2)
     newest, content = checkpoints.newest_readable()
@@ -90,7 +93,9 @@ def test_without_a_checkpoint_there_is_none(tmp_path):
 def test_a_checkpoint_that_cannot_be_written_is_told_in_a_sentence(tmp_path, trained):
     checkpoints = Checkpoints(tmp_path / "file", {"a": 1}, keep=2)
     (tmp_path / "file").write_text("where the folder should be")
-    with pytest.raises(UserError, match=r"^\S+file cannot be used: a file lies where a folder should be; remove"):
+    with pytest.raises(
+        UserError, match=r"^\S+file cannot be used: a file lies where a folder should be; remove"
+    ):
         checkpoints.save(1, *trained)
 
 
@@ -106,7 +111,9 @@ def test_a_full_disk_leaves_what_was_written_before(tmp_path, trained):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
     try:
-        with pytest.raises(UserError, match=r"^\S+step-00000002\.pt would be larger than .*run it again"):
+        with pytest.raises(
+            UserError, match=r"^\S+step-00000002\.pt would be larger than .*run it again"
+        ):
             checkpoints.save(2, large, optimiser_of(large), trained[2])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -43,7 +43,10 @@ def test_lars_makes_its_buffers_once_and_leaves_gradients_alone():
     optimiser.step()
     buffers = [optimiser.state[p]["momentum_buffer"] for p in (weight, norm)]
     optimiser.step()
-    assert all(optimiser.state[p]["momentum_buffer"] is b for p, b in zip((weight, norm), buffers, strict=True))
+    assert all(
+        optimiser.state[p]["momentum_buffer"] is b
+        for p, b in zip((weight, norm), buffers, strict=True)
+    )
     assert torch.equal(weight.grad, torch.full((2, 2), 3.0))
     assert torch.equal(norm.grad, torch.full((2,), 4.0))
 

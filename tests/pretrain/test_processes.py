@@ -19,21 +19,31 @@ def losses(folder):
     return [json.loads(line)["loss"] for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def test_two_processes_have_the_loss_of_one_with_the_same_batch(run, tiny_recipe, monkeypatch, capfd):
+def test_two_processes_have_the_loss_of_one_with_the_same_batch(
+    run, tiny_recipe, monkeypatch, capfd
+):
     recipe = tiny_recipe.model_copy(update={"batch_size": 4, "epochs": 3})
     alone = run("alone", recipe)
     each = max(1, os.cpu_count() // 2)
     monkeypatch.setenv("MKL_NUM_THREADS", str(2 * each))  # as in a job of Snakemake
     together = run("together", recipe.model_copy(update={"processes": 2}))
-    assert f"on cpu in fp32, {each} CPU thread(s) a process, norms synchronised" in capfd.readouterr().err
+    assert (
+        f"on cpu in fp32, {each} CPU thread(s) a process, norms synchronised"
+        in capfd.readouterr().err
+    )
     assert len(losses(alone)) == len(losses(together)) == 3
     assert losses(together) == pytest.approx(losses(alone), abs=1e-4)
-    counts = [json.loads((folder / "metrics.json").read_text())["processes"] for folder in (alone, together)]
+    counts = [
+        json.loads((folder / "metrics.json").read_text())["processes"]
+        for folder in (alone, together)
+    ]
     assert counts == [1, 2]
 
 
 @pytest.mark.slow
-def test_two_starts_have_the_same_bits_whatever_the_environment_says_of_threads(run, weights, tiny_recipe, monkeypatch):
+def test_two_starts_have_the_same_bits_whatever_the_environment_says_of_threads(
+    run, weights, tiny_recipe, monkeypatch
+):
     """A start by hand, and one in a job of Snakemake, which sets these variables."""
     recipe, ended = tiny_recipe.model_copy(update={"processes": 2}), []
     for number in ("1", "2"):
@@ -46,7 +56,9 @@ def test_two_starts_have_the_same_bits_whatever_the_environment_says_of_threads(
 
 
 def test_what_ends_a_process_is_told_by_the_one_that_started_it(run, tiny_recipe):
-    with pytest.raises(UserError, match=r"^batch_size is 3, which 2 process\(es\) of 1 pass\(es\) do not share"):
+    with pytest.raises(
+        UserError, match=r"^batch_size is 3, which 2 process\(es\) of 1 pass\(es\) do not share"
+    ):
         run("uneven", tiny_recipe.model_copy(update={"batch_size": 3, "processes": 2}))
 
 
@@ -63,7 +75,8 @@ def norm_over_processes(rank, folder):
     out = model(own)
     (out * out.detach().cos()).sum().backward()
     torch.save(
-        {"out": out, "gradient": own.grad, "scale": model[0].weight.grad, **model.state_dict()}, f"{folder}/{rank}"
+        {"out": out, "gradient": own.grad, "scale": model[0].weight.grad, **model.state_dict()},
+        f"{folder}/{rank}",
     )
     dist.destroy_process_group()
 
@@ -76,15 +89,22 @@ def test_norms_are_of_the_rows_of_all_processes(tmp_path):
     out = model(everything)
     (out * out.detach().cos()).sum().backward()
     for name, whole in (("out", out), ("gradient", everything.grad)):
-        torch.testing.assert_close(torch.cat([part[name] for part in parts]), whole, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(sum(part["scale"] for part in parts), model[0].weight.grad, atol=1e-4, rtol=1e-5)
+        torch.testing.assert_close(
+            torch.cat([part[name] for part in parts]), whole, atol=1e-5, rtol=1e-5
+        )
+    torch.testing.assert_close(
+        sum(part["scale"] for part in parts), model[0].weight.grad, atol=1e-4, rtol=1e-5
+    )
     for name, whole in model.state_dict().items():
         for part in parts:
             torch.testing.assert_close(part[name], whole, atol=1e-5, rtol=1e-5)
 
 
 def kill_one_of(process, draws):
-    """Kill with -9 the program, torchrun, or a process that trains; what is left is given time to leave."""
+    """Kill with -9 the program, torchrun, or a process that trains.
+
+    What is left is given time to leave.
+    """
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     victim = draws.choice(family)
     victim.send_signal(signal.SIGKILL)
@@ -93,12 +113,19 @@ def kill_one_of(process, draws):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("processes", "workers", "kills"), [(1, 0, 20), (1, 2, 20), (2, 0, 10), (2, 1, 10)])
+@pytest.mark.parametrize(
+    ("processes", "workers", "kills"), [(1, 0, 20), (1, 2, 20), (2, 0, 10), (2, 1, 10)]
+)
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
     job_of, started, run, weights, tiny_recipe, processes, workers, kills
 ):
     recipe = tiny_recipe.model_copy(
-        update={"epochs": 60, "processes": processes, "workers": workers, "checkpoint_minutes": 0.02}
+        update={
+            "epochs": 60,
+            "processes": processes,
+            "workers": workers,
+            "checkpoint_minutes": 0.02,
+        }
     )
     whole = weights(run("whole", recipe))
     job, draws, done = job_of("killed", recipe), random.Random(processes * 10 + workers), 0

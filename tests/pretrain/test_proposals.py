@@ -25,7 +25,8 @@ def store_of(tmp_path):
     def make(*counts, sizes=None):
         columns = {
             **image_columns(
-                [Entry(f"{n}.png", "", 0, 1) for n in range(len(counts))], sizes or [(40, 32)] * len(counts)
+                [Entry(f"{n}.png", "", 0, 1) for n in range(len(counts))],
+                sizes or [(40, 32)] * len(counts),
             ),
             "regions": [regions for regions, _ in counts],
             "strategy": ["ratio3" if proposals else "" for _, proposals in counts],
@@ -44,14 +45,18 @@ def refusal(job):
     return str(refused.value)
 
 
-def test_too_many_images_without_proposals_are_refused_with_the_filters_reason(job_of, store_of, tiny_recipe):
+def test_too_many_images_without_proposals_are_refused_with_the_filters_reason(
+    job_of, store_of, tiny_recipe
+):
     store = store_of((7, 0), (5, 0), (9, 2), sizes=[(32, 32), (90, 48), (500, 375)])
     job = job_of("small", tiny_recipe).model_copy(update={"store": store, "filter": FilterConfig()})
-    assert refusal(job) == (
-        "2 of 3 images have no proposal (the filter kept no region of 2: filter.min_side is 32 pixels, the median "
-        "shorter side of these images is 40, and the strategies tried are ratio3size0308, ratio3, none), more than "
-        "pretrain.small.max_without_proposals = 0.5 allows; lower filter.min_side, choose other filter.fallbacks, or "
-        "raise pretrain.small.max_without_proposals to train on each of these images as one box."
+    assert (
+        refusal(job)
+        == "2 of 3 images have no proposal (the filter kept no region of 2: filter.min_side is 32"
+        " pixels, the median shorter side of these images is 40, and the strategies tried are"
+        " ratio3size0308, ratio3, none), more than pretrain.small.max_without_proposals = 0.5"
+        " allows; lower filter.min_side, choose other filter.fallbacks, or raise"
+        " pretrain.small.max_without_proposals to train on each of these images as one box."
     )
     assert not job.folder.exists() and not job.weights.exists()
     strict = FilterConfig(strategy=Strategy(low=0.9), min_side=0, fallbacks=())
@@ -60,12 +65,16 @@ def test_too_many_images_without_proposals_are_refused_with_the_filters_reason(j
 
 
 def test_boxes_that_name_no_image_are_refused_with_that_reason(job_of, store_of, tiny_recipe):
-    job = job_of("imported", tiny_recipe).model_copy(update={"store": store_of((0, 0), (0, 0), (4, 0), (3, 3))})
-    assert refusal(job) == (
-        "3 of 4 images have no proposal (2 have no region: the search found none, or proposals.file names none of "
-        "theirs; the filter kept no region of 1, whose median shorter side is 32 pixels), more than "
-        "pretrain.imported.max_without_proposals = 0.5 allows; check proposals.engine and the names in proposals.file, "
-        "or raise pretrain.imported.max_without_proposals to train on each of these images as one box."
+    job = job_of("imported", tiny_recipe).model_copy(
+        update={"store": store_of((0, 0), (0, 0), (4, 0), (3, 3))}
+    )
+    assert (
+        refusal(job)
+        == "3 of 4 images have no proposal (2 have no region: the search found none, or"
+        " proposals.file names none of theirs; the filter kept no region of 1, whose median"
+        " shorter side is 32 pixels), more than pretrain.imported.max_without_proposals = 0.5"
+        " allows; check proposals.engine and the names in proposals.file, or raise"
+        " pretrain.imported.max_without_proposals to train on each of these images as one box."
     )
 
 
@@ -81,9 +90,10 @@ def test_images_without_proposals_are_said_first_and_trained_on(job_of, tiny_rec
     with caplog.at_level("INFO"):
         pretrain(job)
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warnings[0] == (
-        "1 of 5 images have no proposal (the filter kept no region of 1, whose median shorter side is 150 pixels); "
-        "each of them is trained on as one box, the whole image"
+    assert (
+        warnings[0]
+        == "1 of 5 images have no proposal (the filter kept no region of 1, whose median shorter"
+        " side is 150 pixels); each of them is trained on as one box, the whole image"
     )
     assert json.loads(job.metrics.read_text())["steps"] == 4
 

@@ -28,7 +28,9 @@ def test_fewer_images_than_a_batch_are_refused():
 
 def test_processes_and_passes_together_show_what_one_process_shows():
     alone = list(EpochSampler(29, 12, 2, seed=3))
-    shares = [list(EpochSampler(29, 12, 2, seed=3, accumulate=2, rank=rank, ranks=3)) for rank in range(3)]
+    shares = [
+        list(EpochSampler(29, 12, 2, seed=3, accumulate=2, rank=rank, ranks=3)) for rank in range(3)
+    ]
     assert [len(share) for share in shares] == [len(alone) * 2] * 3
     for number, step in enumerate(alone):
         passes = [[place for share in shares for place in share[2 * number + p]] for p in range(2)]

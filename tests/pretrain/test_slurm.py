@@ -11,7 +11,9 @@ from soco.pretrain.slurm import SlurmJob, current_job
 from soco.pretrain.stop import EXIT_CODE, StopSignals
 
 
-@pytest.mark.parametrize(("end", "leave_at"), [(60, 54), (3000, 2700), (86400, 86100), (math.inf, math.inf)])
+@pytest.mark.parametrize(
+    ("end", "leave_at"), [(60, 54), (3000, 2700), (86400, 86100), (math.inf, math.inf)]
+)
 def test_a_job_is_left_before_its_end(end, leave_at):
     assert SlurmJob("1", 0, end).leave_at == pytest.approx(leave_at)
 
@@ -26,7 +28,8 @@ def test_the_end_of_the_job_is_as_good_as_a_signal(monkeypatch):
 def test_several_nodes_without_slurm_are_told_in_a_sentence(monkeypatch, job_of, tiny_recipe):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     with pytest.raises(
-        UserError, match=r"^nodes is 2 and this is no Slurm job: start it with .*, or set nodes to 1, and"
+        UserError,
+        match=r"^nodes is 2 and this is no Slurm job: start it with .*, or set nodes to 1, and",
     ):
         pretrain(job_of("spread", tiny_recipe.model_copy(update={"processes": 2, "nodes": 2})))
 

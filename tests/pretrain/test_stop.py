@@ -56,7 +56,9 @@ def test_a_second_ctrl_c_acts_at_once_and_a_second_sigterm_does_not():
 
 
 def test_a_second_run_does_not_write_into_the_folder_of_a_first(tmp_path):
-    refused = pytest.raises(UserError, match=rf"^process {os.getpid()} on \S+ trains this run already")
+    refused = pytest.raises(
+        UserError, match=rf"^process {os.getpid()} on \S+ trains this run already"
+    )
     with exclusive_lock(tmp_path, patience=0), refused, exclusive_lock(tmp_path, patience=0.1):
         pass
     with exclusive_lock(tmp_path, patience=0):
@@ -69,5 +71,7 @@ def test_a_killed_holder_lets_go(job_of, started, tiny_recipe):
     wait_for_steps(job, process, 1)
     process.kill()
     process.wait()
-    with exclusive_lock(job.folder, patience=30):  # its worker holds the lock as well until it sees that it is alone
+    with exclusive_lock(
+        job.folder, patience=30
+    ):  # its worker holds the lock as well until it sees that it is alone
         assert f"process {os.getpid()} " in (job.folder / "lock").read_text()

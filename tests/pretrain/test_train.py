@@ -16,7 +16,9 @@ def test_a_run_leaves_weights_log_and_metrics(run, weights, tiny_recipe):
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert metrics["steps"] == len(lines) == 4
     assert metrics["final_loss"] == lines[-1]["loss"]
-    assert {"step", "epoch", "loss", "lr", "ema_momentum", "images_per_second", "seconds"} <= set(lines[0])
+    assert {"step", "epoch", "loss", "lr", "ema_momentum", "images_per_second", "seconds"} <= set(
+        lines[0]
+    )
     assert {name.split(".")[0] for name in weights(folder)} == {
         "encoder", "neck", "head", "projector", "predictor", "encoder_k", "neck_k", "head_k", "projector_k",
     }  # fmt: skip
@@ -51,17 +53,29 @@ def test_another_seed_gives_other_weights(run, weights, tiny_recipe):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(run, weights, tiny_recipe):
-    told = r"The loss is nan at step 1, learning rate 3.9\S*, with the images \S.*\.\w+, \S.*; the last good.* is none"
+    told = (
+        r"The loss is nan at step 1, learning rate 3.9\S*, with the images \S.*\.\w+, \S.*; the"
+        r" last good.* is none"
+    )
     with pytest.raises(UserError, match=told):
         run("broken", tiny_recipe.model_copy(update={"base_lr": 1e30, "epochs": 4}))
 
 
-def test_a_run_that_fails_leaves_its_last_good_checkpoint(run, weights, tiny_recipe, monkeypatch, tmp_path):
+def test_a_run_that_fails_leaves_its_last_good_checkpoint(
+    run, weights, tiny_recipe, monkeypatch, tmp_path
+):
     """The rate becomes absurd in the last step of an epoch, whose checkpoint would hold weights that are no numbers."""
-    monkeypatch.setattr(training, "learning_rate", lambda step, *_: 0.01 if step < 3 else float("inf"))
-    with pytest.raises(UserError, match=r"A weight is no finite number at step 3.* is \S+/step-00000002\.pt\. Lower"):
+    monkeypatch.setattr(
+        training, "learning_rate", lambda step, *_: 0.01 if step < 3 else float("inf")
+    )
+    with pytest.raises(
+        UserError,
+        match=r"A weight is no finite number at step 3.* is \S+/step-00000002\.pt\. Lower",
+    ):
         run("broken", tiny_recipe)
-    assert [path.name for path in (tmp_path / "broken/checkpoints").glob("step*")] == ["step-00000002.pt"]
+    assert [path.name for path in (tmp_path / "broken/checkpoints").glob("step*")] == [
+        "step-00000002.pt"
+    ]
     model = load_weights(tmp_path / "broken/checkpoints/step-00000002.pt")
     assert all(torch.isfinite(tensor).all() for tensor in model.values())
 
@@ -71,10 +85,14 @@ def test_passes_add_up_to_the_gradient_of_the_whole_step(job_of, tiny_recipe):
     gradients = []
     for accumulate in (1, 2):
         recipe = tiny_recipe.model_copy(update={"batch_size": 4, "accumulate": accumulate})
-        whole = training.Training(job_of(f"passes{accumulate}", recipe), Ranks(0, 1, torch.device("cpu")))
+        whole = training.Training(
+            job_of(f"passes{accumulate}", recipe), Ranks(0, 1, torch.device("cpu"))
+        )
         whole.model.eval()
         step = whole._step(0, whole._passes())
-        gradients.append({name: p.grad for name, p in whole.model.named_parameters() if p.grad is not None})
+        gradients.append(
+            {name: p.grad for name, p in whole.model.named_parameters() if p.grad is not None}
+        )
         assert torch.isfinite(step.values["loss"])
     assert gradients[0].keys() == gradients[1].keys()
     for name, gradient in gradients[0].items():
@@ -90,10 +108,14 @@ def test_a_run_in_passes_tells_its_total_batch(run, tiny_recipe, caplog):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_an_image_gone_is_told_in_one_sentence(run, weights, tiny_recipe, folder_of_images, workers):
+def test_an_image_gone_is_told_in_one_sentence(
+    run, weights, tiny_recipe, folder_of_images, workers
+):
     for path in folder_of_images.rglob("*.*"):
         path.unlink()
-    with pytest.raises(UserError, match=r"^\S.*can no longer be read \(the file is missing\); restore it") as caught:
+    with pytest.raises(
+        UserError, match=r"^\S.*can no longer be read \(the file is missing\); restore it"
+    ) as caught:
         run("gone", tiny_recipe.model_copy(update={"workers": workers}))
     assert "\n" not in str(caught.value)
 

@@ -20,7 +20,12 @@ def lines_of(path):
 def log_step(training_log, steps, loss=-1.0, **more):
     for step in steps:
         values = {"loss": torch.tensor(loss), "lr": 0.5, "ema_momentum": 0.99, "epoch": step // 3}
-        training_log.log_step(step, waited=0.0, **values, **{name: torch.tensor(value) for name, value in more.items()})
+        training_log.log_step(
+            step,
+            waited=0.0,
+            **values,
+            **{name: torch.tensor(value) for name, value in more.items()},
+        )
 
 
 def test_a_line_has_every_key_and_the_last_step_has_one(tmp_path):
@@ -32,13 +37,21 @@ def test_a_line_has_every_key_and_the_last_step_has_one(tmp_path):
         "step", "loss", "lr", "ema_momentum", "epoch", "spread", "cosine_apart",
         "images_per_second", "data_wait", "memory_mb", "seconds",
     ]  # fmt: skip
-    assert (lines[2]["epoch"], lines[2]["loss"], lines[2]["spread"]) == (1, -1.0, pytest.approx(0.8))
+    assert (lines[2]["epoch"], lines[2]["loss"], lines[2]["spread"]) == (
+        1,
+        -1.0,
+        pytest.approx(0.8),
+    )
     assert 50 < lines[0]["memory_mb"] < 50_000
 
 
 def test_speed_and_waiting_count_from_the_last_line(tmp_path, monkeypatch):
-    clock = iter([100.0, *(value for pair in ((110, 110), (120, 120), (125, 125)) for value in pair)])
-    monkeypatch.setattr("soco.pretrain.training_log.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    clock = iter(
+        [100.0, *(value for pair in ((110, 110), (120, 120), (125, 125)) for value in pair)]
+    )
+    monkeypatch.setattr(
+        "soco.pretrain.training_log.time", SimpleNamespace(monotonic=lambda: next(clock))
+    )
     with TrainingLog(tmp_path / "log.jsonl", 0, 5, 8, every=2) as training_log:
         for step, waited in enumerate([5.0, 1.0, 1.0, 0.5, 100.0]):
             training_log.log_step(step, waited=waited, loss=0.0)
@@ -49,7 +62,9 @@ def test_speed_and_waiting_count_from_the_last_line(tmp_path, monkeypatch):
 
 
 def test_what_is_not_finite_is_null(tmp_path):
-    with TrainingLog(tmp_path / "log.jsonl", 0, 1, 4, every=1, tensorboard=tmp_path / "events") as training_log:
+    with TrainingLog(
+        tmp_path / "log.jsonl", 0, 1, 4, every=1, tensorboard=tmp_path / "events"
+    ) as training_log:
         log_step(training_log, range(1), spread=math.nan, cosine_apart=math.inf)
     (line,) = lines_of(tmp_path / "log.jsonl")
     assert line["spread"] is None and line["cosine_apart"] is None and line["loss"] == -1.0
@@ -66,14 +81,23 @@ def test_a_resumed_log_drops_what_lies_past_the_checkpoint(tmp_path):
         assert resumed.seconds >= before
         log_step(resumed, range(2, 6), loss=-10.0)
     lines = lines_of(path)
-    assert [(line["step"], line["loss"]) for line in lines] == [(0, -1), (1, -1), (2, -10), (4, -10), (5, -10)]
+    assert [(line["step"], line["loss"]) for line in lines] == [
+        (0, -1),
+        (1, -1),
+        (2, -10),
+        (4, -10),
+        (5, -10),
+    ]
     assert [line["seconds"] for line in lines] == sorted(line["seconds"] for line in lines)
 
 
 def events_of(folder):
     events = EventAccumulator(str(folder))
     events.Reload()
-    return {name: [(event.step, event.value) for event in events.Scalars(name)] for name in events.Tags()["scalars"]}
+    return {
+        name: [(event.step, event.value) for event in events.Scalars(name)]
+        for name in events.Tags()["scalars"]
+    }
 
 
 def test_tensorboard_has_one_value_a_step_after_a_resume(tmp_path):
@@ -91,7 +115,9 @@ def test_tensorboard_has_one_value_a_step_after_a_resume(tmp_path):
 
 def test_a_run_from_the_first_step_removes_the_old_events_alone(tmp_path):
     for loss in (-1.0, -3.0):
-        with TrainingLog(tmp_path / "log.jsonl", 0, 2, 4, every=1, tensorboard=tmp_path / "events") as training_log:
+        with TrainingLog(
+            tmp_path / "log.jsonl", 0, 2, 4, every=1, tensorboard=tmp_path / "events"
+        ) as training_log:
             log_step(training_log, range(2), loss=loss)
         (tmp_path / "events" / "notes.txt").write_text("kept")
     assert events_of(tmp_path / "events")["loss"] == [(0, -3), (1, -3)]
@@ -116,7 +142,16 @@ def test_the_bar_is_lines_in_a_log_and_tells_the_figures(tmp_path, capsys):
     shown = capsys.readouterr().err
     assert "\r" not in shown and "\n\n" not in shown
     last = shown.splitlines()[-1]
-    for part in ("pretraining: 100%", "3/3", "loss -2.500", "lr 0.5", "EMA 0.9900", "images/s", "data wait 0%", " MB"):
+    for part in (
+        "pretraining: 100%",
+        "3/3",
+        "loss -2.500",
+        "lr 0.5",
+        "EMA 0.9900",
+        "images/s",
+        "data wait 0%",
+        " MB",
+    ):
         assert part in last, part
 
 
@@ -143,7 +178,9 @@ def test_collapse_is_warned_of_once_until_it_recovers(warnings):
     assert len(warnings()) == 2
 
 
-@pytest.mark.parametrize("line", [{"spread": 0.1, "cosine_apart": 0.5}, {"spread": 0.5, "cosine_apart": 0.97}])
+@pytest.mark.parametrize(
+    "line", [{"spread": 0.1, "cosine_apart": 0.5}, {"spread": 0.5, "cosine_apart": 0.97}]
+)
 def test_either_sign_is_enough(warnings, line):
     read(CollapseWatch(100), range(50, 60), **line)
     assert len(warnings()) == 1

@@ -27,8 +27,12 @@ def write_shard(folder_of_images, images):
 
     def write(path, first=0, last=None):
         entries = list(open_source(images).entries())[first:last]
-        columns = image_columns(entries, [size_of(folder_of_images / entry.key) for entry in entries])
-        pq.write_table(pa.table({**columns, "sha256": [bytes(32)] * len(entries)}, schema=SHARD_SCHEMA), path)
+        columns = image_columns(
+            entries, [size_of(folder_of_images / entry.key) for entry in entries]
+        )
+        pq.write_table(
+            pa.table({**columns, "sha256": [bytes(32)] * len(entries)}, schema=SHARD_SCHEMA), path
+        )
         return path
 
     return write

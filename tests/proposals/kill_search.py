@@ -1,9 +1,10 @@
 """Search a shard whole, then kill the same search at many moments: run by test_stages.
 
-Every search runs in a forked child, and this process starts no thread, since threads do not live through a fork.
+Every search runs in a forked child, and this process starts no thread, since threads do not live
+through a fork.
 
-Prints, for each moment, the outputs that were there after the kill and how many unfinished parts; fails where an output
-was not whole, or where the search that ran after a kill gave other bytes.
+Prints, for each moment, the outputs that were there after the kill and how many unfinished parts;
+fails where an output was not whole, or where the search that ran after a kill gave other bytes.
 """
 
 import json
@@ -41,7 +42,10 @@ def killed_at_rename(folder, number):
 
 
 def in_child(task, *arguments, seconds=None):
-    """Run a task in a child, killed after so many seconds where they are given; returns whether it came to its end."""
+    """Run a task in a child, killed after so many seconds where they are given.
+
+    Returns whether it came to its end.
+    """
     child = os.fork()
     if child == 0:
         task(*arguments)
@@ -60,7 +64,8 @@ def main():
     took = time.monotonic() - start
     whole = {name: (undisturbed / name).read_bytes() for name in NAMES}
     kills = {
-        f"{share:.0%}": lambda share=share: in_child(search, killed, seconds=share * took) for share in (0.1, 0.8, 1.0)
+        f"{share:.0%}": lambda share=share: in_child(search, killed, seconds=share * took)
+        for share in (0.1, 0.8, 1.0)
     }
     kills |= {f"rename {n}": lambda n=n: in_child(killed_at_rename, killed, n) for n in (1, 2)}
     told = {}
@@ -69,7 +74,10 @@ def main():
         there = sorted(path.name for path in killed.iterdir()) if killed.exists() else []
         for name in set(there) & set(NAMES):
             assert (killed / name).read_bytes() == whole[name], (moment, name)
-        told[moment] = [[name for name in there if name in NAMES], sum(name.endswith(".part") for name in there)]
+        told[moment] = [
+            [name for name in there if name in NAMES],
+            sum(name.endswith(".part") for name in there),
+        ]
         assert in_child(search, killed), moment
         assert {path.name: path.read_bytes() for path in killed.iterdir()} == whole, moment
         for name in NAMES:

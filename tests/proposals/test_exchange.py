@@ -11,7 +11,13 @@ from soco.data import Entry
 from soco.data.stores.merged import ProposalStore, write_arrow
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import write_table
-from soco.data.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, image_columns, rect_columns, rects_of
+from soco.data.stores.schema import (
+    PROPOSAL_SCHEMA,
+    RECT_COLUMNS,
+    image_columns,
+    rect_columns,
+    rects_of,
+)
 from soco.errors import UserError
 from soco.proposals.exchange import export_proposals, read_boxes
 from soco.proposals.filter_stage import filter_shard, fix_up_shard
@@ -46,8 +52,12 @@ def imported(write_shard, images, tmp_path):
     """Import a file into two shards; returns key -> regions, and why images were skipped."""
 
     def run(file):
-        shards = [write_shard(tmp_path / f"shard{n}", *part) for n, part in enumerate([(0, 2), (2, None)])]
-        raw, skipped = ([tmp_path / f"{kind}{n}.parquet" for n in range(2)] for kind in ("raw", "skipped"))
+        shards = [
+            write_shard(tmp_path / f"shard{n}", *part) for n, part in enumerate([(0, 2), (2, None)])
+        ]
+        raw, skipped = (
+            [tmp_path / f"{kind}{n}.parquet" for n in range(2)] for kind in ("raw", "skipped")
+        )
         import_shards(shards, file, images, raw, skipped)
         tables = [pq.read_table(path) for path in raw]
         keys = [key for table in tables for key in table["key"].to_pylist()]
@@ -64,7 +74,10 @@ def as_json(path, content):
 
 
 def test_every_way_to_name_an_image_is_understood(imported, tmp_path, caplog):
-    boxes = {name: [[n, n, 50, 60]] for n, name in enumerate(["a/one.jpg", "b/one.jpg", "two two.png", "été", "none"])}
+    boxes = {
+        name: [[n, n, 50, 60]]
+        for n, name in enumerate(["a/one.jpg", "b/one.jpg", "two two.png", "été", "none"])
+    }
     regions, reasons = imported(as_json(tmp_path / "boxes.json", boxes))
     # Of an image that is cut short the size is known.
     expected = [[[n, n, 50, 60]] for n in range(4)] + [[], []]
@@ -75,7 +88,9 @@ def test_every_way_to_name_an_image_is_understood(imported, tmp_path, caplog):
 
 
 def test_a_base_name_of_two_images_is_refused(imported, tmp_path):
-    with pytest.raises(UserError, match=r"'one\.jpg' may be those of 'a/one\.jpg' or of 'b/one\.jpg'"):
+    with pytest.raises(
+        UserError, match=r"'one\.jpg' may be those of 'a/one\.jpg' or of 'b/one\.jpg'"
+    ):
         imported(as_json(tmp_path / "boxes.json", {"one.jpg": []}))
 
 
@@ -105,7 +120,13 @@ def test_an_entry_given_twice_is_refused(imported, tmp_path):
 
 def test_boxes_are_rounded_and_cut_at_the_edge(imported, tmp_path, caplog):
     # of an image of 200 x 150 pixels
-    boxes = [[1.4, 2.6, 30.2, 39.9], [170, 100, 30, 50], [-5, -6, 20, 20], [190, 140, 50, 50], [300, 10, 5, 5]]
+    boxes = [
+        [1.4, 2.6, 30.2, 39.9],
+        [170, 100, 30, 50],
+        [-5, -6, 20, 20],
+        [190, 140, 50, 50],
+        [300, 10, 5, 5],
+    ]
     regions, _ = imported(as_json(tmp_path / "boxes.json", {"two two": boxes}))
     assert regions["b/two two.png"] == [
         [1, 3, 30, 40], [170, 100, 30, 50], [0, 0, 15, 14], [190, 140, 10, 10], [200, 10, 0, 5],
@@ -113,11 +134,15 @@ def test_boxes_are_rounded_and_cut_at_the_edge(imported, tmp_path, caplog):
     assert "3 boxes of" in caplog.text
 
 
-def test_images_that_cannot_be_read_or_are_too_large_are_skipped(write_shard, folder_of_images, tmp_path):
+def test_images_that_cannot_be_read_or_are_too_large_are_skipped(
+    write_shard, folder_of_images, tmp_path
+):
     Image.new("RGB", (201, 150)).save(folder_of_images / "d.bmp")
     shard = write_shard(tmp_path / "shard")
     small = ImagesConfig(path=str(folder_of_images), max_megapixels=0.03)
-    import_shards([shard], as_json(tmp_path / "b.json", {}), small, [tmp_path / "raw"], [tmp_path / "skipped"])
+    import_shards(
+        [shard], as_json(tmp_path / "b.json", {}), small, [tmp_path / "raw"], [tmp_path / "skipped"]
+    )
     reasons = {row["key"]: row["reason"] for row in pq.read_table(tmp_path / "skipped").to_pylist()}
     too_large = "0.0 megapixels, more than images.max_megapixels allows (0.03)"
     assert reasons == {"e_empty.jpg": "its size is not known", "d.bmp": too_large}
@@ -125,7 +150,11 @@ def test_images_that_cannot_be_read_or_are_too_large_are_skipped(write_shard, fo
 
 def test_parquet_with_more_columns_and_other_numbers_is_read(imported, tmp_path):
     lists = [[[10, 20], []], [[11, 21], []], [[40.6, 50.0], []], [[41, 51], []]]
-    columns = {"score": [0.5, 0.2], **dict(zip(RECT_COLUMNS, lists, strict=True)), "key": ["d.bmp", "a/one.jpg"]}
+    columns = {
+        "score": [0.5, 0.2],
+        **dict(zip(RECT_COLUMNS, lists, strict=True)),
+        "key": ["d.bmp", "a/one.jpg"],
+    }
     pq.write_table(pa.table(columns), tmp_path / "boxes.parquet")
     regions, _ = imported(tmp_path / "boxes.parquet")
     assert regions["d.bmp"] == [[10, 11, 41, 41], [20, 21, 50, 51]]
@@ -133,7 +162,18 @@ def test_parquet_with_more_columns_and_other_numbers_is_read(imported, tmp_path)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"a": [[1, 2, 3, 4]]', '{"a" [[1]]}', '{"a": []} more', "{1: []}", "\xff", "PAR1"]
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"a": [[1, 2, 3, 4]]',
+        '{"a" [[1]]}',
+        '{"a": []} more',
+        "{1: []}",
+        "\xff",
+        "PAR1",
+    ],
 )
 def test_files_that_are_no_object_of_boxes_are_refused(tmp_path, text):
     (tmp_path / "boxes.json").write_bytes(text.encode("latin-1"))
@@ -141,7 +181,9 @@ def test_files_that_are_no_object_of_boxes_are_refused(tmp_path, text):
         list(read_boxes(tmp_path / "boxes.json"))
 
 
-@pytest.mark.parametrize("boxes", [3, [1, 2, 3, 4], [[1, 2, 3]], [["a", 1, 2, 3]], [[1, 2, 3, float("nan")]], None])
+@pytest.mark.parametrize(
+    "boxes", [3, [1, 2, 3, 4], [[1, 2, 3]], [["a", 1, 2, 3]], [[1, 2, 3, float("nan")]], None]
+)
 def test_entries_that_are_no_boxes_are_named(tmp_path, boxes):
     with pytest.raises(UserError, match="under 'a/b'"):
         list(read_boxes(as_json(tmp_path / "boxes.json", {"a/b": boxes})))
@@ -152,7 +194,9 @@ def test_a_long_file_is_read_entry_by_entry(tmp_path, monkeypatch):
     monkeypatch.setattr("soco.proposals.exchange._CHUNK", 7)
     for indent in (None, 1):
         (tmp_path / "boxes.json").write_text(json.dumps(content, indent=indent))
-        assert {name: boxes.tolist() for name, boxes in read_boxes(tmp_path / "boxes.json")} == content
+        assert {
+            name: boxes.tolist() for name, boxes in read_boxes(tmp_path / "boxes.json")
+        } == content
 
 
 def test_other_parquet_and_absent_files_are_refused(tmp_path):
@@ -185,9 +229,14 @@ def test_base_names_of_two_images_are_exported_by_key_only(store, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["json", "parquet"])
-def test_what_is_exported_and_imported_unfiltered_is_the_same_store(store, imported, tmp_path, form):
+def test_what_is_exported_and_imported_unfiltered_is_the_same_store(
+    store, imported, tmp_path, form
+):
     rng = np.random.default_rng(2)
-    rects = [np.column_stack([rng.integers(0, 90, (n, 2)), rng.integers(1, 60, (n, 2))]).tolist() for n in range(5)]
+    rects = [
+        np.column_stack([rng.integers(0, 90, (n, 2)), rng.integers(1, 60, (n, 2))]).tolist()
+        for n in range(5)
+    ]
     exported, _ = store("s", KEYS, rects)
     if form == "json":
         export_proposals(exported, tmp_path / "s.json", by="key")
@@ -202,4 +251,6 @@ def test_what_is_exported_and_imported_unfiltered_is_the_same_store(store, impor
     outputs = [tmp_path / name for name in ("m.parquet", "m.arrow", "m.skipped", "m.json")]
     merge_shards(fixed, fixed, skipped, unfiltered, 0.5, *outputs)
     merged = ProposalStore(outputs[1])
-    assert {merged.key(n): merged.rects(n).tolist() for n in range(5)} == dict(zip(KEYS, rects, strict=True))
+    assert {merged.key(n): merged.rects(n).tolist() for n in range(5)} == dict(
+        zip(KEYS, rects, strict=True)
+    )

@@ -22,7 +22,9 @@ def test_names_are_read(name, strategy):
     assert Strategy.parse(name) == strategy
 
 
-@pytest.mark.parametrize("name", ["", "ratio", "size3", "0308", "ratio3size030", "Ratio3", "ratio0"])
+@pytest.mark.parametrize(
+    "name", ["", "ratio", "size3", "0308", "ratio3size030", "Ratio3", "ratio0"]
+)
 def test_other_names_are_refused(name):
     with pytest.raises(UserError, match="no filter strategy"):
         Strategy.parse(name)
@@ -36,7 +38,9 @@ def test_narrow_rects_are_dropped_by_every_strategy(size, kept):
     assert filter_mask(np.array([[0, 0, *size]]), IMAGE, Strategy()).tolist() == [kept]
 
 
-@pytest.mark.parametrize(("size", "kept"), [((96, 32), True), ((97, 32), False), ((33, 99), True), ((33, 100), False)])
+@pytest.mark.parametrize(
+    ("size", "kept"), [((96, 32), True), ((97, 32), False), ((33, 99), True), ((33, 100), False)]
+)
 def test_the_ratio_holds_both_ways(size, kept):
     assert filter_mask(np.array([[0, 0, *size]]), IMAGE, Strategy(ratio=3)).tolist() == [kept]
 

@@ -45,13 +45,17 @@ def test_another_filter_keeps_other_boxes(images, tmp_path):
 def test_boxes_of_a_file_take_the_place_of_the_search(images, tmp_path):
     boxes = tmp_path / "boxes.json"
     boxes.write_text(json.dumps({key: [[10, 20, 80, 60]] for key in READABLE}))
-    store = ProposalStore(propose(images, tmp_path / "out", ProposalsConfig(engine="imported", file=str(boxes))))
+    store = ProposalStore(
+        propose(images, tmp_path / "out", ProposalsConfig(engine="imported", file=str(boxes)))
+    )
     rects = {store.key(number): store.rects(number).tolist() for number in range(len(store))}
     assert {key: rects[key] for key in READABLE} == {key: [[10, 20, 80, 60]] for key in READABLE}
 
 
 def test_a_path_is_a_folder_of_images_with_the_default_limits(folder_of_images, tmp_path):
-    with pytest.raises(UserError, match=r"2 of 7 images could not be read, more than images\.max_skipped = 0\.01"):
+    with pytest.raises(
+        UserError, match=r"2 of 7 images could not be read, more than images\.max_skipped = 0\.01"
+    ):
         propose(folder_of_images, tmp_path / "out")
     (folder_of_images / "e_empty.jpg").unlink()
     (folder_of_images / "f_cut.jpg").unlink()

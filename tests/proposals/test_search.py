@@ -35,7 +35,8 @@ def test_small_images_give_one_region(shape):
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype"), [((4, 4), np.uint8), ((4, 4, 3), np.float32), ((4, 4, 4), np.uint8), ((0, 4, 3), np.uint8)]
+    ("shape", "dtype"),
+    [((4, 4), np.uint8), ((4, 4, 3), np.float32), ((4, 4, 4), np.uint8), ((0, 4, 3), np.uint8)],
 )
 def test_other_arrays_are_refused(shape, dtype):
     with pytest.raises(ValueError, match="uint8"):
@@ -80,7 +81,10 @@ def test_an_image_too_long_for_the_store_is_skipped_with_its_reason(tmp_path):
     Image.new("RGB", (32768, 1)).save(tmp_path / "long.png")
     source = open_source(ImagesConfig(path=str(tmp_path)))
     (entry,) = source.entries()
-    assert search_image(entry, source, ProposalsConfig(), max_pixels=None) == "longer than 32767 pixels"
+    assert (
+        search_image(entry, source, ProposalsConfig(), max_pixels=None)
+        == "longer than 32767 pixels"
+    )
     assert "pixels" in search_image(entry, source, ProposalsConfig(), max_pixels=32767)
 
 
@@ -113,13 +117,20 @@ def test_large_images_are_searched_one_at_a_time_and_small_ones_together():
 def test_compiled_code_is_kept_apart_for_each_state_of_the_search(tmp_path):
     """A change in one file must not leave code in use that another file's functions were compiled into."""
     copied = tmp_path / "soco"
-    shutil.copytree(Path(soco.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        Path(soco.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__")
+    )
     tell = "from soco.proposals import heap; print(heap.__file__, heap.push._cache.cache_path)"
 
     def told():
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
         run = subprocess.run(
-            [sys.executable, "-c", tell], capture_output=True, text=True, env=environment, cwd=tmp_path, check=True
+            [sys.executable, "-c", tell],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=tmp_path,
+            check=True,
         )
         return run.stdout.split()
 

@@ -18,18 +18,36 @@ from soco.proposals.texture import texture_patterns
 
 
 @pytest.fixture(
-    params=["photograph", "turned", "noise", "flat halves", "ramp", "stripes", "one row", "one column", "2 x 3"]
+    params=[
+        "photograph",
+        "turned",
+        "noise",
+        "flat halves",
+        "ramp",
+        "stripes",
+        "one row",
+        "one column",
+        "2 x 3",
+    ]
 )
 def image(request, photograph):
     """Images that take the loops to their borders, and ties to their tests."""
     rng = np.random.default_rng(1)
     made = {
         "photograph": lambda: photograph("chelsea_half"),
-        "turned": lambda: np.ascontiguousarray(photograph("coffee_half").transpose(1, 0, 2)[:, 40:101]),
+        "turned": lambda: np.ascontiguousarray(
+            photograph("coffee_half").transpose(1, 0, 2)[:, 40:101]
+        ),
         "noise": lambda: rng.integers(0, 256, (61, 83, 3), np.uint8),
-        "flat halves": lambda: np.repeat(np.repeat(rng.integers(0, 256, (1, 2, 3), np.uint8), 40, 0), 30, 1),
-        "ramp": lambda: np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2).repeat(256, 0),
-        "stripes": lambda: np.repeat(np.tile(np.array([[[9] * 3], [[200] * 3]], np.uint8), (20, 1, 1)), 50, 1),
+        "flat halves": lambda: np.repeat(
+            np.repeat(rng.integers(0, 256, (1, 2, 3), np.uint8), 40, 0), 30, 1
+        ),
+        "ramp": lambda: np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2).repeat(
+            256, 0
+        ),
+        "stripes": lambda: np.repeat(
+            np.tile(np.array([[[9] * 3], [[200] * 3]], np.uint8), (20, 1, 1)), 50, 1
+        ),
         "one row": lambda: rng.integers(0, 256, (1, 40, 3), np.uint8),
         "one column": lambda: rng.integers(0, 256, (40, 1, 3), np.uint8),
         "2 x 3": lambda: rng.integers(0, 256, (2, 3, 3), np.uint8),
@@ -60,7 +78,9 @@ def test_segments_are_scikit_images(photograph, scale, min_size):
     labels, count = segment(rgb, scale, 0.9, min_size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = felzenszwalb(img_as_float(rgb), scale=scale, sigma=0.9, min_size=min_size).ravel()
+        expected = felzenszwalb(
+            img_as_float(rgb), scale=scale, sigma=0.9, min_size=min_size
+        ).ravel()
     pairs = np.unique(np.column_stack([labels, expected]), axis=0)
     assert len(pairs) == count == len(np.unique(expected))
 
@@ -73,7 +93,10 @@ def test_segments_are_numbered_by_first_appearance(photograph):
 
 
 def test_patterns_are_scikit_images_bit_for_bit(image):
-    expected = [local_binary_pattern(np.ascontiguousarray(image[..., channel]), 8, 1.0) for channel in range(3)]
+    expected = [
+        local_binary_pattern(np.ascontiguousarray(image[..., channel]), 8, 1.0)
+        for channel in range(3)
+    ]
     assert np.array_equal(texture_patterns(image), np.stack(expected, axis=2).astype(np.uint8))
 
 
@@ -84,7 +107,12 @@ def test_segments_are_measured(photograph):
     flat = labels.reshape(rgb.shape[:2])
     for label in (0, count // 2, count - 1):
         rows, columns = np.nonzero(flat == label)
-        assert regions.bounds[label].tolist() == [columns.min(), rows.min(), columns.max(), rows.max()]
+        assert regions.bounds[label].tolist() == [
+            columns.min(),
+            rows.min(),
+            columns.max(),
+            rows.max(),
+        ]
         assert regions.sizes[label] == len(rows)
         value = np.histogram(rgb.max(axis=2)[flat == label], 25, (0, 255))[0] / len(rows)
         assert np.array_equal(regions.histograms[label, :25], value)

@@ -25,7 +25,9 @@ def search(images, tmp_path):
 
     def run(shard, name, jobs=1, **settings):
         raw, skipped = tmp_path / f"raw{name}.parquet", tmp_path / f"skipped{name}.parquet"
-        search_shard(shard, open_source(images), ProposalsConfig(**settings), images, jobs, raw, skipped)
+        search_shard(
+            shard, open_source(images), ProposalsConfig(**settings), images, jobs, raw, skipped
+        )
         return raw, skipped
 
     return run
@@ -43,10 +45,21 @@ def finish(folder, settings, max_skipped=0.5, shards=2):
     for n in range(shards):
         filter_shard(folder / f"raw{n}.parquet", settings, folder / f"filtered{n}.parquet")
         fix_up_shard(
-            folder / f"raw{n}.parquet", folder / f"filtered{n}.parquet", settings, folder / f"fixed{n}.parquet"
+            folder / f"raw{n}.parquet",
+            folder / f"filtered{n}.parquet",
+            settings,
+            folder / f"fixed{n}.parquet",
         )
-    paths = {kind: [folder / f"{kind}{n}.parquet" for n in range(shards)] for kind in ("filtered", "fixed", "skipped")}
-    outputs = {"store": "store.parquet", "arrow": "store.arrow", "skipped_store": "skip.parquet", "summary": "sum.json"}
+    paths = {
+        kind: [folder / f"{kind}{n}.parquet" for n in range(shards)]
+        for kind in ("filtered", "fixed", "skipped")
+    }
+    outputs = {
+        "store": "store.parquet",
+        "arrow": "store.arrow",
+        "skipped_store": "skip.parquet",
+        "summary": "sum.json",
+    }
     named = {key: folder / name for key, name in outputs.items()}
     return merge_shards(**paths, settings=settings, max_skipped=max_skipped, **named)
 
@@ -68,18 +81,31 @@ def test_raw_rows_tell_where_their_image_lies(searched, images):
 @pytest.mark.parametrize("engine", ["soco", "opencv"])
 def test_a_shard_searched_again_is_the_same_bytes(write_shard, search, tmp_path, engine):
     shard = write_shard(tmp_path / "shard.parquet")
-    once, again = search(shard, "once", engine=engine), search(shard, "again", jobs=2, engine=engine)
+    once, again = (
+        search(shard, "once", engine=engine),
+        search(shard, "again", jobs=2, engine=engine),
+    )
     assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
 
 
-def test_a_search_killed_at_any_moment_leaves_whole_files_and_ends_alike(write_shard, images, tmp_path):
+def test_a_search_killed_at_any_moment_leaves_whole_files_and_ends_alike(
+    write_shard, images, tmp_path
+):
     shard = write_shard(tmp_path / "shard.parquet", 3)
     script = Path(__file__).with_name("kill_search.py")
-    arguments = [sys.executable, script, shard, images.path, tmp_path / "undisturbed", tmp_path / "killed"]
+    arguments = [
+        sys.executable,
+        script,
+        shard,
+        images.path,
+        tmp_path / "undisturbed",
+        tmp_path / "killed",
+    ]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     moments = json.loads(done.stdout)
-    # Both kills at a rename left the part that was being written; the second came after the raw regions were whole.
+    # Both kills at a rename left the part that was being written; the second came after the raw
+    # regions were whole.
     assert moments["rename 1"] == [[], 1]
     assert moments["rename 2"] == [["raw.parquet"], 1]
     # Of the kills by time, one at least struck before anything was written.
@@ -89,11 +115,17 @@ def test_a_search_killed_at_any_moment_leaves_whole_files_and_ends_alike(write_s
 def test_a_shard_without_images_goes_through_every_stage(write_shard, search, tmp_path):
     search(write_shard(tmp_path / "all.parquet"), 0)
     search(write_shard(tmp_path / "none.parquet", 7), 1, jobs=2)
-    assert len(pq.read_table(tmp_path / "raw1.parquet")) == len(pq.read_table(tmp_path / "skipped1.parquet")) == 0
+    assert (
+        len(pq.read_table(tmp_path / "raw1.parquet"))
+        == len(pq.read_table(tmp_path / "skipped1.parquet"))
+        == 0
+    )
     assert finish(tmp_path, FilterConfig())["images"] == 5
 
 
-def test_a_line_break_in_a_name_breaks_no_log_line(write_shard, search, folder_of_images, tmp_path, caplog):
+def test_a_line_break_in_a_name_breaks_no_log_line(
+    write_shard, search, folder_of_images, tmp_path, caplog
+):
     (folder_of_images / "g\nERROR all is lost.jpg").write_bytes(b"no image")
     search(write_shard(tmp_path / "shard.parquet", 5), 0)
     assert [record.getMessage().count("\n") for record in caplog.records] == [0, 0, 0]
@@ -123,10 +155,11 @@ def test_images_without_proposals_are_said_when_the_store_is_made(searched, capl
     summary = finish(searched, FilterConfig(min_side=1000))
     assert summary["images_without_proposals_after_fix_up"] == 5
     assert (
-        "5 of 5 images have no proposal (the filter kept no region of 5: filter.min_side is 1000 pixels, the median "
-        "shorter side of these images is 150, and the strategies tried are ratio3size0308, ratio3, none); pretraining "
-        "takes each of them as one box, the whole image, and refuses more than pretrain.NAME.max_without_proposals"
-    ) in caplog.text
+        "5 of 5 images have no proposal (the filter kept no region of 5: filter.min_side is 1000"
+        " pixels, the median shorter side of these images is 150, and the strategies tried are"
+        " ratio3size0308, ratio3, none); pretraining takes each of them as one box, the whole"
+        " image, and refuses more than pretrain.NAME.max_without_proposals" in caplog.text
+    )
 
 
 def test_too_many_unreadable_images_stop_the_run(searched):
@@ -137,7 +170,10 @@ def test_too_many_unreadable_images_stop_the_run(searched):
 
 def test_the_merged_stores_hold_every_image_in_order(searched):
     summary = finish(searched, FilterConfig())
-    table, mapped = pq.read_table(searched / "store.parquet"), ProposalStore(searched / "store.arrow")
+    table, mapped = (
+        pq.read_table(searched / "store.parquet"),
+        ProposalStore(searched / "store.arrow"),
+    )
     assert [mapped.key(n) for n in range(len(mapped))] == table["key"].to_pylist()
     for n, rects in enumerate(rects_of(table)):
         assert np.array_equal(mapped.rects(n), rects)
@@ -149,7 +185,9 @@ def test_the_merged_stores_hold_every_image_in_order(searched):
 def test_how_images_are_dealt_into_shards_leaves_no_trace(searched, write_shard, search, tmp_path):
     settings = FilterConfig(strategy="size0103", fallbacks=["none"])
     finish(searched, settings)
-    outputs = [searched / name for name in ("store.parquet", "store.arrow", "skip.parquet", "sum.json")]
+    outputs = [
+        searched / name for name in ("store.parquet", "store.arrow", "skip.parquet", "sum.json")
+    ]
     before = [path.read_bytes() for path in outputs]
     for n, (first, last) in enumerate([(4, None), (0, 1), (1, 4)]):
         search(write_shard(tmp_path / f"other{n}.parquet", first, last), n)
@@ -159,15 +197,31 @@ def test_how_images_are_dealt_into_shards_leaves_no_trace(searched, write_shard,
 
 def test_the_fix_up_takes_the_first_fallback_that_keeps_any(searched):
     # size1010 keeps regions as large as the image alone: none, since a rect is a pixel short of it
-    summary = finish(searched, FilterConfig(strategy="size1010", fallbacks=["size1010", {"ratio": 3.0}, "none"]))
+    summary = finish(
+        searched, FilterConfig(strategy="size1010", fallbacks=["size1010", {"ratio": 3.0}, "none"])
+    )
     assert summary["images_without_proposals_after_filter"] == 5
     assert summary["images_by_strategy"] == {"ratio3": 5}
-    assert summary["images_without_proposals_after"] == [["size1010", 5], ["size1010", 5], ["ratio3", 0], ["none", 0]]
-    assert summary["proposals_after_filter"] == 0 < summary["proposals_after_fix_up"] < summary["regions"]
+    assert summary["images_without_proposals_after"] == [
+        ["size1010", 5],
+        ["size1010", 5],
+        ["ratio3", 0],
+        ["none", 0],
+    ]
+    assert (
+        summary["proposals_after_filter"]
+        == 0
+        < summary["proposals_after_fix_up"]
+        < summary["regions"]
+    )
 
 
 def test_an_image_that_nothing_fits_stays_empty(searched):
     summary = finish(searched, FilterConfig(min_side=1000))
-    assert summary["images_without_proposals_after"] == [["ratio3size0308", 5], ["ratio3", 5], ["none", 5]]
+    assert summary["images_without_proposals_after"] == [
+        ["ratio3size0308", 5],
+        ["ratio3", 5],
+        ["none", 5],
+    ]
     assert summary["images_by_strategy"] == {"no proposals": 5}
     assert len(ProposalStore(searched / "store.arrow").rects(3)) == 0

@@ -1,4 +1,7 @@
-"""A page as a browser shows it: headless Chromium, looked into by a script that is added to a copy of the page."""
+"""A page as a browser shows it.
+
+Headless Chromium, looked into by a script that is added to a copy of the page.
+"""
 
 import json
 import re
@@ -6,7 +9,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 SECONDS = 60
 
 _LOOK = """
@@ -62,17 +71,33 @@ def look(page: str, folder: Path, width: int = 1100, dark: bool = False) -> dict
         dark: Whether the reader prefers dark colours.
 
     Returns:
-        `images` (how many), `broken` (alternative texts of those that do not load), `wordless`, `squeezed` (shown
-        narrower than 40 pixels), `width`, `needed` (the width that the page takes), `dark`, `faint` (words whose
-        contrast is below 4.5) and `console` (what the browser complained of).
+        `images` (how many), `broken` (alternative texts of those that do not load), `wordless`,
+        `squeezed` (shown narrower than 40 pixels), `width`, `needed` (the width that the page
+        takes), `dark`, `faint` (words whose contrast is below 4.5) and `console` (what the browser
+        complained of).
     """
     copy = folder / "looked_at.html"
     copy.write_text(page.replace("</body>", _LOOK + "</body>"))
     flags = ["--blink-settings=preferredColorScheme=0"] if dark else []
-    shown = _run([*flags, f"--window-size={width},900", "--enable-logging=stderr", "--dump-dom", copy.as_uri()], folder)
+    shown = _run(
+        [
+            *flags,
+            f"--window-size={width},900",
+            "--enable-logging=stderr",
+            "--dump-dom",
+            copy.as_uri(),
+        ],
+        folder,
+    )
     found = re.search(r'data-found="([^"]*)"', shown.stdout)
     assert found, shown.stderr
-    told = json.loads(found[1].replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    told = json.loads(
+        found[1]
+        .replace("&quot;", '"')
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
+    )
     return told | {"console": [line for line in shown.stderr.splitlines() if "CONSOLE" in line]}
 
 
@@ -80,12 +105,23 @@ def printed(page: str, folder: Path) -> bytes:
     """The page as the browser prints it, PDF."""
     (folder / "printed.html").write_text(page)
     pdf = folder / "printed.pdf"
-    _run([f"--print-to-pdf={pdf}", "--no-pdf-header-footer", (folder / "printed.html").as_uri()], folder)
+    _run(
+        [f"--print-to-pdf={pdf}", "--no-pdf-header-footer", (folder / "printed.html").as_uri()],
+        folder,
+    )
     return pdf.read_bytes()
 
 
 def _run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     browser = find_browser()
     assert browser
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=SECONDS, check=True)
+    command = [
+        browser,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={folder / 'profile'}",
+    ]
+    return subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, timeout=SECONDS, check=True
+    )

@@ -62,7 +62,9 @@ def build():
 
     def build_into(inputs: ReportInputs, folder: Path) -> tuple[dict, str]:
         build_report(inputs, folder / "report.html", folder / "report.json")
-        strict = json.loads((folder / "report.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+        strict = json.loads(
+            (folder / "report.json").read_text(), parse_constant=lambda name: pytest.fail(name)
+        )
         return strict, (folder / "report.html").read_text()
 
     return build_into

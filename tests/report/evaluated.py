@@ -15,13 +15,19 @@ from soco.report import (
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "retina", "hubble_deep_field")
 
 
-def metrics_of(task: str, start: str, seed: int, figures: dict, form: str = "coco", **protocol) -> dict:
+def metrics_of(
+    task: str, start: str, seed: int, figures: dict, form: str = "coco", **protocol
+) -> dict:
     """One evaluation's metrics.json: `figures` by name for boxes, two less for masks."""
     masks = {name: None if value is None else value - 2 for name, value in figures.items()}
     names = ("disc", "ring", "star")
     frequencies = [{"frequency": letter} if form == "lvis" else {} for letter in "rcf"]
     per_category = {
-        name: {"box": 10.0 * place + seed, "mask": None if place == 2 else 5.0 * place, "instances": 2 + 2 * place}
+        name: {
+            "box": 10.0 * place + seed,
+            "mask": None if place == 2 else 5.0 * place,
+            "instances": 2 + 2 * place,
+        }
         | more
         for place, (name, more) in enumerate(zip(names, frequencies, strict=True))
     }
@@ -40,7 +46,9 @@ def metrics_of(task: str, start: str, seed: int, figures: dict, form: str = "coc
     }  # fmt: skip
 
 
-def evaluation(root: Path, random: np.random.Generator, task: str, start: str, seed: int) -> EvaluationFiles:
+def evaluation(
+    root: Path, random: np.random.Generator, task: str, start: str, seed: int
+) -> EvaluationFiles:
     folder = root / "results" / "evaluate" / task / f"{start}-{seed}"
     folder.mkdir(parents=True)
     annotations, images = validation_half(root)
@@ -55,10 +63,18 @@ def evaluation(root: Path, random: np.random.Generator, task: str, start: str, s
     ]  # fmt: skip
     (folder / "detections.json").write_text(json.dumps(found))
     ap = {"AP": figures["AP"] / 2, "AP50": 1.0, "AP75": 0.5}
-    curve = [{"iteration": iteration, "box": ap, "mask": ap} for iteration in (110, 165)] if task == "coco" else []
+    curve = (
+        [{"iteration": iteration, "box": ap, "mask": ap} for iteration in (110, 165)]
+        if task == "coco"
+        else []
+    )
     (folder / "ap.jsonl").write_text("".join(json.dumps(line) + "\n" for line in curve))
     fresh = [f"roi_heads.mask_head.mask_fcn{n}.weight" for n in range(1, 5)]
-    taken = {"tensors": 0, "numbers": 0} if start == "scratch" else {"tensors": 199, "numbers": 12_345_678}
+    taken = (
+        {"tensors": 0, "numbers": 0}
+        if start == "scratch"
+        else {"tensors": 199, "numbers": 12_345_678}
+    )
     loading = {
         "weights": None if start == "scratch" else "results/convert/soco/detectron2_fpn_head.pkl", "taken": taken,
         "fresh": {"tensors": 4, "numbers": 147_456}, "fresh_names": fresh, "taken_names": [], "unused_names": [],
@@ -67,14 +83,18 @@ def evaluation(root: Path, random: np.random.Generator, task: str, start: str, s
     (folder / "weights.pth").write_bytes(random.bytes(1000))
     names = ("metrics.json", "detections.json", "ap.jsonl", "loading.json", "weights.pth")
     scores, detections, measured, loaded, weights = (folder / name for name in names)
-    return EvaluationFiles(task, start, seed, scores, annotations, images, detections, measured, loaded, weights)
+    return EvaluationFiles(
+        task, start, seed, scores, annotations, images, detections, measured, loaded, weights
+    )
 
 
 def run_lengths(box: list[int], side: int = 128) -> dict:
     """The ellipse in a box as COCO's compressed run lengths, on a square image."""
     left, top, width, height = box
     y, x = np.mgrid[:side, :side]
-    inside = ((x - left - width / 2) * 2 / width) ** 2 + ((y - top - height / 2) * 2 / height) ** 2 < 1
+    inside = ((x - left - width / 2) * 2 / width) ** 2 + (
+        (y - top - height / 2) * 2 / height
+    ) ** 2 < 1
     code = mask_tools.encode(np.asfortranarray(inside.astype(np.uint8)))
     return {"size": [side, side], "counts": code["counts"].decode()}
 
@@ -93,7 +113,13 @@ def validation_half(root: Path) -> tuple[Path, Path]:
     runs = [70 * 128 + 60, *[50, 78] * 43, 50, 18 + 14 * 128]
     block = {"bbox": [70, 60, 44, 50], "segmentation": {"size": [128, 128], "counts": runs}}
     entries = [
-        {"id": number * 3 + place, "image_id": number, "category_id": (number + place) % 3 + 1, "iscrowd": 0} | shape
+        {
+            "id": number * 3 + place,
+            "image_id": number,
+            "category_id": (number + place) % 3 + 1,
+            "iscrowd": 0,
+        }
+        | shape
         for number in range(len(PHOTOGRAPHS))
         for place, shape in enumerate((diamond, block))
     ]
@@ -102,9 +128,14 @@ def validation_half(root: Path) -> tuple[Path, Path]:
         for number in range(len(PHOTOGRAPHS))
     ]
     content = {
-        "images": [{"id": n, "file_name": f"{n}.png", "width": 128, "height": 128} for n in range(len(PHOTOGRAPHS))],
+        "images": [
+            {"id": n, "file_name": f"{n}.png", "width": 128, "height": 128}
+            for n in range(len(PHOTOGRAPHS))
+        ],
         "annotations": entries,
-        "categories": [{"id": n, "name": name} for n, name in ((1, "disc"), (2, "ring"), (3, "star"))],
+        "categories": [
+            {"id": n, "name": name} for n, name in ((1, "disc"), (2, "ring"), (3, "star"))
+        ],
     }
     annotations.write_text(json.dumps(content))
     return annotations, images

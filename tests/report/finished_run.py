@@ -12,7 +12,13 @@ from PIL import Image
 
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig, load_config
 from soco.data.stores.parquet import read_table, write_table
-from soco.data.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns, rects_of
+from soco.data.stores.schema import (
+    PROPOSAL_SCHEMA,
+    RAW_SCHEMA,
+    SKIPPED_SCHEMA,
+    rect_columns,
+    rects_of,
+)
 from soco.origins import Job
 from soco.origins.environment import environment
 from soco.origins.record import Clock, write_record
@@ -28,7 +34,10 @@ from soco.report import (
 )
 
 ROOT = Path(__file__).parents[2]
-SKIPPED = [("broken/<b>one</b>.jpg", "not in a known image format"), ("empty.png", "the file is missing")]
+SKIPPED = [
+    ("broken/<b>one</b>.jpg", "not in a known image format"),
+    ("empty.png", "the file is missing"),
+]
 STARTED = "2026-11-23T10:00:00+00:00"
 
 
@@ -50,9 +59,18 @@ def write_run(root: Path) -> ReportInputs:
         "merge_proposals": [summary, store, skipped],
         "pretrain_model": [run.weights, run.log, run.metrics],
         "convert_weights": [conversion.weights for conversion in conversions],
-        "evaluate_detector": [path for files in evaluations for path in (files.metrics, files.detections)],
+        "evaluate_detector": [
+            path for files in evaluations for path in (files.metrics, files.detections)
+        ],
     }
-    results = ((run,), conversions, evaluations, _origins(root, made), _findings(root), _probes(root))
+    results = (
+        (run,),
+        conversions,
+        evaluations,
+        _origins(root, made),
+        _findings(root),
+        _probes(root),
+    )
     arrow = store.with_suffix(".arrow")
     return ReportInputs(config, summary, store, arrow, skipped, *quality, *results)
 
@@ -64,7 +82,9 @@ def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Pat
         key = f"{name}/{number:03d}.jpg"
         image = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
         left, top = (int(random.integers(0, side // 3 + 1)) for side in image.size)
-        cut = image.crop((left, top, left + image.width * 2 // 3, top + image.height * 2 // 3)).resize((256, 192))
+        cut = image.crop(
+            (left, top, left + image.width * 2 // 3, top + image.height * 2 // 3)
+        ).resize((256, 192))
         (root / "images" / name).mkdir(parents=True, exist_ok=True)
         cut.save(root / "images" / key)
         count = 0 if number == 7 else int(random.integers(3, 70))
@@ -79,15 +99,31 @@ def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Pat
         "bytes": [1] * len(rows),
         "content": [0] * len(rows),
     }
-    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) | places | rect_columns(rects)
+    columns = (
+        dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        | places
+        | rect_columns(rects)
+    )
     fixed = pa.table(columns, schema=PROPOSAL_SCHEMA)
-    left_out = pa.table([pa.array(column) for column in zip(*SKIPPED, strict=True)], schema=SKIPPED_SCHEMA)
+    left_out = pa.table(
+        [pa.array(column) for column in zip(*SKIPPED, strict=True)], schema=SKIPPED_SCHEMA
+    )
     write_table(root / "shard.parquet", fixed)
     write_table(root / "shard_skipped.parquet", left_out)
     folder = root / "results" / "proposals"
     paths = (folder / "summary.json", folder / "store.parquet", folder / "skipped.parquet")
     shard, shard_skipped = [root / "shard.parquet"], [root / "shard_skipped.parquet"]
-    merge_shards(shard, shard, shard_skipped, FilterConfig(), 0.5, paths[1], folder / "store.arrow", paths[2], paths[0])
+    merge_shards(
+        shard,
+        shard,
+        shard_skipped,
+        FilterConfig(),
+        0.5,
+        paths[1],
+        folder / "store.arrow",
+        paths[2],
+        paths[0],
+    )
     return paths
 
 
@@ -111,11 +147,18 @@ def _quality(root: Path, store: Path) -> tuple[Path, tuple[RecallFiles, ...]]:
 def _pretraining(root: Path, random: np.random.Generator) -> PretrainFiles:
     folder = root / "results" / "pretrain" / "soco"
     folder.mkdir(parents=True)
-    files = PretrainFiles("soco", folder / "log.jsonl", folder / "metrics.json", folder / "weights.safetensors")
+    files = PretrainFiles(
+        "soco", folder / "log.jsonl", folder / "metrics.json", folder / "weights.safetensors"
+    )
     steps = range(5, 151, 5)
     loss = [-6 * (1 - np.exp(-step / 50)) + 0.15 * random.normal() for step in steps]
     lines = [
-        {"step": step, "epoch": step / 15, "loss": value, "lr": 0.125 * min(1, step / 15) * (1 - step / 152)}
+        {
+            "step": step,
+            "epoch": step / 15,
+            "loss": value,
+            "lr": 0.125 * min(1, step / 15) * (1 - step / 152),
+        }
         for step, value in zip(steps, loss, strict=True)
     ]
     files.log.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -132,7 +175,9 @@ def _pretraining(root: Path, random: np.random.Generator) -> PretrainFiles:
 def _conversion(root: Path, kind: str) -> ConversionFiles:
     folder = root / "results" / "convert" / "soco"
     folder.mkdir(parents=True, exist_ok=True)
-    files = ConversionFiles("soco", kind, folder / f"detectron2_{kind}.json", folder / f"detectron2_{kind}.pkl")
+    files = ConversionFiles(
+        "soco", kind, folder / f"detectron2_{kind}.json", folder / f"detectron2_{kind}.pkl"
+    )
     files.weights.write_bytes(pickle.dumps({"model": {}}))
     reason = "only the pretraining loss uses the projector"
     summary = {
@@ -153,7 +198,8 @@ def _findings(root: Path) -> tuple[FindingsFiles, ...]:
     for task, findings in (("coco", []), ("lvis", [found])):
         counts = {"images": 6, "objects": 12, "categories": 3}
         halves = {
-            half: counts | {"annotations": f"{task}_{half}.json", "mended": bool(findings) and half == "val"}
+            half: counts
+            | {"annotations": f"{task}_{half}.json", "mended": bool(findings) and half == "val"}
             for half in ("train", "val")
         }
         path = root / "results" / "checks" / f"shapes_{task}" / "findings.json"
@@ -181,7 +227,10 @@ def _probes(root: Path) -> tuple[ProbeFiles, ...]:
 
 
 def _origins(root: Path, made: dict[str, list[Path]]) -> tuple[Path, ...]:
-    """The record of each job, in whose rule's name a number tells two apart; seconds and MB as no machine measures."""
+    """The record of each job, in whose rule's name a number tells two apart.
+
+    Seconds and MB as no machine measures.
+    """
     measured = {
         "demo_data": (11.2, 310.5), "search_regions/0": (61.5, 512.25), "search_regions/1": (58.5, 530.75),
         "filter_regions/0": (0.3, 210.0), "merge_proposals": (1.4, 210.0), "pretrain_model": (214.0, 2950.4),
@@ -197,7 +246,12 @@ def _origins(root: Path, made: dict[str, list[Path]]) -> tuple[Path, ...]:
         job = Job(rule, wildcards, {"seed": 1}, 2, {"images": [str(root / "images")]}, outputs)
         write_record(path, job, runs_in, Clock())
         record = json.loads(path.read_text())
-        told = {"seconds": seconds, "peak_mb": memory, "cpu_seconds": seconds * 1.5, "started": STARTED}
+        told = {
+            "seconds": seconds,
+            "peak_mb": memory,
+            "cpu_seconds": seconds * 1.5,
+            "started": STARTED,
+        }
         path.write_text(json.dumps(record | told))
         paths.append(path)
     return tuple(paths)

@@ -38,15 +38,23 @@ def write(path, *points):
 
 @pytest.fixture
 def evaluations(inputs, metrics, tmp_path):
-    """Make the evaluations of one task: `(initialisation, seed, box AP, curve, changes of the protocol)` each."""
+    """Make the evaluations of one task.
+
+    `(initialisation, seed, box AP, curve, changes of the protocol)` each.
+    """
 
     def make(*told, form="coco"):
         found = []
         for start, seed, ap, curve, protocol in told:
             path = tmp_path / f"{start}-{seed}"
-            held = metrics("t", start, seed, {"AP": ap, "AP50": ap + 20, "AP75": ap + 5}, form, **protocol)
+            held = metrics(
+                "t", start, seed, {"AP": ap, "AP50": ap + 20, "AP75": ap + 5}, form, **protocol
+            )
             path.with_suffix(".json").write_text(json.dumps(held))
-            files = {"metrics": path.with_suffix(".json"), "curve": write(path.with_suffix(".jsonl"), *curve)}
+            files = {
+                "metrics": path.with_suffix(".json"),
+                "curve": write(path.with_suffix(".jsonl"), *curve),
+            }
             named = {"task": "t", "initialisation": start, "seed": seed, "detections": None}
             found.append(dataclasses.replace(inputs.evaluations[0], **named, **files))
         return tuple(found)
@@ -59,9 +67,14 @@ def test_mean_and_deviation_stand_in_the_table(evaluations, build, parsed, chang
     told = ("scratch", 1, 31.0, (), {}), ("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {})
     content, page = build(changed(evaluations=evaluations(*told)), tmp_path)
     text = parsed(page).text
-    assert re.search(r"soco\s*43\.00 ± 0\.71\s+63\.00 ± 0\.71\s+48\.00 ± 0\.71\s+41\.00 ± 0\.71", text)
+    assert re.search(
+        r"soco\s*43\.00 ± 0\.71\s+63\.00 ± 0\.71\s+48\.00 ± 0\.71\s+41\.00 ± 0\.71", text
+    )
     assert re.search(r"scratch\s*31\.0\s+51\.0\s+36\.0\s+29\.0", text)
-    words = "coco_fpn_1x, changed: base_lr 0.08, iterations 220 · fpn, 4 conv + 1 fc, SyncBN over 1 process"
+    words = (
+        "coco_fpn_1x, changed: base_lr 0.08, iterations 220 · fpn, 4 conv + 1 fc, SyncBN over 1"
+        " process"
+    )
     assert f"2 seeds: 1, 2 · {words}" in text and f"seed 1 · {words}" in text
     assert "standard deviation over\nfine-tuning seeds that all start from one pretraining" in text
     summary = {entry["initialisation"]: entry for entry in content["results"][0]["summary"]}
@@ -73,18 +86,25 @@ def test_mean_and_deviation_stand_in_the_table(evaluations, build, parsed, chang
 @pytest.mark.parametrize(("form", "standard"), [("coco", 100), ("lvis", 300)])
 def test_another_limit_than_the_formats_own_is_said(evaluations, form, standard):
     def table(limit):
-        task = task_results(evaluations(("soco", 1, 42.5, (), {"detections_per_image": limit}), form=form))[0]
+        task = task_results(
+            evaluations(("soco", 1, 42.5, (), {"detections_per_image": limit}), form=form)
+        )[0]
         return ap_table(task | {"format": form}, PAPER)
 
     own = f"where {form.upper()}'s own evaluation counts {standard}."
     for limit in (standard // 2, 5 * standard):
         sentence = f"AP counts at most {limit} detections an image (`detections_per_image`), {own}"
         assert table(limit)["limits"] == [sentence]
-        assert f"at most {value_words(limit)} detections an image" in table(limit)["lines"][0]["words"][-1]
+        assert (
+            f"at most {value_words(limit)} detections an image"
+            in table(limit)["lines"][0]["words"][-1]
+        )
     assert table(standard)["limits"] == []
 
 
-def test_more_objects_than_detections_are_said_on_the_page(evaluations, build, parsed, changed, tmp_path):
+def test_more_objects_than_detections_are_said_on_the_page(
+    evaluations, build, parsed, changed, tmp_path
+):
     files = evaluations(("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {}))
     for each in files:
         held = json.loads(each.metrics.read_text())
@@ -92,18 +112,24 @@ def test_more_objects_than_detections_are_said_on_the_page(evaluations, build, p
     content, page = build(changed(evaluations=files), tmp_path)
     text = parsed(page).text
     sentence = (
-        "2 of 6 validation images have more than 20 objects, up to 31, so AP cannot reach 100; raise "
-        "finetune.t.detections_per_image to report them all."
+        "2 of 6 validation images have more than 20 objects, up to 31, so AP cannot reach 100;"
+        " raise finetune.t.detections_per_image to report them all."
     )
     assert text.count(sentence) == 1
-    assert "AP counts at most 20 detections an image (detections_per_image), where COCO's own" in text
+    assert (
+        "AP counts at most 20 detections an image (detections_per_image), where COCO's own" in text
+    )
     jsonschema.validate(content, json.loads(SCHEMA.read_text()))
 
 
-def test_an_ap_of_0_is_a_figure_and_no_objects_are_a_dash(evaluations, metrics, build, parsed, changed, tmp_path):
+def test_an_ap_of_0_is_a_figure_and_no_objects_are_a_dash(
+    evaluations, metrics, build, parsed, changed, tmp_path
+):
     (files,) = evaluations(("soco", 1, 0.0, (), {}))
     found = {"AP": 0.0, "AP50": 0.0, "AP75": 0.0, "APs": None}
-    files.metrics.write_text(json.dumps(metrics("t", "soco", 1, found) | {"mask": dict.fromkeys(found)}))
+    files.metrics.write_text(
+        json.dumps(metrics("t", "soco", 1, found) | {"mask": dict.fromkeys(found)})
+    )
     _, page = build(changed(evaluations=(files,)), tmp_path)
     text = parsed(page).text
     assert re.search(r"soco\s*0\.0\s+0\.0\s+0\.0\s+–\s+–\s+–", text)
@@ -112,7 +138,10 @@ def test_an_ap_of_0_is_a_figure_and_no_objects_are_a_dash(evaluations, metrics, 
 
 
 def test_unlike_seeds_are_told_and_stand_apart(evaluations, build, parsed, changed, tmp_path):
-    told = ("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {"base_lr": 0.02, "changed": {"rois_per_image": 32}})
+    told = (
+        ("soco", 1, 42.5, (), {}),
+        ("soco", 2, 43.5, (), {"base_lr": 0.02, "changed": {"rois_per_image": 32}}),
+    )
     _, page = build(changed(evaluations=evaluations(*told)), tmp_path)
     text = parsed(page).text
     assert "The seeds of soco are of unlike protocol and not averaged: " in text
@@ -122,31 +151,45 @@ def test_unlike_seeds_are_told_and_stand_apart(evaluations, build, parsed, chang
 
 
 def test_the_papers_detector_follows_the_protocol(evaluations, built):
-    task = task_results(evaluations(("soco", 1, 30.0, (), {"architecture": "c4", "head": "res5 + norm"})))[0]
+    task = task_results(
+        evaluations(("soco", 1, 30.0, (), {"architecture": "c4", "head": "res5 + norm"}))
+    )[0]
     table = ap_table(task, built[0] | {"findings": []})
     assert {row["detector"] for row in table["paper_rows"]} == {"R50-C4"}
     assert table["paper_rows"][0]["box"]["AP"] == {"mean": 26.4, "std": None}
-    assert {row["detector"] for row in ap_table(built[0]["results"][0], built[0])["paper_rows"]} == {"R50-FPN"}
+    assert {
+        row["detector"] for row in ap_table(built[0]["results"][0], built[0])["paper_rows"]
+    } == {"R50-FPN"}
 
 
 def test_categories_are_means_over_the_seeds(metrics):
     rows = [metrics("t", "soco", seed, {"AP": 1.0}, "lvis") for seed in (1, 2)]
     found = by_category(grouped(rows))
-    # The fixture: disc, ring, star have 2, 4, 6 instances and box AP 0, 10, 20 plus the seed; no mask AP for star.
+    # The fixture: disc, ring, star have 2, 4, 6 instances and box AP 0, 10, 20 plus the seed; no
+    # mask AP for star.
     assert [(entry["category"], entry["instances"], entry["frequency"]) for entry in found] == [
         ("star", 6, "f"),
         ("ring", 4, "c"),
         ("disc", 2, "r"),
     ]
-    assert found[0]["ap"] == {"soco": {"box": 21.5, "mask": None}} and found[1]["ap"]["soco"]["mask"] == 5.0
+    assert (
+        found[0]["ap"] == {"soco": {"box": 21.5, "mask": None}}
+        and found[1]["ap"]["soco"]["mask"] == 5.0
+    )
 
 
 def test_of_many_categories_those_with_the_most_instances_are_shown(built, metrics):
     row = metrics("many", "soco", 1, {"AP": 1.0})
-    row["per_category"] = {f"thing {n:03d}": {"box": 1.0 * n, "mask": None, "instances": n} for n in range(205)}
+    row["per_category"] = {
+        f"thing {n:03d}": {"box": 1.0 * n, "mask": None, "instances": n} for n in range(205)
+    }
     groups = grouped([row])
     task = {"task": "many", "dataset": "d", "format": "coco", "categories": by_category(groups)}
-    task |= {"summary": [summarise(group) for group in groups], "differences": [], "rows": groups[0].rows}
+    task |= {
+        "summary": [summarise(group) for group in groups],
+        "differences": [],
+        "rows": groups[0].rows,
+    }
     svg = svg_of(category_figure(task))
     assert "thing 204" in svg and "thing 175" in svg and "thing 174" not in svg
     table = ap_table(task, built[0])
@@ -159,7 +202,10 @@ def test_every_initialisation_is_in_the_category_figure_and_table(built, parsed)
     shown = parsed(page)
     alt = shown.told("Dots of coco, box AP by category")[0]
     assert "star 21.5 scratch, 21.5 soco; ring 11.5 scratch, 11.5 soco; disc 1.5 scratch" in alt
-    assert "lvis: box AP of its 3 categories, those with the most labelled objects on top." in shown.text
+    assert (
+        "lvis: box AP of its 3 categories, those with the most labelled objects on top."
+        in shown.text
+    )
     assert re.search(r"star\s*6\s*frequent\s*21\.0\s*–", shown.text)
     task = content["results"][0]
     svg = svg_of(category_figure(task))
@@ -169,7 +215,13 @@ def test_every_initialisation_is_in_the_category_figure_and_table(built, parsed)
 def test_a_curve_ends_in_the_final_ap(metrics, tmp_path):
     row = metrics("t", "soco", 1, {"AP": 9.0})
     # Logged twice: the later line counts. Beyond the end or at it: the evaluation counts.
-    path = write(tmp_path / "ap.jsonl", point(110, 1.0), point(165, 2.0), point(110, 5.0, 4.0), point(220, 7.0))
+    path = write(
+        tmp_path / "ap.jsonl",
+        point(110, 1.0),
+        point(165, 2.0),
+        point(110, 5.0, 4.0),
+        point(220, 7.0),
+    )
     assert read_curve(path, row) == [
         {"iteration": 110, "box": 5.0, "mask": 4.0},
         {"iteration": 165, "box": 2.0, "mask": 1.0},
@@ -202,8 +254,14 @@ def test_the_end_alone_is_no_curve(metrics):
 def test_a_task_without_a_curve_is_told_how_to_get_one(built, parsed):
     content, page = built
     shown = parsed(page)
-    assert {task["task"]: task["logged"] for task in content["results"]} == {"coco": True, "lvis": False}
+    assert {task["task"]: task["logged"] for task in content["results"]} == {
+        "coco": True,
+        "lvis": False,
+    }
     assert len(shown.told("Lines of coco, box AP against iterations")) == 1
     assert not shown.told("Lines of lvis, box AP against iterations")
     assert "The AP of lvis was measured at the end alone" in shown.text
-    assert "finetune.lvis.evaluate_every" in shown.text and "finetune.coco.evaluate_every" not in shown.text
+    assert (
+        "finetune.lvis.evaluate_every" in shown.text
+        and "finetune.coco.evaluate_every" not in shown.text
+    )

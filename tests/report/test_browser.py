@@ -5,7 +5,9 @@ import re
 import pytest
 from browser import NAMES, find_browser, look, printed
 
-pytestmark = pytest.mark.skipif(not find_browser(), reason=f"none of {', '.join(NAMES)} is installed")
+pytestmark = pytest.mark.skipif(
+    not find_browser(), reason=f"none of {', '.join(NAMES)} is installed"
+)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

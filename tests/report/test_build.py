@@ -15,7 +15,9 @@ from soco.errors import UserError
 def test_json_has_the_stages_own_values(built, inputs):
     content, _ = built
     rows = {
-        (row["task"], row["initialisation"], row["seed"]): row for task in content["results"] for row in task["rows"]
+        (row["task"], row["initialisation"], row["seed"]): row
+        for task in content["results"]
+        for row in task["rows"]
     }
     for files in inputs.evaluations:
         row = rows[files.task, files.initialisation, files.seed]
@@ -29,19 +31,25 @@ def test_json_has_the_stages_own_values(built, inputs):
 def test_json_has_the_pretraining_with_nan_as_null(built, inputs):
     run = built[0]["pretraining"][0]
     metrics = json.loads(inputs.pretrain[0].metrics.read_text())
-    assert {key: run[key] for key in metrics if key != "more"} == {k: v for k, v in metrics.items() if k != "more"}
+    assert {key: run[key] for key in metrics if key != "more"} == {
+        k: v for k, v in metrics.items() if k != "more"
+    }
     assert (run["more"], run["pairs"], run["loss_floor"]) == (None, 2, -8)
     assert [point["step"] for point in run["curve"]] == list(range(5, 151, 5))
 
 
 def test_json_has_conversion_and_loading(built):
     content, _ = built
-    assert [(entry["run"], entry["kind"], entry["converted"]) for entry in content["conversion"]] == [
+    assert [
+        (entry["run"], entry["kind"], entry["converted"]) for entry in content["conversion"]
+    ] == [
         ("soco", "fpn_head", 199),
         ("soco", "c4", 199),
     ]
     keys = ("task", "initialisation", "seed")
-    assert {tuple(entry[key] for key in keys): entry["taken"]["tensors"] for entry in content["loading"]} == {
+    assert {
+        tuple(entry[key] for key in keys): entry["taken"]["tensors"] for entry in content["loading"]
+    } == {
         ("coco", "scratch", 1): 0,
         ("coco", "scratch", 2): 0,
         ("coco", "soco", 1): 199,
@@ -64,8 +72,9 @@ def test_page_loads_nothing(built, parsed):
 
 def test_every_image_is_within_the_page_and_described(built, parsed):
     images = parsed(built[1]).all("img")
-    # Loss, cost, shapes, images without proposals and recall; AP while training for one task and by category for
-    # two; the gallery; three images with three views; four images of three columns for each of two tasks.
+    # Loss, cost, shapes, images without proposals and recall; AP while training for one task and by
+    # category for two; the gallery; three images with three views; four images of three columns for
+    # each of two tasks.
     assert len(images) == 5 + 3 + 8 + 3 * (1 + 3) + 2 * 4 * 3
     assert all(attrs["src"].startswith("data:image/") and attrs["alt"].strip() for attrs in images)
 
@@ -81,7 +90,9 @@ def test_sections_follow_the_line_of_travel(built, parsed):
     told = ["summary", "data", "proposals", "recall", "views", "pretraining", "loading", "training", "categories",
             "detections", "probes", "cost", "provenance", "audit"]  # fmt: skip
     assert [attrs["id"] for attrs in page.all("section")] == told
-    assert [attrs["href"][1:] for attrs in page.all("a") if attrs["href"].startswith("#")][: len(told)] == told
+    assert [attrs["href"][1:] for attrs in page.all("a") if attrs["href"].startswith("#")][
+        : len(told)
+    ] == told
 
 
 def test_the_summary_tells_what_was_trained_on_what(built, parsed):
@@ -92,7 +103,10 @@ def test_the_summary_tells_what_was_trained_on_what(built, parsed):
         f"{counts['images']}, without labels, from",
         f"{counts['proposals_after_fix_up']:,}".replace(",", "\u202f") + ", an image",
         "soco: ResNet-18-FPN, 10 epochs, 150 steps of 32 images, 3 min 34 s on cpu",
-        "coco: Mask R-CNN on shapes_coco, 220 iterations of 8 images; scored on 6 validation images with 12",
+        (
+            "coco: Mask R-CNN on shapes_coco, 220 iterations of 8 images; scored on 6 validation"
+            " images with 12"
+        ),
     ):
         assert told in summary
 
@@ -114,7 +128,11 @@ def test_the_demos_notice_is_the_demos_alone(built, changed, inputs, tmp_path, b
     notice = "it shows that every stage works, not that pretraining helps"
     assert notice in built[1]
     content, page = build(changed(config=inputs.config | {"demo": None}), tmp_path)
-    assert not content["demo"] and notice not in page and "comparable only under the same protocol" in page
+    assert (
+        not content["demo"]
+        and notice not in page
+        and "comparable only under the same protocol" in page
+    )
 
 
 def test_recall_is_told_with_its_plot(built, inputs, parsed):
@@ -128,7 +146,11 @@ def test_recall_is_told_with_its_plot(built, inputs, parsed):
             for name in ("recall_50", "recall_70", "abo"):
                 assert f"{entry[kind][name]['drawn'][1]:.3f}" in shown.text
                 assert f"{entry[kind][name]['all']:.3f}" in shown.text
-    assert [attrs for attrs in shown.all("img") if (attrs["alt"] or "").startswith("Lines on shapes_coco: recall")]
+    assert [
+        attrs
+        for attrs in shown.all("img")
+        if (attrs["alt"] or "").startswith("Lines on shapes_coco: recall")
+    ]
 
 
 def test_statistics_are_shown(built, inputs, parsed):
@@ -150,7 +172,9 @@ def test_skipped_images_are_listed(built, inputs, parsed):
     rows = read_table(inputs.skipped, SKIPPED_SCHEMA).to_pylist()
     assert content["proposals"]["skipped"] == 2
     assert content["proposals"]["skipped_first"] == rows
-    assert all(row["key"] in parsed(page).text and row["reason"] in parsed(page).text for row in rows)
+    assert all(
+        row["key"] in parsed(page).text and row["reason"] in parsed(page).text for row in rows
+    )
 
 
 def test_of_many_skipped_images_the_first_are_listed(changed, tmp_path, build):
@@ -164,7 +188,9 @@ def test_of_many_skipped_images_the_first_are_listed(changed, tmp_path, build):
 def test_special_characters_are_escaped(built, changed, inputs, tmp_path, parsed, build):
     assert "<b>one" not in built[1]
     hostile = '"><script>alert("$x$")</script>'
-    evaluations = tuple(dataclasses.replace(files, initialisation=hostile) for files in inputs.evaluations[:1])
+    evaluations = tuple(
+        dataclasses.replace(files, initialisation=hostile) for files in inputs.evaluations[:1]
+    )
     _, page = build(changed(evaluations=evaluations), tmp_path)
     assert "<script" not in page
     assert hostile in parsed(page).text

@@ -29,7 +29,8 @@ def square():
 
 def test_all_kinds_of_masks_cover_the_same_pixels(square):
     polygon = [[3, 2, 7, 2, 7, 6, 3, 6]]
-    # Column by column: three columns of 8 and two rows, then four times 4 inside with 4 between them, then the rest.
+    # Column by column: three columns of 8 and two rows, then four times 4 inside with 4 between
+    # them, then the rest.
     runs = {"size": [8, 10], "counts": [26, 4, 4, 4, 4, 4, 4, 4, 26]}
     code = mask_tools.encode(np.asfortranarray(square.astype(np.uint8)))
     compressed = {"size": [8, 10], "counts": code["counts"].decode()}
@@ -44,7 +45,14 @@ def test_parts_of_a_polygon_are_joined():
 
 
 @pytest.mark.parametrize(
-    "broken", [None, [], {"size": [9, 9], "counts": [81]}, {"size": [8, 10], "counts": "PPYo1"}, [[1, 2, 3, 4]]]
+    "broken",
+    [
+        None,
+        [],
+        {"size": [9, 9], "counts": [81]},
+        {"size": [8, 10], "counts": "PPYo1"},
+        [[1, 2, 3, 4]],
+    ],
 )
 def test_a_broken_mask_is_left_out(broken):
     assert covered_pixels(broken, 10, 8) is None
@@ -68,7 +76,8 @@ def test_words_of_objects_in_one_place_do_not_cover_one_another():
     red, blue = (Mark((20, 30, 80, 70), colour, "word") for colour in ("#ff0000", "#0000ff"))
     both = decoded(draw_marks(grey, [red, blue], 200, 16)[0])
     alone = decoded(draw_marks(grey, [blue], 200, 16)[0])
-    # Nothing but the blue box and its word's ground are blue; the red box lies below the blue one, its word beside it.
+    # Nothing but the blue box and its word's ground are blue; the red box lies below the blue one,
+    # its word beside it.
     found = [((drawn[..., 2] - drawn[..., 0]) > 100).sum() for drawn in (both, alone)]
     assert found[0] > 0.9 * found[1]
     assert ((both[..., 0] - both[..., 2]) > 100).sum() > 300
@@ -87,8 +96,18 @@ def test_detections_stand_beside_the_labels(inputs):
 
 
 def test_the_first_seed_is_shown(inputs, tmp_path):
-    first, second = [files for files in inputs.evaluations if (files.task, files.initialisation) == ("coco", "soco")]
-    one = {"image_id": 0, "category_id": 3, "score": 0.87, "bbox": [20, 24, 40, 36], "segmentation": []}
+    first, second = [
+        files
+        for files in inputs.evaluations
+        if (files.task, files.initialisation) == ("coco", "soco")
+    ]
+    one = {
+        "image_id": 0,
+        "category_id": 3,
+        "score": 0.87,
+        "bbox": [20, 24, 40, 36],
+        "segmentation": [],
+    }
     for files, score in (("first", 0.87), ("second", 0.41)):
         (tmp_path / files).write_text(json.dumps([one | {"score": score}]))
     shown = [dataclasses.replace(first, detections=tmp_path / "first")]
@@ -110,7 +129,11 @@ def test_only_the_best_are_drawn(inputs, tmp_path):
 
 def test_many_labelled_objects_are_counted(inputs, tmp_path):
     content = json.loads(inputs.evaluations[0].annotations.read_text())
-    shape = {"image_id": 0, "bbox": [10, 10, 9, 9], "segmentation": [[10, 10, 19, 10, 19, 19, 10, 19]]}
+    shape = {
+        "image_id": 0,
+        "bbox": [10, 10, 9, 9],
+        "segmentation": [[10, 10, 19, 10, 19, 19, 10, 19]],
+    }
     content["annotations"] = [shape | {"id": n, "category_id": 1 + n % 2} for n in range(25)]
     (tmp_path / "val.json").write_text(json.dumps(content))
     files = dataclasses.replace(inputs.evaluations[0], annotations=tmp_path / "val.json")

@@ -12,11 +12,16 @@ from soco.report.tables import ap_table
 
 @pytest.fixture
 def task(metrics):
-    """Make a task of box AP by initialisation and seed; more words change the protocol of all but scratch."""
+    """Make a task of box AP by initialisation and seed.
+
+    More words change the protocol of all but scratch.
+    """
 
     def of(scratch, soco, **protocol):
         rows = [metrics("t", "scratch", seed, {"AP": ap}) for seed, ap in enumerate(scratch, 1)]
-        rows += [metrics("t", "soco", seed, {"AP": ap}, **protocol) for seed, ap in enumerate(soco, 1)]
+        rows += [
+            metrics("t", "soco", seed, {"AP": ap}, **protocol) for seed, ap in enumerate(soco, 1)
+        ]
         groups = grouped(rows)
         summary = [summarise(group) for group in groups]
         return {"task": "t", "summary": summary, "differences": from_scratch(groups)}
@@ -25,19 +30,24 @@ def task(metrics):
 
 
 def test_the_interval_is_welchs():
-    # Means 2 and 6; variances 1 and 4 over 3 seeds: a standard error of root(5/3), and (5/3)^2 / (1/18 + 16/18) = 2.941
-    # degrees of freedom, whose 97.5 % quantile of t is 3.2190.
+    # Means 2 and 6; variances 1 and 4 over 3 seeds: a standard error of root(5/3), and (5/3)^2 /
+    # (1/18 + 16/18) = 2.941 degrees of freedom, whose 97.5 % quantile of t is 3.2190.
     found = difference([1.0, 2.0, 3.0], [4.0, 6.0, 8.0])
     assert found["mean"] == -4.0
     half = 3.2190 * math.sqrt(5 / 3)
-    assert (found["low"], found["high"]) == (pytest.approx(-4 - half, abs=1e-3), pytest.approx(-4 + half, abs=1e-3))
+    assert (found["low"], found["high"]) == (
+        pytest.approx(-4 - half, abs=1e-3),
+        pytest.approx(-4 + half, abs=1e-3),
+    )
 
 
 def test_one_seed_has_no_interval():
     assert difference([3.0], [1.0, 2.0]) == {"mean": 1.5, "low": None, "high": None}
 
 
-@pytest.mark.parametrize(("own", "other"), [([None], [1.0]), ([1.0], [None]), ([1.0, None], [1.0, 2.0])])
+@pytest.mark.parametrize(
+    ("own", "other"), [([None], [1.0]), ([1.0], [None]), ([1.0, None], [1.0, 2.0])]
+)
 def test_what_a_seed_lacks_has_no_difference(own, other):
     assert difference(own, other) == {"mean": None, "low": None, "high": None}
 
@@ -49,7 +59,8 @@ def test_seeds_that_agree_to_the_digit_have_no_interval(task):
 
 
 def test_one_side_may_agree_to_the_digit():
-    # Scratch varies alone: a standard error of root(0.045 / 2) = 0.15 with one degree of freedom, t 12.706.
+    # Scratch varies alone: a standard error of root(0.045 / 2) = 0.15 with one degree of freedom, t
+    # 12.706.
     found = difference([2.0, 2.0], [1.0, 1.3])
     assert found["low"] == pytest.approx(0.85 - 12.706 * 0.15, abs=1e-3)
 
@@ -72,11 +83,16 @@ def test_sentences_claim_what_the_seeds_allow(task):
     assert clear.startswith(
         "t: soco reaches box AP 42.5, the mean of 3 seeds; scratch reaches box AP 30.5, the mean of"
     )
-    assert "The difference is +12.0, with 95 % confidence +10.9 to +13.1 over" in clear and "chance" not in clear
+    assert (
+        "The difference is +12.0, with 95 % confidence +10.9 to +13.1 over" in clear
+        and "chance" not in clear
+    )
     (open_,) = summary_sentences(task([30.0, 36.0], [34.0, 35.0]))
     assert open_.endswith("over the seeds, so it may be chance.") and "+1.5" in open_
     (single,) = summary_sentences(task([31.0], [30.0]))
-    assert single.endswith("The difference is \u22121.0, of one seed against one seed: no telling how much is chance.")
+    assert single.endswith(
+        "The difference is \u22121.0, of one seed against one seed: no telling how much is chance."
+    )
     (alone,) = summary_sentences(task([], [42.0]))
     assert alone == "t: soco reaches box AP 42.0."
     (unscored,) = summary_sentences(task([1.0], [None]))
@@ -92,7 +108,12 @@ def test_unlike_protocols_are_told(task):
 
 
 def test_a_difference_bears_its_sign():
-    assert [signed(value) for value in (1.25, -0.04, 0.0, None)] == ["+1.2", "+0.0", "+0.0", "\u2013"]
+    assert [signed(value) for value in (1.25, -0.04, 0.0, None)] == [
+        "+1.2",
+        "+0.0",
+        "+0.0",
+        "\u2013",
+    ]
 
 
 def test_the_papers_differences_stand_below(built, parsed):
@@ -100,7 +121,10 @@ def test_the_papers_differences_stand_below(built, parsed):
     coco, lvis = (ap_table(task, content) for task in content["results"])
     (soco,) = [e for e in coco["paper_differences"] if (e["label"], e["epochs"]) == ("SoCo", 100)]
     # The paper: 42.3 from 31.0, masks 37.6 from 28.5.
-    assert (soco["box"]["AP"]["mean"], soco["mask"]["AP"]["mean"]) == (pytest.approx(11.3), pytest.approx(9.1))
+    assert (soco["box"]["AP"]["mean"], soco["mask"]["AP"]["mean"]) == (
+        pytest.approx(11.3),
+        pytest.approx(9.1),
+    )
     assert lvis["paper_differences"] == []  # the paper has no row from scratch there
     text = " ".join(parsed(page).text.split())
     assert "Paper: SoCo \u2212 scratchR50-FPN, 100 epochs+11.3" in text

@@ -40,11 +40,18 @@ def without_proposals(inputs, tmp_path):
         raw = {name: columns[name] for name in RAW_SCHEMA.names if name != "size"}
         sizes = pa.array([[]] * images, pa.list_(pa.int32()))
         write_table(folder / "raw.parquet", pa.table({**raw, "size": sizes}, schema=RAW_SCHEMA))
-        write_table(folder / "none.parquet", pa.table({"key": [], "reason": []}, schema=SKIPPED_SCHEMA))
+        write_table(
+            folder / "none.parquet", pa.table({"key": [], "reason": []}, schema=SKIPPED_SCHEMA)
+        )
         fixed_shard, skipped = [folder / "fixed.parquet"], [folder / "none.parquet"]
-        files = {name: folder / name for name in ("store.parquet", "store.arrow", "skipped.parquet", "summary.json")}
+        files = {
+            name: folder / name
+            for name in ("store.parquet", "store.arrow", "skipped.parquet", "summary.json")
+        }
         merge_shards(fixed_shard, fixed_shard, skipped, FilterConfig(), 0.0, *files.values())
-        describe_proposals([folder / "raw.parquet"], [files["store.parquet"]], FilterConfig(), folder / "s.json")
+        describe_proposals(
+            [folder / "raw.parquet"], [files["store.parquet"]], FilterConfig(), folder / "s.json"
+        )
         names = ("store", "arrow", "skipped", "summary")
         return dict(zip(names, files.values(), strict=True)) | {"statistics": folder / "s.json"}
 
@@ -54,16 +61,26 @@ def without_proposals(inputs, tmp_path):
 @pytest.mark.parametrize("images", [1, 5])
 def test_a_run_without_any_proposal_has_an_empty_gallery_and_says_so(changed, without_proposals, build, parsed,
                                                                     tmp_path, images):  # fmt: skip
-    fields = without_proposals(images) | {"pretrain": (), "conversions": (), "evaluations": (), "recall": ()}
+    fields = without_proposals(images) | {
+        "pretrain": (),
+        "conversions": (),
+        "evaluations": (),
+        "recall": (),
+    }
     content, page = build(changed(**fields), tmp_path)
     text = " ".join(parsed(page).text.split())
     assert content["proposals"]["proposals_per_image"]["largest"] == 0
-    assert "No image has a proposal, so the gallery is empty: training takes each whole image as its one box." in text
+    assert (
+        "No image has a proposal, so the gallery is empty: training takes each whole image as its"
+        " one box." in text
+    )
     assert "smaller than filter.min_side, here 32 pixels" in text
     assert "could not be drawn" not in text and 'class="gallery"' not in page
 
 
-def test_a_pretraining_on_images_without_proposals_shows_its_views(changed, without_proposals, build, tmp_path):
+def test_a_pretraining_on_images_without_proposals_shows_its_views(
+    changed, without_proposals, build, tmp_path
+):
     """The whole image is the one box."""
     fields = without_proposals(40) | {"evaluations": ()}
     _, page = build(changed(**fields), tmp_path)
@@ -78,7 +95,9 @@ def test_an_empty_gallery_is_a_list_of_none(without_proposals, inputs):
 
 def test_a_gallery_whose_images_are_gone_says_so(changed, inputs, build, parsed, tmp_path):
     (tmp_path / "elsewhere").mkdir()
-    config = inputs.config | {"images": inputs.config["images"] | {"path": str(tmp_path / "elsewhere")}}
+    config = inputs.config | {
+        "images": inputs.config["images"] | {"path": str(tmp_path / "elsewhere")}
+    }
     _, page = build(changed(config=config, pretrain=(), evaluations=()), tmp_path)
     assert "None of the images chosen for the gallery could be read" in page
 
@@ -88,7 +107,11 @@ def test_the_loss_of_few_steps_is_drawn_and_told(losses):
     lines = [{"step": step, "loss": loss, "lr": 0.1} for step, loss in enumerate(losses)]
     image = loss_figure({"run": "r", "curve": curve_of(lines), "loss_floor": -8})
     assert is_drawn(image)
-    told = {0: "over steps, above", 1: "steps, -1.50, above", 2: "steps, from -1.00 to -2.00, above"}
+    told = {
+        0: "over steps, above",
+        1: "steps, -1.50, above",
+        2: "steps, from -1.00 to -2.00, above",
+    }
     known = [loss for loss in losses[:: max(1, len(losses) - 1)] if loss is not None]
     assert (told[len(known)] if len(losses) != 3 else "over steps, -2.00, above") in image.alt
 
@@ -111,10 +134,18 @@ def test_ap_that_was_never_scored_is_drawn_as_a_dash(changed, inputs, build, par
         (tmp_path / f"{number}.json").write_text(json.dumps(metrics))
         nothing = dict.fromkeys(("AP", "AP50", "AP75"))
         curve = [{"iteration": 110, "box": nothing, "mask": nothing}]
-        (tmp_path / f"{number}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in curve))
+        (tmp_path / f"{number}.jsonl").write_text(
+            "".join(json.dumps(line) + "\n" for line in curve)
+        )
         (tmp_path / f"{number}_detections.json").write_text("[]")
-        changes = {"metrics": f"{number}.json", "curve": f"{number}.jsonl", "detections": f"{number}_detections.json"}
-        evaluations.append(dataclasses.replace(files, **{name: tmp_path / path for name, path in changes.items()}))
+        changes = {
+            "metrics": f"{number}.json",
+            "curve": f"{number}.jsonl",
+            "detections": f"{number}_detections.json",
+        }
+        evaluations.append(
+            dataclasses.replace(files, **{name: tmp_path / path for name, path in changes.items()})
+        )
     content, page = build(changed(evaluations=tuple(evaluations)), tmp_path)
     assert all(is_drawn(draw(content["results"][0])) for draw in (category_figure, ap_figure))
     shown = parsed(page)

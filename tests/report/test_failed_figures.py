@@ -17,7 +17,9 @@ def damaged(inputs, tmp_path):
     (tmp_path / "found.json").write_text('[{"image_id": 0, "category_id": 1, "score": 0.9}]')
     runs = (dataclasses.replace(inputs.pretrain[0], log=tmp_path / "log.jsonl"),)
     found = [
-        dataclasses.replace(files, detections=tmp_path / "found.json") if files.task == "lvis" else files
+        dataclasses.replace(files, detections=tmp_path / "found.json")
+        if files.task == "lvis"
+        else files
         for files in inputs.evaluations
     ]
     return dataclasses.replace(inputs, pretrain=runs, evaluations=tuple(found))
@@ -30,7 +32,9 @@ def test_the_rest_of_the_page_is_kept_and_the_reason_stands_in_the_figures_place
     with pytest.raises(UserError) as raised:
         build_report(damaged, html, data)
     kept = tmp_path / "incomplete"
-    assert "2 figures of the report could not be drawn: loss of soco (ValueError: " in str(raised.value)
+    assert "2 figures of the report could not be drawn: loss of soco (ValueError: " in str(
+        raised.value
+    )
     assert "detections of lvis (KeyError: 'bbox')" in str(raised.value)
     assert f"all else is kept in {kept / 'report.html'}: remove the cause" in str(raised.value)
     # A page under the report's own name would pass for a whole one.
@@ -42,7 +46,10 @@ def test_the_rest_of_the_page_is_kept_and_the_reason_stands_in_the_figures_place
     # Four images with three columns, and a curve.
     assert len(parsed(page).all("img")) == len(parsed(built[1]).all("img")) - 4 * 3 - 1
     content = json.loads((kept / "report.json").read_text())
-    assert [entry["figure"] for entry in content["failed_figures"]] == ["loss of soco", "detections of lvis"]
+    assert [entry["figure"] for entry in content["failed_figures"]] == [
+        "loss of soco",
+        "detections of lvis",
+    ]
     assert content["results"] == built[0]["results"] and "failed_figures" not in built[0]
     assert "Traceback" in caplog.text and "KeyError: 'bbox'" in caplog.text
 
@@ -87,10 +94,14 @@ def test_a_missing_file_still_ends_the_report(inputs, tmp_path):
     gone = dataclasses.replace(inputs.evaluations[0], detections=tmp_path / "gone.json")
     with pytest.raises(UserError, match=r"There is no .*gone\.json"):
         build_report(
-            dataclasses.replace(inputs, evaluations=(gone,)), tmp_path / "report.html", tmp_path / "report.json"
+            dataclasses.replace(inputs, evaluations=(gone,)),
+            tmp_path / "report.html",
+            tmp_path / "report.json",
         )
     assert not (tmp_path / "incomplete").exists()
     with pytest.raises(UserError, match=r"There is no .*gone\.arrow"):
         build_report(
-            dataclasses.replace(inputs, arrow=tmp_path / "gone.arrow"), tmp_path / "r.html", tmp_path / "r.json"
+            dataclasses.replace(inputs, arrow=tmp_path / "gone.arrow"),
+            tmp_path / "r.html",
+            tmp_path / "r.json",
         )

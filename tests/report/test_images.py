@@ -40,7 +40,10 @@ def test_a_box_is_drawn_where_it_lies():
 
 def test_boxes_beyond_the_image_are_cut():
     grey = np.full((40, 40, 3), 128, np.uint8)
-    marks = [Mark((-10, -10, 400, 400), "#ff0000", "a long label"), Mark((5, 5, 5, 5), "#ffffff", "x")]
+    marks = [
+        Mark((-10, -10, 400, 400), "#ff0000", "a long label"),
+        Mark((5, 5, 5, 5), "#ffffff", "x"),
+    ]
     assert draw_marks(grey, marks, 40)[1] == (40, 40)
 
 
@@ -59,7 +62,9 @@ def test_images_that_are_gone_are_left_out(inputs, tmp_path):
 
 
 def test_plots_take_the_readers_colours_and_read_names_literally():
-    points = [{"step": step, "loss": None if step == 2 else -step / 2, "lr": 0.1} for step in range(4)]
+    points = [
+        {"step": step, "loss": None if step == 2 else -step / 2, "lr": 0.1} for step in range(4)
+    ]
     svg = svg_of(loss_figure({"run": "a$b$", "curve": points, "loss_floor": -8}))
     assert "currentColor" in svg and "prefers-color-scheme" in svg and "#010203" not in svg
     assert svg == svg_of(loss_figure({"run": "a$b$", "curve": points, "loss_floor": -8}))
@@ -67,15 +72,28 @@ def test_plots_take_the_readers_colours_and_read_names_literally():
 
 def test_signs_of_collapse_are_drawn_where_the_log_has_them():
     old = [{"step": step, "loss": -1.0, "lr": 0.1} for step in range(900)]
-    new = [line | {"spread": 0.8, "cosine_apart": None if line["step"] == 5 else 0.2} for line in old]
-    plain, signs = (loss_figure({"run": "a", "curve": curve_of(lines), "loss_floor": -8}) for lines in (old, new))
+    new = [
+        line | {"spread": 0.8, "cosine_apart": None if line["step"] == 5 else 0.2} for line in old
+    ]
+    plain, signs = (
+        loss_figure({"run": "a", "curve": curve_of(lines), "loss_floor": -8})
+        for lines in (old, new)
+    )
     assert "mean cosine between images" in svg_of(signs) and "spread" in signs.alt
     assert "mean cosine" not in svg_of(plain) and "spread" not in plain.alt
-    assert len(curve_of(new)) == 400 and set(curve_of(new)[0]) == {"step", "loss", "lr", "spread", "cosine_apart"}
+    assert len(curve_of(new)) == 400 and set(curve_of(new)[0]) == {
+        "step",
+        "loss",
+        "lr",
+        "spread",
+        "cosine_apart",
+    }
     assert set(curve_of([*old, *new])[0]) == set(curve_of(new)[0])
 
 
-@pytest.mark.parametrize(("most", "expected"), [(9, [0, 1, 2, 3, 4, 5]), (3, [0, 2, 5]), (2, [0, 5])])
+@pytest.mark.parametrize(
+    ("most", "expected"), [(9, [0, 1, 2, 3, 4, 5]), (3, [0, 2, 5]), (2, [0, 5])]
+)
 def test_evenly_keeps_both_ends(most, expected):
     assert evenly(range(6), most) == expected
 
@@ -85,11 +103,20 @@ def test_spread_is_told():
 
 
 def test_numbers_are_written_for_readers():
-    assert [number(1234567), number(-5.914, 2), number(None)] == ["1\u202f234\u202f567", "\u22125.91", "–"]
+    assert [number(1234567), number(-5.914, 2), number(None)] == [
+        "1\u202f234\u202f567",
+        "\u22125.91",
+        "–",
+    ]
     assert [duration(4.06), duration(59.97), duration(11220), duration(None)] == [
         "4.1 s",
         "1 min 00 s",
         "3 h 07 min",
         "–",
     ]
-    assert [size(812), size(3400), size(999_700), size(1_200_000_000)] == ["812 B", "3.4 kB", "1.0 MB", "1.2 GB"]
+    assert [size(812), size(3400), size(999_700), size(1_200_000_000)] == [
+        "812 B",
+        "3.4 kB",
+        "1.0 MB",
+        "1.2 GB",
+    ]

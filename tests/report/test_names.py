@@ -45,7 +45,10 @@ SHOWN = [(name, name if shown is None else shown) for name, shown in NAMES.items
 
 def words_of(image):
     svg = base64.b64decode(image.uri.split(",", 1)[1]).decode()
-    return [(text.text or "") for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+    return [
+        (text.text or "")
+        for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    ]
 
 
 @pytest.mark.parametrize(("name", "shown"), SHOWN)
@@ -80,7 +83,10 @@ def task():
 @pytest.mark.parametrize(("name", "shown"), SHOWN)
 def test_every_name_is_drawn_in_the_figures(task, name, shown):
     values = {"drawn": [0.1, 0.2], "all": 0.3}
-    engine = {"engine": "soco", "proposals": dict.fromkeys(("recall_50", "recall_70", "abo"), values)}
+    engine = {
+        "engine": "soco",
+        "proposals": dict.fromkeys(("recall_50", "recall_70", "abo"), values),
+    }
     curve = [{"step": 1, "loss": -1.0, "lr": 0.1}]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of letters that matplotlib's own font lacks
@@ -88,7 +94,10 @@ def test_every_name_is_drawn_in_the_figures(task, name, shown):
         words_of(loss_figure({"run": name, "curve": curve, "loss_floor": -8}))
         words_of(recall_figure({"dataset": name, "drawn": [1, 4], "engines": [engine]}))
     # As a category, which the tick of an axis names, and in the legend, shortened.
-    assert words_of(by_category).count(printable(name, 22)) >= (1 if len(shown) > 22 else 2) or not name
+    assert (
+        words_of(by_category).count(printable(name, 22)) >= (1 if len(shown) > 22 else 2)
+        or not name
+    )
     assert shown in words_of(while_training) or not name
 
 
@@ -101,7 +110,10 @@ def test_long_names_are_shortened_in_figures_and_drawings(task):
 @pytest.mark.parametrize(("name", "shown"), SHOWN)
 def test_every_name_is_drawn_beside_a_box(photograph, name, shown):
     rgb = photograph("coffee_half")
-    named, plain = (draw_marks(rgb, [Mark((20, 20, 90, 90), "#ff0000", label)], 320, 16)[0] for label in (name, ""))
+    named, plain = (
+        draw_marks(rgb, [Mark((20, 20, 90, 90), "#ff0000", label)], 320, 16)[0]
+        for label in (name, "")
+    )
     assert (named != plain) == bool(name)
 
 
@@ -124,11 +136,15 @@ def hostile(inputs, tmp_path):
     found = json.loads(inputs.findings[1].findings.read_text())
     found["findings"][0]["sentence"] = f"Left out: {name}\n."
     (tmp_path / "findings.json").write_text(json.dumps(found))
-    findings = (dataclasses.replace(inputs.findings[0], dataset=name, findings=tmp_path / "findings.json"),)
+    findings = (
+        dataclasses.replace(inputs.findings[0], dataset=name, findings=tmp_path / "findings.json"),
+    )
     run = dataclasses.replace(inputs.pretrain[0], run=name)
     pretrain = {name: inputs.config["pretrain"]["soco"]}
     config = inputs.config | {"pretrain": pretrain, "results": f"{name}\nresults"}
-    return dataclasses.replace(inputs, evaluations=(changed,), findings=findings, pretrain=(run,), config=config)
+    return dataclasses.replace(
+        inputs, evaluations=(changed,), findings=findings, pretrain=(run,), config=config
+    )
 
 
 def test_a_page_of_such_names_is_whole_and_escaped(hostile, build, parsed, tmp_path):
@@ -170,5 +186,7 @@ def test_checks_of_such_files_are_printed(inputs, tmp_path):
 
 def test_an_audits_table_and_an_error_are_printable():
     table = as_table([Check("AP of \ud800\n", "the report", "FAIL", "\u202e is 1\x07\n.")])
-    assert table.encode("utf-8").startswith(b"FAIL  AP of \\ud800\\n  the report  \\u202e is 1\\x07\\n.\n\n")
+    assert table.encode("utf-8").startswith(
+        b"FAIL  AP of \\ud800\\n  the report  \\u202e is 1\\x07\\n.\n\n"
+    )
     assert str(UserError("There is no \udcff.png;\nadd it.")) == "There is no \\udcff.png;\nadd it."

@@ -12,7 +12,8 @@ from soco.report.sentences import commit_words
 def test_a_run_is_repeated_from_its_commit():
     zeros, ones = ({"commit": digit * 40} for digit in "01")
     assert redo_commands(zeros, [])[0] == f"git checkout {'0' * 40}"
-    # The jobs' own commit, where they have one in common, and not that of a report that was made later.
+    # The jobs' own commit, where they have one in common, and not that of a report that was made
+    # later.
     assert redo_commands(zeros, [{"code": ones}, {"code": ones}])[0] == f"git checkout {'1' * 40}"
     assert redo_commands(zeros, [{"code": ones}, {"code": zeros}])[0] == f"git checkout {'0' * 40}"
     assert redo_commands({"commit": None}, []) == ["make install", ".venv/bin/snakemake report"]
@@ -43,7 +44,9 @@ def test_every_artefact_points_at_the_job_that_made_it(built):
     for artefact in report["artefacts"]:
         assert artefact["path"] in report["jobs"][artefact["job"]]["outputs"]
     rows = [row for task in report["results"] for row in task["rows"]]
-    assert {report["artefacts"][row["artefact"]]["path"].rsplit("/", 1)[1] for row in rows} == {"metrics.json"}
+    assert {report["artefacts"][row["artefact"]]["path"].rsplit("/", 1)[1] for row in rows} == {
+        "metrics.json"
+    }
 
 
 def test_the_run_lasts_from_its_first_job_to_its_last(built):
@@ -70,8 +73,10 @@ def test_a_record_that_is_missing_is_named(inputs, changed, build, tmp_path):
 def test_the_page_opens_with_the_code_of_the_jobs():
     one, other = ({"commit": digit * 40, "dirty": digit == "1"} for digit in "01")
     assert commit_words(one, [one]) == commit_words(one, []) == "commit 000000000000"
-    assert commit_words(one, [other]) == (
-        "the jobs ran at commit 111111111111 with uncommitted changes, this report was made at 000000000000"
+    assert (
+        commit_words(one, [other])
+        == "the jobs ran at commit 111111111111 with uncommitted changes, this report was made at"
+        " 000000000000"
     )
     assert commit_words({"commit": None, "dirty": None}, []) == "commit unknown"
 

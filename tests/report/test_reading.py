@@ -12,7 +12,9 @@ def test_plain_holds_what_json_can(tmp_path):
     assert plain(value) == {"1": [1.5, None], "p": str(tmp_path), "deep": [{"x": None}]}
 
 
-@pytest.mark.parametrize("text", ["[]", " [ ]\n", '[{"a": 1}, {"a": [1, 2]},\n {"b": "]"}]', '[{"a": 1}]'])
+@pytest.mark.parametrize(
+    "text", ["[]", " [ ]\n", '[{"a": 1}, {"a": [1, 2]},\n {"b": "]"}]', '[{"a": 1}]']
+)
 @pytest.mark.parametrize("chunk", [1, 3, 1 << 20])
 def test_a_list_is_read_object_by_object(tmp_path, monkeypatch, text, chunk):
     monkeypatch.setattr(reading, "_CHUNK", chunk)

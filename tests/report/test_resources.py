@@ -32,7 +32,9 @@ def test_every_rule_that_leaves_a_record_has_a_stage(repository):
     """All rules but those that tell of the run have one."""
     text = "\n".join(path.read_text() for path in sorted((repository / "rules").glob("*.smk")))
     recorded = re.findall(
-        r"^\s*(?:rule|checkpoint) (\w+):(?:(?!\n\s*(?:rule|checkpoint) ).)*?\borigin=", text, re.M | re.S
+        r"^\s*(?:rule|checkpoint) (\w+):(?:(?!\n\s*(?:rule|checkpoint) ).)*?\borigin=",
+        text,
+        re.M | re.S,
     )
     assert {rule for rule in recorded if stage_of(rule) == "other"} <= {"report"}
     assert {rule for rules in STAGES.values() for rule in rules} <= set(recorded)
@@ -49,6 +51,8 @@ def test_costs_are_added_up_by_stage_in_the_order_of_the_work(inputs):
         "evaluation",
     ]
     proposals = stages["proposals"]
-    assert proposals["total_seconds"] == 61.5 + 58.5 + 0.3 + 1.4 and proposals["peak_rss_mb"] == 530.75
+    assert (
+        proposals["total_seconds"] == 61.5 + 58.5 + 0.3 + 1.4 and proposals["peak_rss_mb"] == 530.75
+    )
     assert proposals["cpu_seconds"] == 1.5 * proposals["total_seconds"]
     assert stage_costs([]) == []

@@ -1,4 +1,7 @@
-"""Sections that stand on the page only where there is something to tell: detection sets, probes, conversion."""
+"""Sections that stand on the page only where there is something to tell.
+
+Detection sets, probes, conversion.
+"""
 
 import json
 import re
@@ -14,7 +17,10 @@ def test_a_mended_validation_half_is_told_loudly(built, parsed):
     content, page = built
     text = " ".join(parsed(page).text.split())
     assert [entry["val_mended"] for entry in content["findings"]] == [False, True]
-    loud = "The validation half of shapes_lvis was mended: the AP on this page is that of the mended half"
+    loud = (
+        "The validation half of shapes_lvis was mended: the AP on this page is that of the mended"
+        " half"
+    )
     assert text.count(loud) == 1 and "The validation half of shapes_coco was mended" not in text
     assert "Mended, validation half: Boxes without an area: 2 (7, 9); left out." in text
     assert "Nothing was found amiss." in text
@@ -59,7 +65,9 @@ def test_probes_are_a_table(built, parsed):
     told = "resnet18, 20 neighbours at temperature 0.07, seed 1"
     assert text.count(told) == 2
     assert "One answer for all images would come to 16.7 on photographs." in text
-    assert re.search(r"1\u202f200 \+ 300\s*1 \+ 0 skipped\s*45\.7\s*88\.8\s*50\.7\s*–", parsed(page).text)
+    assert re.search(
+        r"1\u202f200 \+ 300\s*1 \+ 0 skipped\s*45\.7\s*88\.8\s*50\.7\s*–", parsed(page).text
+    )
 
 
 def test_a_probe_without_its_figures_is_refused(changed, build, tmp_path):

@@ -11,7 +11,10 @@ from soco.report.seeds import grouped, mean_std, summarise, unlike_keys
 @pytest.fixture
 def rows(metrics):
     """Three seeds of soco with box AP 40, 41 and 43.5, and one of scratch."""
-    soco = [metrics("t", "soco", seed, {"AP": ap, "APs": None}) for seed, ap in ((1, 40.0), (2, 41.0), (3, 43.5))]
+    soco = [
+        metrics("t", "soco", seed, {"AP": ap, "APs": None})
+        for seed, ap in ((1, 40.0), (2, 41.0), (3, 43.5))
+    ]
     return [metrics("t", "scratch", 1, {"AP": 31.0, "APs": 2.0}), *soco]
 
 
@@ -33,7 +36,11 @@ def test_what_a_seed_lacks_has_no_mean(values):
 
 def test_an_initialisation_is_summarised(rows):
     scratch, soco = map(summarise, grouped(rows))
-    assert (scratch["label"], scratch["n"], scratch["box"]["AP"]) == ("scratch", 1, {"mean": 31.0, "std": None})
+    assert (scratch["label"], scratch["n"], scratch["box"]["AP"]) == (
+        "scratch",
+        1,
+        {"mean": 31.0, "std": None},
+    )
     assert (soco["n"], soco["seeds"], soco["differs"]) == (3, [1, 2, 3], {})
     assert soco["box"]["AP"] == {"mean": 41.5, "std": pytest.approx(1.802776, abs=1e-6)}
     assert soco["mask"]["AP"] == {"mean": 39.5, "std": pytest.approx(1.802776, abs=1e-6)}
@@ -44,7 +51,12 @@ def test_an_initialisation_is_summarised(rows):
 def test_seeds_of_unlike_protocol_are_not_averaged(rows):
     rows[2]["protocol"]["base_lr"] = 0.02
     summary = [summarise(group) for group in grouped(rows)]
-    assert [entry["label"] for entry in summary] == ["scratch", "soco, seed 1", "soco, seed 2", "soco, seed 3"]
+    assert [entry["label"] for entry in summary] == [
+        "scratch",
+        "soco, seed 1",
+        "soco, seed 2",
+        "soco, seed 3",
+    ]
     assert [entry["box"]["AP"]["mean"] for entry in summary] == [31.0, 40.0, 41.0, 43.5]
     assert summary[1]["differs"] == {"base_lr": [0.08, 0.02, 0.08]} and summary[0]["differs"] == {}
 
@@ -62,16 +74,25 @@ def test_a_protocol_is_told_in_words(rows):
     assert named_words(protocol | {"changed": dict.fromkeys("abcde", 1)}) == (
         "coco_fpn_1x, but 5 keys changed, which stand below"
     )
-    assert setting_words(protocol) == (
-        "fpn, 4 conv + 1 fc, SyncBN over 1 process; 220 iterations of 8 images; lr 0.08, weight decay 2.5e-05; "
-        "at most 20 detections an image; detectron2 0.6"
+    assert (
+        setting_words(protocol)
+        == "fpn, 4 conv + 1 fc, SyncBN over 1 process; 220 iterations of 8 images; lr 0.08, weight"
+        " decay 2.5e-05; at most 20 detections an image; detectron2 0.6"
     )
     assert (seed_words([7]), seed_words([1, 2, 3])) == ("seed 7", "3 seeds: 1, 2, 3")
 
 
 def test_settings_are_written_for_readers():
     values = [90000, 2.5e-5, [640, 672], [], True, None, "SyncBN"]
-    assert list(map(value_words, values)) == ["90\u202f000", "2.5e-05", "640, 672", "none", "yes", "–", "SyncBN"]
+    assert list(map(value_words, values)) == [
+        "90\u202f000",
+        "2.5e-05",
+        "640, 672",
+        "none",
+        "yes",
+        "–",
+        "SyncBN",
+    ]
 
 
 def test_the_whole_protocol_is_one_column_where_all_agree(rows):
@@ -79,9 +100,16 @@ def test_the_whole_protocol_is_one_column_where_all_agree(rows):
     table = protocol_table(summary)
     cells = {row["key"]: row["cells"] for row in table["rows"]}
     assert table["columns"] == ["all"]
-    assert cells["base_lr"] == [{"value": "0.08", "changed": True}] and not cells["batch_size"][0]["changed"]
+    assert (
+        cells["base_lr"] == [{"value": "0.08", "changed": True}]
+        and not cells["batch_size"][0]["changed"]
+    )
     assert not {"name", "changed", "seed"} & cells.keys()
-    summary[1]["protocol"] = summary[1]["protocol"] | {"name": None, "changed": {"rois": 32}, "batch_size": 16}
+    summary[1]["protocol"] = summary[1]["protocol"] | {
+        "name": None,
+        "changed": {"rois": 32},
+        "batch_size": 16,
+    }
     table = protocol_table(summary)
     cells = {row["key"]: row["cells"] for row in table["rows"]}
     assert table["columns"] == ["scratch", "soco"]

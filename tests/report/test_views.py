@@ -27,7 +27,9 @@ def source(inputs):
 
 
 def pixels(image):
-    return np.array(Image.open(io.BytesIO(base64.b64decode(image.uri.partition(",")[2])))).astype(float)
+    return np.array(Image.open(io.BytesIO(base64.b64decode(image.uri.partition(",")[2])))).astype(
+        float
+    )
 
 
 def test_each_row_is_an_image_and_its_views(inputs, recipe, source):
@@ -36,15 +38,21 @@ def test_each_row_is_an_image_and_its_views(inputs, recipe, source):
     dataset = ViewDataset(inputs.arrow, source, recipe, 1)
     # The first of the 48 images' epochs has one step of 32: those left over were not seen.
     seen = sorted(next(iter(EpochSampler(48, 32, 6, seed=1))))
-    for (epoch, number), (original, *views) in zip((seen[5], seen[16], seen[26]), shown.rows, strict=True):
+    for (epoch, number), (original, *views) in zip(
+        (seen[5], seen[16], seen[26]), shown.rows, strict=True
+    ):
         sample = sample_of(dataset, number, epoch)
         assert original.title == "image" and sample.name in original.alt
-        assert original.caption.startswith(f"{len(colours_of(sample))} of its {len(sample.boxes)} boxes")
+        assert original.caption.startswith(
+            f"{len(colours_of(sample))} of its {len(sample.boxes)} boxes"
+        )
         for place, (image, view) in enumerate(zip(views, sample.batch.views, strict=True), 1):
             assert image.title == f"view {place}" and f"{view.shape[-1]} px" in image.caption
             seen = denormalised(view)
             size = seen.shape[:2]
-            drawn = np.array(Image.fromarray(pixels(image).astype(np.uint8)).resize(size, Image.Resampling.BOX))
+            drawn = np.array(
+                Image.fromarray(pixels(image).astype(np.uint8)).resize(size, Image.Resampling.BOX)
+            )
             # Boxes, words and JPEG change some pixels; another view would change nearly all.
             assert np.median(np.abs(drawn.astype(float) - seen)) < 6
 
@@ -57,7 +65,11 @@ def test_a_view_has_every_box_that_the_loss_compares_in_it(inputs, recipe, sourc
     compared = [[(p.boxes_1, p.ids_1) for p in pairs], *([(p.boxes_v, p.ids_v)] for p in pairs)]
     for view, of_view in enumerate(compared):
         told = {(mark.box, mark.colour) for mark in marks_of_view(sample, recipe, view, colours)}
-        found = [(box * 320, key) for boxes, ids in of_view for box, key in zip(boxes, ids.tolist(), strict=True)]
+        found = [
+            (box * 320, key)
+            for boxes, ids in of_view
+            for box, key in zip(boxes, ids.tolist(), strict=True)
+        ]
         assert told == {(tuple(box.tolist()), colours[key]) for box, key in found}
     ids = [mark.label.split()[0] for mark in marks_of_view(sample, recipe, 0, colours)]
     assert len(ids) > len(set(ids))

@@ -12,7 +12,9 @@ SIZE = 1 << 20
 def mounted(folder, options):
     """Mount a disk in memory on a folder, for the block; skips where this user may not mount."""
     folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True
+    )
     if done.returncode:
         pytest.skip(f"mounting a small disk is not allowed here: {done.stderr.strip()}")
     return unmounted_after(folder)

@@ -1,4 +1,7 @@
-"""Runs of the workflow by Snakemake: one at a time for a test, or beside the tests for several of them."""
+"""Runs of the workflow by Snakemake.
+
+One at a time for a test, or beside the tests for several of them.
+"""
 
 import json
 import os
@@ -17,7 +20,10 @@ REPOSITORY = Path(__file__).parents[2]
 
 CONVERTED = "results/convert/soco/detectron2_c4.pkl"
 BESIDE = {"finished": "all", "finished_on_own": CONVERTED}
-"""The fixtures whose runs are made, one after the other, while tests run that do without; and what is made."""
+"""The fixtures whose runs are made, one after the other, while tests run that do without.
+
+And what is made.
+"""
 
 
 def rules_in(printed):
@@ -30,12 +36,18 @@ class Snakemake:
 
     def __init__(self):
         command = [sys.executable, "-P", Path(__file__).with_name("snakemake_forks.py")]
-        self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.server = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def __call__(self, arguments, folder):
         """Run to the end in a folder; returns the exit code and all that was printed."""
         with tempfile.NamedTemporaryFile("r") as printed:
-            asked = {"arguments": list(map(str, arguments)), "folder": str(folder), "printed": printed.name}
+            asked = {
+                "arguments": list(map(str, arguments)),
+                "folder": str(folder),
+                "printed": printed.name,
+            }
             print(json.dumps(asked), file=self.server.stdin, flush=True)
             return int(self.server.stdout.readline()), printed.read()
 
@@ -53,7 +65,10 @@ class Workflow:
         self.overlay = yaml.safe_load((REPOSITORY / "recipes" / "test.yaml").read_text())
 
     def __call__(self, *targets, succeeds=True, options=()):
-        """Run targets; returns all that Snakemake printed, and keeps the names of the rules that ran in `ran`."""
+        """Run targets.
+
+        Returns all that Snakemake printed, and keeps the names of the rules that ran in `ran`.
+        """
         code, printed = self.snakemake(self._arguments(targets, options), self.folder)
         assert (code == 0) == succeeds, printed
         self.ran = rules_in(printed)
@@ -80,7 +95,15 @@ class Workflow:
     def _arguments(self, targets, options):
         (self.folder / "overlay.yaml").write_text(yaml.safe_dump(self.overlay))
         places = ("--snakefile", REPOSITORY / "Snakefile", "--directory", self.folder)
-        return [*targets, *places, "--configfile", self.folder / "overlay.yaml", "--cores", "2", *options]
+        return [
+            *targets,
+            *places,
+            "--configfile",
+            self.folder / "overlay.yaml",
+            "--cores",
+            "2",
+            *options,
+        ]
 
 
 class Beside:

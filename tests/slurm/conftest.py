@@ -16,10 +16,27 @@ OVERLAY = {
     "pretrain": {"soco": {"epochs": 4, "checkpoint_minutes": 0.001}},
     "finetune": {"shapes_coco": {"initialisations": ["soco"]}, "shapes_lvis": None},
 }
-OF_A_CLONE = ("Snakefile", "config.yaml", "envs", "profiles", "recipes", "rules", "slurm", "soco", "workflow_scripts")
+OF_A_CLONE = (
+    "Snakefile",
+    "config.yaml",
+    "envs",
+    "profiles",
+    "recipes",
+    "rules",
+    "slurm",
+    "soco",
+    "workflow_scripts",
+)
 # `snakemake --profile slurm all` for so small a machine and workflow.
 SLURM = ("--profile", "slurm", "--max-threads", "2")
-SLURM += ("--group-components", "shards=2", "--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20")
+SLURM += (
+    "--group-components",
+    "shards=2",
+    "--slurm-init-seconds-before-status-checks",
+    "5",
+    "--latency-wait",
+    "20",
+)
 
 
 class Clone:
@@ -37,7 +54,15 @@ class Clone:
         """Start Snakemake; what it prints goes to the file `printed`."""
         overlay = {**OVERLAY, "pretrain": {"soco": self.pretraining}}
         (self.folder / "overlay.yaml").write_text(yaml.safe_dump(overlay))
-        command = [sys.executable, "-m", "snakemake", *options, "--configfile", "recipes/test.yaml", "overlay.yaml"]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            *options,
+            "--configfile",
+            "recipes/test.yaml",
+            "overlay.yaml",
+        ]
         with self.printed.open("a") as printed:
             return subprocess.Popen(
                 command,
@@ -53,7 +78,10 @@ class Clone:
         return self.ends_well(self.start(*options))
 
     def ends_well(self, running):
-        """Wait for the end of a Snakemake, which is to be a good one; returns the seconds from now."""
+        """Wait for the end of a Snakemake, which is to be a good one.
+
+        Returns the seconds from now.
+        """
         began = time.monotonic()
         code = running.wait(timeout=900)
         assert code == 0, self.printed.read_text()[-8000:]
@@ -68,7 +96,9 @@ class Clone:
 
     def files(self, *folders):
         """What lies below folders of the results, by name."""
-        paths = [path for folder in folders for path in self.path(folder).rglob("*") if path.is_file()]
+        paths = [
+            path for folder in folders for path in self.path(folder).rglob("*") if path.is_file()
+        ]
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
 
     def weights(self):
@@ -118,7 +148,11 @@ def clone(cluster, repository, tmp_path):
 def searched(clone, local):
     """A clone in which all is done up to the store of proposals."""
     for name in ("data", "results", ".snakemake"):
-        shutil.copytree(local.folder / name, clone.folder / name, ignore=shutil.ignore_patterns("locks", "incomplete"))
+        shutil.copytree(
+            local.folder / name,
+            clone.folder / name,
+            ignore=shutil.ignore_patterns("locks", "incomplete"),
+        )
     for name in ("pretrain", "convert", "finetune", "evaluate", "report", "logs", "tensorboard"):
         shutil.rmtree(clone.path(name))
     return clone

@@ -23,7 +23,9 @@ def processes_of(clone, script):
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         line = process.info["cmdline"] or ()
-        if process.info["cwd"] == str(clone.folder) and any(f".{script}.py" in word for word in line):
+        if process.info["cwd"] == str(clone.folder) and any(
+            f".{script}.py" in word for word in line
+        ):
             found += [process, *process.children(recursive=True)]
     return found
 
@@ -51,7 +53,8 @@ def training(searched, slurm, request):
         started.append(running)
         checkpoints = searched.path("checkpoints/pretrain/soco")
         wait_until(
-            lambda: running.poll() is not None or any(checkpoints.glob("step-*[2-9].pt")), "the second checkpoint"
+            lambda: running.poll() is not None or any(checkpoints.glob("step-*[2-9].pt")),
+            "the second checkpoint",
         )
         assert running.poll() is None, searched.printed.read_text()[-8000:]
         return running
@@ -62,25 +65,36 @@ def training(searched, slurm, request):
             os.killpg(running.pid, signal.SIGKILL)
 
 
-def test_the_loss_of_a_node_costs_what_came_after_the_last_checkpoint(cluster, searched, local, training):
+def test_the_loss_of_a_node_costs_what_came_after_the_last_checkpoint(
+    cluster, searched, local, training
+):
     searched.pretraining |= {"processes": 2, "nodes": 2}
     running = training("--retries", "0", "--set-resources", "pretrain_model:gpu=0")
-    all_get(processes_of(searched, "pretrain_model"), signal.SIGSTOP)  # so that it does not end meanwhile
+    all_get(
+        processes_of(searched, "pretrain_model"), signal.SIGSTOP
+    )  # so that it does not end meanwhile
     cluster.kill_node("n2")
-    wait_until(lambda: "n2 down" in cluster("sinfo", "-h", "-N", "-o", "%N %T").replace("*", ""), "the loss to be seen")
+    wait_until(
+        lambda: "n2 down" in cluster("sinfo", "-h", "-N", "-o", "%N %T").replace("*", ""),
+        "the loss to be seen",
+    )
     cluster.start_node("n2")
     searched.ends_well(running)
     assert re.findall("goes on from results/checkpoints/pretrain/soco/step-", log_of(searched))
     assert searched.losses() == pytest.approx(local.losses(), abs=1e-3)
 
 
-def test_a_pretraining_longer_than_its_time_limit_goes_on_in_the_next_job(cluster, searched, local, training):
+def test_a_pretraining_longer_than_its_time_limit_goes_on_in_the_next_job(
+    cluster, searched, local, training
+):
     # One attempt: neither its end nor its next start is a failure to Snakemake.
     running = training("--retries", "0", "--set-resources", "pretrain_model:runtime=2")
     stopped = processes_of(searched, "pretrain_model")
     all_get(stopped, signal.SIGSTOP)
     number, start = cluster("squeue", "-h", "-t", "R", "-o", "%A %S").split()
-    wait_until(lambda: time.time() > float(start) + 108.5, "the tenth of its time that is kept for leaving")
+    wait_until(
+        lambda: time.time() > float(start) + 108.5, "the tenth of its time that is kept for leaving"
+    )
     all_get(stopped, signal.SIGCONT)
     searched.ends_well(running)
     assert re.search(r"Restarts=[1-9]", cluster("scontrol", "show", "job", number))
@@ -108,7 +122,9 @@ def test_a_job_over_its_memory_is_given_more(searched, local, slurm):
     assert searched.files("proposals") == local.files("proposals")
 
 
-def test_snakemake_killed_with_9_goes_on_when_it_is_started_again(cluster, searched, local, slurm, training):
+def test_snakemake_killed_with_9_goes_on_when_it_is_started_again(
+    cluster, searched, local, slurm, training
+):
     running = training()
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()

@@ -19,11 +19,19 @@ def test_the_whole_line_through_slurm_gives_what_a_local_run_gives(cluster, clon
     print(f"\n{len(jobs)} jobs, {seconds:.0f} s; on this machine alone {local.seconds:.0f} s")
     assert {state for *_, state in jobs} == {"COMPLETED"}
     assert sorted(node for comment, node, _ in jobs if "shards_" in comment) == ["n1", "n2"]
-    trained = [node for comment, node, _ in jobs if "rule_pretrain" in comment or "rule_finetune" in comment]
+    trained = [
+        node
+        for comment, node, _ in jobs
+        if "rule_pretrain" in comment or "rule_finetune" in comment
+    ]
     assert trained == ["n1", "n1"], "where the GPUs are"
-    ours, theirs = (of.files("proposals", "datasets", "convert", "evaluate", "quality") for of in (clone, local))
+    ours, theirs = (
+        of.files("proposals", "datasets", "convert", "evaluate", "quality") for of in (clone, local)
+    )
     assert len(ours) > 15
-    assert [name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)] == []
+    assert [
+        name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)
+    ] == []
     assert clone.weights() == local.weights()
 
 

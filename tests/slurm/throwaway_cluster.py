@@ -1,4 +1,5 @@
-"""A Slurm cluster of two pretended nodes on this machine, thrown away after use. It needs root, and Debian's packages:
+"""A Slurm cluster of two pretended nodes on this machine, thrown away after use. It needs root, and
+Debian's packages:
 
 apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge
 """
@@ -18,8 +19,9 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontr
 # The node daemons start each job with a search path that may lack these folders.
 SBIN = ("/usr/sbin", "/sbin")
 
-# Both nodes are this machine under other ports. Jobs are spread (LLN), so that both are used. Memory is watched by
-# sampling, since cgroups need a system of their own. A requeued job may start after cred_expire seconds.
+# Both nodes are this machine under other ports. Jobs are spread (LLN), so that both are used.
+# Memory is watched by sampling, since cgroups need a system of their own. A requeued job may start
+# after cred_expire seconds.
 CONF = """\
 ClusterName=throwaway
 SlurmctldHost={host}(127.0.0.1)
@@ -72,7 +74,10 @@ def why_not() -> str | None:
         return "A Slurm cluster of one's own is started by root."
     missing = [name for name in PROGRAMS if not _path_of(name)]
     if missing:
-        return f"{', '.join(missing)} are not installed: apt-get install slurmctld slurmd slurm-client munge."
+        return (
+            f"{', '.join(missing)} are not installed: apt-get install slurmctld slurmd slurm-client"
+            " munge."
+        )
     return None
 
 
@@ -104,7 +109,9 @@ class Cluster:
         key = self.folder / "munge" / "key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o600)
-        munge = [f"--{name}-file={self.folder}/munge/{name}" for name in ("key", "seed", "log", "pid")]
+        munge = [
+            f"--{name}-file={self.folder}/munge/{name}" for name in ("key", "seed", "log", "pid")
+        ]
         # Forced: others may not look into the folder, and need not.
         self._daemon("munged", "--force", f"--socket={self.folder}/munge/socket", *munge)
         _wait(lambda: (self.folder / "munge/socket").exists(), "munged")
@@ -115,20 +122,30 @@ class Cluster:
 
     def wait_for_idle(self) -> None:
         """Wait until both nodes take jobs and have none."""
-        _wait(lambda: self("sinfo", "-h", "-N", "-o", "%T").split() == ["idle"] * 2, "two idle nodes", 120)
+        _wait(
+            lambda: self("sinfo", "-h", "-N", "-o", "%T").split() == ["idle"] * 2,
+            "two idle nodes",
+            120,
+        )
 
     def start_node(self, name: str) -> None:
         """Start a node's daemon."""
         self._daemon("slurmd", "-N", name, "-f", str(self.folder / "slurm.conf"))
 
     def kill_node(self, name: str) -> None:
-        """End a node as a power cut does: its daemon, its jobs, and all that they started, at once."""
+        """End a node as a power cut does.
+
+        Its daemon, its jobs, and all that they started, at once.
+        """
         daemon = psutil.Process(int((self.folder / f"slurmd-{name}.pid").read_text()))
         jobs = self("squeue", "-h", "-w", name, "-t", "R", "-o", "%A").split()
         steps = [
             process
             for process in psutil.process_iter(["cmdline"])
-            if any(" ".join(process.info["cmdline"] or ()).startswith(f"slurmstepd: [{job}.") for job in jobs)
+            if any(
+                " ".join(process.info["cmdline"] or ()).startswith(f"slurmstepd: [{job}.")
+                for job in jobs
+            )
             and self._of(process, name)
         ]
         family = [child for step in steps for child in step.children(recursive=True)]
@@ -148,20 +165,27 @@ class Cluster:
     def __call__(self, *command: str) -> str:
         """What a command of Slurm's prints, times in seconds since 1970."""
         environment = {**self.environment, "SLURM_TIME_FORMAT": "%s"}
-        return subprocess.run(command, env=environment, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True
+        ).stdout.strip()
 
     def _of(self, step: psutil.Process, node: str) -> bool:
         """Whether a step's daemon belongs to the node; a job on two nodes has one on each."""
         spool = str(self.folder / f"spool-{node}")
-        return any(child_environment(child).get("SLURMD_NODENAME") == node for child in step.children()) or any(
-            spool in file.path for file in step.open_files()
-        )
+        return any(
+            child_environment(child).get("SLURMD_NODENAME") == node for child in step.children()
+        ) or any(spool in file.path for file in step.open_files())
 
     def _write_shims(self) -> None:
-        """Commands that know the cluster's file: Snakemake's plugin takes SLURM_CONF out of the environment."""
+        """Commands that know the cluster's file.
+
+        Snakemake's plugin takes SLURM_CONF out of the environment.
+        """
         for name in ("srun", "squeue", "scontrol", "scancel"):
             shim = self.folder / "bin" / name
-            shim.write_text(f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {_path_of(name)} "$@"\n')
+            shim.write_text(
+                f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {_path_of(name)} "$@"\n'
+            )
             shim.chmod(0o755)
 
     def _daemon(self, name: str, *options: str) -> None:

@@ -41,13 +41,17 @@ def copy_or_link(source, target):
 @pytest.fixture(scope="session")
 def weights():
     """Read the pretrained weights of a run."""
-    return lambda workflow: safetensors.numpy.load_file(workflow.path("pretrain", "soco", "weights.safetensors"))
+    return lambda workflow: safetensors.numpy.load_file(
+        workflow.path("pretrain", "soco", "weights.safetensors")
+    )
 
 
 @pytest.fixture(scope="session")
 def differing():
     """The names of the tensors in which two runs differ."""
-    return lambda ours, theirs: [name for name, tensor in ours.items() if (tensor != theirs[name]).any()]
+    return lambda ours, theirs: [
+        name for name, tensor in ours.items() if (tensor != theirs[name]).any()
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,8 @@ def on_small_disk(copied):
 
 
 @pytest.mark.parametrize(
-    "rule", [rule if rule in QUICK else pytest.param(rule, marks=pytest.mark.slow) for rule in STAGES]
+    "rule",
+    [rule if rule in QUICK else pytest.param(rule, marks=pytest.mark.slow) for rule in STAGES],
 )
 def test_a_full_disk_costs_nothing_but_the_time(on_small_disk, rule):
     name, room = STAGES[rule]
@@ -46,7 +47,9 @@ def test_a_full_disk_costs_nothing_but_the_time(on_small_disk, rule):
     filler = fill(run.path(), room * 1024)
     options = ("--forcerun", rule, "--rerun-triggers", "mtime")
     printed = run(f"results/{name}", succeeds=False, options=options)
-    sentences = [line for line in printed.splitlines() if line.startswith("Error: The disk is full: ")]
+    sentences = [
+        line for line in printed.splitlines() if line.startswith("Error: The disk is full: ")
+    ]
     assert sentences, printed
     assert all("make room there and run it again" in line for line in sentences)
     assert "Traceback" not in printed

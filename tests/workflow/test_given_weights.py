@@ -21,7 +21,11 @@ def test_a_given_file_is_converted_and_starts_a_detector(supervised):
     assert "pretrain_model" not in supervised.ran
     summary = json.loads(supervised.path("convert", "supervised", "detectron2_c4.json").read_text())
     assert summary["left_behind"].keys() == {"classifier.weight", "classifier.bias"}
-    loading = json.loads(supervised.path("finetune", "shapes_coco", "supervised", "seed_1", "loading.json").read_text())
+    loading = json.loads(
+        supervised.path(
+            "finetune", "shapes_coco", "supervised", "seed_1", "loading.json"
+        ).read_text()
+    )
     assert loading["taken"]["tensors"] == summary["converted"]
     assert all(name.startswith("backbone.bottom_up.") for name in loading["taken_names"])
     assert not [name for name in loading["fresh_names"] if name.startswith("backbone.bottom_up.")]
@@ -35,7 +39,11 @@ def test_what_a_given_file_does_not_hold_is_told(supervised):
 
 
 def test_a_probe_on_a_folder_of_ones_own_is_planned(workflow, folder_of_images):
-    mine = {"train": str(folder_of_images), "val": str(folder_of_images), "initialisations": ["scratch"]}
+    mine = {
+        "train": str(folder_of_images),
+        "val": str(folder_of_images),
+        "initialisations": ["scratch"],
+    }
     workflow.overlay["probes"] = {"shapes": None, "mine": mine}
     assert workflow.would_run("probes") - {"probes"} == {"probe_backbone"}
     mine["val"] = "absent"

@@ -1,4 +1,7 @@
-"""A folder of images of one's own: some change, some cannot be read, and boxes may come from elsewhere."""
+"""A folder of images of one's own.
+
+Some change, some cannot be read, and boxes may come from elsewhere.
+"""
 
 import json
 import re
@@ -18,7 +21,9 @@ def of_own_images(finished_on_own, workflow, copy_run):
 
 def searched(workflow):
     """When each shard was searched."""
-    return {path.stem: path.stat().st_mtime_ns for path in workflow.path("proposals", "raw").iterdir()}
+    return {
+        path.stem: path.stat().st_mtime_ns for path in workflow.path("proposals", "raw").iterdir()
+    }
 
 
 def test_a_changed_image_redoes_its_own_shard_and_what_follows_from_it(of_own_images):
@@ -28,7 +33,9 @@ def test_a_changed_image_redoes_its_own_shard_and_what_follows_from_it(of_own_im
         for row in pq.read_table(workflow.path("shards", "manifest.parquet")).to_pylist()
     }
     before, store = searched(workflow), workflow.path("proposals", "store.arrow").read_bytes()
-    Image.open(images / "b/two two.png").transpose(Image.Transpose.ROTATE_180).save(images / "b/two two.png")
+    Image.open(images / "b/two two.png").transpose(Image.Transpose.ROTATE_180).save(
+        images / "b/two two.png"
+    )
     workflow(CONVERTED)
     after = searched(workflow)
     assert {key for key in before if after[key] != before[key]} == {shard["b/two two.png"]}
@@ -44,7 +51,9 @@ def test_an_added_image_below_a_sub_folder_is_noticed(of_own_images):
     workflow("proposals")
     after = searched(workflow)
     assert len({key for key in before if after[key] != before[key]}) == 1
-    assert "c/new.bmp" in pq.read_table(workflow.path("proposals", "store.parquet"))["key"].to_pylist()
+    assert (
+        "c/new.bmp" in pq.read_table(workflow.path("proposals", "store.parquet"))["key"].to_pylist()
+    )
 
 
 def test_images_that_were_touched_are_listed_again_and_nothing_else(of_own_images):
@@ -54,10 +63,14 @@ def test_images_that_were_touched_are_listed_again_and_nothing_else(of_own_image
     assert workflow.ran == {"shard_images"}
 
 
-def test_unreadable_images_are_counted_and_listed_and_too_many_stop_with_one_sentence(workflow, folder_of_images):
+def test_unreadable_images_are_counted_and_listed_and_too_many_stop_with_one_sentence(
+    workflow, folder_of_images
+):
     workflow.overlay["images"] |= {"path": str(folder_of_images), "max_skipped": 0.1}
     printed = workflow("proposals", succeeds=False)
-    assert re.search(r"Error: 2 of 7 images could not be read, more than images\.max_skipped = 0\.1", printed)
+    assert re.search(
+        r"Error: 2 of 7 images could not be read, more than images\.max_skipped = 0\.1", printed
+    )
     assert "Traceback" not in printed
     workflow.overlay["images"]["max_skipped"] = 0.5
     workflow("proposals")

@@ -17,7 +17,9 @@ def test_a_pretraining_asked_to_stop_is_started_again_by_snakemake(copied, weigh
     running = copied.start("pretrain", options=("--forcerun", "pretrain_model", "--retries", "1"))
     checkpoints = copied.path("checkpoints", "pretrain", "soco")
     wait_for_a_checkpoint(checkpoints)
-    os.kill(int(re.match(r"process (\d+) on", (checkpoints / "lock").read_text())[1]), signal.SIGTERM)
+    os.kill(
+        int(re.match(r"process (\d+) on", (checkpoints / "lock").read_text())[1]), signal.SIGTERM
+    )
     printed, _ = running.communicate()
     assert running.returncode == 0, printed
     assert "Trying to restart job" in printed

@@ -13,12 +13,19 @@ def of_the_page(workflow, repository, laid_over):
     recipe = yaml.safe_load((repository / "recipes/own_data_cpu.yaml").read_text())
     three_lines = yaml.safe_load(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
     workflow.overlay = laid_over(recipe, three_lines)
-    runpy.run_path(str(repository / "tests/data/checks/make_coins.py"))["make_coins"](workflow.folder / "coins")
+    runpy.run_path(str(repository / "tests/data/checks/make_coins.py"))["make_coins"](
+        workflow.folder / "coins"
+    )
     return workflow
 
 
 def test_the_page_names_paths_and_rules_that_are_there(of_the_page):
-    assert of_the_page.would_run("all") >= {"check_dataset", "pretrain_model", "finetune_detector", "report"}
+    assert of_the_page.would_run("all") >= {
+        "check_dataset",
+        "pretrain_model",
+        "finetune_detector",
+        "report",
+    }
     assert of_the_page.would_run("results/own_cpu/evaluate/own/scratch/seed_1/metrics.json") == {
         "check_dataset",
         "finetune_detector",
@@ -36,7 +43,10 @@ def test_the_page_takes_a_folder_to_an_ap(of_the_page):
     of_the_page("all")
     results = of_the_page.folder / "results/own_cpu"
     findings = json.loads((results / "datasets/own/findings.json").read_text())
-    assert [found["count"] for found in findings["findings"] if found["kind"] == "mended"] == [24, 24]
+    assert [found["count"] for found in findings["findings"] if found["kind"] == "mended"] == [
+        24,
+        24,
+    ]
     for start in ("scratch", "soco"):
         metrics = json.loads((results / "evaluate/own" / start / "seed_1/metrics.json").read_text())
         assert (metrics["images"], metrics["instances"]) == (6, 24)

@@ -19,7 +19,10 @@ def from_own_folder(snakemake, repository, tmp_path, readable_images):
         assert found == code, printed
         return printed
 
-    run.folder, run.overlays = tmp_path, [repository / "config.yaml", overlays[0], tmp_path / "mine.yaml"]
+    run.folder, run.overlays = (
+        tmp_path,
+        [repository / "config.yaml", overlays[0], tmp_path / "mine.yaml"],
+    )
     return run
 
 
@@ -32,12 +35,19 @@ def test_what_is_read_is_what_soco_check_accepts(from_own_folder):
     params = yaml.safe_load(record.read_text())["params"]
     assert params["detector"] == checked.detector.model_dump(mode="json")
     assert params["detector"]["backbone"] == "resnet18"
-    assert {path.name for path in folder.iterdir()} == {"images", "mine.yaml", "results", ".snakemake"}
+    assert {path.name for path in folder.iterdir()} == {
+        "images",
+        "mine.yaml",
+        "results",
+        ".snakemake",
+    }
 
 
 def test_a_key_given_twice_stops_it(from_own_folder):
     (from_own_folder.folder / "mine.yaml").write_text("images: {path: images}\nseed: 1\nseed: 2\n")
-    assert "mine.yaml gives the key 'seed' twice, in lines 2 and 3, and YAML" in from_own_folder("-n", code=1)
+    assert "mine.yaml gives the key 'seed' twice, in lines 2 and 3, and YAML" in from_own_folder(
+        "-n", code=1
+    )
 
 
 def test_a_part_of_a_configuration_in_the_folder_stops_it(from_own_folder):
@@ -47,11 +57,18 @@ def test_a_part_of_a_configuration_in_the_folder_stops_it(from_own_folder):
 
 
 def test_names_that_a_shell_or_snakemake_could_take_apart_are_names(from_own_folder):
-    """Quotes, spaces, signs, a dash in front: all at once, in the results' folder and the images'."""
+    """Quotes, spaces, signs, a dash in front.
+
+    All at once, in the results' folder and the images'.
+    """
     folder, odd = from_own_folder.folder, "-a b/q'q\"$(touch pwned);%s*ü#&[x]?!a<b"
     (folder / "-images").mkdir()
     (folder / "images").rename(folder / odd.replace("-a b", "-images"))
-    overlay = {"images": {"path": odd.replace("-a b", "-images")}, "results": odd, "probes": {"shapes": None}}
+    overlay = {
+        "images": {"path": odd.replace("-a b", "-images")},
+        "results": odd,
+        "probes": {"shapes": None},
+    }
     (folder / "mine.yaml").write_text(yaml.safe_dump(overlay, allow_unicode=True))
     from_own_folder("proposals")
     assert (folder / odd / "proposals" / "store.arrow").is_file()

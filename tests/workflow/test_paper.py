@@ -1,4 +1,7 @@
-"""recipes/paper.yaml: the paper's rows, its data, and what would run; test_paper_matrix.py trains it."""
+"""recipes/paper.yaml: the paper's rows, its data, and what would run.
+
+Test_paper_matrix.py trains it.
+"""
 
 import os
 import re
@@ -61,7 +64,9 @@ def jobs(printed):
 
 def memory_of(rule, printed):
     """The MB that the jobs of a rule ask for."""
-    asked = re.findall(rf"^rule {rule}:\n(?:    .*\n)*?    resources: .*?mem_mb=(\d+)", printed, re.MULTILINE)
+    asked = re.findall(
+        rf"^rule {rule}:\n(?:    .*\n)*?    resources: .*?mem_mb=(\d+)", printed, re.MULTILINE
+    )
     return set(map(int, asked))
 
 
@@ -87,31 +92,49 @@ def epochs_of(config, start):
 
 def test_the_fine_tunings_are_the_papers_rows(paper):
     rows = [
-        (paper.datasets[task.dataset].format, f"R50-{task.architecture.upper()}", *epochs_of(paper, start))
+        (
+            paper.datasets[task.dataset].format,
+            f"R50-{task.architecture.upper()}",
+            *epochs_of(paper, start),
+        )
         for task in paper.finetune.values()
         for start in task.initialisations
     ]
     assert paper.detector.backbone == "resnet50"
-    assert rows == [(row.format, row.detector, row.initialisation, row.epochs) for row in PAPER_ROWS]
+    assert rows == [
+        (row.format, row.detector, row.initialisation, row.epochs) for row in PAPER_ROWS
+    ]
 
 
 def test_the_fine_tunings_follow_their_protocols_unchanged(repository, paper):
     spelled = yaml.safe_load((repository / "recipes/paper.yaml").read_text())["finetune"]
     protocols = {}
     for name, task in paper.finetune.items():
-        assert set(spelled[name]) == {"dataset", "protocol", "initialisations", "processes", "workers"}
+        assert set(spelled[name]) == {
+            "dataset",
+            "protocol",
+            "initialisations",
+            "processes",
+            "workers",
+        }
         for start in task.initialisations:
             if start in paper.pretrain:
                 assert paper.pretrain[start].architecture == task.architecture, (name, start)
         protocols[name] = task.protocol
-    assert protocols == {"coco_fpn": "coco_fpn_1x", "coco_c4": "coco_c4_1x", "lvis_fpn": "lvis_fpn_1x"}
+    assert protocols == {
+        "coco_fpn": "coco_fpn_1x",
+        "coco_c4": "coco_c4_1x",
+        "lvis_fpn": "lvis_fpn_1x",
+    }
 
 
 def test_a_dry_run_shows_the_whole_matrix(of_the_paper):
     with_stand_ins(of_the_paper)
     not_known(of_the_paper)
     of_the_paper.overlay["images"]["shards"] = 3
-    os.truncate(of_the_paper.folder / "data/lvis/lvis_v1_train.json", 1_200_000_000)  # of holes, as long as LVIS's
+    os.truncate(
+        of_the_paper.folder / "data/lvis/lvis_v1_train.json", 1_200_000_000
+    )  # of holes, as long as LVIS's
     printed = of_the_paper("all", options=("--dry-run",))
     assert memory_of("check_dataset", printed) == {8000, 12000}
     assert jobs(printed) == {
@@ -128,15 +151,29 @@ def test_a_dry_run_shows_the_whole_matrix(of_the_paper):
         "evaluate_detector": 11,
     }
     alone = jobs(of_the_paper(ROW, options=("--dry-run",)))
-    assert [alone[rule] for rule in ("pretrain_model", "convert_weights", "finetune_detector")] == [1, 1, 1]
+    assert [alone[rule] for rule in ("pretrain_model", "convert_weights", "finetune_detector")] == [
+        1,
+        1,
+        1,
+    ]
     assert alone["evaluate_detector"] == alone["check_dataset"] == 1
 
 
 def test_all_that_is_missing_is_told_at_once(of_the_paper):
     printed = of_the_paper("all", succeeds=False, options=("--dry-run",))
-    for name in ("imagenet/train", *FILES[1:2], "coco/train2017", "coco/val2017", "coco", *FILES[4:]):
+    for name in (
+        "imagenet/train",
+        *FILES[1:2],
+        "coco/train2017",
+        "coco/val2017",
+        "coco",
+        *FILES[4:],
+    ):
         assert printed.count(f"There is no data/{name}, which the key ") == 1, name
-    assert "118,287 images, 860,001 objects of 80 categories, from http://images.cocodataset.org/" in printed
+    assert (
+        "118,287 images, 860,001 objects of 80 categories, from http://images.cocodataset.org/"
+        in printed
+    )
     assert "1,281,167 images in 1,000 folders" in printed
     assert not of_the_paper.path().exists()
 
@@ -144,10 +181,19 @@ def test_all_that_is_missing_is_told_at_once(of_the_paper):
 def test_what_is_wrong_is_told_before_anything_starts(of_the_paper):
     with_stand_ins(of_the_paper)
     printed = of_the_paper("all", succeeds=False, options=("--dry-run",))
-    assert "data/imagenet/train, which the key images.path names, holds 1 folder(s) and not 1,000" in printed
-    assert "data/coco/val2017, which the key datasets.coco.val.images names, holds 1 file(s) and not 5,000" in printed
+    assert (
+        "data/imagenet/train, which the key images.path names, holds 1 folder(s) and not 1,000"
+        in printed
+    )
+    assert (
+        "data/coco/val2017, which the key datasets.coco.val.images names, holds 1 file(s) and not"
+        " 5,000" in printed
+    )
     assert "holds 1 file(s) in train2017 and not 118,287" in printed
-    assert "resnet50-0676ba61.pth, which the key weights.supervised.path names, has 0 bytes and not 102,530" in printed
+    assert (
+        "resnet50-0676ba61.pth, which the key weights.supervised.path names, has 0 bytes and not"
+        " 102,530" in printed
+    )
     assert "or set datasets.coco.known_as to null." in printed
     of_images = of_the_paper("proposals", succeeds=False, options=("--dry-run",))
     assert of_images.index("images.path") < of_images.index("Of what else the configuration names")
@@ -159,5 +205,8 @@ def test_images_of_another_number_are_refused_when_they_are_listed(workflow, fol
         archive.write(folder_of_images / "d.bmp", "d.bmp")
     workflow.overlay["images"] |= {"path": str(path), "layout": "zip", "known_as": "imagenet_1k"}
     printed = workflow("shards", succeeds=False)
-    assert re.search(r"Error: \S+images\.zip, which images\.path names, holds 1 images, and ImageNet-1k's", printed)
+    assert re.search(
+        r"Error: \S+images\.zip, which images\.path names, holds 1 images, and ImageNet-1k's",
+        printed,
+    )
     assert "are 1,281,167" in printed

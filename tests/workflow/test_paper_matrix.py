@@ -60,7 +60,10 @@ def listed_as(content, classes):
 
 def make_stand_ins(folder):
     """Composed images in the layout of COCO 2017 and LVIS v1, unlabelled ones, and an untrained ResNet-50."""
-    make_demo(DemoConfig(path=str(folder / "demo"), images=8, image_side=160, train=8, val=4, side=128), seed=1)
+    make_demo(
+        DemoConfig(path=str(folder / "demo"), images=8, image_side=160, train=8, val=4, side=128),
+        seed=1,
+    )
     shapes = folder / "demo/shapes"
     for form, name in (("coco", "coco"), ("lvis", "lvis_v1")):
         for half in ("train", "val"):
@@ -95,17 +98,23 @@ def overlay_of(recipe, folder):
         },
         "weights": {"supervised": {"path": str(folder / "resnet50.pth"), "known_as": None}},
         "datasets": {
-            "coco": {"known_as": None} | {at: half("coco", at, shapes / f"{at}2017") for at in ("train", "val")},
-            "lvis": {"known_as": None} | {at: half("lvis_v1", at, shapes) for at in ("train", "val")},
+            "coco": {"known_as": None}
+            | {at: half("coco", at, shapes / f"{at}2017") for at in ("train", "val")},
+            "lvis": {"known_as": None}
+            | {at: half("lvis_v1", at, shapes) for at in ("train", "val")},
         },
-        "finetune": {task: SMALL_FINETUNING for task, settings in recipe["finetune"].items() if settings},
+        "finetune": {
+            task: SMALL_FINETUNING for task, settings in recipe["finetune"].items() if settings
+        },
     }
 
 
 def rows_of(recipe):
     """Task and start of every fine-tuning of the recipe."""
     tasks = {task: settings for task, settings in recipe["finetune"].items() if settings}
-    return [(task, start) for task, settings in tasks.items() for start in settings["initialisations"]]
+    return [
+        (task, start) for task, settings in tasks.items() for start in settings["initialisations"]
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +127,9 @@ def matrix(recipe, laid_over, tmp_path_factory, run_workflow):
     """The whole recipe, run to its end."""
     workflow = run_workflow(tmp_path_factory.mktemp("paper"))
     make_stand_ins(workflow.folder)
-    workflow.overlay = laid_over(recipe, overlay_of(recipe, workflow.folder) | {"results": "results"})
+    workflow.overlay = laid_over(
+        recipe, overlay_of(recipe, workflow.folder) | {"results": "results"}
+    )
     workflow("all", options=("--keep-going",))
     return workflow
 
@@ -137,7 +148,9 @@ def test_every_pretraining_takes_two_steps(matrix, recipe):
         steps = lines_of(matrix.path("pretrain", run, "log.jsonl"))
         views = len(recipe["pretrain"][run]["views"])
         assert [line["step"] for line in steps] == [0, 1], run
-        assert all(abs(line["loss"]) <= 4 * (views - 1) for line in steps), run  # of each pair, twice -2 to 2; no NaN
+        assert all(abs(line["loss"]) <= 4 * (views - 1) for line in steps), (
+            run
+        )  # of each pair, twice -2 to 2; no NaN
         # The linear rule's rate at the first step, and half of it in the middle of the cosine.
         assert [line["lr"] for line in steps] == pytest.approx([4 / 256, 2 / 256], abs=1e-5), run
     print(pretraining_table(matrix, recipe))
@@ -164,23 +177,45 @@ def test_every_row_is_built_takes_its_weights_and_is_scored(matrix, recipe):
         expected = [name for name in names if carried and name.startswith(carried)]
         assert sorted(loading["taken_names"]) == sorted(expected), (task, start)
         assert (len(loading["taken_names"]) > 250) == (start != "scratch"), (task, start)
-        losses = {key: value for key, value in lines_of(folder / "history.jsonl")[-1].items() if "loss" in key}
-        assert {"total_loss", "loss_cls", "loss_box_reg", "loss_mask", "loss_rpn_cls", "loss_rpn_loc"} <= set(losses)
+        losses = {
+            key: value
+            for key, value in lines_of(folder / "history.jsonl")[-1].items()
+            if "loss" in key
+        }
+        assert {
+            "total_loss",
+            "loss_cls",
+            "loss_box_reg",
+            "loss_mask",
+            "loss_rpn_cls",
+            "loss_rpn_loc",
+        } <= set(losses)
         assert all(map(math.isfinite, losses.values())), (task, start)
         metrics = json_at(matrix, "evaluate", task, start, "seed_1", "metrics.json")
         architecture = "c4" if task.endswith("c4") else "fpn"
-        told = {key: metrics["protocol"][key] for key in ("name", "architecture", "head", "iterations")}
+        told = {
+            key: metrics["protocol"][key] for key in ("name", "architecture", "head", "iterations")
+        }
         name = recipe["finetune"][task]["protocol"]
-        assert told == {"name": name, "architecture": architecture, "head": HEADS[architecture], "iterations": 2}
+        assert told == {
+            "name": name,
+            "architecture": architecture,
+            "head": HEADS[architecture],
+            "iterations": 2,
+        }
         assert len(metrics["per_category"]) == CLASSES[metrics["format"]]
-        assert isinstance(json_at(matrix, "evaluate", task, start, "seed_1", "detections.json"), list)
+        assert isinstance(
+            json_at(matrix, "evaluate", task, start, "seed_1", "detections.json"), list
+        )
     print(table(matrix, rows))
 
 
 @pytest.mark.slow
 def test_the_report_tells_every_row(matrix, recipe):
     report = json_at(matrix, "report", "report.json")
-    told = {(row["task"], row["initialisation"]) for task in report["results"] for row in task["rows"]}
+    told = {
+        (row["task"], row["initialisation"]) for task in report["results"] for row in task["rows"]
+    }
     assert told == set(rows_of(recipe))
 
 
@@ -202,20 +237,36 @@ def pretraining_table(matrix, recipe):
     """The losses of each pretraining, as docs/paper.md shows them."""
     lines = head_of("pretraining", "tensors", "loss of the first step", "of the second", "seconds")
     for run in filter(recipe["pretrain"].get, recipe["pretrain"]):
-        losses = [f"{line['loss']:.2f}" for line in lines_of(matrix.path("pretrain", run, "log.jsonl"))]
-        tensors = len(safetensors.numpy.load_file(matrix.path("pretrain", run, "weights.safetensors")))
-        lines.append(row_of(f"`{run}`", tensors, *losses, seconds_of(matrix, "pretrain_model", f"{run}.tsv")))
+        losses = [
+            f"{line['loss']:.2f}" for line in lines_of(matrix.path("pretrain", run, "log.jsonl"))
+        ]
+        tensors = len(
+            safetensors.numpy.load_file(matrix.path("pretrain", run, "weights.safetensors"))
+        )
+        lines.append(
+            row_of(f"`{run}`", tensors, *losses, seconds_of(matrix, "pretrain_model", f"{run}.tsv"))
+        )
     return "\n".join(lines)
 
 
 def table(matrix, rows):
     """What each row started from and came to, as docs/paper.md shows it."""
-    lines = head_of("fine-tuning", "start", "tensors taken", "fresh", "classes", "loss, mean of both steps", "seconds")
+    lines = head_of(
+        "fine-tuning",
+        "start",
+        "tensors taken",
+        "fresh",
+        "classes",
+        "loss, mean of both steps",
+        "seconds",
+    )
     for task, start in rows:
         folder = matrix.path("finetune", task, start, "seed_1")
         loading = json.loads((folder / "loading.json").read_text())
         loss = lines_of(folder / "history.jsonl")[-1]["total_loss"]
-        classes = len(json_at(matrix, "evaluate", task, start, "seed_1", "metrics.json")["per_category"])
+        classes = len(
+            json_at(matrix, "evaluate", task, start, "seed_1", "metrics.json")["per_category"]
+        )
         tensors = (loading["taken"]["tensors"], loading["fresh"]["tensors"])
         seconds = seconds_of(matrix, "finetune_detector", task, start, "1.tsv")
         lines.append(row_of(f"`{task}`", f"`{start}`", *tensors, classes, f"{loss:.2f}", seconds))

@@ -1,4 +1,7 @@
-"""A report in which a figure cannot be drawn: the job fails, its page stays, and the next run makes it whole."""
+"""A report in which a figure cannot be drawn.
+
+The job fails, its page stays, and the next run makes it whole.
+"""
 
 import json
 import re
@@ -16,10 +19,15 @@ def test_the_page_of_a_failed_report_stays_until_a_whole_one_is_made(finished, w
     printed = workflow("report", succeeds=False)
     assert workflow.ran == {"report"}
     assert re.search(
-        r"1 figure of the report could not be drawn: loss of soco \(ValueError: .*incomplete/report\.html", printed
+        r"1 figure of the report could not be drawn: loss of soco \(ValueError:"
+        r" .*incomplete/report\.html",
+        printed,
     )
     assert {path.name for path in report.iterdir()} == {"incomplete"}
-    assert "The figure “loss of soco” could not be drawn" in (report / "incomplete" / "report.html").read_text()
+    assert (
+        "The figure “loss of soco” could not be drawn"
+        in (report / "incomplete" / "report.html").read_text()
+    )
     told = json.loads((report / "incomplete" / "report.json").read_text())
     assert [figure["figure"] for figure in told["failed_figures"]] == ["loss of soco"]
     log.write_text(sound)

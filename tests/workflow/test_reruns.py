@@ -5,7 +5,14 @@ import json
 import pytest
 
 PROPOSALS = {"filter_regions", "fix_up_proposals", "merge_proposals"}
-AFTER = {"pretrain_model", "convert_weights", "finetune_detector", "evaluate_detector", "probe_backbone", "report"}
+AFTER = {
+    "pretrain_model",
+    "convert_weights",
+    "finetune_detector",
+    "evaluate_detector",
+    "probe_backbone",
+    "report",
+}
 QUALITY = {"describe_proposals", "measure_recall"}
 
 
@@ -25,12 +32,20 @@ def test_a_second_run_does_nothing(again):
         ("quality", {"recall": []}, {"report"}),
         ("pretrain", {"soco": {"epochs": 3}}, AFTER),
         ("finetune", {"shapes_coco": {"score_threshold": 0.3}}, {"evaluate_detector", "report"}),
-        ("pretrain", {"soco": {"workers": 1, "log_every": 2, "max_without_proposals": 1.0}}, {"report"}),
+        (
+            "pretrain",
+            {"soco": {"workers": 1, "log_every": 2, "max_without_proposals": 1.0}},
+            {"report"},
+        ),
         ("finetune", {"shapes_coco": {"workers": 1, "checkpoint_iterations": 3}}, {"report"}),
         ("finetune", {"shapes_lvis": {"seeds": [1]}}, {"report"}),
         ("images", {"known_as": "imagenet_1k"}, {"report"}),
         ("datasets", {"shapes_coco": {"known_as": "coco_2017"}}, {"report"}),
-        ("finetune", {"shapes_lvis": {"seeds": [2, 3]}}, {"finetune_detector", "evaluate_detector", "report"}),
+        (
+            "finetune",
+            {"shapes_lvis": {"seeds": [2, 3]}},
+            {"finetune_detector", "evaluate_detector", "report"},
+        ),
         ("probes", {"shapes": {"neighbours": 3}}, {"probe_backbone", "report"}),
         ("probes", {"shapes": {"workers": 1}}, {"report"}),
         ("proposals", {"opencv_mode": "quality"}, {"report"}),
@@ -43,16 +58,23 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(again, section, cha
     assert again.would_run("all") - {"all"} == expected
 
 
-def test_a_new_filter_and_more_epochs_train_anew_and_search_nothing_again(copied, weights, differing):
+def test_a_new_filter_and_more_epochs_train_anew_and_search_nothing_again(
+    copied, weights, differing
+):
     raw = {path: path.stat().st_mtime_ns for path in copied.path("proposals", "raw").iterdir()}
-    before, trained = json.loads(copied.path("proposals", "summary.json").read_text()), weights(copied)
+    before, trained = (
+        json.loads(copied.path("proposals", "summary.json").read_text()),
+        weights(copied),
+    )
     copied.overlay["filter"] = {"strategy": "none"}
     copied.overlay["pretrain"]["soco"]["epochs"] = 3
     copied("pretrain")
     after = json.loads(copied.path("proposals", "summary.json").read_text())
     assert after["regions"] == before["regions"]
     assert after["proposals_after_filter"] > before["proposals_after_filter"]
-    assert {path: path.stat().st_mtime_ns for path in copied.path("proposals", "raw").iterdir()} == raw
+    assert {
+        path: path.stat().st_mtime_ns for path in copied.path("proposals", "raw").iterdir()
+    } == raw
     assert json.loads(copied.path("pretrain", "soco", "metrics.json").read_text())["steps"] == 9
     assert differing(weights(copied), trained)
 
@@ -79,7 +101,8 @@ def test_a_set_that_is_changed_is_checked_before_it_is_trained_on(copied):
     path.write_text(json.dumps(content))
     printed = copied("finetune", succeeds=False)
     assert (
-        "Error: The detection set is refused. Category ids that are no whole numbers up to 2^53: 1 ('disc')" in printed
+        "Error: The detection set is refused. Category ids that are no whole numbers up to 2^53: 1"
+        " ('disc')" in printed
     )
     assert "finetune_detector" not in copied.ran
 

@@ -18,20 +18,32 @@ PHRASES = {
     "convert/soco/detectron2_c4.json": "(the ResNet alone): which tensors",
     "datasets/shapes_coco/findings.json": "annotations of shapes_coco (COCO format)",
     "datasets/shapes_lvis/findings.json": "annotations of shapes_lvis (LVIS format)",
-    "evaluate/shapes_coco/scratch/seed_1/metrics.json": "from scratch with seed 1, 4 iterations in batches of 2.",
+    "evaluate/shapes_coco/scratch/seed_1/metrics.json": (
+        "from scratch with seed 1, 4 iterations in batches of 2."
+    ),
     "evaluate/shapes_coco/soco/seed_1/metrics.json": "fine-tuned from soco with seed 1",
     "evaluate/shapes_lvis/soco/seed_1/metrics.json": "by frequency of the categories",
     "evaluate/shapes_lvis/soco/seed_2/metrics.json": "fine-tuned from soco with seed 2",
     "probe/shapes/soco/metrics.json": "a frozen backbone, that of soco, tells",
 }
-CATEGORIES = {"Results", "Proposals", "Pretraining", "Conversion", "Detection sets", "Detection", "Probes"}
+CATEGORIES = {
+    "Results",
+    "Proposals",
+    "Pretraining",
+    "Conversion",
+    "Detection sets",
+    "Detection",
+    "Probes",
+}
 
 
 class Page:
     """What the page that Snakemake wrote holds; its scripts draw all of it from these variables."""
 
     def __init__(self, page):
-        found = dict(re.findall(r"^\s*var (workflow_desc|results|categories) = (.*);$", page, re.MULTILINE))
+        found = dict(
+            re.findall(r"^\s*var (workflow_desc|results|categories) = (.*);$", page, re.MULTILINE)
+        )
         self.description, self.results, self.categories = (
             json.loads(found[name]) for name in ("workflow_desc", "results", "categories")
         )
@@ -68,7 +80,9 @@ def test_the_description_leads_to_each_category(page):
     assert "It lies at results/report/report.html" in text_of(page.description)
     linked = re.findall(r"app\.showCategory\('([^']+)'\)", page.description)
     assert {name.replace("%20", " ") for name in linked} == CATEGORIES
-    assert "system-message" not in page.description + "".join(shown["caption"] for shown in page.results.values())
+    assert "system-message" not in page.description + "".join(
+        shown["caption"] for shown in page.results.values()
+    )
 
 
 def test_the_columns_are_figures_of_the_files(page, finished):
@@ -76,14 +90,18 @@ def test_the_columns_are_figures_of_the_files(page, finished):
         if "/evaluate/" in path:
             metrics = json.loads((finished.folder / path).read_text())
             labels = {name: value.rstrip() for name, value in shown["labels"].items()}
-            assert [labels[name] for name in ("task", "initialisation")] == [metrics["task"], metrics["initialisation"]]
+            assert [labels[name] for name in ("task", "initialisation")] == [
+                metrics["task"],
+                metrics["initialisation"],
+            ]
             assert labels["seed"] == str(metrics["seed"])
             assert labels["box AP"] == f"{metrics['box']['AP']:.1f}"
             assert labels["mask AP"] == f"{metrics['mask']['AP']:.1f}"
 
 
 def test_no_column_is_made_a_switch(page):
-    # The page makes one of a lone column, the first apart, with two values in half of the rows each.
+    # The page makes one of a lone column, the first apart, with two values in half of the rows
+    # each.
     kinds = {tuple(labels) for view in page.views() for labels in view}
     columns = Counter(column for kind in kinds for column in kind)
     assert [column for column, times in columns.items() if times > 1] == []

@@ -5,8 +5,21 @@ import json
 import safetensors
 
 RULES = {
-    *("demo_data", "check_dataset", "shard_images", "search_regions", "filter_regions", "fix_up_proposals"),
-    *("merge_proposals", "describe_proposals", "measure_recall", "pretrain_model", "convert_weights"),
+    *(
+        "demo_data",
+        "check_dataset",
+        "shard_images",
+        "search_regions",
+        "filter_regions",
+        "fix_up_proposals",
+    ),
+    *(
+        "merge_proposals",
+        "describe_proposals",
+        "measure_recall",
+        "pretrain_model",
+        "convert_weights",
+    ),
     *("finetune_detector", "evaluate_detector", "probe_backbone", "report"),
 }
 
@@ -16,9 +29,16 @@ def test_the_whole_line_ends_in_an_ap_and_a_report(finished):
     rows = [row for task in report["results"] for row in task["rows"]]
     reported = {(row["task"], row["initialisation"], row["seed"]): row for row in rows}
     coco, lvis = "shapes_coco", "shapes_lvis"
-    assert set(reported) == {(coco, "scratch", 1), (coco, "soco", 1), (lvis, "soco", 1), (lvis, "soco", 2)}
+    assert set(reported) == {
+        (coco, "scratch", 1),
+        (coco, "soco", 1),
+        (lvis, "soco", 1),
+        (lvis, "soco", 2),
+    }
     for (task, initialisation, seed), row in reported.items():
-        metrics = json.loads(finished.path("evaluate", task, initialisation, f"seed_{seed}/metrics.json").read_text())
+        metrics = json.loads(
+            finished.path("evaluate", task, initialisation, f"seed_{seed}/metrics.json").read_text()
+        )
         assert metrics["protocol"]["seed"] == seed
         assert metrics["images"] == 6
         for part in ("box", "mask"):
@@ -30,7 +50,10 @@ def test_the_whole_line_ends_in_an_ap_and_a_report(finished):
     assert recall["images"] == 3
     assert report["quality"]["recall"] == [recall | {"dataset": "shapes_coco"}]
     assert report["quality"]["statistics"]["images"] == report["proposals"]["counts"]["images"]
-    assert report["quality"]["statistics"]["regions"]["boxes"] == report["proposals"]["counts"]["regions"]
+    assert (
+        report["quality"]["statistics"]["regions"]["boxes"]
+        == report["proposals"]["counts"]["regions"]
+    )
     assert "APr" in reported["shapes_lvis", "soco", 1]["box"]
     assert "composed" in finished.path("report", "report.html").read_text()
 
@@ -39,7 +62,9 @@ def test_every_rule_leaves_a_log_and_a_benchmark(finished):
     for kind in ("logs", "benchmarks"):
         assert {path.stem for path in finished.path(kind).iterdir()} == RULES
         files = [path for path in finished.path(kind).rglob("*.*") if path.is_file()]
-        assert [path.name for path in files if kind == "benchmarks" and not path.stat().st_size] == []
+        assert [
+            path.name for path in files if kind == "benchmarks" and not path.stat().st_size
+        ] == []
     assert finished.path("logs", "demo_data.log").read_text()
 
 
@@ -47,17 +72,23 @@ def test_a_sound_detection_set_is_used_byte_for_byte(finished):
     for name, form in (("shapes_coco", "coco"), ("shapes_lvis", "lvis_v1")):
         for half in ("train", "val"):
             given = finished.folder / "data/demo/shapes" / f"{form}_{half}.json"
-            assert finished.path("datasets", name, f"{half}.json").read_bytes() == given.read_bytes()
+            assert (
+                finished.path("datasets", name, f"{half}.json").read_bytes() == given.read_bytes()
+            )
 
 
 def test_pretraining_reaches_the_detector(finished):
-    loading = json.loads(finished.path("finetune", "shapes_coco", "soco", "seed_1", "loading.json").read_text())
+    loading = json.loads(
+        finished.path("finetune", "shapes_coco", "soco", "seed_1", "loading.json").read_text()
+    )
     printed = finished.path("logs", "finetune_detector", "shapes_coco", "soco", "1.log").read_text()
     carried = ("backbone.bottom_up.", "backbone.fpn_", "roi_heads.box_head.")
     assert loading["taken"]["tensors"] > 100
     assert not [name for name in loading["fresh_names"] if name.startswith(carried)]
     assert all(name in printed for name in loading["fresh_names"])
-    with safetensors.safe_open(finished.path("pretrain", "soco", "weights.safetensors"), "np") as weights:
+    with safetensors.safe_open(
+        finished.path("pretrain", "soco", "weights.safetensors"), "np"
+    ) as weights:
         told = json.loads(weights.metadata()["soco"])
         assert told["run"] == told["origin"]["wildcards"]["run"] == "soco"
 
@@ -67,7 +98,9 @@ def test_a_pretrained_backbone_is_probed(finished):
     assert (found["probe"], found["initialisation"]) == ("shapes", "soco")
     assert (found["backbone"], found["classes"]) == ("resnet18", 6)
     for half, count in found["images"].items():
-        assert count == len(list((finished.folder / "data/demo/classes" / half).rglob("*.png"))) >= 10
+        assert (
+            count == len(list((finished.folder / "data/demo/classes" / half).rglob("*.png"))) >= 10
+        )
     assert 0 <= found["knn"]["top1"] <= 100
     log = finished.path("logs", "probe_backbone", "shapes", "soco.log").read_text()
     assert f"linear  top-1 {found['linear']['top1']:.1f} %" in log

@@ -1,4 +1,7 @@
-"""Is a detection set sound? Faults found, told in words with counts, and mended in a copy; needs no detectron2."""
+"""Is a detection set sound? Faults found, told in words with counts, and mended in a copy.
+
+Needs no detectron2.
+"""
 
 from soco.data.checks.dataset import CheckedDataset, check_dataset, decoded_folder, with_annotations
 from soco.data.checks.findings import Finding

@@ -26,7 +26,9 @@ def near(corners: Box, around: Box) -> bool:
     return all(abs(ours - theirs) <= allowed for ours, theirs in zip(corners, around, strict=True))
 
 
-def mend_box(entry: Entry, around: Box, width: int, height: int, faults: Faults, label: Any) -> bool:
+def mend_box(
+    entry: Entry, around: Box, width: int, height: int, faults: Faults, label: Any
+) -> bool:
     """Make an object's box one within its image; returns whether there is one."""
     corners = corners_of(entry.get("bbox"))
     if corners is None:
@@ -36,7 +38,12 @@ def mend_box(entry: Entry, around: Box, width: int, height: int, faults: Faults,
     if corners[0] >= width or corners[1] >= height or corners[2] <= 0 or corners[3] <= 0:
         faults["box outside"].append(label)
         return False
-    x1, y1, x2, y2 = max(corners[0], 0), max(corners[1], 0), min(corners[2], width), min(corners[3], height)
+    x1, y1, x2, y2 = (
+        max(corners[0], 0),
+        max(corners[1], 0),
+        min(corners[2], width),
+        min(corners[3], height),
+    )
     if max(x1 - corners[0], y1 - corners[1], corners[2] - x2, corners[3] - y2) > TOLERANCE:
         faults["box beyond"].append(label)
         entry["bbox"] = [x1, y1, x2 - x1, y2 - y1]
@@ -46,11 +53,18 @@ def mend_box(entry: Entry, around: Box, width: int, height: int, faults: Faults,
 
 
 def mend_area(entry: Entry, width: int, height: int, faults: Faults, label: Any) -> None:
-    """Count an object's `area` in its mask where it is missing or impossible; box and mask are repaired before."""
+    """Count an object's `area` in its mask where it is missing or impossible.
+
+    Box and mask are repaired before.
+    """
     area: Any = entry.get("area")
     if not is_numbers([area]):
         faults["no area"].append(label)
-    elif area < 0 or area > _ROUNDING * width * height or _is_share(area, entry["bbox"], width * height):
+    elif (
+        area < 0
+        or area > _ROUNDING * width * height
+        or _is_share(area, entry["bbox"], width * height)
+    ):
         faults["impossible area"].append(label)
     else:
         return
@@ -58,6 +72,9 @@ def mend_area(entry: Entry, width: int, height: int, faults: Faults, label: Any)
 
 
 def _is_share(area: float, box: list[float], pixels: int) -> bool:
-    """Whether an area can only be a share of the image: below a pixel, and as large as the box if multiplied."""
+    """Whether an area can only be a share of the image.
+
+    Below a pixel, and as large as the box if multiplied.
+    """
     covered = box[2] * box[3]
     return area < 1 and covered >= 16 and covered / 4 <= area * pixels <= 1.1 * covered

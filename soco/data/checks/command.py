@@ -20,4 +20,7 @@ def check_data(config: Config) -> None:
         if checked.refused:
             refused.append(name)
     if refused:
-        raise UserError(f"Of the detection sets, {', '.join(refused)} cannot be used; what is refused is told above.")
+        raise UserError(
+            f"Of the detection sets, {', '.join(refused)} cannot be used; what is refused is told"
+            " above."
+        )

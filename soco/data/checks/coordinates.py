@@ -1,4 +1,7 @@
-"""In which unit and order a half's coordinates are: by how boxes fit their masks, and where all of them lie."""
+"""In which unit and order a half's coordinates are.
+
+By how boxes fit their masks, and where all of them lie.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -26,12 +29,18 @@ class _Reading:
 
 
 _MULTIPLY = "multiply x and width by the image's width, y and height by its height"
-_CENTRE = "COCO's begin at the upper left corner: take half the width from x and half the height from y"
+_CENTRE = (
+    "COCO's begin at the upper left corner: take half the width from x and half the height from y"
+)
 _CORNERS = "COCO's are x, y, width, height: convert them"
 
 _BOXES = (
     _Reading("x1, y1, x2, y2", _CORNERS, lambda x, y, w, h, *_: (x, y, w, h)),
-    _Reading("shares of the image", _MULTIPLY, lambda x, y, w, h, W, H: (x * W, y * H, (x + w) * W, (y + h) * H)),
+    _Reading(
+        "shares of the image",
+        _MULTIPLY,
+        lambda x, y, w, h, W, H: (x * W, y * H, (x + w) * W, (y + h) * H),
+    ),
     _Reading(
         "percent of the image",
         f"{_MULTIPLY}, and divide by 100",
@@ -50,7 +59,12 @@ _BOXES = (
     _Reading(
         "the centre's x and y, width, height in shares of the image",
         f"{_MULTIPLY}; {_CENTRE}",
-        lambda x, y, w, h, W, H: ((x - w / 2) * W, (y - h / 2) * H, (x + w / 2) * W, (y + h / 2) * H),
+        lambda x, y, w, h, W, H: (
+            (x - w / 2) * W,
+            (y - h / 2) * H,
+            (x + w / 2) * W,
+            (y + h / 2) * H,
+        ),
     ),
     _Reading("y, x, height, width", _CORNERS, lambda x, y, w, h, *_: (y, x, y + h, x + w)),
 )
@@ -65,7 +79,9 @@ _MASKS = (
         "multiply each x by the image's width and each y by its height, and divide by 100",
         lambda x1, y1, x2, y2, W, H: (x1 * W / 100, y1 * H / 100, x2 * W / 100, y2 * H / 100),
     ),
-    _Reading("y before x", "COCO's are x1, y1, x2, y2, ...", lambda x1, y1, x2, y2, *_: (y1, x1, y2, x2)),
+    _Reading(
+        "y before x", "COCO's are x1, y1, x2, y2, ...", lambda x1, y1, x2, y2, *_: (y1, x1, y2, x2)
+    ),
 )
 
 _ROUNDING = 0.001
@@ -79,11 +95,17 @@ _MOST_BEYOND = 0.1
 
 
 class Coordinates:
-    """Collects how the objects' boxes and masks lie; judges when all are seen, since one object proves nothing."""
+    """Collects how the objects' boxes and masks lie.
+
+    Judges when all are seen, since one object proves nothing.
+    """
 
     def __init__(self) -> None:
         self._compared = 0
-        self._fitting: dict[str, dict[str, list[Any]]] = {"Boxes": defaultdict(list), "Masks": defaultdict(list)}
+        self._fitting: dict[str, dict[str, list[Any]]] = {
+            "Boxes": defaultdict(list),
+            "Masks": defaultdict(list),
+        }
         self._labels: list[Any] = []
         self._images: set[int] = set()
         self._places: set[tuple[float, ...]] = set()
@@ -93,13 +115,16 @@ class Coordinates:
         self._reach = [0.0, 0.0]
         self._farthest = [0.0, 0.0]
 
-    def add(self, image: int, box: Any, extent: Box | None, size: tuple[int, int], label: Any) -> None:
+    def add(
+        self, image: int, box: Any, extent: Box | None, size: tuple[int, int], label: Any
+    ) -> None:
         """Look at one object.
 
         Args:
             image: Its image's id.
             box: Its `bbox` as the file has it.
-            extent: x1, y1, x2, y2 of its mask as the file has it, also where that lies outside the image.
+            extent: x1, y1, x2, y2 of its mask as the file has it, also where that lies outside the
+                image.
             size: Width and height of its image.
             label: Its id, for the sentence.
         """
@@ -124,27 +149,50 @@ class Coordinates:
             self._farthest[axis] = max(self._farthest[axis], reached[axis])
 
     def judge(self, findings: Findings) -> None:
-        """Refuse coordinates that are no pixels or in another order; note those that are perhaps not."""
+        """Refuse coordinates that are no pixels or in another order.
+
+        Note those that are perhaps not.
+        """
         for readings, what, other in ((_BOXES, "Boxes", "masks"), (_MASKS, "Masks", "boxes")):
             for reading in readings:
                 labels = self._fitting[what][reading.what]
                 if len(labels) > self._compared / 2:
-                    sentence = f"{what}, of {self._compared}, that fit their {other} only as {reading.what}"
+                    sentence = (
+                        f"{what}, of {self._compared}, that fit their {other} only as"
+                        f" {reading.what}"
+                    )
                     findings.add("refused", sentence, labels, reading.then)
                     return
         count = len(self._labels)
-        if self._fractional > _MOST_UNIT * count or (len(self._unit) > count / 2 and count >= _ENOUGH):
+        if self._fractional > _MOST_UNIT * count or (
+            len(self._unit) > count / 2 and count >= _ENOUGH
+        ):
             what = f"Objects, of {count}, whose coordinates are all from 0 to 1"
-            then = "they are shares of the image, and COCO's are pixels: multiply by its width and height"
+            then = (
+                "they are shares of the image, and COCO's are pixels: multiply by its width and"
+                " height"
+            )
             findings.add("refused", what, self._unit, then)
             return
-        then = "right only if they are that small: shares of the image must be multiplied by its width and height"
-        findings.add("noted", f"Objects, of {count}, within the first pixel of their image", self._unit, then)
+        then = (
+            "right only if they are that small: shares of the image must be multiplied by its width"
+            " and height"
+        )
+        findings.add(
+            "noted", f"Objects, of {count}, within the first pixel of their image", self._unit, then
+        )
         self._note_scale(findings)
 
-    def _compare(self, box: list[float], corners: Box, extent: Box, size: tuple[int, int], label: Any) -> None:
+    def _compare(
+        self, box: list[float], corners: Box, extent: Box, size: tuple[int, int], label: Any
+    ) -> None:
         self._compared += 1
-        inside = (max(extent[0], 0), max(extent[1], 0), min(extent[2], size[0]), min(extent[3], size[1]))
+        inside = (
+            max(extent[0], 0),
+            max(extent[1], 0),
+            min(extent[2], size[0]),
+            min(extent[3], size[1]),
+        )
         if near(corners, inside) or near(corners, extent):
             return
         for reading in _BOXES:
@@ -162,11 +210,19 @@ class Coordinates:
             then = f"up to {width:.1f} times the width and {height:.1f} times the height: "
             then += "if the coordinates are percent or of larger copies of the images, scale them"
             findings.add("noted", what, self._beyond, then)
-        small = max(self._reach) <= _MOST_REACH and min(len(self._places), len(self._images)) >= _ENOUGH
+        small = (
+            max(self._reach) <= _MOST_REACH and min(len(self._places), len(self._images)) >= _ENOUGH
+        )
         percent = all(80 < farthest <= 100 for farthest in self._farthest)
         if small and (percent or _alike(*self._reach)):
-            what = f"Objects within the first {width:.0%} of the width and {height:.0%} of the height of their images"
-            then = "all of them are: if the coordinates are percent or of smaller copies of the images, scale them"
+            what = (
+                f"Objects within the first {width:.0%} of the width and {height:.0%} of the height"
+                " of their images"
+            )
+            then = (
+                "all of them are: if the coordinates are percent or of smaller copies of the"
+                " images, scale them"
+            )
             findings.add("noted", what, self._labels, then)
 
 

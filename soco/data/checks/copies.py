@@ -24,7 +24,8 @@ def leave_out_copies(
     Args:
         kept: The usable objects, boxes and masks sound.
         images: The usable images by id.
-        published: Whether the half is a published one, which others score with its copies: they are only noted.
+        published: Whether the half is a published one, which others score with its copies: they are
+            only noted.
         findings: Receives what was found.
 
     Returns:
@@ -37,7 +38,11 @@ def leave_out_copies(
     contrary = []
     for key, entries in by_image.items():
         for first, second in _close(entries):
-            if id(first) in copies or id(second) in copies or not _same_mask(first, second, images[key]):
+            if (
+                id(first) in copies
+                or id(second) in copies
+                or not _same_mask(first, second, images[key])
+            ):
                 continue
             label = f"{first.get('id')} and {second.get('id')}"
             if first["category_id"] == second["category_id"]:
@@ -48,10 +53,14 @@ def leave_out_copies(
         "noted" if published else "mended",
         "Objects given twice: the same image, category, box and mask",
         copies.values(),
-        "used as they are, since the published set has them" if published else "the later one of each is left out",
+        "used as they are, since the published set has them"
+        if published
+        else "the later one of each is left out",
     )
     then = "used as they are; look which category is right"
-    findings.add("noted", "Objects of one image, box and mask, but of two categories", contrary, then)
+    findings.add(
+        "noted", "Objects of one image, box and mask, but of two categories", contrary, then
+    )
     return kept if published else [entry for entry in kept if id(entry) not in copies]
 
 
@@ -75,5 +84,8 @@ def _agree(box: list[float], other: list[float]) -> bool:
 def _same_mask(one: Entry, other: Entry, image: Entry) -> bool:
     if one["segmentation"] == other["segmentation"]:
         return True
-    codes = [encode_mask(entry["segmentation"], image["width"], image["height"]) for entry in (one, other)]
+    codes = [
+        encode_mask(entry["segmentation"], image["width"], image["height"])
+        for entry in (one, other)
+    ]
     return bool(mask_tools.iou(codes[:1], codes[1:], [0])[0, 0] >= _OVERLAP)

@@ -21,8 +21,8 @@ def refuse_other_counts(content: Tables, known: KnownSplit, path: str, findings:
     if found == expected:
         return
     sentence = (
-        f"{path} lists {_words(found)}, and {known.annotations.title} {_words(expected)} ({known.annotations.source}); "
-        "fetch it again, or set `known_as` of this set to null."
+        f"{path} lists {_words(found)}, and {known.annotations.title} {_words(expected)}"
+        f" ({known.annotations.source}); fetch it again, or set `known_as` of this set to null."
     )
     wrong = sum(found[name] != expected[name] for name in _TABLES)
     findings.all.append(Finding("refused", findings.half, wrong, sentence))

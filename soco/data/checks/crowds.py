@@ -1,4 +1,7 @@
-"""Crowd regions: objects that are neither trained on nor scored; and `ignore`, which makes an object one."""
+"""Crowd regions: objects that are neither trained on nor scored.
+
+And `ignore`, which makes an object one.
+"""
 
 from typing import Any
 
@@ -14,7 +17,10 @@ _FALSE = ("0", "0.0", "false", "no")
 
 
 class Crowds:
-    """Repairs `iscrowd` and `ignore` of one object after the other; judges a half when all are seen."""
+    """Repairs `iscrowd` and `ignore` of one object after the other.
+
+    Judges a half when all are seen.
+    """
 
     def __init__(self, faults: Faults) -> None:
         """Start with no object.
@@ -56,7 +62,10 @@ class Crowds:
             if len(crowds) > MOST_CROWDS * len(kept):
                 what = f"Objects with `iscrowd` 1, {len(crowds) / len(kept):.0%} of all"
                 use = "trained on" if findings.half == "train" else "scored"
-                then = f"crowd regions are not {use}: if each is a single object (CVAT's brush masks are), set it to 0"
+                then = (
+                    f"crowd regions are not {use}: if each is a single object (CVAT's brush masks"
+                    " are), set it to 0"
+                )
                 findings.add("noted", what, _ids(crowds), then)
         elif marked:
             for entry in marked:
@@ -65,8 +74,13 @@ class Crowds:
             then = "taken for single objects, as CVAT exports brush masks: `iscrowd` set to 0"
             findings.add("mended", what, _ids(marked), then)
         else:
-            then = f"nothing is left to {'train on' if findings.half == 'train' else 'score'}: take `ignore` off"
-            findings.add("refused", "Objects with `ignore`, in a half without any other", _ids(crowds), then)
+            then = (
+                f"nothing is left to {'train on' if findings.half == 'train' else 'score'}: take"
+                " `ignore` off"
+            )
+            findings.add(
+                "refused", "Objects with `ignore`, in a half without any other", _ids(crowds), then
+            )
 
 
 def _ids(entries: list[Entry]) -> list[Any]:

@@ -70,7 +70,8 @@ class CheckedDataset:
         """Write what training and evaluation read.
 
         Args:
-            train: Receives the training half: the file itself, byte for byte, where nothing had to be mended.
+            train: Receives the training half: the file itself, byte for byte, where nothing had to
+                be mended.
             val: Receives the validation half.
             report: Receives the findings as JSON.
 
@@ -78,7 +79,10 @@ class CheckedDataset:
             UserError: The set is refused.
         """
         if self.refused:
-            raise UserError("The detection set is refused. " + " ".join(found.sentence for found in self.refused))
+            raise UserError(
+                "The detection set is refused. "
+                + " ".join(found.sentence for found in self.refused)
+            )
         for half, path in ((self.halves["train"], train), (self.halves["val"], val)):
             with atomic_write(path) as temporary:
                 if self.is_mended(half):
@@ -89,31 +93,38 @@ class CheckedDataset:
 
     def is_mended(self, half: CheckedHalf) -> bool:
         """Whether a half is used otherwise than its file has it."""
-        together = any(finding.kind == "mended" and finding.half == "both" for finding in self.findings)
+        together = any(
+            finding.kind == "mended" and finding.half == "both" for finding in self.findings
+        )
         return together or half.findings.has("mended")
 
     def as_json(self) -> dict[str, Any]:
         """The findings as plain data."""
         return {
             "halves": {
-                name: half.counts() | {"annotations": half.split.annotations, "mended": self.is_mended(half)}
+                name: half.counts()
+                | {"annotations": half.split.annotations, "mended": self.is_mended(half)}
                 for name, half in self.halves.items()
             },
             "findings": [vars(finding) for finding in self.findings],
         }
 
 
-def check_dataset(dataset: DatasetConfig, threads: int | None = None, cache: Path | None = None) -> CheckedDataset:
+def check_dataset(
+    dataset: DatasetConfig, threads: int | None = None, cache: Path | None = None
+) -> CheckedDataset:
     """Check a detection set; nothing of the user's is written to.
 
-    Reads both annotation files and decodes every image. Objects, images and ids that would stop training or
-    spoil its figures are mended in the copies that it returns, as far as the meaning is beyond doubt. A set
-    that is said to be a published one (`known_as`) is refused where its files list other numbers than that.
+    Reads both annotation files and decodes every image. Objects, images and ids that would stop
+    training or spoil its figures are mended in the copies that it returns, as far as the meaning is
+    beyond doubt. A set that is said to be a published one (`known_as`) is refused where its files
+    list other numbers than that.
 
     Args:
         dataset: The set.
         threads: How many images are decoded at once; None: one for each core.
-        cache: Folder that remembers which images were decoded, such as `decoded_folder`; None decodes all.
+        cache: Folder that remembers which images were decoded, such as `decoded_folder`; None
+            decodes all.
     """
     halves: dict[HalfName, CheckedHalf] = {}
     findings: list[Finding] = []
@@ -122,7 +133,9 @@ def check_dataset(dataset: DatasetConfig, threads: int | None = None, cache: Pat
         half_name: HalfName = "train" if name == "train" else "val"
         found = Findings(half_name)
         try:
-            half = _check_half(split, dataset.format, getattr(known, name, None), found, threads, cache)
+            half = _check_half(
+                split, dataset.format, getattr(known, name, None), found, threads, cache
+            )
             findings += found.all
         except UserError as error:
             findings.append(Finding("refused", half_name, 1, str(error)))
@@ -140,12 +153,18 @@ def check_dataset(dataset: DatasetConfig, threads: int | None = None, cache: Pat
 
 
 def decoded_folder(results: str | Path, name: str) -> Path:
-    """The folder of results that remembers which images of a detection set were decoded; no output of a rule."""
+    """The folder of results that remembers which images of a detection set were decoded.
+
+    No output of a rule.
+    """
     return Path(results, "decoded_images", name)
 
 
 def with_annotations(dataset: DatasetConfig, val: Path, train: Path | None = None) -> DatasetConfig:
-    """The set with other annotation files, those that `CheckedDataset.write` wrote say; the images stay."""
+    """The set with other annotation files, those that `CheckedDataset.write` wrote say.
+
+    The images stay.
+    """
     halves = {"train": train, "val": val}
     changed = {
         name: getattr(dataset, name).model_copy(update={"annotations": str(path)})
@@ -167,14 +186,21 @@ def _check_half(
     coded = encoding(Path(split.annotations))
     if coded != "utf-8":
         then = "read so, and used as a copy that every tool reads"
-        findings.add("mended", f"Annotation files in {coded} and not in plain UTF-8", [split.annotations], then)
+        findings.add(
+            "mended",
+            f"Annotation files in {coded} and not in plain UTF-8",
+            [split.annotations],
+            then,
+        )
     if known:
         refuse_other_counts(content, known, split.annotations, findings)
     categories = check_categories(content, findings)
     if findings.has("refused"):
         return None  # without sound ids, all that could be said of the objects is wrong
     remembered = cache / f"{findings.half}.parquet" if cache else None
-    images = check_images(content, Path(split.images), findings, threads or joblib.cpu_count(), remembered)
+    images = check_images(
+        content, Path(split.images), findings, threads or joblib.cpu_count(), remembered
+    )
     content["images"] = list(images.usable.values())
     content["annotations"] = check_objects(
         content["annotations"],
@@ -188,14 +214,21 @@ def _check_half(
     if content["annotations"]:
         note_unused(content, form == "lvis", findings)
     elif images.usable:
-        findings.add("refused", "Files without an object that can be used", [split.annotations], "annotate some")
+        findings.add(
+            "refused",
+            "Files without an object that can be used",
+            [split.annotations],
+            "annotate some",
+        )
     return CheckedHalf(split, content, images, findings)
 
 
 def _refuse_unscored(content: Tables, findings: Findings) -> None:
     for table, key, ids in lvis_faults(content):
         then = "LVIS's evaluation needs it: add it, or set `format: coco` for this set"
-        findings.add("refused", f"Entries of the validation half's `{table}` without `{key}`", ids, then)
+        findings.add(
+            "refused", f"Entries of the validation half's `{table}` without `{key}`", ids, then
+        )
 
 
 def _tell_copies(train: Images, val: Images, findings: Findings) -> None:
@@ -206,7 +239,9 @@ def _tell_copies(train: Images, val: Images, findings: Findings) -> None:
         if content in known
     ]
     then = "WARNING: an AP over images that were trained on says nothing; take them out of one half"
-    findings.add("noted", f"Validation images, of {len(val.usable)}, that are in both halves", copies, then)
+    findings.add(
+        "noted", f"Validation images, of {len(val.usable)}, that are in both halves", copies, then
+    )
 
 
 def _name(image: Entry) -> str:
@@ -225,8 +260,13 @@ def _lines(checked: CheckedDataset, name: str) -> Iterator[str]:
             yield f"{name}, {title}:"
         yield from (f"  {finding.kind}: {finding.sentence}" for finding in found)
     kinds = ("refused", "mended", "noted")
-    sums = ", ".join(f"{sum(found.kind == kind for found in checked.findings)} {kind}" for kind in kinds)
+    sums = ", ".join(
+        f"{sum(found.kind == kind for found in checked.findings)} {kind}" for kind in kinds
+    )
     if checked.refused:
         yield f"{name} cannot be used: {sums}."
     else:
-        yield f"{name} can be used: {sums}; {len(checked.halves['train'].content['categories'])} classes."
+        yield (
+            f"{name} can be used: {sums}; {len(checked.halves['train'].content['categories'])}"
+            " classes."
+        )

@@ -22,8 +22,9 @@ _MOST_FILES = 500_000
 def place_images(entries: list[Entry], folder: Path, findings: Findings) -> list[Entry]:
     """Find the file of each image, without opening any.
 
-    A name that is a file's but for backslashes or the form of its accents is repaired in place. Other names that lead
-    to no file below the folder are reported, with the file that they may mean.
+    A name that is a file's but for backslashes or the form of its accents is repaired in place.
+    Other names that lead to no file below the folder are reported, with the file that they may
+    mean.
 
     Args:
         entries: The table `images`.
@@ -35,7 +36,11 @@ def place_images(entries: list[Entry], folder: Path, findings: Findings) -> list
     """
     with ThreadPoolExecutor(_THREADS) as pool:
         states = dict(enumerate(pool.map(lambda entry: _state(folder, entry), entries)))
-    lost = [image_name(entry) for place, entry in enumerate(entries) if states[place] in ("missing", "outside")]
+    lost = [
+        image_name(entry)
+        for place, entry in enumerate(entries)
+        if states[place] in ("missing", "outside")
+    ]
     meant = _meant(lost, folder)
     repaired = []
     left_out: dict[str, list[str]] = defaultdict(list)
@@ -50,7 +55,10 @@ def place_images(entries: list[Entry], folder: Path, findings: Findings) -> list
         elif state != "there":
             left_out[state].append(name)
             hints[state] += [hint] if hint else []
-    what = "Images whose `file_name` has backslashes, or accents in another form of Unicode than their file's"
+    what = (
+        "Images whose `file_name` has backslashes, or accents in another form of Unicode than their"
+        " file's"
+    )
     findings.add("mended", what, repaired, "the file's own name is used")
     then = f"left out{_advice(hints['missing'], folder)}"
     findings.add("mended", f"Images that are not below {folder}", left_out["missing"], then)
@@ -70,7 +78,9 @@ def image_name(entry: Entry) -> str:
 
 def _state(folder: Path, entry: Entry) -> str:
     """`there`, `missing` from the folder, `outside` it, or `unusable` as a name."""
-    if not isinstance(entry.get("file_name") or "", str) or not (entry.get("file_name") or entry.get("coco_url")):
+    if not isinstance(entry.get("file_name") or "", str) or not (
+        entry.get("file_name") or entry.get("coco_url")
+    ):
         return "unusable"
     path = annotated_image(folder, entry)
     try:
@@ -79,7 +89,11 @@ def _state(folder: Path, entry: Entry) -> str:
         if path.is_file():
             return "there"
         return "unusable" if b"\0" in os.fsencode(path) or os.path.lexists(path) else "missing"
-    except (OSError, ValueError, RuntimeError):  # thousands of characters, half a character, a loop of links
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ):  # thousands of characters, half a character, a loop of links
         return "unusable"
 
 
@@ -114,7 +128,10 @@ _RULES: dict[str, Callable[[str], str]] = {
     _ANOTHER_FOLDER: lambda form: posixpath.basename(unquote(form)),
     "correct `file_name`": lambda form: posixpath.basename(_stem(form)),
 }
-"""By what to do: a key of a name's `_form`. A name may mean the file whose key is equal; the nearest come first."""
+"""By what to do: a key of a name's `_form`. A name may mean the file whose key is equal.
+
+The nearest come first.
+"""
 
 
 @dataclass(frozen=True)
@@ -135,7 +152,9 @@ class _Hint:
 def _meant(names: Sequence[str], folder: Path) -> dict[str, _Hint]:
     """The one file that each name means, by the nearest rule that any file agrees with."""
     with ThreadPoolExecutor(_THREADS) as pool:
-        spelled = zip(names, pool.map(lambda name: _spelled_otherwise(folder, name), names), strict=True)
+        spelled = zip(
+            names, pool.map(lambda name: _spelled_otherwise(folder, name), names), strict=True
+        )
         hints = {name: _Hint(name, file, _SAME) for name, file in spelled if file is not None}
     waiting = {name: _form(name) for name in names if name not in hints}
     files = _files_below(folder) if waiting else []
@@ -171,7 +190,10 @@ def _places(wanted: Set[str], keys: Iterable[str]) -> dict[str, int]:
 
 
 def _files_below(folder: Path) -> list[str]:
-    """The files below a folder, links to folders followed; none of too many, for each may have a namesake."""
+    """The files below a folder, links to folders followed.
+
+    None of too many, for each may have a namesake.
+    """
     files: list[str] = []
     seen = {_identity(folder)}  # a link may lead back, or where another one leads
     count = 0
@@ -181,7 +203,9 @@ def _files_below(folder: Path) -> list[str]:
             return []
         below = Path(parent).relative_to(folder).as_posix()
         files += names if below == "." else [f"{below}/{name}" for name in names]
-        entered = sorted((Path(parent, name) for name in folders), key=lambda path: (path.is_symlink(), path))
+        entered = sorted(
+            (Path(parent, name) for name in folders), key=lambda path: (path.is_symlink(), path)
+        )
         folders[:] = [path.name for path in entered if _is_new(path, seen)]
     return files
 
@@ -208,11 +232,17 @@ def _advice(hints: list[_Hint], folder: Path) -> str:
     rule, count = Counter(hint.rule for hint in hints).most_common(1)[0]
     first = next(hint for hint in hints if hint.rule == rule)
     also = f", and so for {count} of them" if count > 1 else ""
-    there = f": there is a {printable(first.file, LONGEST)} in {folder} for {printable(first.name, LONGEST)}{also}"
+    there = (
+        f": there is a {printable(first.file, LONGEST)} in {folder} for"
+        f" {printable(first.name, LONGEST)}{also}"
+    )
     given = _form(first.name)
     if given.endswith(f"/{first.file}"):
         folders = printable(first.name[: len(given) - len(first.file)], LONGEST)
         return f"{there}; take `{folders}` off `file_name`"
     if first.file.endswith(f"/{given}"):
-        return f"{there}; set `images` to {folder / first.file[: -len(given)]}, or put the folder before `file_name`"
+        return (
+            f"{there}; set `images` to {folder / first.file[: -len(given)]}, or put the folder"
+            " before `file_name`"
+        )
     return f"{there}; {rule}"

@@ -1,7 +1,8 @@
-"""What the files of images hold: their size, whether they can be decoded, and who is a copy of whom.
+"""What the files of images hold: their size, whether they can be decoded, and who is a copy of
+whom.
 
-Decoding a large set takes minutes. What was found is kept in a Parquet file, so that a later check decodes only what
-is new or was written again.
+Decoding a large set takes minutes. What was found is kept in a Parquet file, so that a later check
+decodes only what is new or was written again.
 """
 
 import hashlib
@@ -40,11 +41,13 @@ _SCHEMA = pa.schema(
         ("content", pa.binary()),
     ]
 )
-# In the metadata: what decoded. Another version may refuse other files, so its findings do not count.
+# In the metadata: what decoded. Another version may refuse other files, so its findings do not
+# count.
 _DECODER_KEY, _DECODER = b"soco.decoder", f"1, Pillow {PIL.__version__}".encode()
 
 Size = tuple[int, int]
-# A file as it was decoded: its path, its length in bytes, and when it was last written, in nanoseconds.
+# A file as it was decoded: its path, its length in bytes, and when it was last written, in
+# nanoseconds.
 Version = tuple[bytes, int, int]
 
 
@@ -75,20 +78,24 @@ def read_files(
 ) -> list[ImageFile]:
     """Decode every image as the detector will.
 
-    An image whose header tells another size than its entry is not decoded: it is of no use, and a broken header may
-    claim more pixels than fit into memory.
+    An image whose header tells another size than its entry is not decoded: it is of no use, and a
+    broken header may claim more pixels than fit into memory.
 
     Args:
         paths: Where the images lie.
         listed: Width and height that the annotation file lists for each; None where it lists none.
         threads: How many are decoded at once.
-        cache: Parquet file with what earlier checks found, brought up to date; None keeps nothing. A file that holds
-            something else is replaced.
+        cache: Parquet file with what earlier checks found, brought up to date; None keeps nothing.
+            A file that holds something else is replaced.
     """
     versions = _versions(paths)
     known = _read_cache(cache)
     todo = [place for place, version in enumerate(versions) if version and version not in known]
-    log.info("%d images to decode; %d are as an earlier check decoded them", len(todo), len(paths) - len(todo))
+    log.info(
+        "%d images to decode; %d are as an earlier check decoded them",
+        len(todo),
+        len(paths) - len(todo),
+    )
     found: dict[int, ImageFile] = {}
     whole: dict[int, ImageFile] = {}
     kept = time.monotonic()
@@ -97,12 +104,16 @@ def read_files(
             found[place] = file
             if _is_whole(file, listed[place]):
                 whole[place] = file
-            if time.monotonic() - kept > _KEEP_SECONDS:  # a scheduler's time limit leaves no time for the end
+            if (
+                time.monotonic() - kept > _KEEP_SECONDS
+            ):  # a scheduler's time limit leaves no time for the end
                 _update_cache(cache, versions, known, whole)
                 kept = time.monotonic()
     finally:  # a check that is interrupted keeps what it has decoded
         _update_cache(cache, versions, known, whole)
-    return [found.get(place) or _known_file(version, known) for place, version in enumerate(versions)]
+    return [
+        found.get(place) or _known_file(version, known) for place, version in enumerate(versions)
+    ]
 
 
 def _known_file(version: Version | None, known: Mapping[Version, ImageFile]) -> ImageFile:
@@ -125,7 +136,11 @@ def _version(path: Path) -> Version | None:
         status = path.stat()
         is_file = stat.S_ISREG(status.st_mode)
         return (os.fsencode(path), status.st_size, status.st_mtime_ns) if is_file else None
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a name that no file can have
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        ValueError,
+    ):  # the last: a name that no file can have
         return None
     except OSError:
         return os.fsencode(path), 0, 0  # reading it says why it cannot be read
@@ -136,7 +151,9 @@ def _decode(
 ) -> Iterator[ImageFile]:
     """The files at some places of the list, with progress where they take long."""
     with ThreadPoolExecutor(threads) as pool:
-        files = pool.map(_read, [paths[place] for place in places], [listed[place] for place in places])
+        files = pool.map(
+            _read, [paths[place] for place in places], [listed[place] for place in places]
+        )
         yield from progress(files, len(places), "decoding images", delay=_QUIET_SECONDS)
 
 
@@ -151,7 +168,10 @@ def _read(path: Path, listed: Size | None) -> ImageFile:
 
 
 def _read_cache(path: Path | None) -> dict[Version, ImageFile]:
-    """What earlier checks decoded; nothing where there is no such file, or a damaged one, or of another decoder."""
+    """What earlier checks decoded.
+
+    Nothing where there is no such file, or a damaged one, or of another decoder.
+    """
     if path is None:
         return {}
     try:
@@ -159,7 +179,10 @@ def _read_cache(path: Path | None) -> dict[Version, ImageFile]:
             table = file.read()
     except (OSError, pa.ArrowException):
         return {}
-    if not table.schema.equals(_SCHEMA) or (table.schema.metadata or {}).get(_DECODER_KEY) != _DECODER:
+    if (
+        not table.schema.equals(_SCHEMA)
+        or (table.schema.metadata or {}).get(_DECODER_KEY) != _DECODER
+    ):
         return {}
     return {
         (row["path"], row["bytes"], row["modified"]): ImageFile(
@@ -189,5 +212,10 @@ def _update_cache(
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     try:
         write_table(path, pa.Table.from_arrays(arrays, schema=schema))
-    except (OSError, UserError) as error:  # a full disk, or a read-only folder; the check itself is sound
-        log.warning("%s cannot be written (%s); the next check decodes all images again", path, error)
+    except (
+        OSError,
+        UserError,
+    ) as error:  # a full disk, or a read-only folder; the check itself is sound
+        log.warning(
+            "%s cannot be written (%s); the next check decodes all images again", path, error
+        )

@@ -20,8 +20,8 @@ class Finding:
     """One thing that a check found.
 
     Attributes:
-        kind: `refused`: the set cannot be used; `mended`: the copy that is used differs from the file; `noted`: it is
-            used as it is.
+        kind: `refused`: the set cannot be used; `mended`: the copy that is used differs from the
+            file; `noted`: it is used as it is.
         half: The half that it was found in, or `both`.
         count: How many images, objects or categories it is about.
         sentence: What was found, how often, the first few, and what is done about it.

@@ -29,8 +29,11 @@ class Images:
     contents: dict[int, bytes]
 
 
-def check_images(content: Tables, folder: Path, findings: Findings, threads: int, cache: Path | None = None) -> Images:
-    """Judge the table `images`, and decode the files; entries of `images` and `annotations` are mended in place.
+def check_images(
+    content: Tables, folder: Path, findings: Findings, threads: int, cache: Path | None = None
+) -> Images:
+    """Judge the table `images`, and decode the files; entries of `images` and `annotations` are
+    mended in place.
 
     Args:
         content: The tables of one half.
@@ -57,8 +60,12 @@ def check_images(content: Tables, folder: Path, findings: Findings, threads: int
     if len(unusable) > MOST_LEFT_OUT * len(content["images"]):
         names = [image_name(entry) for entry in content["images"] if entry["id"] in unusable]
         what = f"Images left out, of {len(content['images'])}"
-        findings.add("refused", what, names, "more than a tenth: correct `images` in `datasets`, or the file")
-    return Images({entry["id"]: entry for entry in entries if entry["id"] not in unusable}, unusable, contents)
+        findings.add(
+            "refused", what, names, "more than a tenth: correct `images` in `datasets`, or the file"
+        )
+    return Images(
+        {entry["id"]: entry for entry in entries if entry["id"] not in unusable}, unusable, contents
+    )
 
 
 def _check_ids(content: Tables, findings: Findings) -> None:
@@ -66,15 +73,24 @@ def _check_ids(content: Tables, findings: Findings) -> None:
     entries: list[Entry] = content["images"]
     keys = [whole(entry.get("id")) for entry in entries]
     if None in keys:
-        odd = [repr(entry.get("id")) for entry, key in zip(entries, keys, strict=True) if key is None]
-        findings.add("mended", "Image ids that are no whole numbers up to 2^53", odd, "all are numbered anew, from 1")
+        odd = [
+            repr(entry.get("id")) for entry, key in zip(entries, keys, strict=True) if key is None
+        ]
+        findings.add(
+            "mended",
+            "Image ids that are no whole numbers up to 2^53",
+            odd,
+            "all are numbered anew, from 1",
+        )
         numbers: dict[Any, int] = {}
         keys = [numbers.setdefault(str(entry.get("id")), len(numbers) + 1) for entry in entries]
         for entry in content["annotations"]:
             entry["image_id"] = numbers.get(str(entry.get("image_id")))
     else:
         spelled = [repr(entry["id"]) for entry in entries if type(entry["id"]) is not int]
-        findings.add("mended", "Image ids written as text or with a point", spelled, "read as whole numbers")
+        findings.add(
+            "mended", "Image ids written as text or with a point", spelled, "read as whole numbers"
+        )
     first: dict[int, Entry] = {}
     same: list[int] = []
     other: list[int] = []
@@ -98,7 +114,8 @@ def _refuse_twice(entries: list[Entry], paths: list[Path], findings: Findings) -
         "refused",
         "Image files listed under more than one id",
         twice,
-        "an evaluation would take the objects of one entry for missing in the other: merge the entries",
+        "an evaluation would take the objects of one entry for missing in the other: merge the"
+        " entries",
     )
 
 
@@ -118,7 +135,9 @@ def _mend(entry: Entry, name: str, file: ImageFile, faults: Mapping[str, list[st
         return False
     else:
         width, height = file.size
-        faults["other size"].append(f"{name}: {listed[0]} x {listed[1]}, the image {width} x {height}")
+        faults["other size"].append(
+            f"{name}: {listed[0]} x {listed[1]}, the image {width} x {height}"
+        )
         return False
     entry["width"], entry["height"] = file.size
     if file.orientation > 1:
@@ -146,7 +165,12 @@ def _tell(faults: Mapping[str, list[str]], findings: Findings) -> None:
         faults["unturned"],
         "left out: take the tag out of the images, or annotate them upright",
     )
-    findings.add("mended", "Images without a whole `width` and `height`", faults["no size"], "taken from the image")
+    findings.add(
+        "mended",
+        "Images without a whole `width` and `height`",
+        faults["no size"],
+        "taken from the image",
+    )
     findings.add(
         "noted",
         "Images that their EXIF tag turns",

@@ -13,7 +13,10 @@ TOLERANCE = 1.0
 """Pixels that a box or polygon may reach beyond its image, as rounding makes it."""
 
 FARTHEST = 10
-"""Longer sides of its image beyond which a polygon is broken; drawing it would take memory without bound."""
+"""Longer sides of its image beyond which a polygon is broken.
+
+Drawing it would take memory without bound.
+"""
 
 _LARGEST = 1e15
 _NUMBERS = {int, float}
@@ -71,7 +74,11 @@ def mask_area(segmentation: Any, width: int, height: int) -> float:
 
 def is_numbers(value: Any, count: int | None = None) -> bool:
     """Whether a value is a list of finite numbers of sensible size, of this many if given."""
-    if not isinstance(value, list) or count not in (None, len(value)) or not {*map(type, value)} <= _NUMBERS:
+    if (
+        not isinstance(value, list)
+        or count not in (None, len(value))
+        or not {*map(type, value)} <= _NUMBERS
+    ):
         return False
     if not value:
         return True
@@ -94,7 +101,10 @@ def _run_length_mask(mask: dict[str, Any], width: int, height: int) -> Mask:
 
 
 def _unwrapped(value: Any, depth: int = _DEEPEST) -> Iterator[Any]:
-    """The polygons in a value, each flat, whatever lists they lie in: also such as [[[x, y], [x, y], [x, y]]]."""
+    """The polygons in a value, each flat, whatever lists they lie in.
+
+    Also such as [[[x, y], [x, y], [x, y]]].
+    """
     if not isinstance(value, list) or is_numbers(value) or not depth:
         yield value
     elif len(value) >= 3 and all(is_numbers(point, 2) for point in value):

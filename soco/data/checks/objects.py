@@ -17,10 +17,22 @@ MOST_LEFT_OUT = 0.1
 
 FAULTS: dict[str, tuple[Kind, str, str]] = {
     "unknown image": ("mended", "Objects on images that `images` does not list", "left out"),
-    "unknown category": ("mended", "Objects of categories that `categories` does not list", "left out"),
-    "spelled ids": ("mended", "Objects that name image or category by text", "read as whole numbers"),
+    "unknown category": (
+        "mended",
+        "Objects of categories that `categories` does not list",
+        "left out",
+    ),
+    "spelled ids": (
+        "mended",
+        "Objects that name image or category by text",
+        "read as whole numbers",
+    ),
     "no mask": ("mended", "Objects without a mask, on which the detector trains", "left out"),
-    "bad run lengths": ("mended", "Run-length masks that are broken or not of their image's size", "left out"),
+    "bad run lengths": (
+        "mended",
+        "Run-length masks that are broken or not of their image's size",
+        "left out",
+    ),
     "flat polygon": ("mended", "Polygons that are not in a list of polygons", "put into one"),
     "strange mask": (
         "mended",
@@ -37,37 +49,73 @@ FAULTS: dict[str, tuple[Kind, str, str]] = {
         "Objects with polygons of text or mappings, such as {x: 1, y: 2}",
         "these left out: write them as [x1, y1, x2, y2, ...]",
     ),
-    "polygon not finite": ("mended", "Objects with polygons of numbers that are not finite, or huge", "these left out"),
+    "polygon not finite": (
+        "mended",
+        "Objects with polygons of numbers that are not finite, or huge",
+        "these left out",
+    ),
     "polygon far": (
         "mended",
         f"Objects with polygons that reach {FARTHEST} times their image's longer side beyond it",
         "these left out",
     ),
-    "broken polygon": ("mended", "Objects with polygons of fewer than three points or an odd count", "these left out"),
-    "polygon outside": ("mended", "Objects with polygons of which no part lies in the image", "these left out"),
+    "broken polygon": (
+        "mended",
+        "Objects with polygons of fewer than three points or an odd count",
+        "these left out",
+    ),
+    "polygon outside": (
+        "mended",
+        "Objects with polygons of which no part lies in the image",
+        "these left out",
+    ),
     "polygon beyond": (
         "noted",
         "Objects with polygons that reach beyond the image",
         "what is outside counts nothing",
     ),
-    "broken box": ("mended", "Boxes that are no four numbers, or without an area", "taken from the mask"),
+    "broken box": (
+        "mended",
+        "Boxes that are no four numbers, or without an area",
+        "taken from the mask",
+    ),
     "box outside": ("mended", "Boxes wholly outside their image", "the objects are left out"),
     "box beyond": ("mended", "Boxes that reach beyond their image", "cut at its edge"),
-    "box unlike mask": ("noted", "Boxes that do not enclose their mask closely", "used as they are; look at some"),
+    "box unlike mask": (
+        "noted",
+        "Boxes that do not enclose their mask closely",
+        "used as they are; look at some",
+    ),
     "no area": (
         "mended",
         "Objects without `area`, which the evaluator sorts small from large by",
         "counted in the mask",
     ),
-    "impossible area": ("mended", "Objects whose `area` is negative or not in pixels", "counted in the mask"),
-    "no iscrowd": ("mended", "Objects without `iscrowd`, which the evaluator needs, as 0 or 1", "set, to 0 if missing"),
+    "impossible area": (
+        "mended",
+        "Objects whose `area` is negative or not in pixels",
+        "counted in the mask",
+    ),
+    "no iscrowd": (
+        "mended",
+        "Objects without `iscrowd`, which the evaluator needs, as 0 or 1",
+        "set, to 0 if missing",
+    ),
     "ignored": (
         "mended",
         "Objects with `ignore`, which detectron2 refuses",
         "made crowd regions, neither hit nor miss",
     ),
-    "unclear ignore": ("mended", "Objects whose `ignore` is false, but not the number 0", "`ignore` removed"),
-    "crowd in LVIS": ("mended", "Objects with `iscrowd`, which LVIS does not have", "used as any other"),
+    "unclear ignore": (
+        "mended",
+        "Objects whose `ignore` is false, but not the number 0",
+        "`ignore` removed",
+    ),
+    "crowd in LVIS": (
+        "mended",
+        "Objects with `iscrowd`, which LVIS does not have",
+        "used as any other",
+    ),
 }
 _LEFT_OUT = ("unknown category", "no mask", "strange mask", "bad run lengths", "box outside")
 
@@ -116,7 +164,12 @@ def check_objects(
     coordinates.judge(findings)
     lost = [label for name in _LEFT_OUT for label in faults[name]]
     if len(lost) > MOST_LEFT_OUT * len(entries):
-        findings.add("refused", f"Objects left out, of {len(entries)}", lost, "more than a tenth: correct the file")
+        findings.add(
+            "refused",
+            f"Objects left out, of {len(entries)}",
+            lost,
+            "more than a tenth: correct the file",
+        )
     kept = leave_out_copies(kept, images, published, findings)
     crowd.judge(kept, findings)
     _note_mixture(kept, findings)
@@ -125,7 +178,12 @@ def check_objects(
 
 
 def _judge(
-    entry: Entry, image: Entry | None, categories: Set[int], coordinates: Coordinates, faults: Faults, label: Any
+    entry: Entry,
+    image: Entry | None,
+    categories: Set[int],
+    coordinates: Coordinates,
+    faults: Faults,
+    label: Any,
 ) -> bool:
     """Judge one object, mend it in place; returns whether it can be used."""
     category = whole(entry.get("category_id"))
@@ -153,7 +211,12 @@ def _note_mixture(kept: list[Entry], findings: Findings) -> None:
     trained = [entry for entry in kept if not entry.get("iscrowd")]
     coded = [entry.get("id") for entry in trained if isinstance(entry["segmentation"], dict)]
     if len(coded) < len(trained):
-        findings.add("noted", "Run-length masks among polygons", coded, "no harm: all are trained on as bitmaps")
+        findings.add(
+            "noted",
+            "Run-length masks among polygons",
+            coded,
+            "no harm: all are trained on as bitmaps",
+        )
 
 
 def _number(kept: list[Entry], findings: Findings) -> None:
@@ -169,7 +232,8 @@ def _number(kept: list[Entry], findings: Findings) -> None:
     if bad:
         findings.add(
             "mended",
-            "Object ids that are missing, double, no whole numbers, or not above 0 (the evaluator never matches 0)",
+            "Object ids that are missing, double, no whole numbers, or not above 0 (the evaluator"
+            " never matches 0)",
             bad,
             f"all are numbered anew, from 1 to {len(kept)}",
         )

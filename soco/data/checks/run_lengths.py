@@ -1,4 +1,7 @@
-"""Run-length masks as COCO writes them: column by column, background first; as numbers or as a string of them."""
+"""Run-length masks as COCO writes them: column by column, background first.
+
+As numbers or as a string of them.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +12,10 @@ import numpy.typing as npt
 Box = tuple[float, float, float, float]
 
 _MOST_BITS = 50
-"""Of one number in the compressed string: more than any image has pixels, and a bound on the work for broken ones."""
+"""Of one number in the compressed string.
+
+More than any image has pixels, and a bound on the work for broken ones.
+"""
 
 
 def run_lengths(mask: Mapping[str, Any], width: int, height: int) -> npt.NDArray[np.int64] | None:
@@ -26,16 +32,19 @@ def run_lengths(mask: Mapping[str, Any], width: int, height: int) -> npt.NDArray
     counts = mask.get("counts")
     if isinstance(counts, str):
         counts = decode_counts(counts)
-    if not isinstance(counts, list) or not all(type(count) is int and count >= 0 for count in counts):
+    if not isinstance(counts, list) or not all(
+        type(count) is int and count >= 0 for count in counts
+    ):
         return None
     return np.array(counts, np.int64) if sum(counts) == width * height else None
 
 
 def decode_counts(text: str) -> list[int] | None:
-    """Decode COCO's compressed string; None where it ends within a number or holds other characters.
+    """Decode COCO's compressed string; None where it ends within a number or holds other
+    characters.
 
-    A character carries five bits and a flag that more follow, lowest first, the last bit being the sign; from the
-    fourth number on, what is told is the difference to the number before the last.
+    A character carries five bits and a flag that more follow, lowest first, the last bit being the
+    sign; from the fourth number on, what is told is the difference to the number before the last.
     """
     counts: list[int] = []
     value = shift = 0

@@ -20,29 +20,38 @@ _LONGEST_NUMBER = 32
 _FREQUENCIES = ("r", "c", "f")
 
 _TABLES = ("images", "annotations", "categories")
-_LVIS_KEYS = {"images": ("neg_category_ids", "not_exhaustive_category_ids"), "categories": ("frequency",)}
+_LVIS_KEYS = {
+    "images": ("neg_category_ids", "not_exhaustive_category_ids"),
+    "categories": ("frequency",),
+}
 
 
 def read_tables(split: SplitConfig) -> Tables:
     """Read the annotation file of one half of a detection set.
 
     Returns:
-        What the file holds; `images`, `annotations` and `categories` are lists of mappings, the first and the last
-        not empty.
+        What the file holds; `images`, `annotations` and `categories` are lists of mappings, the
+        first and the last not empty.
 
     Raises:
-        UserError: The folder or file is missing, or the file is in neither COCO's nor LVIS's format.
+        UserError: The folder or file is missing, or the file is in neither COCO's nor LVIS's
+            format.
     """
     folder, path = Path(split.images), Path(split.annotations)
     if not path.is_file():
-        raise UserError(f"There is no annotation file at {path}; put it there or correct `annotations` in `datasets`.")
+        raise UserError(
+            f"There is no annotation file at {path}; put it there or correct `annotations` in"
+            " `datasets`."
+        )
     if not folder.is_dir():
-        raise UserError(f"There is no image folder at {folder}; put it there or correct `images` in `datasets`.")
+        raise UserError(
+            f"There is no image folder at {folder}; put it there or correct `images` in `datasets`."
+        )
     content = _load(path)
     if not isinstance(content, dict) or not all(_is_table(content.get(name)) for name in _TABLES):
         raise UserError(
-            f"{path} is not in COCO's or LVIS's format: it needs `images`, `annotations` and `categories`, each a list "
-            "of mappings; correct `annotations` in `datasets`."
+            f"{path} is not in COCO's or LVIS's format: it needs `images`, `annotations` and"
+            " `categories`, each a list of mappings; correct `annotations` in `datasets`."
         )
     if not content["images"] or not content["categories"]:
         raise UserError(f"{path} lists no images or no categories; give a file that does.")
@@ -81,7 +90,10 @@ def _load(path: Path) -> Any:
 
 
 class _RepeatedKeyError(Exception):
-    """A key that one object of a JSON file has twice; `json` alone would silently keep the last value."""
+    """A key that one object of a JSON file has twice.
+
+    `json` alone would silently keep the last value.
+    """
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -100,20 +112,28 @@ def lvis_faults(content: Tables) -> Iterator[tuple[str, str, list[Any]]]:
     """What LVIS's evaluation needs and lacks: table, key, and the ids of the entries without it."""
     for table, keys in _LVIS_KEYS.items():
         for key in keys:
-            bare = [entry.get("id") for entry in content[table] if not _holds(entry.get(key), table)]
+            bare = [
+                entry.get("id") for entry in content[table] if not _holds(entry.get(key), table)
+            ]
             if bare:
                 yield table, key, bare
 
 
 def _holds(value: Any, table: str) -> bool:
-    """Whether a value is what LVIS has there: of an image a list of category ids, of a category a letter."""
+    """Whether a value is what LVIS has there.
+
+    Of an image a list of category ids, of a category a letter.
+    """
     if table == "images":
         return isinstance(value, list) and all(type(key) is int for key in value)
     return value in _FREQUENCIES
 
 
 def whole(value: Any) -> int | None:
-    """The whole number that a value is or spells (`7`, `7.0`, `"7"`); None for anything else, or beyond 2^53."""
+    """The whole number that a value is or spells (`7`, `7.0`, `"7"`).
+
+    None for anything else, or beyond 2^53.
+    """
     if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and value.strip().isdecimal():
         value = int(value)
     if type(value) is int or (isinstance(value, float) and value.is_integer()):

@@ -14,7 +14,10 @@ log = logging.getLogger(__name__)
 
 
 class PassedOver:
-    """What a listing leaves out, by kind: how many, and the first; the log says it once the listing ends."""
+    """What a listing leaves out, by kind: how many, and the first.
+
+    The log says it once the listing ends.
+    """
 
     def __init__(self) -> None:
         self._first: dict[str, str] = {}
@@ -31,8 +34,11 @@ class PassedOver:
             log.warning("passed over %d %s, first %.200a", count, kind, self._first[kind])
 
 
-def checked(entries: Iterable[Entry], path: Path, layout: str, passed_over: PassedOver) -> Iterator[Entry]:
-    """Pass entries on, but for names that are not UTF-8, which no store can hold; the log says what is left out.
+def checked(
+    entries: Iterable[Entry], path: Path, layout: str, passed_over: PassedOver
+) -> Iterator[Entry]:
+    """Pass entries on, but for names that are not UTF-8, which no store can hold; the log says what
+    is left out.
 
     Args:
         entries: The images of a source.
@@ -49,13 +55,17 @@ def checked(entries: Iterable[Entry], path: Path, layout: str, passed_over: Pass
             passed_over.add("images of names that are not UTF-8", entry.key)
             continue
         if entry.key in keys:
-            raise UserError(f"{path} holds two images named {entry.key!r}; rename or remove one of them.")
+            raise UserError(
+                f"{path} holds two images named {entry.key!r}; rename or remove one of them."
+            )
         keys.add(entry.key)
         yield entry
     passed_over.log()
     if not keys:
         suffixes = ", ".join(IMAGE_SUFFIXES)
-        raise UserError(f"{path}, which images.path names, holds no image ({suffixes}); {remedy(path, layout)}.")
+        raise UserError(
+            f"{path}, which images.path names, holds no image ({suffixes}); {remedy(path, layout)}."
+        )
 
 
 def _is_text(name: str) -> bool:

@@ -1,4 +1,7 @@
-"""The files that hold many images: found below a folder, opened once in a process, and read in place."""
+"""The files that hold many images.
+
+Found below a folder, opened once in a process, and read in place.
+"""
 
 import functools
 import hashlib
@@ -19,7 +22,8 @@ _OPEN_FILES = 64
 class Containers:
     """The files of a source, opened when they are first read; it pickles as its path.
 
-    Threads and forked processes may share an instance: reading names its offset and moves no common position.
+    Threads and forked processes may share an instance: reading names its offset and moves no common
+    position.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,7 +37,8 @@ class Containers:
         """Exactly `length` bytes from `offset` on.
 
         Raises:
-            UnreadableImageError: The file is missing, cannot be read, or ends before; or the length is above 2 GB.
+            UnreadableImageError: The file is missing, cannot be read, or ends before; or the length
+                is above 2 GB.
         """
         path = self.path / container
         check_length(length)
@@ -47,7 +52,10 @@ class Containers:
 
 
 class _Opened:
-    """A descriptor that is closed when nobody holds it any more: another thread may still be reading from it."""
+    """A descriptor that is closed when nobody holds it any more.
+
+    Another thread may still be reading from it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.descriptor = -1
@@ -59,7 +67,10 @@ class _Opened:
 
 
 def files_state(path: Path, containers: Iterable[str] = ("",)) -> str:
-    """A digest of names, sizes and times of files below a path, or of the file that it is; "" where there is none."""
+    """A digest of names, sizes and times of files below a path, or of the file that it is.
+
+    "" where there is none.
+    """
     told = []
     for container in containers:
         try:
@@ -70,8 +81,11 @@ def files_state(path: Path, containers: Iterable[str] = ("",)) -> str:
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16] if told else ""
 
 
-def containers(path: Path, layout: str, suffix: str, passed_over: PassedOver) -> Iterator[tuple[str, str]]:
-    """The files of one suffix below a folder that are not hidden, sorted, or the one file that `path` is.
+def containers(
+    path: Path, layout: str, suffix: str, passed_over: PassedOver
+) -> Iterator[tuple[str, str]]:
+    """The files of one suffix below a folder that are not hidden, sorted, or the one file that
+    `path` is.
 
     Links to files are followed, links to folders are not.
 
@@ -82,11 +96,12 @@ def containers(path: Path, layout: str, suffix: str, passed_over: PassedOver) ->
         passed_over: Receives the compressed tars that lie beside plain ones.
 
     Returns:
-        Each file's path below `path` ("" for the one file), and the folder that its images' keys begin with: the
-        same without the suffix.
+        Each file's path below `path` ("" for the one file), and the folder that its images' keys
+        begin with: the same without the suffix.
 
     Raises:
-        UserError: The path is missing, a folder cannot be read, what has the suffix is no file, or none has it.
+        UserError: The path is missing, a folder cannot be read, what has the suffix is no file, or
+            none has it.
     """
     require(path, layout, file=True, folder=True)
     if path.is_file():
@@ -103,28 +118,35 @@ def containers(path: Path, layout: str, suffix: str, passed_over: PassedOver) ->
             compressed.append(name)
     if compressed and not found:
         raise UserError(
-            f"{path} holds the compressed {compressed[0]}, which cannot be read in place; decompress it to a plain "
-            ".tar, or move it away."
+            f"{path} holds the compressed {compressed[0]}, which cannot be read in place;"
+            " decompress it to a plain .tar, or move it away."
         )
     if not found:
-        raise UserError(f"{path} holds no {suffix} file for images.layout {layout}; {remedy(path, layout)}.")
+        raise UserError(
+            f"{path} holds no {suffix} file for images.layout {layout}; {remedy(path, layout)}."
+        )
     for name in compressed:
         passed_over.add("compressed tars, which cannot be read in place", name)
     yield from ((name, name.removesuffix(suffix)) for name in found)
 
 
 def containers_state(path: Path, suffix: str) -> str:
-    """A digest as of `files_state` of what has a suffix below a folder, as far as it can be listed, or of the file.
+    """A digest as of `files_state` of what has a suffix below a folder, as far as it can be listed,
+    or of the file.
 
     It raises nothing: `containers` says what cannot be read, once the images are listed.
     """
     if stat.S_ISREG(mode_of(path)):
         return files_state(path)
     found = walk(path, skip_unreadable=True)
-    return files_state(path, (name for name, is_folder, _ in found if not is_folder and name.endswith(suffix)))
+    return files_state(
+        path, (name for name, is_folder, _ in found if not is_folder and name.endswith(suffix))
+    )
 
 
 def _require_file(path: Path, entry: os.DirEntry[str]) -> None:
     status = target_status(entry)
     if status is None or not stat.S_ISREG(status.st_mode):
-        raise UserError(f"{path} is no file, or a link to nothing; put the file there, or remove the name.")
+        raise UserError(
+            f"{path} is no file, or a link to nothing; put the file there, or remove the name."
+        )

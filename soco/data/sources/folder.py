@@ -16,7 +16,8 @@ from soco.data.sources.tree import mode_of, target_status, walk
 
 
 class FolderSource:
-    """Every image below a folder; a key is the path below it. Hidden files and folders are passed over.
+    """Every image below a folder; a key is the path below it. Hidden files and folders are passed
+    over.
 
     Links to images are followed, links to folders are not.
     """
@@ -45,7 +46,8 @@ class FolderSource:
         return read_file(self.path / entry.key)
 
     def state(self) -> str:
-        """A digest of what `images.watch` names: every image's path, size and time; every folder's; or nothing.
+        """A digest of what `images.watch` names: every image's path, size and time; every folder's;
+        or nothing.
 
         A folder that cannot be read counts as empty: `entries` says what is wrong.
         """
@@ -54,13 +56,22 @@ class FolderSource:
         if not stat.S_ISDIR(mode_of(self.path)):
             return ""
         told = hashlib.sha256()
-        found = self._folders() if self.watch == "folders" else self._images(PassedOver(), skip_unreadable=True)
+        found = (
+            self._folders()
+            if self.watch == "folders"
+            else self._images(PassedOver(), skip_unreadable=True)
+        )
         for name, status in found:
             told.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"))
         return told.hexdigest()[:16]
 
-    def _images(self, passed_over: PassedOver, skip_unreadable: bool = False) -> Iterator[tuple[str, os.stat_result]]:
-        """Path and status of each image, sorted by path; a broken link is one, so that reading it will tell."""
+    def _images(
+        self, passed_over: PassedOver, skip_unreadable: bool = False
+    ) -> Iterator[tuple[str, os.stat_result]]:
+        """Path and status of each image, sorted by path.
+
+        A broken link is one, so that reading it will tell.
+        """
         for name, is_folder, found in walk(self.path, skip_unreadable=skip_unreadable):
             if is_folder:
                 continue

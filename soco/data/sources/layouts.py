@@ -26,14 +26,18 @@ def require(path: Path, layout: str, *, file: bool = False, folder: bool = False
         _open_once(path)
         return
     kind = "folder" if path.is_dir() else "file"
-    raise UserError(f"{path} is a {kind}, which images.layout {layout} does not read; {remedy(path, layout)}.")
+    raise UserError(
+        f"{path} is a {kind}, which images.layout {layout} does not read; {remedy(path, layout)}."
+    )
 
 
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); make the folders above it readable.") from None
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}); make the folders above it readable."
+        ) from None
 
 
 def _open_once(path: Path) -> None:
@@ -43,8 +47,13 @@ def _open_once(path: Path) -> None:
         raise UserError(f"{path} cannot be read ({error.strerror}); make it readable.") from None
 
 
-def remedy(path: Path, layout: str, otherwise: str = "docs/data.md shows what each images.layout reads") -> str:
-    """What to do about a path that the layout cannot read: set the one that fits, or `otherwise`."""
+def remedy(
+    path: Path, layout: str, otherwise: str = "docs/data.md shows what each images.layout reads"
+) -> str:
+    """What to do about a path that the layout cannot read.
+
+    Set the one that fits, or `otherwise`.
+    """
     fitting = fitting_layout(path)
     return otherwise if fitting in (None, layout) else f"set images.layout to {fitting}"
 

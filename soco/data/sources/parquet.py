@@ -1,4 +1,7 @@
-"""Layout `parquet`: Parquet files with a column of encoded images, as data sets are shared today."""
+"""Layout `parquet`.
+
+Parquet files with a column of encoded images, as data sets are shared today.
+"""
 
 import os
 import threading
@@ -29,10 +32,12 @@ _FEW_ROWS = 1_000_000  # of more, each has a byte of the file at least
 
 
 class ParquetSource:
-    """The images of all Parquet files below a folder, or of one; a key is the file's path without suffix and the row.
+    """The images of all Parquet files below a folder, or of one; a key is the file's path without
+    suffix and the row.
 
-    The column holds bytes, or a struct of `bytes` and `path`, whose base name then ends the key. Reading decodes a row
-    group at a time and keeps the last few, so that neighbours are fast and random rows cost a row group each.
+    The column holds bytes, or a struct of `bytes` and `path`, whose base name then ends the key.
+    Reading decodes a row group at a time and keeps the last few, so that neighbours are fast and
+    random rows cost a row group each.
     """
 
     def __init__(self, settings: ImagesConfig) -> None:
@@ -47,7 +52,8 @@ class ParquetSource:
         """Yield every row, file by file in the order of their names; reads no image.
 
         Raises:
-            UserError: The path is missing, a file is broken or lacks the column, or there is no row.
+            UserError: The path is missing, a file is broken or lacks the column, or there is no
+                row.
         """
         passed_over = PassedOver()
         yield from checked(self._rows(passed_over), self.path, "parquet", passed_over)
@@ -72,7 +78,10 @@ class ParquetSource:
         return containers_state(self.path, ".parquet")
 
     def _own_reader(self) -> "_Reader":
-        """The reader of this process: a forked one has a lock that nobody may release, and files of another."""
+        """The reader of this process.
+
+        A forked one has a lock that nobody may release, and files of another.
+        """
         if self._reader is None or self._reader.process != os.getpid():
             self._reader = _Reader(self.column)
         return self._reader
@@ -134,10 +143,13 @@ class _File:
         self.starts = np.cumsum([0, *rows])[:-1]
         parts = _parts(schema.field(column).type) if column in schema.names else None
         if parts is None:
-            having = ", ".join(field.name for field in schema if _parts(field.type) is not None) or "none has"
+            having = (
+                ", ".join(field.name for field in schema if _parts(field.type) is not None)
+                or "none has"
+            )
             raise UserError(
-                f"{path} has no column {column!r} of bytes, or of a struct with bytes; set images.column to one "
-                f"that does: {having}."
+                f"{path} has no column {column!r} of bytes, or of a struct with bytes; set"
+                f" images.column to one that does: {having}."
             )
         data, name = parts
         self._data, self._name = column + data, None if name is None else column + name
@@ -146,15 +158,18 @@ class _File:
     def _see_that_rows_have_bytes(self, rows: list[int]) -> None:
         length = self._path.stat().st_size
         if min(rows, default=0) < 0 or sum(rows) > max(length, _FEW_ROWS):
-            raise not_whole(self._path, "parquet", f"it claims {sum(rows):,} rows in {length:,} bytes")
+            raise not_whole(
+                self._path, "parquet", f"it claims {sum(rows):,} rows in {length:,} bytes"
+            )
 
     def _see_that_groups_are_small(self) -> None:
         for group in range(self.groups):
             size = max(self._size(group, self._data), self._size(group, self._name))
             if size > _LARGEST_GROUP:
                 raise UserError(
-                    f"Row group {group} of {self._path} takes {size / (1 << 30):.1f} GiB, and groups of at most "
-                    f"{_LARGEST_GROUP >> 30} GiB are read; write the file again with about 100 rows in a group."
+                    f"Row group {group} of {self._path} takes {size / (1 << 30):.1f} GiB, and"
+                    f" groups of at most {_LARGEST_GROUP >> 30} GiB are read; write the file again"
+                    " with about 100 rows in a group."
                 )
 
     def _columns(self, group: int, *leaves: str | None) -> list[pq.ColumnChunkMetaData]:
@@ -172,20 +187,25 @@ class _File:
         return stored // max(1, self._file.metadata.row_group(group).num_rows)
 
     def names(self, group: int) -> list[str]:
-        """What ends the key of each row of a row group: a hyphen and the base name of its path, or nothing."""
+        """What ends the key of each row of a row group.
+
+        A hyphen and the base name of its path, or nothing.
+        """
         if self._name is None:
             return [""] * self._file.metadata.row_group(group).num_rows
         try:
             paths = self._read(group, self._name).to_pylist()
         except Exception as error:  # as above
-            raise not_whole(self._path, "parquet", f"the names of row group {group}: {error}") from None
+            raise not_whole(
+                self._path, "parquet", f"the names of row group {group}: {error}"
+            ) from None
         return [f"-{path.rpartition('/')[2]}" if path else "" for path in paths]
 
     def images(self, group: int) -> pa.ChunkedArray:
         """The encoded images of a row group.
 
-        A page of a few bytes may say one image a million times. Where the rows take more than the pages, equal ones
-        are kept once, which takes three times as long.
+        A page of a few bytes may say one image a million times. Where the rows take more than the
+        pages, equal ones are kept once, which takes three times as long.
         """
         size = self._size(group, self._data)
         rows = max(1, _LARGEST_BATCH // max(1, size))  # each row takes no more than all pages do
@@ -198,20 +218,33 @@ class _File:
         else:
             return pa.chunked_array(batches)
         batches.clear()
-        with pq.ParquetFile(self._path, metadata=self._file.metadata, read_dictionary=[self._data]) as file:
-            return _leaf(file.read_row_group(group, [self._data], use_threads=False).column(0), self._data)
+        with pq.ParquetFile(
+            self._path, metadata=self._file.metadata, read_dictionary=[self._data]
+        ) as file:
+            return _leaf(
+                file.read_row_group(group, [self._data], use_threads=False).column(0), self._data
+            )
 
     def _read(self, group: int, leaf: str) -> pa.ChunkedArray:
-        return _leaf(self._file.read_row_group(group, columns=[leaf], use_threads=False).column(0), leaf)
+        return _leaf(
+            self._file.read_row_group(group, columns=[leaf], use_threads=False).column(0), leaf
+        )
 
 
 def _leaf(column: Any, leaf: str) -> Any:
     """The values that a path such as `image.bytes` names, of a column that was read for it."""
-    return pc.struct_field(column, leaf.rpartition(".")[2]) if pa.types.is_struct(column.type) else column
+    return (
+        pc.struct_field(column, leaf.rpartition(".")[2])
+        if pa.types.is_struct(column.type)
+        else column
+    )
 
 
 def _parts(kind: pa.DataType) -> tuple[str, str | None] | None:
-    """What is to be added to a column's name to have its bytes and its path (None: no path); None: it has no bytes."""
+    """What is to be added to a column's name to have its bytes and its path (None: no path).
+
+    None: it has no bytes.
+    """
     if _is_bytes(kind):
         return "", None
     if not pa.types.is_struct(kind):

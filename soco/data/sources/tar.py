@@ -25,9 +25,11 @@ Member = tuple[str, int, int]
 
 
 class TarSource:
-    """The images of a tar, and of the tars in it, whose names without `.tar` are then folders of the key.
+    """The images of a tar, and of the tars in it, whose names without `.tar` are then folders of
+    the key.
 
-    ILSVRC2012_img_train.tar holds a tar for each class, so that its keys are those of the unpacked folder tree.
+    ILSVRC2012_img_train.tar holds a tar for each class, so that its keys are those of the unpacked
+    folder tree.
     """
 
     def __init__(self, settings: ImagesConfig) -> None:
@@ -35,7 +37,8 @@ class TarSource:
         self._containers = Containers(self.path)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield every image, as they lie in the file; links and sparse members are passed over, and counted.
+        """Yield every image, as they lie in the file; links and sparse members are passed over, and
+        counted.
 
         Raises:
             UserError: The tar is missing, broken or compressed, or holds no image.
@@ -43,7 +46,9 @@ class TarSource:
         require(self.path, "tar", file=True)
         passed_over = PassedOver()
         members = images_of(self.path, True, passed_over)
-        yield from checked((Entry(name, "", *place) for name, *place in members), self.path, "tar", passed_over)
+        yield from checked(
+            (Entry(name, "", *place) for name, *place in members), self.path, "tar", passed_over
+        )
 
     def read(self, entry: Entry) -> bytes:
         """A member's bytes.
@@ -67,10 +72,13 @@ def images_of(path: Path, inner: bool, passed_over: PassedOver) -> Iterator[Memb
         passed_over: Receives the members that are named like images and are none.
 
     Raises:
-        UserError: The tar, or one in it, is compressed or broken, or tars lie more than 8 deep in each other.
+        UserError: The tar, or one in it, is compressed or broken, or tars lie more than 8 deep in
+            each other.
     """
     if is_compressed(path):
-        raise UserError(f"{path} is compressed and cannot be read in place; decompress it to a plain .tar.")
+        raise UserError(
+            f"{path} is compressed and cannot be read in place; decompress it to a plain .tar."
+        )
     with path.open("rb") as file:
         yield from _Listing(path, file, inner, passed_over).images("", path.stat().st_size, 1)
 
@@ -98,13 +106,15 @@ class _Listing:
             elif self._inner and name.endswith(".tar") and not is_hidden(name):
                 if depth == _DEEPEST:
                     raise UserError(
-                        f"{self._path} holds tars in tars, more than {_DEEPEST} deep ({whole[:100]}); unpack them."
+                        f"{self._path} holds tars in tars, more than {_DEEPEST} deep"
+                        f" ({whole[:100]}); unpack them."
                     )
                 self._file.seek(offset)
                 yield from self.images(f"{whole.removesuffix('.tar')}/", offset + size, depth + 1)
             elif self._inner and name.lower().endswith(COMPRESSED_TARS) and not is_hidden(name):
                 raise UserError(
-                    f"{self._path} holds the compressed {whole}, which cannot be read in place; pack it as a .tar."
+                    f"{self._path} holds the compressed {whole}, which cannot be read in place;"
+                    " pack it as a .tar."
                 )
 
     def _files(self, folder: str, end: int) -> Iterator[Member]:
@@ -120,17 +130,24 @@ class _Listing:
                         raise tarfile.ReadError(f"{member.name!a:.100} is cut short")
                     yield plain(member.name), member.offset_data, member.size
                 elif is_image(plain(member.name)) and not member.isdir():
-                    self._passed_over.add("links, sparse files or devices named like images", folder + member.name)
+                    self._passed_over.add(
+                        "links, sparse files or devices named like images", folder + member.name
+                    )
             self._file.seek(archive.offset)  # tarfile takes a broken header for the end
             if archive.offset < end and any(self._file.read(tarfile.BLOCKSIZE)):
                 raise tarfile.ReadError(f"there is no header at byte {archive.offset}")
         except Exception as error:  # headers that were made up fail in many ways
             where = f"in {folder[:-1]}.tar: " if folder else ""
-            raise not_whole(self._path, "tar", f"{where}{str(error) or type(error).__name__}") from None
+            raise not_whole(
+                self._path, "tar", f"{where}{str(error) or type(error).__name__}"
+            ) from None
 
 
 class _Headers:
-    """The file as tarfile reads it: no header may be longer than any real one, for each is kept and searched whole."""
+    """The file as tarfile reads it.
+
+    No header may be longer than any real one, for each is kept and searched whole.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self.seek, self.tell, self._read = file.seek, file.tell, file.read
@@ -140,6 +157,9 @@ class _Headers:
             raise tarfile.ReadError(f"a header claims a length of {size}")
         data = self._read(size)
         # tarfile's search for numbers takes the square of the longest one's length
-        if size > tarfile.BLOCKSIZE and max(map(len, re.findall(rb"[0-9]+", data)), default=0) > _LONGEST_NUMBER:
+        if (
+            size > tarfile.BLOCKSIZE
+            and max(map(len, re.findall(rb"[0-9]+", data)), default=0) > _LONGEST_NUMBER
+        ):
             raise tarfile.ReadError("a header holds a number of more than 1,000 digits")
         return data

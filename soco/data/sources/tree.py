@@ -17,7 +17,8 @@ Found = tuple[str, bool, os.DirEntry[str]]
 def walk(root: Path, follow_links: bool = False, skip_unreadable: bool = False) -> Iterator[Found]:
     """Everything below a folder that is not hidden, in the order of `sorted` over the paths.
 
-    What vanishes while it is listed is passed over; so is a root that is not there, and a file system's `lost+found`.
+    What vanishes while it is listed is passed over; so is a root that is not there, and a file
+    system's `lost+found`.
 
     Args:
         root: The folder.
@@ -25,7 +26,8 @@ def walk(root: Path, follow_links: bool = False, skip_unreadable: bool = False) 
         skip_unreadable: Whether a folder that cannot be read counts as empty.
 
     Raises:
-        UserError: A folder cannot be read (without `skip_unreadable`), or a link leads back to a folder above it.
+        UserError: A folder cannot be read (without `skip_unreadable`), or a link leads back to a
+            folder above it.
     """
     waiting = [iter(_listed(root, "", follow_links, skip_unreadable))]
     above = [_identity(root)]  # of the folders that are being listed, and the root's
@@ -40,13 +42,18 @@ def walk(root: Path, follow_links: bool = False, skip_unreadable: bool = False) 
         if is_folder:
             here = _identity(root / name)
             if entry.is_symlink() and here in above:
-                raise UserError(f"The link {root / name} leads back to a folder above it; remove it.")
+                raise UserError(
+                    f"The link {root / name} leads back to a folder above it; remove it."
+                )
             above.append(here)
             waiting.append(iter(_listed(root, f"{name}/", follow_links, skip_unreadable)))
 
 
 def target_status(entry: os.DirEntry[str], follow: bool = True) -> os.stat_result | None:
-    """The status of what an entry is, or leads to; None where it leads nowhere, or has gone since the listing."""
+    """The status of what an entry is, or leads to.
+
+    None where it leads nowhere, or has gone since the listing.
+    """
     try:
         return entry.stat(follow_symlinks=follow)
     except OSError:
@@ -54,7 +61,10 @@ def target_status(entry: os.DirEntry[str], follow: bool = True) -> os.stat_resul
 
 
 def mode_of(path: Path) -> int:
-    """The mode of what a path leads to; 0 where it leads nowhere or cannot be reached, for which Path.is_dir raises."""
+    """The mode of what a path leads to.
+
+    0 where it leads nowhere or cannot be reached, for which Path.is_dir raises.
+    """
     try:
         return path.stat().st_mode
     except OSError:
@@ -71,11 +81,16 @@ def _listed(root: Path, below: str, follow_links: bool, skip_unreadable: bool) -
         if skip_unreadable:
             return []
         raise UserError(
-            f"The folder {root / below} cannot be read ({error.strerror}); make it readable or move it away."
+            f"The folder {root / below} cannot be read ({error.strerror}); make it readable or move"
+            " it away."
         ) from None
     # "a.jpg" sorts before the files of folder "a": their paths begin with "a/".
     found.sort(key=lambda each: f"{each[0]}/" if each[1] else each[0])
-    return [(below + name, is_folder, entry) for name, is_folder, entry in found if _is_listed(name, is_folder)]
+    return [
+        (below + name, is_folder, entry)
+        for name, is_folder, entry in found
+        if _is_listed(name, is_folder)
+    ]
 
 
 def _is_listed(name: str, is_folder: bool) -> bool:

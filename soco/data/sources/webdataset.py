@@ -11,7 +11,8 @@ from soco.data.sources.tar import images_of
 
 
 class WebDatasetSource:
-    """The images of all tars below a folder, or of one tar; a key is the tar's path without `.tar` and the member.
+    """The images of all tars below a folder, or of one tar; a key is the tar's path without `.tar`
+    and the member.
 
     Other members (labels, captions) are passed over, and so are compressed tars beside plain ones.
     """
@@ -24,7 +25,8 @@ class WebDatasetSource:
         """Yield every image, tar by tar in the order of their names, as they lie in each.
 
         Raises:
-            UserError: The path is missing, a tar is broken, all are compressed, or there is no image.
+            UserError: The path is missing, a tar is broken, all are compressed, or there is no
+                image.
         """
         passed_over = PassedOver()
         yield from checked(self._images(passed_over), self.path, "webdataset", passed_over)

@@ -15,8 +15,8 @@ from soco.data.sources.layouts import not_whole, require
 from soco.data.sources.names import climbs, is_image, is_named_like_one, plain
 from soco.errors import UserError
 
-# Of a member's header in the file: signature, flags, compression, inflated size, lengths of the name and of the extra
-# field behind it.
+# Of a member's header in the file: signature, flags, compression, inflated size, lengths of the
+# name and of the extra field behind it.
 _HEADER = struct.Struct("<4s2xHH12xIHH")
 _SIGNATURE = b"PK\x03\x04"
 _ENCRYPTED = 1
@@ -24,13 +24,17 @@ _SIZE_BEHIND = 8  # the flag of a member whose size stands behind its data, and 
 _SIZE_IN_ZIP64 = 0xFFFFFFFF
 
 MOST_INFLATED = 512 << 20
-"""Most bytes that a deflated member may have: encoded images hardly shrink, zeros grow a thousandfold."""
+"""Most bytes that a deflated member may have.
+
+Encoded images hardly shrink, zeros grow a thousandfold.
+"""
 
 
 class ZipSource:
     """The images of a zip, or those that a map names; a key is the member's name.
 
-    The map is that of the release's zipped ImageNet: a line is a name, a tab or space, and a label, which is ignored.
+    The map is that of the release's zipped ImageNet: a line is a name, a tab or space, and a label,
+    which is ignored.
     """
 
     def __init__(self, settings: ImagesConfig) -> None:
@@ -39,15 +43,18 @@ class ZipSource:
         self._containers = Containers(self.path)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the images: in the order of the map where there is one, else as they lie in the file.
+        """Yield the images: in the order of the map where there is one, else as they lie in the
+        file.
 
         Raises:
-            UserError: The zip or the map is missing or broken, a name of the map is not in the zip, a member is
-                encrypted or compressed by other than deflate, or there is no image.
+            UserError: The zip or the map is missing or broken, a name of the map is not in the zip,
+                a member is encrypted or compressed by other than deflate, or there is no image.
         """
         require(self.path, "zip", file=True)
         members, passed_over = _members(self.path), PassedOver()
-        chosen = _named(self.path, members, self.names) if self.names else _images(members, passed_over)
+        chosen = (
+            _named(self.path, members, self.names) if self.names else _images(members, passed_over)
+        )
         entries = (Entry(plain(member.filename), "", *self._place(member)) for member in chosen)
         yield from checked(entries, self.path, "zip", passed_over)
 
@@ -55,34 +62,48 @@ class ZipSource:
         """A member's bytes, inflated where they were deflated.
 
         Raises:
-            UnreadableImageError: There is no member at that place, its bytes are broken, or they inflate to more than
-                the zip claims or than 512 MiB.
+            UnreadableImageError: There is no member at that place, its bytes are broken, or they
+                inflate to more than the zip claims or than 512 MiB.
         """
         header = self._containers.read("", entry.offset, _HEADER.size)
         signature, flags, method, size, name, extra = _HEADER.unpack(header)
         if signature != _SIGNATURE:
-            raise UnreadableImageError(f"{self.path} has no member at byte {entry.offset}: it was written again")
+            raise UnreadableImageError(
+                f"{self.path} has no member at byte {entry.offset}: it was written again"
+            )
         data = self._containers.read("", entry.offset + _HEADER.size + name + extra, entry.bytes)
         if method == zipfile.ZIP_STORED:
             return data
         return _inflated(data, None if flags & _SIZE_BEHIND or size == _SIZE_IN_ZIP64 else size)
 
     def state(self) -> str:
-        """A digest of name, size and time of the zip and of the map; "" where the zip is missing."""
+        """A digest of name, size and time of the zip and of the map.
+
+        "" where the zip is missing.
+        """
         state = files_state(self.path)
         return state + files_state(self.names) if state and self.names else state
 
     def _place(self, member: zipfile.ZipInfo) -> tuple[int, int]:
-        if member.flag_bits & _ENCRYPTED or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            how = "encrypted" if member.flag_bits & _ENCRYPTED else "compressed by other than deflate"
-            raise UserError(f"{self.path} holds {member.filename!r} {how}; pack it again stored or deflated.")
+        if member.flag_bits & _ENCRYPTED or member.compress_type not in (
+            zipfile.ZIP_STORED,
+            zipfile.ZIP_DEFLATED,
+        ):
+            how = (
+                "encrypted" if member.flag_bits & _ENCRYPTED else "compressed by other than deflate"
+            )
+            raise UserError(
+                f"{self.path} holds {member.filename!r} {how}; pack it again stored or deflated."
+            )
         return member.header_offset, member.compress_size
 
 
 def _inflated(data: bytes, claimed: int | None) -> bytes:
     """Inflate a member, no further than it claims to go, or than any may."""
     if claimed is not None and claimed > MOST_INFLATED:
-        raise UnreadableImageError(f"it inflates to {claimed:,} bytes, more than {MOST_INFLATED:,}: store it as it is")
+        raise UnreadableImageError(
+            f"it inflates to {claimed:,} bytes, more than {MOST_INFLATED:,}: store it as it is"
+        )
     most = MOST_INFLATED if claimed is None else claimed
     inflating = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     try:
@@ -123,7 +144,10 @@ def _see_that_they_lie_apart(members: list[zipfile.ZipInfo], end: int) -> None:
     """See that no two members share bytes: a few bytes could be the data of a million images."""
     starts = [member.header_offset for member in members]
     for member, stop in zip(members, [*starts[1:], end], strict=False):
-        if member.header_offset < 0 or member.header_offset + _HEADER.size + member.compress_size > stop:
+        if (
+            member.header_offset < 0
+            or member.header_offset + _HEADER.size + member.compress_size > stop
+        ):
             where = "overlaps another one" if stop != end else "lies outside of the file"
             raise zipfile.BadZipFile(f"its member {member.filename!a:.100} {where}")
 
@@ -140,25 +164,34 @@ def _named(path: Path, members: list[zipfile.ZipInfo], names: Path) -> list[zipf
     by_name: dict[str, zipfile.ZipInfo] = {}
     for member in members:
         if by_name.setdefault(plain(member.filename), member) is not member:
-            raise UserError(f"{path} holds {plain(member.filename)!r} twice; pack it again with each name once.")
+            raise UserError(
+                f"{path} holds {plain(member.filename)!r} twice; pack it again with each name once."
+            )
     wanted = _read_names(names, by_name)
     absent = [name for name in wanted if name not in by_name]
     if absent:
         raise UserError(
-            f"{names} names {absent[0]!r}, which {path} does not hold ({len(absent) - 1} more of its {len(wanted)} "
-            "names are absent too); set images.names to the map of this zip."
+            f"{names} names {absent[0]!r}, which {path} does not hold ({len(absent) - 1} more of"
+            f" its {len(wanted)} names are absent too); set images.names to the map of this zip."
         )
     return [by_name[name] for name in wanted]
 
 
 def _read_names(path: Path, members: Collection[str]) -> list[str]:
-    """The names of a map: a whole line that is a member, else what is before its last tab, or its last space."""
+    """The names of a map.
+
+    A whole line that is a member, else what is before its last tab, or its last space.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"The map {path} cannot be read ({error}); set images.names to a text file.") from None
+        raise UserError(
+            f"The map {path} cannot be read ({error}); set images.names to a text file."
+        ) from None
     lines = [line.rstrip("\r") for line in lines if line.strip()]
     return [
-        plain(line) if plain(line) in members else plain(line.rpartition("\t" if "\t" in line else " ")[0] or line)
+        plain(line)
+        if plain(line) in members
+        else plain(line.rpartition("\t" if "\t" in line else " ")[0] or line)
         for line in lines
     ]

@@ -1,1 +1,4 @@
-"""Stores between the stages: Parquet, one row an image; the merged one also as a memory-mapped Arrow file."""
+"""Stores between the stages: Parquet, one row an image.
+
+The merged one also as a memory-mapped Arrow file.
+"""

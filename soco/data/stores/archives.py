@@ -1,4 +1,7 @@
-"""What torch writes: zip archives, whose checksums `torch.load` passes over and which are looked at here."""
+"""What torch writes.
+
+Zip archives, whose checksums `torch.load` passes over and which are looked at here.
+"""
 
 import logging
 import zipfile
@@ -21,7 +24,8 @@ class DamagedArchive(Exception):
 
 
 def save_archive(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write tensors and plain values by torch, whole or not at all; the same content gives the same bytes.
+    """Write tensors and plain values by torch, whole or not at all; the same content gives the same
+    bytes.
 
     Raises:
         UserError: The machine does not take the file.
@@ -32,7 +36,8 @@ def save_archive(path: str | Path, content: Mapping[str, Any]) -> None:
 
 def write_archive(path: Path, content: Mapping[str, Any]) -> None:
     """Write as `save_archive`, straight to a file."""
-    # Into an open file: torch names the records after a path, and that of a temporary file holds a process's number.
+    # Into an open file: torch names the records after a path, and that of a temporary file holds a
+    # process's number.
     with path.open("wb") as file:
         torch.save(dict(content), file)
 
@@ -42,7 +47,8 @@ def load_archive(path: str | Path) -> Content:
 
     Raises:
         OSError: There is no such file, or the machine does not let it be read.
-        DamagedArchive: It is cut short, or other bytes than those that were written, a single one even.
+        DamagedArchive: It is cut short, or other bytes than those that were written, a single one
+            even.
     """
     try:
         check_archive(path)
@@ -65,8 +71,8 @@ def check_archive(path: str | Path) -> None:
     with zipfile.ZipFile(path) as records:
         if _is_without_checksums(records):
             log.warning(
-                "%s was saved without checksums (torch.serialization.set_crc32_options): damage to it cannot be "
-                "noticed; it is read as it is",
+                "%s was saved without checksums (torch.serialization.set_crc32_options): damage to"
+                " it cannot be noticed; it is read as it is",
                 path,
             )
             return
@@ -76,9 +82,11 @@ def check_archive(path: str | Path) -> None:
 
 
 def _is_without_checksums(records: zipfile.ZipFile) -> bool:
-    """Whether torch was asked to compute none: it then writes 0 for every record, which no damage does.
+    """Whether torch was asked to compute none: it then writes 0 for every record, which no damage
+    does.
 
-    An archive of torch's has several records with content, among them its version, whose checksums are not 0.
+    An archive of torch's has several records with content, among them its version, whose checksums
+    are not 0.
     """
     held = [record for record in records.infolist() if record.file_size]
     return len(held) > 1 and not any(record.CRC for record in held)
@@ -87,8 +95,8 @@ def _is_without_checksums(records: zipfile.ZipFile) -> bool:
 def newest_sound(paths: list[Path]) -> tuple[Path, Content] | None:
     """The last of some checkpoints that is as it was written, with its content; None where none is.
 
-    Damaged ones after it are put aside as `.damaged`: under their own names they would count among the newest, and good
-    ones would be dropped for them.
+    Damaged ones after it are put aside as `.damaged`: under their own names they would count among
+    the newest, and good ones would be dropped for them.
 
     Args:
         paths: The checkpoints of one run, the newest last.
@@ -98,7 +106,12 @@ def newest_sound(paths: list[Path]) -> tuple[Path, Content] | None:
             return path, load_archive(path)
         except DamagedArchive as error:
             aside = path.rename(path.with_suffix(".damaged"))
-            log.warning("%s cannot be read (%s); now %s, and the one before is tried", path, error, aside.name)
+            log.warning(
+                "%s cannot be read (%s); now %s, and the one before is tried",
+                path,
+                error,
+                aside.name,
+            )
     if any(path.with_suffix(".damaged").exists() for path in paths):
         log.warning("no checkpoint in %s can be read: training starts anew", paths[0].parent)
     return None

@@ -15,14 +15,17 @@ from soco.machine import ask_to_write, machine_faults
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` when the block ends well, remove it otherwise.
+    """Yield a temporary path beside `path`; rename it to `path` when the block ends well, remove it
+    otherwise.
 
-    The rename is atomic, so that a reader (or a run that was killed and started again) sees the old file, or none, or
-    all of the new one. What a killed writer of `path` left on this machine is removed; a writer that still lives, or
-    that works on another machine, has a temporary path of its own and is left alone.
+    The rename is atomic, so that a reader (or a run that was killed and started again) sees the old
+    file, or none, or all of the new one. What a killed writer of `path` left on this machine is
+    removed; a writer that still lives, or that works on another machine, has a temporary path of
+    its own and is left alone.
 
     Raises:
-        UserError: The machine does not take the file: the disk is full, the folder is read-only, and the like.
+        UserError: The machine does not take the file: the disk is full, the folder is read-only,
+            and the like.
     """
     path = Path(path)
     temporary = path.with_name(f"{_prefix(path)}{os.getpid()}{_SUFFIX}")
@@ -84,7 +87,11 @@ def _remove_abandoned(path: Path) -> None:
     prefix = _prefix(path)
     for other in path.parent.iterdir():
         process = other.name.removeprefix(prefix).removesuffix(_SUFFIX)
-        if other.name == f"{prefix}{process}{_SUFFIX}" and process.isdigit() and not _lives(int(process)):
+        if (
+            other.name == f"{prefix}{process}{_SUFFIX}"
+            and process.isdigit()
+            and not _lives(int(process))
+        ):
             other.unlink(missing_ok=True)
 
 

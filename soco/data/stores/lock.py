@@ -1,4 +1,7 @@
-"""One run writes into a folder of checkpoints: a process that a killed workflow left behind may still train there."""
+"""One run writes into a folder of checkpoints.
+
+A process that a killed workflow left behind may still train there.
+"""
 
 import contextlib
 import fcntl
@@ -19,7 +22,8 @@ _PATIENCE = 60.0  # seconds; a process that was asked to stop finishes its step 
 
 @contextlib.contextmanager
 def exclusive_lock(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
-    """Hold a folder for the block, at whose end it is let go, whether or not forked workers still live.
+    """Hold a folder for the block, at whose end it is let go, whether or not forked workers still
+    live.
 
     Of a process that is killed, the system lets go once its forked workers have ended, too.
 
@@ -66,14 +70,20 @@ def _wait_for(file: int, folder: Path, patience: float) -> None:
         except BlockingIOError:
             holder = _holder(folder / "lock")
         except OSError as error:
-            log.warning("%s is on a file system without locks (%s): see that one run alone trains there", folder, error)
+            log.warning(
+                "%s is on a file system without locks (%s): see that one run alone trains there",
+                folder,
+                error,
+            )
             return
         if time.monotonic() > until:
             raise UserError(
-                f"{holder} trains this run already, in {folder}; let it finish, or end it with `kill` and start again: "
-                "the run resumes from its last checkpoint."
+                f"{holder} trains this run already, in {folder}; let it finish, or end it with"
+                " `kill` and start again: the run resumes from its last checkpoint."
             )
         if not told:
-            log.info("%s trains this run already; waiting up to %g s for it to leave", holder, patience)
+            log.info(
+                "%s trains this run already; waiting up to %g s for it to leave", holder, patience
+            )
             told = True
         time.sleep(0.5)

@@ -1,4 +1,7 @@
-"""The merged store that training opens: an Arrow IPC file, memory-mapped, so that all processes share one copy."""
+"""The merged store that training opens.
+
+An Arrow IPC file, memory-mapped, so that all processes share one copy.
+"""
 
 import hashlib
 from pathlib import Path
@@ -13,9 +16,10 @@ from soco.data.stores.files import atomic_write
 from soco.errors import UserError
 from soco.origins import metadata_inside
 
-# A row of 40 boxes and a key of 30 characters takes less than 400 bytes. An image's rects lie together, so that a row
-# is one view of the file. Lists count their rects with 32 bits: at most 2,147,483,647 rects a store, which at 40 an
-# image are 53 million images; 64 bits would cost 4 bytes an image for sets forty times ImageNet's size.
+# A row of 40 boxes and a key of 30 characters takes less than 400 bytes. An image's rects lie
+# together, so that a row is one view of the file. Lists count their rects with 32 bits: at most
+# 2,147,483,647 rects a store, which at 40 an image are 53 million images; 64 bits would cost 4
+# bytes an image for sets forty times ImageNet's size.
 STORE_SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -36,15 +40,19 @@ MOST_RECTS = int(np.iinfo(np.int32).max)
 
 
 def write_arrow(path: str | Path, batch: pa.RecordBatch) -> None:
-    """Write rows of `STORE_SCHEMA` as the one, uncompressed batch of a file, so that a reader can point into it.
+    """Write rows of `STORE_SCHEMA` as the one, uncompressed batch of a file, so that a reader can
+    point into it.
 
-    The file says the digest of its rows, which `rows_digest` looks at. The digest stands in the schema, at the file's
-    beginning, and is known only when the rows have been laid out in a file: they are written, read and written again.
+    The file says the digest of its rows, which `rows_digest` looks at. The digest stands in the
+    schema, at the file's beginning, and is known only when the rows have been laid out in a file:
+    they are written, read and written again.
     """
     metadata = {**(batch.schema.metadata or {}), **metadata_inside()}
     with atomic_write(path) as temporary:
         _write_batch(temporary, batch.replace_schema_metadata(metadata))
-        digest = _digest_in(temporary)[0]  # of the file's own buffers: those in memory may be parts of longer ones
+        digest = _digest_in(temporary)[
+            0
+        ]  # of the file's own buffers: those in memory may be parts of longer ones
         _write_batch(temporary, batch.replace_schema_metadata({**metadata, _DIGEST: digest}))
 
 
@@ -56,8 +64,8 @@ def _write_batch(path: Path, batch: pa.RecordBatch) -> None:
 class ProposalStore:
     """Proposals by image number, read in place from the Arrow IPC file; rows are sorted by key.
 
-    Opening maps the file and decodes nothing. An instance pickles as its path, so that a data loader's workers map
-    the same pages instead of receiving copies.
+    Opening maps the file and decodes nothing. An instance pickles as its path, so that a data
+    loader's workers map the same pages instead of receiving copies.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -71,11 +79,18 @@ class ProposalStore:
             file = pa.ipc.open_file(pa.memory_map(str(path)))
             batch = file.get_batch(0)
         except FileNotFoundError:
-            raise UserError(f"There is no proposal store {path}; make it with `snakemake proposals`.") from None
+            raise UserError(
+                f"There is no proposal store {path}; make it with `snakemake proposals`."
+            ) from None
         except (OSError, pa.ArrowException):
-            raise UserError(f"{path} is no proposal store; make one with `snakemake proposals`.") from None
+            raise UserError(
+                f"{path} is no proposal store; make one with `snakemake proposals`."
+            ) from None
         if not _is_ours(file.schema):
-            raise UserError(f"{path} is no proposal store of this version; make it again with `snakemake proposals`.")
+            raise UserError(
+                f"{path} is no proposal store of this version; make it again with `snakemake"
+                " proposals`."
+            )
         self._keys = batch["key"]
         self._containers = batch["container"].dictionary.to_pylist()
         self._container = _view(batch["container"].indices)
@@ -107,7 +122,10 @@ class ProposalStore:
         return int(self._width[number]), int(self._height[number])
 
     def rects(self, number: int) -> npt.NDArray[np.int16]:
-        """Proposals of image `number`: (N, 4) left, top, width, height, in its pixels; a view that is not written."""
+        """Proposals of image `number`: (N, 4) left, top, width, height, in its pixels.
+
+        A view that is not written.
+        """
         return self._rects[self._first[number] : self._first[number + 1]]
 
     @property
@@ -125,7 +143,8 @@ class ProposalStore:
 
 
 def rows_digest(path: Path) -> str:
-    """SHA-256 of a store's rows alone, in hex digits: the same rows made by another commit are the same proposals.
+    """SHA-256 of a store's rows alone, in hex digits: the same rows made by another commit are the
+    same proposals.
 
     Raises:
         UserError: The rows are not those that were written.
@@ -133,14 +152,17 @@ def rows_digest(path: Path) -> str:
     digest, written = _digest_in(path)
     if written is not None and written != digest:
         raise UserError(
-            f"{path} is damaged (the checksum of its rows is wrong); remove it and make it again with `snakemake "
-            "proposals`."
+            f"{path} is damaged (the checksum of its rows is wrong); remove it and make it again"
+            " with `snakemake proposals`."
         )
     return digest
 
 
 def _digest_in(path: Path) -> tuple[str, str | None]:
-    """The digest of the rows, and the one that the file says; files of an earlier version say none."""
+    """The digest of the rows, and the one that the file says.
+
+    Files of an earlier version say none.
+    """
     digest = hashlib.sha256()
     with pa.memory_map(str(path)) as mapped:
         file = pa.ipc.open_file(mapped)
@@ -159,6 +181,9 @@ def _is_ours(schema: pa.Schema) -> bool:
 
 
 def _view(numbers: pa.Array) -> npt.NDArray[Any]:
-    """The numbers of a mapped column in place; Arrow's own way imports pandas, 0.2 s and 20 MB a process."""
+    """The numbers of a mapped column in place.
+
+    Arrow's own way imports pandas, 0.2 s and 20 MB a process.
+    """
     held = np.frombuffer(numbers.buffers()[1], numbers.type.to_pandas_dtype())
     return held[numbers.offset : numbers.offset + len(numbers)]

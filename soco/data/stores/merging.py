@@ -10,7 +10,13 @@ import pyarrow.compute as pc
 
 from soco.data.stores.merged import MOST_RECTS, STORE_SCHEMA
 from soco.data.stores.parquet import read_table
-from soco.data.stores.schema import IMAGE_COLUMNS, PROPOSAL_SCHEMA, RECT_COLUMNS, flat_rect_columns, flat_rects
+from soco.data.stores.schema import (
+    IMAGE_COLUMNS,
+    PROPOSAL_SCHEMA,
+    RECT_COLUMNS,
+    flat_rect_columns,
+    flat_rects,
+)
 from soco.errors import UserError
 
 ROWS_AT_ONCE = 1 << 16
@@ -23,17 +29,19 @@ Rects = npt.NDArray[np.int16]
 def merge_files(paths: Sequence[str | Path]) -> pa.RecordBatch:
     """Put proposal shards together, sorted by key.
 
-    Each file is read twice, first for all but its rects, so that these are held once: with the columns beside them,
-    memory of about twice the store.
+    Each file is read twice, first for all but its rects, so that these are held once: with the
+    columns beside them, memory of about twice the store.
 
     Args:
         paths: Parquet files of `PROPOSAL_SCHEMA`.
 
     Returns:
-        One batch of `STORE_SCHEMA`. The same rows give the same batch, however they were dealt into files.
+        One batch of `STORE_SCHEMA`. The same rows give the same batch, however they were dealt into
+        files.
 
     Raises:
-        UserError: A file is missing or another, two rows have one key, or there are more rects than a store can hold.
+        UserError: A file is missing or another, two rows have one key, or there are more rects than
+            a store can hold.
     """
     images, counts = _read_images(paths)
     order = pc.sort_indices(images["key"]).to_numpy()
@@ -41,8 +49,13 @@ def merge_files(paths: Sequence[str | Path]) -> pa.RecordBatch:
     _check_rects(int(offsets[-1]))
     starts = np.empty(len(order), np.int64)
     starts[order] = offsets[:-1]
-    flat = pa.FixedSizeListArray.from_arrays(pa.array(_read_rects(paths, starts, int(offsets[-1])).reshape(-1)), 4)
-    return _batch(images.take(pa.array(order)), pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), flat))
+    flat = pa.FixedSizeListArray.from_arrays(
+        pa.array(_read_rects(paths, starts, int(offsets[-1])).reshape(-1)), 4
+    )
+    return _batch(
+        images.take(pa.array(order)),
+        pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), flat),
+    )
 
 
 def proposal_tables(batch: pa.RecordBatch, rows: int = ROWS_AT_ONCE) -> Iterator[pa.Table]:
@@ -52,8 +65,13 @@ def proposal_tables(batch: pa.RecordBatch, rows: int = ROWS_AT_ONCE) -> Iterator
     for first in range(0, len(batch), rows):
         part = pa.table(batch.slice(first, rows))
         last = first + len(part)
-        columns = flat_rect_columns(rects[offsets[first] : offsets[last]], np.diff(offsets[first : last + 1]))
-        held = {name: part[name].cast(PROPOSAL_SCHEMA.field(name).type) for name in (*IMAGE_COLUMNS, *_COUNTED)}
+        columns = flat_rect_columns(
+            rects[offsets[first] : offsets[last]], np.diff(offsets[first : last + 1])
+        )
+        held = {
+            name: part[name].cast(PROPOSAL_SCHEMA.field(name).type)
+            for name in (*IMAGE_COLUMNS, *_COUNTED)
+        }
         yield pa.table({**held, **columns}, schema=PROPOSAL_SCHEMA)
 
 
@@ -87,7 +105,9 @@ def _batch(images: pa.Table, rects: pa.ListArray) -> pa.RecordBatch:
     # Encoded in the sorted order: a dictionary lists its words as they come.
     for name in ("container", "strategy"):
         words, kind = columns[name].dictionary_encode(), STORE_SCHEMA.field(name).type
-        columns[name] = pa.DictionaryArray.from_arrays(words.indices.cast(kind.index_type), words.dictionary)
+        columns[name] = pa.DictionaryArray.from_arrays(
+            words.indices.cast(kind.index_type), words.dictionary
+        )
     columns["rects"] = rects
     return pa.RecordBatch.from_arrays(
         [columns[field.name].cast(field.type) for field in STORE_SCHEMA], schema=STORE_SCHEMA
@@ -107,4 +127,7 @@ def _check_keys(keys: pa.StringArray) -> None:
     same = pc.equal(keys[1:], keys[:-1])
     if pc.any(same).as_py():
         twice = keys[pc.index(same, True).as_py()].as_py()
-        raise UserError(f"The shards hold the image {twice!r} twice; remove one of the two and run `shards` again.")
+        raise UserError(
+            f"The shards hold the image {twice!r} twice; remove one of the two and run `shards`"
+            " again."
+        )

@@ -12,9 +12,10 @@ from soco.errors import UserError
 from soco.machine import machine_fault
 from soco.origins import metadata_inside
 
-# Measured on the regions of 106 photographs, 500 px long, 253 regions each. Bytes an image of the list columns at zstd
-# level 9: dictionary 1790, delta 1707, plain 1691, split into byte streams 1411, since the high bytes are nearly all 0.
-# So split, level 3 gives 1447 and takes 0.06 ms an image, level 15 1354 and 0.2 ms, level 19 1352 and 0.6 ms.
+# Measured on the regions of 106 photographs, 500 px long, 253 regions each. Bytes an image of the
+# list columns at zstd level 9: dictionary 1790, delta 1707, plain 1691, split into byte streams
+# 1411, since the high bytes are nearly all 0. So split, level 3 gives 1447 and takes 0.06 ms an
+# image, level 15 1354 and 0.2 ms, level 19 1352 and 0.6 ms.
 LIST_ENCODING = "BYTE_STREAM_SPLIT"
 ZSTD_LEVEL = 15
 # Sorted keys share their beginnings, and places in an archive rise.
@@ -23,14 +24,25 @@ PLACE_ENCODING = "DELTA_BINARY_PACKED"
 
 
 def write_table(path: str | Path, table: pa.Table, short_origin: bool = False) -> None:
-    """Write a table as Parquet (zstd), whole or not at all; `short_origin` as `short` of `metadata_inside`."""
+    """Write a table as Parquet (zstd), whole or not at all.
+
+    `short_origin` as `short` of `metadata_inside`.
+    """
     write_tables(path, table.schema, [table], short_origin)
 
 
-def write_tables(path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table], short_origin: bool = False) -> None:
-    """Write tables of one schema one below the other, each as soon as it comes; in a stage with its origin."""
+def write_tables(
+    path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table], short_origin: bool = False
+) -> None:
+    """Write tables of one schema one below the other, each as soon as it comes.
+
+    In a stage with its origin.
+    """
     schema = schema.with_metadata({**(schema.metadata or {}), **metadata_inside(short_origin)})
-    with atomic_write(path) as temporary, pq.ParquetWriter(temporary, schema, **_options(schema)) as writer:
+    with (
+        atomic_write(path) as temporary,
+        pq.ParquetWriter(temporary, schema, **_options(schema)) as writer,
+    ):
         for table in tables:
             writer.write_table(table)
 
@@ -44,12 +56,15 @@ def read_table(path: str | Path, schema: pa.Schema, columns: list[str] | None = 
         columns: Those to read; None reads all.
 
     Raises:
-        UserError: The file is missing, damaged (a single bit of a column even), or holds other columns.
+        UserError: The file is missing, damaged (a single bit of a column even), or holds other
+            columns.
     """
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if not file.schema_arrow.equals(schema):
-                raise UserError(f"{path} does not hold the columns {', '.join(schema.names)}; make it again.")
+                raise UserError(
+                    f"{path} does not hold the columns {', '.join(schema.names)}; make it again."
+                )
             return file.read(columns)
     except FileNotFoundError:
         raise UserError(f"There is no store {path}; run the stage that makes it.") from None
@@ -58,7 +73,9 @@ def read_table(path: str | Path, schema: pa.Schema, columns: list[str] | None = 
         if fault is not None:
             raise fault from None
         reason = str(error).splitlines()[0].rstrip(".")
-        raise UserError(f"{path} is damaged ({reason}); remove it and run the stage that makes it.") from None
+        raise UserError(
+            f"{path} is damaged ({reason}); remove it and run the stage that makes it."
+        ) from None
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:

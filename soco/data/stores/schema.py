@@ -1,4 +1,7 @@
-"""What a row of each proposal store holds: one row an image, its regions or proposals in list columns."""
+"""What a row of each proposal store holds.
+
+One row an image, its regions or proposals in list columns.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +13,8 @@ import pyarrow as pa
 from soco.data.contents import content_of
 from soco.data.sources import Entry
 
-# A rect is left, top, width, height, in pixels of the image; int16 holds images of sides up to `LONGEST_SIDE`.
+# A rect is left, top, width, height, in pixels of the image; int16 holds images of sides up to
+# `LONGEST_SIDE`.
 RECT_COLUMNS = ("left", "top", "box_width", "box_height")
 
 # Where an image lies in its source (an `Entry`), and its size in pixels, upright.
@@ -27,17 +31,24 @@ _PLACE = ("key", "container", "offset", "bytes")
 _RECTS = [pa.field(name, pa.list_(pa.int16())) for name in RECT_COLUMNS]
 IMAGE_COLUMNS = tuple(field.name for field in _IMAGE)
 
-# Every region that selective search made, in the order it made them; `size` counts a region's pixels (0: not told).
+# Every region that selective search made, in the order it made them; `size` counts a region's
+# pixels (0: not told).
 RAW_SCHEMA = pa.schema([*_IMAGE, *_RECTS, pa.field("size", pa.list_(pa.int32()))])
 
-# The regions that a strategy kept; `regions` is how many there were, `strategy` the one that kept these ("": none did).
-PROPOSAL_SCHEMA = pa.schema([*_IMAGE, pa.field("regions", pa.int32()), pa.field("strategy", pa.string()), *_RECTS])
+# The regions that a strategy kept; `regions` is how many there were, `strategy` the one that kept
+# these ("": none did).
+PROPOSAL_SCHEMA = pa.schema(
+    [*_IMAGE, pa.field("regions", pa.int32()), pa.field("strategy", pa.string()), *_RECTS]
+)
 
 SKIPPED_SCHEMA = pa.schema([("key", pa.string()), ("reason", pa.string())])
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
-    """The image in its source that a row of a shard or store is about; a shard has its whole hash."""
+    """The image in its source that a row of a shard or store is about.
+
+    A shard has its whole hash.
+    """
     content = row["content"] if "content" in row else content_of(row["sha256"])
     return Entry(row["key"], row["container"], row["offset"], row["bytes"], content)
 
@@ -48,7 +59,9 @@ def entries_of(table: pa.Table) -> list[Entry]:
     return [entry_of(row) for row in table.select([*_PLACE, hashed]).to_pylist()]
 
 
-def image_columns(entries: Sequence[Entry], sizes: Sequence[tuple[int, int]]) -> dict[str, list[Any]]:
+def image_columns(
+    entries: Sequence[Entry], sizes: Sequence[tuple[int, int]]
+) -> dict[str, list[Any]]:
     """The columns that say which image a row is about.
 
     Args:
@@ -56,7 +69,11 @@ def image_columns(entries: Sequence[Entry], sizes: Sequence[tuple[int, int]]) ->
         sizes: Width and height of each, in pixels.
     """
     places = {name: [getattr(entry, name) for entry in entries] for name in (*_PLACE, "content")}
-    return {**places, "width": [width for width, _ in sizes], "height": [height for _, height in sizes]}
+    return {
+        **places,
+        "width": [width for width, _ in sizes],
+        "height": [height for _, height in sizes],
+    }
 
 
 def rect_columns(rects: Sequence[npt.NDArray[np.integer]]) -> dict[str, pa.Array]:
@@ -65,7 +82,9 @@ def rect_columns(rects: Sequence[npt.NDArray[np.integer]]) -> dict[str, pa.Array
     return flat_rect_columns(np.concatenate([np.empty((0, 4), np.int64), *rects]), counts)
 
 
-def flat_rect_columns(rects: npt.NDArray[np.integer], counts: npt.NDArray[np.integer]) -> dict[str, pa.Array]:
+def flat_rect_columns(
+    rects: npt.NDArray[np.integer], counts: npt.NDArray[np.integer]
+) -> dict[str, pa.Array]:
     """The same from the rects of all images, (N, 4) one below the other, and how many each has."""
     offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
     return {
@@ -75,7 +94,10 @@ def flat_rect_columns(rects: npt.NDArray[np.integer], counts: npt.NDArray[np.int
 
 
 def flat_rects(table: pa.Table) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
-    """The inverse of `flat_rect_columns`: the rects of all rows, (N, 4), and how many each row has."""
+    """The inverse of `flat_rect_columns`.
+
+    The rects of all rows, (N, 4), and how many each row has.
+    """
     columns = [table[name].combine_chunks() for name in RECT_COLUMNS]
     flat = np.stack([column.flatten().to_numpy() for column in columns], axis=1)
     return flat, columns[0].value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)

@@ -16,7 +16,8 @@ class WithoutProposals:
         images: All images of the store.
         without: Those without a proposal.
         regionless: Those of them that had no region before the filter either.
-        side: Median of the shorter sides of those that had some, in pixels; None where there are none.
+        side: Median of the shorter sides of those that had some, in pixels; None where there are
+            none.
     """
 
     images: int
@@ -48,7 +49,10 @@ class WithoutProposals:
     def _of_search(self) -> str:
         if not self.regionless:
             return ""
-        return f"{self.regionless} have no region: the search found none, or proposals.file names none of theirs"
+        return (
+            f"{self.regionless} have no region: the search found none, or proposals.file names none"
+            " of theirs"
+        )
 
     def _of_filter(self, settings: FilterConfig | None) -> str:
         if self.side is None:
@@ -58,8 +62,8 @@ class WithoutProposals:
             return f"{filtered}, whose median shorter side is {self.side:g} pixels"
         tried = ", ".join(strategy.name for strategy in (settings.strategy, *settings.fallbacks))
         return (
-            f"{filtered}: filter.min_side is {settings.min_side} pixels, the median shorter side of these images is "
-            f"{self.side:g}, and the strategies tried are {tried}"
+            f"{filtered}: filter.min_side is {settings.min_side} pixels, the median shorter side of"
+            f" these images is {self.side:g}, and the strategies tried are {tried}"
         )
 
 

@@ -1,4 +1,7 @@
-"""The SoCo model: a detector's backbone, FPN and box head in two branches, and the loss between them."""
+"""The SoCo model.
+
+A detector's backbone, FPN and box head in two branches, and the loss between them.
+"""
 
 from soco.pretrain.model.by_name import model_of_recipe
 from soco.pretrain.model.release import load_released, load_weights

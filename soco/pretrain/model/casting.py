@@ -11,8 +11,8 @@ from torch import nn
 def weights_cast_once(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
     """Compute without gradient, with weights that autocast casts at their first use and then keeps.
 
-    Autocast keeps the casts of parameters that require a gradient and of no others, so these say that they do; within
-    `no_grad` nothing else follows from that.
+    Autocast keeps the casts of parameters that require a gradient and of no others, so these say
+    that they do; within `no_grad` nothing else follows from that.
     """
     parameters = list(parameters)
     with torch.no_grad():

@@ -14,10 +14,10 @@ def collapse_metrics(values: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         ids: (B, M) int64; entries with 0 are left out.
 
     Returns:
-        The spread, the deviation of the unit vectors in each dimension, averaged and times sqrt(D): 1 where they point
-        everywhere alike, 0 where all are one (SimSiam, Chen and He, CVPR 2021, section 4.1); and the mean cosine
-        between vectors of different images: near 0 is healthy, 1 is collapse. Both NaN where there are no two
-        images to compare.
+        The spread, the deviation of the unit vectors in each dimension, averaged and times sqrt(D):
+        1 where they point everywhere alike, 0 where all are one (SimSiam, Chen and He, CVPR 2021,
+        section 4.1); and the mean cosine between vectors of different images: near 0 is healthy, 1
+        is collapse. Both NaN where there are no two images to compare.
     """
     counted = (ids > 0).to(torch.float64)
     units = F.normalize(values.double(), dim=-1) * counted[..., None]

@@ -7,7 +7,8 @@ ROI_SIDE = 7
 
 
 class BoxHead(nn.Module):
-    """3x3 convolutions with norms, then one fully connected layer; named as in the release (conv1, bn1, ..., fc1).
+    """3x3 convolutions with norms, then one fully connected layer; named as in the release (conv1,
+    bn1, ..., fc1).
 
     Weights start as torch draws them, as the release's do.
     """
@@ -16,7 +17,9 @@ class BoxHead(nn.Module):
         super().__init__()
         self.convs = convs
         for number in range(1, convs + 1):
-            conv = nn.Conv2d(channels_in if number == 1 else channels, channels, 3, padding=1, bias=False)
+            conv = nn.Conv2d(
+                channels_in if number == 1 else channels, channels, 3, padding=1, bias=False
+            )
             self.add_module(f"conv{number}", conv)
             self.add_module(f"bn{number}", nn.BatchNorm2d(channels))
         self.fc1 = nn.Linear(channels * ROI_SIDE**2, outputs)
@@ -24,7 +27,9 @@ class BoxHead(nn.Module):
     def forward(self, rois: Tensor) -> Tensor:
         """(R, C, 7, 7) to (R, outputs)."""
         for number in range(1, self.convs + 1):
-            rois = F.relu(self.get_submodule(f"bn{number}")(self.get_submodule(f"conv{number}")(rois)))
+            rois = F.relu(
+                self.get_submodule(f"bn{number}")(self.get_submodule(f"conv{number}")(rois))
+            )
         return F.relu(self.fc1(rois.flatten(1)))
 
 

@@ -22,7 +22,8 @@ def levels(boxes: Tensor, size: int, bounds: Sequence[int]) -> Tensor:
         bounds: Largest sqrt(w h) on each level, in pixels, rising.
 
     Returns:
-        (...) int64; 0 for P2 to 3 for P5, -1 for a box larger than every bound, which is in no pair.
+        (...) int64; 0 for P2 to 3 for P5, -1 for a box larger than every bound, which is in no
+        pair.
     """
     x1, y1, x2, y2 = pixel_boxes(boxes, size).unbind(-1)
     area = (x2 - x1 + 1) * (y2 - y1 + 1)

@@ -1,4 +1,7 @@
-"""The neck: an FPN with norms, under the release's parameter names (torchvision's class has others)."""
+"""The neck.
+
+An FPN with norms, under the release's parameter names (torchvision's class has others).
+"""
 
 from collections.abc import Sequence
 
@@ -13,7 +16,9 @@ class ConvNorm(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False)
         self.bn = nn.BatchNorm2d(channels_out)
-        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")  # as the release's start
+        nn.init.kaiming_normal_(
+            self.conv.weight, mode="fan_out", nonlinearity="relu"
+        )  # as the release's start
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C_in, H, W) to (B, C_out, H, W)."""
@@ -21,7 +26,10 @@ class ConvNorm(nn.Module):
 
 
 class FPN(nn.Module):
-    """Feature pyramid (Lin et al., CVPR 2017): lateral 1x1, nearest upsampling, output 3x3, all with norms."""
+    """Feature pyramid (Lin et al., CVPR 2017).
+
+    Lateral 1x1, nearest upsampling, output 3x3, all with norms.
+    """
 
     def __init__(self, channels_in: Sequence[int], channels: int) -> None:
         super().__init__()
@@ -30,8 +38,12 @@ class FPN(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """C2..C5 to P2..P5, each (B, channels, H, W) of its own size."""
-        merged = [lateral(features) for lateral, features in zip(self.lateral_convs, maps, strict=True)]
+        merged = [
+            lateral(features) for lateral, features in zip(self.lateral_convs, maps, strict=True)
+        ]
         for level in range(len(merged) - 1, 0, -1):
             size = merged[level - 1].shape[-2:]
-            merged[level - 1] = merged[level - 1] + F.interpolate(merged[level], size=size, mode="nearest")
+            merged[level - 1] = merged[level - 1] + F.interpolate(
+                merged[level], size=size, mode="nearest"
+            )
         return [output(features) for output, features in zip(self.fpn_convs, merged, strict=True)]

@@ -7,7 +7,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def synchronise_norms(model: nn.Module, device: torch.device) -> nn.Module:
-    """Let every batch norm of a model take its statistics over all processes; names of parameters stay.
+    """Let every batch norm of a model take its statistics over all processes; names of parameters
+    stay.
 
     Torch's own SyncBatchNorm does this on GPUs alone; on a CPU `GlobalNorm` does, by gloo.
     """
@@ -32,7 +33,9 @@ class GlobalNorm(_BatchNorm):
         values = features.float()
         rows = values.new_tensor([features.numel() / features.shape[1]])
         # Two passes: the square of the mean taken from the mean of the squares would lose digits.
-        total, count = _SumOverProcesses.apply(torch.cat([values.sum(over), rows])).split([self.num_features, 1])
+        total, count = _SumOverProcesses.apply(torch.cat([values.sum(over), rows])).split(
+            [self.num_features, 1]
+        )
         mean = total / count
         centred = values - mean.view(shape)
         variance = _SumOverProcesses.apply(centred.square().sum(over)) / count
@@ -42,7 +45,10 @@ class GlobalNorm(_BatchNorm):
 
     @torch.no_grad()
     def _note(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-        """Move the running statistics, as torch's norm does; recomputation sets them at rest (recompute.py)."""
+        """Move the running statistics, as torch's norm does.
+
+        Recomputation sets them at rest (recompute.py).
+        """
         self.num_batches_tracked.add_(1)
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * count / (count - 1), self.momentum)

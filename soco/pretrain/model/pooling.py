@@ -1,4 +1,7 @@
-"""Pooling of boxes in two orders of work: on each box's own level, or on all levels as in the release."""
+"""Pooling of boxes in two orders of work.
+
+On each box's own level, or on all levels as in the release.
+"""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -53,9 +56,10 @@ class Plan:
     """Which box is pooled where; both branches follow one plan.
 
     Attributes:
-        groups: One for each map of each view, without boxes (M = 0) where none belongs to it: every map stays in the
-            graph, so that every parameter has a gradient at every step.
-        taken: The rows of all groups that hold a box; other rows fill up images with fewer boxes than M.
+        groups: One for each map of each view, without boxes (M = 0) where none belongs to it: every
+            map stays in the graph, so that every parameter has a gradient at every step.
+        taken: The rows of all groups that hold a box; other rows fill up images with fewer boxes
+            than M.
         numbers: (R,) for each taken row, the number of its box among those of all sets.
         sets: The box sets.
     """
@@ -67,11 +71,14 @@ class Plan:
 
 
 @torch.no_grad()
-def plan_assigned(sets: Sequence[BoxSet], sizes: Sequence[Sequence[tuple[int, int]]], side: int) -> Plan:
+def plan_assigned(
+    sets: Sequence[BoxSet], sizes: Sequence[Sequence[tuple[int, int]]], side: int
+) -> Plan:
     """Group boxes by the map that they belong to.
 
-    A box without a level is left out: it is in no pair and would only enter the norms' statistics. Should fewer than
-    two boxes have a level, the others go along on the coarsest one, since norms need a batch to take statistics of.
+    A box without a level is left out: it is in no pair and would only enter the norms' statistics.
+    Should fewer than two boxes have a level, the others go along on the coarsest one, since norms
+    need a batch to take statistics of.
 
     Args:
         sets: The box sets of all pairs of views.
@@ -90,11 +97,15 @@ def plan_assigned(sets: Sequence[BoxSet], sizes: Sequence[Sequence[tuple[int, in
         levels = torch.cat([sets[n].levels for n in mine], dim=1)
         levels = torch.where(levels >= 0, levels, coarsest)
         numbers = torch.cat([_numbers(sets[n], starts[n]) for n in mine], dim=1)
-        members += [(view, level, size, boxes, levels == level, numbers) for level, size in enumerate(maps)]
+        members += [
+            (view, level, size, boxes, levels == level, numbers) for level, size in enumerate(maps)
+        ]
     # the one transfer to the host: how many rows each group has
     most = torch.stack([belongs.sum(dim=1).max() for *_, belongs, _ in members]).tolist()
     groups, taken, chosen = [], [], []
-    for (view, level, (height, width), boxes, belongs, numbers), count in zip(members, most, strict=True):
+    for (view, level, (height, width), boxes, belongs, numbers), count in zip(
+        members, most, strict=True
+    ):
         order = belongs.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :count]
         nearest = boxes.gather(1, order[..., None].expand(-1, -1, 4))
         groups.append(Group(view, level, *box_weights(nearest, height, width, side)))
@@ -120,11 +131,17 @@ def describe_assigned(maps: Sequence[Maps], plan: Plan, describe: Describe) -> l
     Returns:
         For each set, (B, K, D) vectors; a box without a level has zeros and the id 0.
     """
-    pooled = torch.cat([pool(maps[group.view][group.level], group.rows, group.columns) for group in plan.groups])
-    described = describe(pooled.index_select(0, plan.taken).contiguous(memory_format=torch.channels_last))
+    pooled = torch.cat(
+        [pool(maps[group.view][group.level], group.rows, group.columns) for group in plan.groups]
+    )
+    described = describe(
+        pooled.index_select(0, plan.taken).contiguous(memory_format=torch.channels_last)
+    )
     shapes = [box_set.ids.shape for box_set in plan.sets]
     all_boxes = described.new_zeros(sum(shape.numel() for shape in shapes), described.shape[1])
-    values = all_boxes.index_copy(0, plan.numbers, described).split([shape.numel() for shape in shapes])
+    values = all_boxes.index_copy(0, plan.numbers, described).split(
+        [shape.numel() for shape in shapes]
+    )
     return [
         Vectors(of_set.view(*box_set.ids.shape, -1), box_set.ids * (box_set.levels >= 0))
         for of_set, box_set in zip(values, plan.sets, strict=True)
@@ -146,14 +163,17 @@ def align(features: Tensor, boxes: Tensor, side: int) -> Tensor:
     scale = boxes.new_tensor([width, height, width, height])
     rois = list((boxes * scale).float().unbind())
     with torch.autocast(features.device.type, enabled=False):
-        pooled = roi_align(features.float(), rois, side, spatial_scale=1.0, sampling_ratio=-1, aligned=True)
+        pooled = roi_align(
+            features.float(), rois, side, spatial_scale=1.0, sampling_ratio=-1, aligned=True
+        )
     return pooled.to(features.dtype)
 
 
 def describe_on_all_levels(
     maps: Sequence[Maps], sets: Sequence[BoxSet], side: int, describe: Describe
 ) -> list[Vectors]:
-    """Pool each box on every level and describe each level of each set in a call of its own, as the authors do.
+    """Pool each box on every level and describe each level of each set in a call of its own, as the
+    authors do.
 
     The vectors of wrong levels enter no pair; they do enter the norms' batch statistics.
 
@@ -164,12 +184,15 @@ def describe_on_all_levels(
         describe: (R, C, side, side) to (R, D).
 
     Returns:
-        For each set, (B, levels x K, D) vectors, level by level; entries of another level than the box's have id 0.
+        For each set, (B, levels x K, D) vectors, level by level; entries of another level than the
+        box's have id 0.
     """
     vectors = []
     for box_set in sets:
         of_view, shape = maps[box_set.view], box_set.ids.shape
-        described = [describe(align(features, box_set.boxes, side)).view(*shape, -1) for features in of_view]
+        described = [
+            describe(align(features, box_set.boxes, side)).view(*shape, -1) for features in of_view
+        ]
         ids = [box_set.ids * (box_set.levels == level) for level in range(len(of_view))]
         vectors.append(Vectors(torch.cat(described, dim=1), torch.cat(ids, dim=1)))
     return vectors

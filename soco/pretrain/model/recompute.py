@@ -1,4 +1,7 @@
-"""Activation checkpointing: what a module computed inside is dropped, and computed again when the gradient needs it."""
+"""Activation checkpointing.
+
+What a module computed inside is dropped, and computed again when the gradient needs it.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -16,12 +19,19 @@ def plain(module: nn.Module, *inputs: Any) -> Any:
 
 
 def recomputed(module: nn.Module, *inputs: Any) -> Any:
-    """Call a module and keep its inputs alone; its norms' running statistics are updated once, as without it."""
+    """Call a module and keep its inputs alone.
 
-    def contexts() -> tuple[contextlib.AbstractContextManager[None], contextlib.AbstractContextManager[None]]:
+    Its norms' running statistics are updated once, as without it.
+    """
+
+    def contexts() -> tuple[
+        contextlib.AbstractContextManager[None], contextlib.AbstractContextManager[None]
+    ]:
         return contextlib.nullcontext(), _statistics_at_rest(module)
 
-    return checkpoint(module, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
+    return checkpoint(
+        module, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=contexts
+    )
 
 
 @contextlib.contextmanager
@@ -29,8 +39,9 @@ def _statistics_at_rest(module: nn.Module) -> Iterator[None]:
     norms = [part for part in module.modules() if getattr(part, "track_running_stats", False)]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm, (_, batches) in zip(norms, before, strict=True):
-        # Not by track_running_stats: without statistics a norm keeps other tensors for its gradient. And a counter to
-        # be thrown away rather than none: torch's SyncBatchNorm insists on one.
+        # Not by track_running_stats: without statistics a norm keeps other tensors for its
+        # gradient. And a counter to be thrown away rather than none: torch's SyncBatchNorm insists
+        # on one.
         norm.momentum, norm.num_batches_tracked = 0.0, batches.clone()
     try:
         yield

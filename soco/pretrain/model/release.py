@@ -1,4 +1,7 @@
-"""Pretrained weights of any origin, read without running code: a released raw checkpoint, or a file of ours."""
+"""Pretrained weights of any origin, read without running code.
+
+A released raw checkpoint, or a file of ours.
+"""
 
 import argparse
 import contextlib
@@ -27,10 +30,12 @@ _OF_TRAINING = ("amp", "callbacks", "loops", "lr_sched", "optim", "scaler", "sch
 
 
 def load_released(path: str | Path) -> dict[str, Tensor]:
-    """Read the weights of a raw checkpoint that the authors' release wrote, or of a checkpoint of ours.
+    """Read the weights of a raw checkpoint that the authors' release wrote, or of a checkpoint of
+    ours.
 
-    A released one is a pickle of `opt` (an `argparse.Namespace`), `model`, `optimizer`, `scheduler` and `epoch`, in
-    torch's zip format or the one before it. Tensors, plain values and that one class are all that it may hold.
+    A released one is a pickle of `opt` (an `argparse.Namespace`), `model`, `optimizer`, `scheduler`
+    and `epoch`, in torch's zip format or the one before it. Tensors, plain values and that one
+    class are all that it may hold.
 
     Args:
         path: The checkpoint; `.pth` by the release, `step-NNNNNNNN.pt` by ours.
@@ -39,7 +44,8 @@ def load_released(path: str | Path) -> dict[str, Tensor]:
         Tensors on the CPU by the release's names without `module.`: those of `SoCo.state_dict()`.
 
     Raises:
-        UserError: The file is missing or broken, holds no weights, or holds what would run code; nothing is run.
+        UserError: The file is missing or broken, holds no weights, or holds what would run code;
+            nothing is run.
     """
     try:
         if zipfile.is_zipfile(path):  # torch's older format is none, and has no checksums
@@ -56,7 +62,8 @@ def load_released(path: str | Path) -> dict[str, Tensor]:
 
 
 def load_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read pretrained weights, whatever wrote them: decided by what the file holds, not by its name.
+    """Read pretrained weights, whatever wrote them: decided by what the file holds, not by its
+    name.
 
     Args:
         path: `weights.safetensors` of a run, one of its checkpoints, or a released raw checkpoint.
@@ -84,7 +91,10 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
 
 
 def _is_safetensors(path: str | Path) -> bool:
-    """Whether the file opens as safetensors do: the length of a header in 8 bytes, then the header, in JSON."""
+    """Whether the file opens as safetensors do.
+
+    The length of a header in 8 bytes, then the header, in JSON.
+    """
     try:
         with Path(path).open("rb") as file:
             return file.read(9)[8:] == b"{"
@@ -96,24 +106,30 @@ def _is_safetensors(path: str | Path) -> bool:
 
 def _weights(path: str | Path, content: Any) -> dict[str, Tensor]:
     held = content if isinstance(content, dict) else {}
-    model = next(filter(_is_state_dict, (held.get("model"), held.get("state_dict"), held)), None) or _nested(held)
+    model = next(
+        filter(_is_state_dict, (held.get("model"), held.get("state_dict"), held)), None
+    ) or _nested(held)
     if not model:
         raise UserError(
-            f"{path} holds no weights; give a raw checkpoint of the authors' release, a checkpoint or "
-            "weights.safetensors of a pretraining, or a ResNet's state dict."
+            f"{path} holds no weights; give a raw checkpoint of the authors' release, a checkpoint"
+            " or weights.safetensors of a pretraining, or a ResNet's state dict."
         )
     return {name.removeprefix("module."): value for name, value in model.items()}
 
 
 def _is_state_dict(held: Any) -> bool:
-    weights = isinstance(held, dict) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in held.items())
+    weights = isinstance(held, dict) and all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in held.items()
+    )
     return weights and bool(held)
 
 
 def _nested(content: dict[Any, Any]) -> dict[str, Tensor]:
-    """The tensors of a checkpoint of several state dicts, such as DINO's `student` and `teacher`, by their path.
+    """The tensors of a checkpoint of several state dicts, such as DINO's `student` and `teacher`,
+    by their path.
 
-    What an optimizer and its like keep is passed over. No dictionary is entered twice: one may hold itself.
+    What an optimizer and its like keep is passed over. No dictionary is entered twice: one may hold
+    itself.
     """
     found: dict[str, Tensor] = {}
     entered, waiting = {id(content)}, [("", content)]
@@ -142,7 +158,9 @@ def _nothing_else_allowed() -> Iterator[None]:
 
 
 def _missing(path: str | Path) -> UserError:
-    return UserError(f"There is no file {path}; give weights.safetensors, a checkpoint, or a released .pth.")
+    return UserError(
+        f"There is no file {path}; give weights.safetensors, a checkpoint, or a released .pth."
+    )
 
 
 def _broken(path: str | Path, error: Exception) -> UserError:
@@ -155,7 +173,7 @@ def _refusal(path: str | Path, message: str) -> UserError:
     if match is None:
         return _broken(path, pickle.UnpicklingError("it is no file of torch, or a damaged one"))
     return UserError(
-        f"{path} is refused: reading it would use {match[1]}, and weights need no more than tensors, plain "
-        "values and argparse.Namespace; nothing of it was run: give a file of its state dict alone, from a source that "
-        "you trust."
+        f"{path} is refused: reading it would use {match[1]}, and weights need no more than"
+        " tensors, plain values and argparse.Namespace; nothing of it was run: give a file of its"
+        " state dict alone, from a source that you trust."
     )

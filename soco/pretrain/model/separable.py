@@ -1,8 +1,9 @@
 """RoIAlign as two matrix products: along rows, then along columns.
 
-Bilinear weights are a product of one weight for each axis, and the sampling points of a bin form a grid. The average
-over a bin is therefore W_y F W_x^T, with a row of weights for each bin. Against torchvision's kernel this runs on all
-cores and in bf16, and its gradient has a fixed order of summation on a GPU too.
+Bilinear weights are a product of one weight for each axis, and the sampling points of a bin form a
+grid. The average over a bin is therefore W_y F W_x^T, with a row of weights for each bin. Against
+torchvision's kernel this runs on all cores and in bf16, and its gradient has a fixed order of
+summation on a GPU too.
 """
 
 import math
@@ -12,7 +13,8 @@ from torch import Tensor
 
 
 def axis_weights(low: Tensor, high: Tensor, size: int, side: int) -> Tensor:
-    """How much each cell of an axis counts in each bin (RoIAlign with half-pixel shift and adaptive sampling).
+    """How much each cell of an axis counts in each bin (RoIAlign with half-pixel shift and adaptive
+    sampling).
 
     Args:
         low: (R,) where boxes begin, in 0..1 of the axis.
@@ -21,18 +23,24 @@ def axis_weights(low: Tensor, high: Tensor, size: int, side: int) -> Tensor:
         side: Bins of a box.
 
     Returns:
-        (R, side, size) float32; a bin's weights add up to 1 unless it reaches more than a cell beyond the map.
+        (R, side, size) float32; a bin's weights add up to 1 unless it reaches more than a cell
+        beyond the map.
     """
     start = low.float() * size - 0.5
-    # The order of these roundings is torchvision's: the number of points jumps where an extent is a whole number.
+    # The order of these roundings is torchvision's: the number of points jumps where an extent is a
+    # whole number.
     extent = (high.float() * size - 0.5) - start
     bin_size = extent / side
     points = torch.ceil(bin_size)
-    most = math.ceil(size / side) + 1  # one more, for an extent that rounding put above the whole axis
+    most = (
+        math.ceil(size / side) + 1
+    )  # one more, for an extent that rounding put above the whole axis
     bins = torch.arange(side, device=start.device)
     point = torch.arange(most, device=start.device)
     step = (bin_size / points.clamp(min=1))[:, None, None]
-    at = start[:, None, None] + bins[:, None] * bin_size[:, None, None] + (point + 0.5) * step  # (R, side, most)
+    at = (
+        start[:, None, None] + bins[:, None] * bin_size[:, None, None] + (point + 0.5) * step
+    )  # (R, side, most)
     counts = (point < points[:, None, None]) & (at >= -1) & (at <= size)
     cells = torch.arange(size, device=start.device)
     near = (1 - (at.clamp(0, size - 1)[..., None] - cells).abs()).clamp(min=0)
@@ -75,5 +83,7 @@ def pool(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     of_rows = torch.bmm(rows.reshape(count, boxes * side, height).to(features.dtype), across)
     of_rows = of_rows.view(count * boxes * side, width, channels)
     repeated = columns.reshape(count * boxes, 1, side, width).expand(-1, side, -1, -1)
-    pooled = torch.bmm(repeated.reshape(count * boxes * side, side, width).to(features.dtype), of_rows)
+    pooled = torch.bmm(
+        repeated.reshape(count * boxes * side, side, width).to(features.dtype), of_rows
+    )
     return pooled.view(count * boxes, side, side, channels).permute(0, 3, 1, 2)

@@ -17,7 +17,14 @@ from soco.pretrain.model.heads import MLP, ROI_SIDE, BoxHead
 from soco.pretrain.model.levels import levels
 from soco.pretrain.model.loss import Vectors, total_loss
 from soco.pretrain.model.neck import FPN
-from soco.pretrain.model.pooling import BoxSet, Maps, Plan, describe_assigned, describe_on_all_levels, plan_assigned
+from soco.pretrain.model.pooling import (
+    BoxSet,
+    Maps,
+    Plan,
+    describe_assigned,
+    describe_on_all_levels,
+    plan_assigned,
+)
 from soco.pretrain.model.recompute import Call, plain, recomputed
 from soco.pretrain.views.batch import Batch
 
@@ -26,7 +33,8 @@ _C4_ROI_SIDE = 14
 
 @dataclasses.dataclass(frozen=True)
 class Branch:
-    """The parts of one branch; without neck and head (C4) boxes are pooled on C4 and described by res5.
+    """The parts of one branch; without neck and head (C4) boxes are pooled on C4 and described by
+    res5.
 
     Attributes:
         encoder: The ResNet.
@@ -67,7 +75,8 @@ class Branch:
 
 
 class Agreement(NamedTuple):
-    """What a batch gives: the loss, and signs of collapse in view 1's target vectors (see `collapse.py`).
+    """What a batch gives: the loss, and signs of collapse in view 1's target vectors (see
+    `collapse.py`).
 
     Attributes:
         loss: 0 for vectors that do not agree, down to -4 for each pair of views.
@@ -83,8 +92,9 @@ class Agreement(NamedTuple):
 class SoCo(nn.Module):
     """One class for SoCo-FPN, SoCo* and SoCo-C4: they differ in views and parts (SoCo section 3).
 
-    Parameters bear the release's names: `encoder`, `neck`, `head`, `projector`, `predictor`, and with `_k` the
-    target's. The target takes no gradient; `update_target` moves it before each step's forward pass.
+    Parameters bear the release's names: `encoder`, `neck`, `head`, `projector`, `predictor`, and
+    with `_k` the target's. The target takes no gradient; `update_target` moves it before each
+    step's forward pass.
     """
 
     def __init__(self, settings: PretrainConfig, detector: DetectorConfig) -> None:
@@ -95,10 +105,14 @@ class SoCo(nn.Module):
         self.neck, self.head, features = None, None, channels[-1]
         if settings.architecture == "fpn":
             self.neck = FPN(channels, detector.fpn_channels)
-            self.head = BoxHead(detector.fpn_channels, detector.head_channels, detector.head_convs, detector.head_fc)
+            self.head = BoxHead(
+                detector.fpn_channels, detector.head_channels, detector.head_convs, detector.head_fc
+            )
             features = detector.head_fc
         self.projector = MLP(features, settings.projector_hidden, settings.projector_out)
-        self.predictor = MLP(settings.projector_out, settings.projector_hidden, settings.projector_out)
+        self.predictor = MLP(
+            settings.projector_out, settings.projector_hidden, settings.projector_out
+        )
         self.encoder_k, self.neck_k = copy.deepcopy(self.encoder), copy.deepcopy(self.neck)
         self.head_k, self.projector_k = copy.deepcopy(self.head), copy.deepcopy(self.projector)
         for _, target in self._momentum_pairs():
@@ -111,17 +125,26 @@ class SoCo(nn.Module):
         maps = [self._maps(self.online, view) for view in batch.views]
         plan = None
         if self.settings.pooling == "assigned":
-            plan = plan_assigned(sets, [[tuple(m.shape[-2:]) for m in of_view] for of_view in maps], side)
+            plan = plan_assigned(
+                sets, [[tuple(m.shape[-2:]) for m in of_view] for of_view in maps], side
+            )
         online = self._pairs(self.online, maps, sets, plan)
         with weights_cast_once(follower for _, follower in self._momentum_pairs()):
-            target = self._pairs(self.target, [self._maps(self.target, view) for view in batch.views], sets, plan)
+            target = self._pairs(
+                self.target, [self._maps(self.target, view) for view in batch.views], sets, plan
+            )
         first = target[0][0]
-        with torch.autocast(first.values.device.type, enabled=False):  # a cosine in bf16 has two digits
+        with torch.autocast(
+            first.values.device.type, enabled=False
+        ):  # a cosine in bf16 has two digits
             return Agreement(total_loss(online, target), *collapse_metrics(first.values, first.ids))
 
     def compile_parts(self) -> None:
         """Compile what runs before and after the pooling; names of parameters stay as they are."""
-        self._maps, self._describe = torch.compile(Branch.maps), torch.compile(Branch.describe, dynamic=True)
+        self._maps, self._describe = (
+            torch.compile(Branch.maps),
+            torch.compile(Branch.describe, dynamic=True),
+        )
 
     @property
     def online(self) -> Branch:
@@ -136,7 +159,10 @@ class SoCo(nn.Module):
 
     @torch.no_grad()
     def update_target(self, momentum: float) -> None:
-        """Move every target parameter towards the online one: k = momentum k + (1 - momentum) q; not the buffers."""
+        """Move every target parameter towards the online one: k = momentum k + (1 - momentum) q.
+
+        Not the buffers.
+        """
         online, target = zip(*self._momentum_pairs(), strict=True)
         torch._foreach_lerp_(list(target), list(online), 1 - momentum)
 

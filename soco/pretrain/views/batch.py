@@ -24,7 +24,12 @@ class Pair:
 
     def to(self, device: torch.device | str) -> "Pair":
         """Copy to a device."""
-        return Pair(*(getattr(self, field.name).to(device, non_blocking=True) for field in dataclasses.fields(self)))
+        return Pair(
+            *(
+                getattr(self, field.name).to(device, non_blocking=True)
+                for field in dataclasses.fields(self)
+            )
+        )
 
     def pin_memory(self) -> "Pair":
         """Move to page-locked memory, from which a GPU copies in the background."""
@@ -45,9 +50,15 @@ class Batch:
     pairs: tuple[Pair, ...]
     numbers: Tensor
 
-    def to(self, device: torch.device | str, memory_format: torch.memory_format = torch.contiguous_format) -> "Batch":
+    def to(
+        self,
+        device: torch.device | str,
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> "Batch":
         """Copy to a device, the views in the given memory format."""
-        views = (view.to(device, memory_format=memory_format, non_blocking=True) for view in self.views)
+        views = (
+            view.to(device, memory_format=memory_format, non_blocking=True) for view in self.views
+        )
         return Batch(tuple(views), tuple(pair.to(device) for pair in self.pairs), self.numbers)
 
     def pin_memory(self) -> "Batch":
@@ -58,9 +69,16 @@ class Batch:
 
 def collate(samples: list[Batch]) -> Batch:
     """Stack single images to a batch."""
-    views = tuple(torch.stack(views) for views in zip(*(sample.views for sample in samples), strict=True))
+    views = tuple(
+        torch.stack(views) for views in zip(*(sample.views for sample in samples), strict=True)
+    )
     pairs = tuple(
-        Pair(*(torch.stack([getattr(pair, field.name) for pair in pairs]) for field in dataclasses.fields(Pair)))
+        Pair(
+            *(
+                torch.stack([getattr(pair, field.name) for pair in pairs])
+                for field in dataclasses.fields(Pair)
+            )
+        )
         for pairs in zip(*(sample.pairs for sample in samples), strict=True)
     )
     return Batch(views, pairs, torch.stack([sample.numbers for sample in samples]))

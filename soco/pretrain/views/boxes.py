@@ -1,4 +1,7 @@
-"""Boxes of an image as its views see them: which overlap a crop, which are drawn, where they lie."""
+"""Boxes of an image as its views see them.
+
+Which overlap a crop, which are drawn, where they lie.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +11,8 @@ from soco.pretrain.views.crops import Crop
 
 
 def overlapping(boxes: Boxes, crop: Crop) -> npt.NDArray[np.bool_]:
-    """Tell which boxes overlap a crop; its last row and column are top + height - 1 and left + width - 1.
+    """Tell which boxes overlap a crop; its last row and column are top + height - 1 and left +
+    width - 1.
 
     Args:
         boxes: (N, 4) x1, y1, x2, y2, in pixels of the image.
@@ -39,8 +43,11 @@ def clip_to_crop(boxes: Boxes, crop: Crop) -> Boxes:
     return (np.clip(boxes - origin, 0, last) / size).astype(np.float32)
 
 
-def draw(rng: np.random.Generator, candidates: npt.NDArray[np.integer], count: int) -> npt.NDArray[np.integer]:
-    """Draw `count` of the candidates without replacement; where there are fewer, all, padded by repetition.
+def draw(
+    rng: np.random.Generator, candidates: npt.NDArray[np.integer], count: int
+) -> npt.NDArray[np.integer]:
+    """Draw `count` of the candidates without replacement; where there are fewer, all, padded by
+    repetition.
 
     Args:
         rng: Source of chance.
@@ -56,8 +63,11 @@ def draw(rng: np.random.Generator, candidates: npt.NDArray[np.integer], count: i
     return np.concatenate([candidates, padding])
 
 
-def jitter(rng: np.random.Generator, boxes: Boxes, image: tuple[int, int], most: float, probability: float) -> Boxes:
-    """Shift and stretch each box by chance, each side by up to `most` of its size, and clip it to the image.
+def jitter(
+    rng: np.random.Generator, boxes: Boxes, image: tuple[int, int], most: float, probability: float
+) -> Boxes:
+    """Shift and stretch each box by chance, each side by up to `most` of its size, and clip it to
+    the image.
 
     Args:
         rng: Source of chance.
@@ -75,7 +85,9 @@ def jitter(rng: np.random.Generator, boxes: Boxes, image: tuple[int, int], most:
     corner = corner + shares[:, :2] * size
     opposite = corner + size * (1 + shares[:, 2:])
     last = np.array(image) - 1
-    return np.concatenate([np.clip(corner, 0, last), np.clip(opposite, 0, last)], axis=1).astype(np.float32)
+    return np.concatenate([np.clip(corner, 0, last), np.clip(opposite, 0, last)], axis=1).astype(
+        np.float32
+    )
 
 
 def flip(boxes: Boxes) -> Boxes:

@@ -29,8 +29,8 @@ class Colours:
     """The changes drawn for a view, in the order in which they are made.
 
     Attributes:
-        jitter: Names of adjustments (brightness, contrast, saturation, hue) and their amounts: factors around 1, for
-            hue a share of the circle around 0. Empty: none is made.
+        jitter: Names of adjustments (brightness, contrast, saturation, hue) and their amounts:
+            factors around 1, for hue a share of the circle around 0. Empty: none is made.
         grey: Whether the view becomes grey.
         blur: Deviation of a Gaussian, in pixels of the view; None: none.
         solarize: Whether values from 128 on are inverted.

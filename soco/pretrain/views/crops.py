@@ -27,8 +27,8 @@ def whole(width: int, height: int) -> Crop:
 def random_crop(rng: np.random.Generator, width: int, height: int, smallest: float) -> Crop:
     """Draw a crop of `smallest` to all of the image's area, its sides 3:4 to 4:3 (log-uniform).
 
-    The rule of torchvision's RandomResizedCrop, with a generator of its own: ten tries, then the largest centred crop
-    with an allowed ratio.
+    The rule of torchvision's RandomResizedCrop, with a generator of its own: ten tries, then the
+    largest centred crop with an allowed ratio.
     """
     for _ in range(_TRIES):
         area = width * height * rng.uniform(smallest, 1.0)

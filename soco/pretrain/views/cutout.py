@@ -10,8 +10,11 @@ from soco.pretrain.views.crops import Crop
 _SHARE = (0.1, 0.3)
 
 
-def draw_holes(rng: np.random.Generator, boxes: Boxes, size: int, probability: float) -> tuple[Crop, ...]:
-    """Draw squares of 0.1 to 0.3 of a box's area, each around a point of the box; for each box by chance.
+def draw_holes(
+    rng: np.random.Generator, boxes: Boxes, size: int, probability: float
+) -> tuple[Crop, ...]:
+    """Draw squares of 0.1 to 0.3 of a box's area, each around a point of the box; for each box by
+    chance.
 
     Args:
         rng: Source of chance.

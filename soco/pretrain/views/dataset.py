@@ -19,11 +19,14 @@ from soco.pretrain.views.render import render
 class ViewDataset(Dataset[Batch]):
     """Images of a proposal store as views with corresponding boxes (SoCo section 3.2).
 
-    `dataset[epoch, number]` draws from a generator seeded with (seed, epoch, number), so that a sample does not
-    depend on workers, ranks or the order of loading. Where an image has no proposal, the whole image is its box.
+    `dataset[epoch, number]` draws from a generator seeded with (seed, epoch, number), so that a
+    sample does not depend on workers, ranks or the order of loading. Where an image has no
+    proposal, the whole image is its box.
     """
 
-    def __init__(self, store: str | Path, source: ImageSource, settings: PretrainConfig, seed: int) -> None:
+    def __init__(
+        self, store: str | Path, source: ImageSource, settings: PretrainConfig, seed: int
+    ) -> None:
         self.store = ProposalStore(store)
         self.source = source
         self.settings = settings
@@ -43,7 +46,9 @@ class ViewDataset(Dataset[Batch]):
         """
         number = place[1]
         plan = self.plan(place)
-        image = self._image(number, largest_reduction(plan) if self.settings.reduced_decoding else 1)
+        image = self._image(
+            number, largest_reduction(plan) if self.settings.reduced_decoding else 1
+        )
         return Batch(render(plan, image.rgb, image.reduction), plan.pairs, torch.tensor(number))
 
     def plan(self, place: tuple[int, int]) -> Plan:
@@ -53,7 +58,10 @@ class ViewDataset(Dataset[Batch]):
         return plan_views(rng, self.boxes(number), *self.store.size(number), self.settings)
 
     def boxes(self, number: int) -> Boxes:
-        """The boxes that an image's views are drawn from: (N, 4) in its pixels; box `id - 1` bears the id."""
+        """The boxes that an image's views are drawn from: (N, 4) in its pixels.
+
+        Box `id - 1` bears the id.
+        """
         rects = self.store.rects(number)
         return rects_to_boxes(rects if len(rects) else np.array([[0, 0, *self.store.size(number)]]))
 
@@ -64,8 +72,8 @@ class ViewDataset(Dataset[Batch]):
             image = decode_reduced(read_listed(self.source, entry), reduction, max_pixels=None)
         except UnreadableImageError as error:
             raise UserError(
-                f"The image {entry.key!r} can no longer be read ({error}); restore it, or run the proposals again "
-                "without it."
+                f"The image {entry.key!r} can no longer be read ({error}); restore it, or run the"
+                " proposals again without it."
             ) from None
         if image.size != self.store.size(number):
             raise UserError(

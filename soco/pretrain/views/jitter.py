@@ -1,4 +1,5 @@
-"""Changes of a view's colours, in place, each as torchvision's function of the same name makes it on bytes.
+"""Changes of a view's colours, in place, each as torchvision's function of the same name makes it
+on bytes.
 
 All take the (3, N) values of a view, a row for each colour.
 """
@@ -64,11 +65,15 @@ def _of_hue(place: np.float32, value: np.float32, chroma: np.float32) -> np.uint
 def adjust_hue(values: Bytes, turn: np.float32) -> None:
     """Turn the hue of each pixel by a share of the circle, and keep its saturation and value.
 
-    A colour is the value less the chroma where its place on the circle is far from its own third, without branches, so
-    that a processor turns several pixels at once.
+    A colour is the value less the chroma where its place on the circle is far from its own third,
+    without branches, so that a processor turns several pixels at once.
     """
     for i in range(values.shape[1]):
-        red, green, blue = np.float32(values[0, i]), np.float32(values[1, i]), np.float32(values[2, i])
+        red, green, blue = (
+            np.float32(values[0, i]),
+            np.float32(values[1, i]),
+            np.float32(values[2, i]),
+        )
         value = max(red, green, blue)
         chroma = value - min(red, green, blue)
         divisor = chroma if chroma > 0 else _ONE

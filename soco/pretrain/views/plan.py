@@ -1,4 +1,7 @@
-"""All that is drawn for one image's views, before its pixels are read: crops, boxes, flips, colours, holes."""
+"""All that is drawn for one image's views, before its pixels are read.
+
+Crops, boxes, flips, colours, holes.
+"""
 
 import dataclasses
 
@@ -43,15 +46,19 @@ class Plan:
 
     Attributes:
         views: In the recipe's order.
-        pairs: `pairs[i]` holds the boxes of view 1 and of view i + 2, each in 0..1 of its view, flipped as that is.
+        pairs: `pairs[i]` holds the boxes of view 1 and of view i + 2, each in 0..1 of its view,
+            flipped as that is.
     """
 
     views: tuple[ViewPlan, ...]
     pairs: tuple[Pair, ...]
 
 
-def plan_views(rng: np.random.Generator, boxes: Boxes, width: int, height: int, settings: PretrainConfig) -> Plan:
-    """Draw the views of an image and the boxes that each pair of them is compared on (SoCo section 3.2).
+def plan_views(
+    rng: np.random.Generator, boxes: Boxes, width: int, height: int, settings: PretrainConfig
+) -> Plan:
+    """Draw the views of an image and the boxes that each pair of them is compared on (SoCo section
+    3.2).
 
     Args:
         rng: Source of all chance.
@@ -64,14 +71,21 @@ def plan_views(rng: np.random.Generator, boxes: Boxes, width: int, height: int, 
     # Views of one crop name have the same boxes, as views 2 and 4 of the release's SoCo* have.
     names = [view.crop for view in settings.views[1:]]
     by_name = dict(zip(names, crops[1:], strict=True))
-    chosen = {name: draw(rng, _candidates(boxes, crop), settings.boxes) for name, crop in by_name.items()}
+    chosen = {
+        name: draw(rng, _candidates(boxes, crop), settings.boxes) for name, crop in by_name.items()
+    }
     flips = (rng.random(len(crops)) < 0.5).tolist()
-    jittered = {name: _jitter_once(rng, boxes, own, (width, height), settings) for name, own in chosen.items()}
+    jittered = {
+        name: _jitter_once(rng, boxes, own, (width, height), settings)
+        for name, own in chosen.items()
+    }
     pairs, seen_by_view = [], [np.empty((0, 4), np.float32)]
     for number, (name, crop) in enumerate(zip(names, crops[1:], strict=True), start=1):
         moved, of_pair = jittered[name], chosen[name]
         seen_1, seen_v = clip_to_crop(moved, crops[0]), clip_to_crop(boxes[of_pair], crop)
-        seen_1, seen_v = (flip(seen) if flips[view] else seen for view, seen in ((0, seen_1), (number, seen_v)))
+        seen_1, seen_v = (
+            flip(seen) if flips[view] else seen for view, seen in ((0, seen_1), (number, seen_v))
+        )
         seen_by_view.append(seen_v)
         pairs.append(_pair(seen_1, seen_v, of_pair))
     views = []
@@ -85,7 +99,9 @@ def plan_views(rng: np.random.Generator, boxes: Boxes, width: int, height: int, 
 def largest_reduction(plan: Plan) -> int:
     """The most that an image can be reduced by (8, 4, 2 or 1) so that every view still shows less than is there."""
     for reduction in _REDUCTIONS:
-        if all(min(view.crop.width, view.crop.height) >= reduction * view.size for view in plan.views):
+        if all(
+            min(view.crop.width, view.crop.height) >= reduction * view.size for view in plan.views
+        ):
             return reduction
     return 1
 
@@ -97,11 +113,18 @@ def _draw_crops(
     for view in settings.views:
         if view.crop is not None and view.crop not in named:
             named[view.crop] = _crop_with_boxes(rng, boxes, width, height, settings.crop_scale)
-    return [whole(width, height) if view.crop is None else named[view.crop] for view in settings.views]
+    return [
+        whole(width, height) if view.crop is None else named[view.crop] for view in settings.views
+    ]
 
 
-def _crop_with_boxes(rng: np.random.Generator, boxes: Boxes, width: int, height: int, smallest: float) -> Crop:
-    """Try five crops for at least two boxes, then five for one; at last take the whole image, which has all."""
+def _crop_with_boxes(
+    rng: np.random.Generator, boxes: Boxes, width: int, height: int, smallest: float
+) -> Crop:
+    """Try five crops for at least two boxes, then five for one.
+
+    At last take the whole image, which has all.
+    """
     for least in (min(2, len(boxes)), 1):
         for _ in range(_TRIES):
             crop = random_crop(rng, width, height, smallest)
@@ -111,7 +134,10 @@ def _crop_with_boxes(rng: np.random.Generator, boxes: Boxes, width: int, height:
 
 
 def _candidates(boxes: Boxes, crop: Crop) -> npt.NDArray[np.integer]:
-    """The boxes that overlap a crop; all of them where none does (boxes of no area, in an image of a few pixels)."""
+    """The boxes that overlap a crop.
+
+    All of them where none does (boxes of no area, in an image of a few pixels).
+    """
     seen = np.flatnonzero(overlapping(boxes, crop))
     return seen if len(seen) else np.arange(len(boxes))
 
@@ -123,7 +149,10 @@ def _jitter_once(
     image: tuple[int, int],
     settings: PretrainConfig,
 ) -> Boxes:
-    """Jitter the chosen boxes, a box that was chosen twice once: padding repeats what it repeats."""
+    """Jitter the chosen boxes, a box that was chosen twice once.
+
+    Padding repeats what it repeats.
+    """
     distinct, places = np.unique(chosen, return_inverse=True)
     return jitter(rng, boxes[distinct], image, settings.jitter, settings.jitter_probability)[places]
 

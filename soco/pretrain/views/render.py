@@ -19,7 +19,8 @@ def render(plan: Plan, image: Bytes, reduction: int = 1) -> tuple[Tensor, ...]:
     Args:
         plan: What was drawn.
         image: (H, W, 3), the plan's image or that reduced, its sides rounded up.
-        reduction: What it is reduced by. Crops are cut where they lie, within its pixels if need be.
+        reduction: What it is reduced by. Crops are cut where they lie, within its pixels if need
+            be.
 
     Returns:
         A (3, S, S) float32 for each view.
@@ -50,7 +51,9 @@ def _render_view(view: ViewPlan, image: Bytes, reduction: int) -> np.ndarray:
     crop = view.crop
     edges = (crop.left, crop.top, crop.left + crop.width, crop.top + crop.height)
     left, top, right, bottom = (edge / reduction for edge in edges)
-    pixels = normalise(recolour(resize(image, (left, top, right, bottom), view.size, view.flipped), view.colours))
+    pixels = normalise(
+        recolour(resize(image, (left, top, right, bottom), view.size, view.flipped), view.colours)
+    )
     for hole in view.holes:
         pixels[:, hole.top : hole.top + hole.height, hole.left : hole.left + hole.width] = 0
     return pixels

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from soco.pretrain.views.compiled import Bytes, compiled
 
-# Weights are whole numbers of this many bits, so that a sum of bytes fits 32 bits on every machine alike.
+# Weights are whole numbers of this many bits, so that a sum of bytes fits 32 bits on every machine
+# alike.
 _BITS = 15
 
 # Left, top, right, bottom in pixels, not rounded.
@@ -16,7 +17,8 @@ Part = tuple[float, float, float, float]
 
 
 def resize(image: Bytes, part: Part, size: int, flipped: bool) -> Bytes:
-    """Resize a part of an image to a square; what lies outside of the part's pixels has no share in it.
+    """Resize a part of an image to a square; what lies outside of the part's pixels has no share in
+    it.
 
     Rows are resized first, then, transposed, columns: so both run along memory.
 
@@ -42,8 +44,11 @@ def resize(image: Bytes, part: Part, size: int, flipped: bool) -> Bytes:
     return planes
 
 
-def _weights(low: float, high: float, size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """For each of `size` outputs between two edges, the first input it sees and the weights of that and the next.
+def _weights(
+    low: float, high: float, size: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """For each of `size` outputs between two edges, the first input it sees and the weights of that
+    and the next.
 
     A triangle around the output's centre, as wide as two outputs and no narrower than two inputs.
     """
@@ -52,19 +57,25 @@ def _weights(low: float, high: float, size: int) -> tuple[npt.NDArray[np.int64],
     centres = low + (np.arange(size) + 0.5) * scale
     starts = np.maximum((centres - reach + 0.5).astype(np.int64), math.floor(low))
     places = starts[:, None] + np.arange(math.ceil(2 * reach) + 1)
-    weights = np.maximum(0.0, 1 - np.abs(places + 0.5 - centres[:, None]) / reach) * (places < math.ceil(high))
+    weights = np.maximum(0.0, 1 - np.abs(places + 0.5 - centres[:, None]) / reach) * (
+        places < math.ceil(high)
+    )
     weights *= (1 << _BITS) / weights.sum(axis=1, keepdims=True)
     return starts, np.rint(weights).astype(np.int32)
 
 
-def _resize_rows(rows: Bytes, starts: npt.NDArray[np.int64], weights: npt.NDArray[np.int32]) -> Bytes:
+def _resize_rows(
+    rows: Bytes, starts: npt.NDArray[np.int64], weights: npt.NDArray[np.int32]
+) -> Bytes:
     resized = np.empty((len(starts), rows.shape[1]), np.uint8)
     _sum_rows(rows, starts, weights, resized)
     return resized
 
 
 @compiled("void(u1[:, :], i8[:], i4[:, :], u1[:, ::1])")
-def _sum_rows(rows: Bytes, starts: npt.NDArray[np.int64], weights: npt.NDArray[np.int32], resized: Bytes) -> None:
+def _sum_rows(
+    rows: Bytes, starts: npt.NDArray[np.int64], weights: npt.NDArray[np.int32], resized: Bytes
+) -> None:
     columns = rows.shape[1]
     sums = np.empty(columns, np.int32)
     for output in range(len(starts)):

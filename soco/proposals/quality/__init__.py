@@ -1,4 +1,7 @@
-"""How good proposals are: their number, size and shape over a store, and their recall of annotated objects."""
+"""How good proposals are.
+
+Their number, size and shape over a store, and their recall of annotated objects.
+"""
 
 from soco.proposals.quality.recall import measure_recall
 from soco.proposals.quality.statistics import describe_proposals

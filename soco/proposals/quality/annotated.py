@@ -42,13 +42,22 @@ def annotated_images(split: SplitConfig) -> list[AnnotatedImage]:
             left, top, width, height = entry["bbox"]
             if not entry.get("iscrowd", 0) and width > 0 and height > 0:
                 boxes[entry["image_id"]].append((left, top, left + width, top + height))
-        images = sorted((image for image in content["images"] if image["id"] in boxes), key=lambda image: image["id"])
+        images = sorted(
+            (image for image in content["images"] if image["id"] in boxes),
+            key=lambda image: image["id"],
+        )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path} cannot be read as COCO or LVIS annotations ({type(error).__name__}: {error}); "
             "correct `annotations` in `datasets`."
         ) from None
     if not images:
-        raise UserError(f"{path} annotates no object; give a file that does, or take the set out of quality.recall.")
+        raise UserError(
+            f"{path} annotates no object; give a file that does, or take the set out of"
+            " quality.recall."
+        )
     folder = Path(split.images)
-    return [AnnotatedImage(annotated_image(folder, image), np.array(boxes[image["id"]])) for image in images]
+    return [
+        AnnotatedImage(annotated_image(folder, image), np.array(boxes[image["id"]]))
+        for image in images
+    ]

@@ -28,7 +28,8 @@ class Search:
     Attributes:
         seconds: Time of the search.
         boxes: How many proposals, and how many regions.
-        found: (2, K + 1, T) sums over the image's objects, proposals first; the last of K + 1 is all boxes.
+        found: (2, K + 1, T) sums over the image's objects, proposals first; the last of K + 1 is
+            all boxes.
         best: (2, K + 1) the same for the best overlap.
     """
 

@@ -46,8 +46,9 @@ def missed(boxes: int, drawn: int) -> npt.NDArray[np.float64]:
 def expected_recall(overlaps: Overlaps, drawn: Sequence[int], thresholds: Sequence[float]) -> Worth:
     """Expected recall and expected best overlap of k boxes drawn without replacement.
 
-    With m of the R boxes at IoU >= t, an object is found with probability 1 - C(R - m, k) / C(R, k). With the
-    overlaps sorted, o_1 >= o_2 >= ..., the best drawn is o_i when none of the first i - 1 is drawn and the i-th is:
+    With m of the R boxes at IoU >= t, an object is found with probability 1 - C(R - m, k) / C(R,
+    k). With the overlaps sorted, o_1 >= o_2 >= ..., the best drawn is o_i when none of the first i
+    - 1 is drawn and the i-th is:
 
         E(best) = sum over i of o_i (C(R - i + 1, k) - C(R - i, k)) / C(R, k).
 
@@ -62,12 +63,15 @@ def expected_recall(overlaps: Overlaps, drawn: Sequence[int], thresholds: Sequen
     return Worth(found=1.0 - table[:, hits], best=(table[:, :-1] - table[:, 1:]) @ falling.T)
 
 
-def overlap(objects: npt.NDArray[np.floating], boxes: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+def overlap(
+    objects: npt.NDArray[np.floating], boxes: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float64]:
     """Intersection over union of every object with every box.
 
     Args:
         objects: (G, 4) x1, y1, x2, y2.
-        boxes: (R, 4) x1, y1, x2, y2; a box whose x2 or y2 is no larger than x1 or y1 overlaps nothing.
+        boxes: (R, 4) x1, y1, x2, y2; a box whose x2 or y2 is no larger than x1 or y1 overlaps
+            nothing.
 
     Returns:
         (G, R).
@@ -75,6 +79,8 @@ def overlap(objects: npt.NDArray[np.floating], boxes: npt.NDArray[np.floating]) 
     one, other = objects[:, None].astype(np.float64), boxes[None].astype(np.float64)
     low, high = np.maximum(one[..., :2], other[..., :2]), np.minimum(one[..., 2:], other[..., 2:])
     common = np.maximum(high - low, 0.0).prod(axis=-1)
-    areas = [np.maximum(these[..., 2:] - these[..., :2], 0.0).prod(axis=-1) for these in (one, other)]
+    areas = [
+        np.maximum(these[..., 2:] - these[..., :2], 0.0).prod(axis=-1) for these in (one, other)
+    ]
     union = areas[0] + areas[1] - common
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)

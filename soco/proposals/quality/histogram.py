@@ -1,4 +1,7 @@
-"""A histogram that grows value by value: what a distribution over hundreds of millions of boxes is kept as."""
+"""A histogram that grows value by value.
+
+What a distribution over hundreds of millions of boxes is kept as.
+"""
 
 from typing import Any
 
@@ -10,7 +13,10 @@ _FINER = 50
 
 
 class Histogram:
-    """Counts of values between two ends, in bins of equal width; values beyond an end count in its bin."""
+    """Counts of values between two ends, in bins of equal width.
+
+    Values beyond an end count in its bin.
+    """
 
     def __init__(self, low: float, high: float, bins: int) -> None:
         """Start empty, with `bins` bins to be shown from `low` to `high`."""
@@ -21,14 +27,19 @@ class Histogram:
         """Count values; (N,)."""
         low, high = self._edges[[0, -1]]
         places = ((values - low) / (high - low) * len(self._counts)).astype(np.int64)
-        self._counts += np.bincount(np.clip(places, 0, len(self._counts) - 1), minlength=len(self._counts))
+        self._counts += np.bincount(
+            np.clip(places, 0, len(self._counts) - 1), minlength=len(self._counts)
+        )
 
     def total(self) -> int:
         """How many values were counted."""
         return int(self._counts.sum())
 
     def median(self) -> float | None:
-        """The median (the lower of two middle values) to a fiftieth of a bin; None where nothing was counted."""
+        """The median (the lower of two middle values) to a fiftieth of a bin.
+
+        None where nothing was counted.
+        """
         if not self.total():
             return None
         place = int(np.searchsorted(np.cumsum(self._counts), self.total() / 2))
@@ -44,7 +55,8 @@ class Histogram:
 
 
 def whole_numbers(counts: npt.NDArray[np.int64], most_bins: int = 30) -> dict[str, Any]:
-    """`edges`, `counts` and `median` of whole numbers, in at most `most_bins` bins of as many numbers each.
+    """`edges`, `counts` and `median` of whole numbers, in at most `most_bins` bins of as many
+    numbers each.
 
     Args:
         counts: (N,) whole numbers.

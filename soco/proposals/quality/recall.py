@@ -1,4 +1,7 @@
-"""Recall: how many annotated objects the boxes of each engine find, against how many boxes are drawn."""
+"""Recall.
+
+How many annotated objects the boxes of each engine find, against how many boxes are drawn.
+"""
 
 import logging
 from functools import partial
@@ -32,9 +35,10 @@ def measure_recall(
 ) -> dict[str, Any]:
     """Search annotated images with every engine, and tell how well the boxes cover the objects.
 
-    Boxes are those that training sees: filtered, with the fallbacks, in `rects_to_boxes`' coordinates, duplicates
-    kept, and the whole image where none is left. Training draws k of them at random, so that the figures at k are
-    expectations over that draw; `soco.proposals.quality.draws` has the formulas.
+    Boxes are those that training sees: filtered, with the fallbacks, in `rects_to_boxes`'
+    coordinates, duplicates kept, and the whole image where none is left. Training draws k of them
+    at random, so that the figures at k are expectations over that draw;
+    `soco.proposals.quality.draws` has the formulas.
 
     Args:
         split: Images and annotations, COCO or LVIS format.
@@ -45,17 +49,20 @@ def measure_recall(
         output: Receives the result as JSON, which is returned as well.
 
     Returns:
-        `images`, `objects`, `unreadable` (images left out), `drawn` (the numbers k), and `engines`: one entry
-        each with `engine`, `seconds` (median of an image's search on this machine), and for `proposals` and
-        `regions` the `boxes` an image (mean), and `recall_50`, `recall_70` and `abo`, each with a list `drawn` (at
-        each k) and a number `all` (at all boxes). They are means over objects: `abo`, the average best overlap, is
-        the mean over all objects of the best IoU, and not a mean of categories' means.
+        `images`, `objects`, `unreadable` (images left out), `drawn` (the numbers k), and `engines`:
+        one entry each with `engine`, `seconds` (median of an image's search on this machine), and
+        for `proposals` and `regions` the `boxes` an image (mean), and `recall_50`, `recall_70` and
+        `abo`, each with a list `drawn` (at each k) and a number `all` (at all boxes). They are
+        means over objects: `abo`, the average best overlap, is the mean over all objects of the
+        best IoU, and not a mean of categories' means.
 
     Raises:
         UserError: The annotations cannot be read, or none of the images can.
     """
     chosen = evenly(annotated_images(split), quality.images)
-    work = joblib.delayed(partial(search_annotated, engines=quality.engines, proposals=proposals, filters=filters))
+    work = joblib.delayed(
+        partial(search_annotated, engines=quality.engines, proposals=proposals, filters=filters)
+    )
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator")
     results = list(progress(parallel(work(image) for image in chosen), len(chosen), "recall"))
     pairs = list(zip(chosen, results, strict=True))
@@ -65,8 +72,8 @@ def measure_recall(
             log.warning("left %s out: %s", image.path, reason)
     if not read:
         raise UserError(
-            f"None of the {len(chosen)} images chosen from {split.images} can be read, the first since {results[0]}; "
-            "correct `images` of this set in `datasets`."
+            f"None of the {len(chosen)} images chosen from {split.images} can be read, the first"
+            f" since {results[0]}; correct `images` of this set in `datasets`."
         )
     objects = sum(len(image.objects) for image, _ in read)
     measured = {
@@ -88,7 +95,9 @@ def _summary(searches: list[Search], objects: int) -> dict[str, Any]:
     best = np.sum([one.best for one in searches], axis=0) / objects
     kinds = {}
     for number, kind in enumerate(KINDS):
-        measures = {f"recall_{100 * t:.0f}": found[number, :, place] for place, t in enumerate(THRESHOLDS)}
+        measures = {
+            f"recall_{100 * t:.0f}": found[number, :, place] for place, t in enumerate(THRESHOLDS)
+        }
         kinds[kind] = {
             "boxes": float(np.mean([one.boxes[number] for one in searches])),
             **{name: _at_k(values) for name, values in (measures | {"abo": best[number]}).items()},

@@ -1,4 +1,7 @@
-"""What the regions and proposals of a run are like: how many an image, how large, of what shape, and where none is."""
+"""What the regions and proposals of a run are like.
+
+How many an image, how large, of what shape, and where none is.
+"""
 
 import math
 from collections import Counter
@@ -25,7 +28,9 @@ _SIZE_BINS, _RATIO_BINS = 50, 50
 _RATIO_END = 5.0
 
 
-def describe_proposals(raw: Paths, fixed: Paths, settings: FilterConfig, output: str | Path) -> dict[str, Any]:
+def describe_proposals(
+    raw: Paths, fixed: Paths, settings: FilterConfig, output: str | Path
+) -> dict[str, Any]:
     """Describe the boxes of all shards, one shard in memory at a time.
 
     Args:
@@ -42,9 +47,14 @@ def describe_proposals(raw: Paths, fixed: Paths, settings: FilterConfig, output:
     """
     regions, proposals, strategies = Boxes(), Boxes(), Counter[str]()
     for raw_shard, fixed_shard in zip(raw, fixed, strict=True):
-        raw_table, fixed_table = read_table(raw_shard, RAW_SCHEMA), read_table(fixed_shard, PROPOSAL_SCHEMA)
+        raw_table, fixed_table = (
+            read_table(raw_shard, RAW_SCHEMA),
+            read_table(fixed_shard, PROPOSAL_SCHEMA),
+        )
         if not raw_table["key"].equals(fixed_table["key"]):
-            raise UserError(f"{raw_shard} and {fixed_shard} hold different images; make the proposals again.")
+            raise UserError(
+                f"{raw_shard} and {fixed_shard} hold different images; make the proposals again."
+            )
         regions.add(raw_table)
         proposals.add(fixed_table)
         strategies.update(fixed_table["strategy"].to_pylist())
@@ -74,16 +84,18 @@ class Boxes:
         areas = table["width"].to_numpy().astype(np.float64) * table["height"].to_numpy()
         self._per_image.append(counts)
         self._sizes.add(np.sqrt(sides.prod(axis=1) / np.repeat(areas, counts)))
-        at_least_one = np.maximum(sides, 1.0)  # a side of 0, one pixel of the release's, has no ratio
+        at_least_one = np.maximum(
+            sides, 1.0
+        )  # a side of 0, one pixel of the release's, has no ratio
         self._ratios.add(np.log2(at_least_one[:, 0] / at_least_one[:, 1]))
 
     def shown(self) -> dict[str, Any]:
         """The distributions as JSON holds them.
 
         Returns:
-            `boxes`, their number, and three histograms of `edges`, `counts` and `median`: `per_image`;
-            `relative_size`, sqrt(w h) / sqrt(image), the filter's own measure; `aspect_ratio`, w / h, whose bins
-            are of equal width in its logarithm.
+            `boxes`, their number, and three histograms of `edges`, `counts` and `median`:
+            `per_image`; `relative_size`, sqrt(w h) / sqrt(image), the filter's own measure;
+            `aspect_ratio`, w / h, whose bins are of equal width in its logarithm.
         """
         ratios = self._ratios.shown()
         ratios["edges"] = [round(2**edge, 6) for edge in ratios["edges"]]
@@ -97,8 +109,13 @@ class Boxes:
 
 
 def _without(strategies: Counter[str], settings: FilterConfig) -> list[dict[str, Any]]:
-    """Images still without a proposal after the filter and after each fallback: `after`, `images`, `share`."""
+    """Images still without a proposal after the filter and after each fallback.
+
+    `after`, `images`, `share`.
+    """
     return [
         {"after": name, "images": left, "share": left / max(1, strategies.total())}
-        for name, left in dict(left_empty(strategies, settings)).items()  # a strategy that stands twice, once
+        for name, left in dict(
+            left_empty(strategies, settings)
+        ).items()  # a strategy that stands twice, once
     ]

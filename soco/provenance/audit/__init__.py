@@ -1,1 +1,4 @@
-"""The audit of a run: its files hashed again, its report made again, parts of its work done again."""
+"""The audit of a run.
+
+Its files hashed again, its report made again, parts of its work done again.
+"""

@@ -27,14 +27,16 @@ class Check:
     said: str
 
 
-def check(name: str, compared: str, work: Callable[..., tuple[list[str], str]], *arguments: Any) -> Check:
+def check(
+    name: str, compared: str, work: Callable[..., tuple[list[str], str]], *arguments: Any
+) -> Check:
     """Do a check's work.
 
     Args:
         name: See `Check`.
         compared: The same.
-        work: Returns the faults that it found, and what to say when there is none. What it raises is a fault: a
-            damaged file fails in many ways.
+        work: Returns the faults that it found, and what to say when there is none. What it raises
+            is a fault: a damaged file fails in many ways.
         arguments: Of the work.
     """
     try:
@@ -42,8 +44,17 @@ def check(name: str, compared: str, work: Callable[..., tuple[list[str], str]], 
     except UserError as error:
         return Check(name, compared, "FAIL", str(error))
     except Exception as error:
-        return Check(name, compared, "FAIL", f"{type(error).__name__}: {str(error).strip() or 'no word of why'}.")
-    return Check(name, compared, "FAIL", listed(faults)) if faults else Check(name, compared, "PASS", said)
+        return Check(
+            name,
+            compared,
+            "FAIL",
+            f"{type(error).__name__}: {str(error).strip() or 'no word of why'}.",
+        )
+    return (
+        Check(name, compared, "FAIL", listed(faults))
+        if faults
+        else Check(name, compared, "PASS", said)
+    )
 
 
 def skipped(name: str, compared: str, said: str) -> Check:

@@ -12,7 +12,9 @@ from soco.provenance.audit.reported import Reported
 from soco.report.provenance import LOCK, lock_state
 
 
-def check_configuration(run: Reported, config: Mapping[str, Any] | None, lock: Path | None) -> Iterator[Check]:
+def check_configuration(
+    run: Reported, config: Mapping[str, Any] | None, lock: Path | None
+) -> Iterator[Check]:
     """Configuration, lock, packages, code.
 
     Args:
@@ -21,7 +23,9 @@ def check_configuration(run: Reported, config: Mapping[str, Any] | None, lock: P
         lock: The present lock of packages; None: the repository's.
     """
     if config is None:
-        yield skipped("configuration", "the present one", "None was given; name its files with --config.")
+        yield skipped(
+            "configuration", "the present one", "None was given; name its files with --config."
+        )
     else:
         yield check("configuration", "the present one", _configuration, run.config, config)
     yield check("lock", "SHA-256 in the report", _lock, run, lock)
@@ -36,26 +40,40 @@ def pinned(lock: Path) -> dict[str, str]:
 
 
 def _configuration(told: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[list[str], str]:
-    faults = [fault.replace(" in the files", " now") for fault in differences(dict(told), dict(now))]
+    faults = [
+        fault.replace(" in the files", " now") for fault in differences(dict(told), dict(now))
+    ]
     return faults, "Every key is as it was."
 
 
 def _lock(run: Reported, lock: Path | None) -> tuple[list[str], str]:
     told, now = run.content["lock"], lock_state(lock)
     same = told["sha256"] == now["sha256"] and told["sha256"] is not None
-    return [] if same else [f"{lock or told['path']} is not the lock that the run was made with"], "The same lock."
+    return [] if same else [
+        f"{lock or told['path']} is not the lock that the run was made with"
+    ], "The same lock."
 
 
 def _packages(run: Reported, lock: Path) -> tuple[list[str], str]:
     pins = pinned(lock)
-    held = [(name, version) for runs_in in run.content["environments"] for name, version in runs_in["packages"].items()]
+    held = [
+        (name, version)
+        for runs_in in run.content["environments"]
+        for name, version in runs_in["packages"].items()
+    ]
     known = [(name, version) for name, version in held if _plain_name(name) in pins]
     other = [
         f"jobs ran with {name} {version}, and {pins[_plain_name(name)]} is pinned"
         for name, version in known
         if pins[_plain_name(name)] != version
     ]
-    return other, f"{len(known)} package(s) of {len(run.content['environments'])} environment(s) are those pinned."
+    return (
+        other,
+        (
+            f"{len(known)} package(s) of {len(run.content['environments'])} environment(s) are"
+            " those pinned."
+        ),
+    )
 
 
 def _code(run: Reported) -> Check:
@@ -66,11 +84,17 @@ def _code(run: Reported) -> Check:
     if None in (*commits, now["commit"]):
         return skipped(name, compared, "The commit is not known on both sides.")
     if any(code["dirty"] for code in codes) or now["dirty"]:
-        said = "Files differed from the commit, in the run or now: what is done again below may be other code."
+        said = (
+            "Files differed from the commit, in the run or now: what is done again below may be"
+            " other code."
+        )
         return skipped(name, compared, said)
     others = sorted(commits - {now["commit"]})
     if others:
-        said = f"Jobs ran code of {', '.join(others)}; this is {now['commit']}, by which they are done again below."
+        said = (
+            f"Jobs ran code of {', '.join(others)}; this is {now['commit']}, by which they are done"
+            " again below."
+        )
         return skipped(name, compared, said)
     return Check(name, compared, "PASS", f"Both are of {now['commit']}.")
 

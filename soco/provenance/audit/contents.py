@@ -12,7 +12,10 @@ from soco.report import report_inputs
 from soco.report.collect import collect
 from soco.report.provenance import redo_commands
 
-_OF_ITS_MAKING = ("made", "git")  # what differs in a report that is made later; the lock has a check of its own
+_OF_ITS_MAKING = (
+    "made",
+    "git",
+)  # what differs in a report that is made later; the lock has a check of its own
 _LOCK = "lock"
 
 
@@ -24,7 +27,9 @@ def check_contents(run: Reported) -> Iterator[Check]:
     def work() -> tuple[list[str], str]:
         again.update(_collected(run))
         extra = sorted(run.content.keys() ^ again.keys())
-        return [f"the key {key} is in one of the two alone" for key in extra], f"The report has {len(again)} sections."
+        return [
+            f"the key {key} is in one of the two alone" for key in extra
+        ], f"The report has {len(again)} sections."
 
     yield check(name, compared, work)
     for key in (key for key in again if key in run.content and key not in (*_OF_ITS_MAKING, _LOCK)):
@@ -63,7 +68,9 @@ def _section(key: str, told: Any, again: Any) -> tuple[list[str], str]:
 
 def _protocols(run: Reported) -> tuple[list[str], str]:
     rows = [row for task in run.content["results"] for row in task["rows"]]
-    without = [f"{row['task']} from {row['initialisation']}" for row in rows if not row.get("protocol")]
+    without = [
+        f"{row['task']} from {row['initialisation']}" for row in rows if not row.get("protocol")
+    ]
     return [f"The AP of {name} has no protocol" for name in without], f"{len(rows)} AP with theirs."
 
 

@@ -13,7 +13,8 @@ from soco.provenance.audit.contents import differences
 from soco.provenance.audit.reported import Reported, given, output
 from soco.transfer.convert import convert_file, read_pickle
 
-# Measured while it was made, on its machine; each is held to the conversion's own bound when it is made again.
+# Measured while it was made, on its machine; each is held to the conversion's own bound when it is
+# made again.
 _MEASURED = ("origin", "feature_differences")
 
 
@@ -39,7 +40,10 @@ def _again(record: Record, folder: Path) -> tuple[list[str], str]:
     ours, theirs = read_pickle(told)["model"], read_pickle(weights)["model"]
     faults = [f"{told}: {name}" for name in unequal(ours, theirs)]
     told_summary = output(record, "summary")
-    faults += [f"{told_summary}: {fault}" for fault in differences(_summary(told_summary), _summary(summary))]
+    faults += [
+        f"{told_summary}: {fault}"
+        for fault in differences(_summary(told_summary), _summary(summary))
+    ]
     numbers = sum(value.size for value in theirs.values())
     return faults, f"{len(theirs)} tensors, {numbers:,} numbers, are equal to the bit."
 
@@ -48,7 +52,9 @@ def unequal(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) ->
     """What differs between two sets of arrays by name, in words."""
     faults = [f"{name} is in one of the two alone" for name in sorted(ours.keys() ^ theirs.keys())]
     for name in sorted(ours.keys() & theirs.keys()):
-        if ours[name].dtype != theirs[name].dtype or not np.array_equal(ours[name], theirs[name], equal_nan=True):
+        if ours[name].dtype != theirs[name].dtype or not np.array_equal(
+            ours[name], theirs[name], equal_nan=True
+        ):
             faults.append(f"{name} holds other numbers than made again")
     return faults
 

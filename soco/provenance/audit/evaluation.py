@@ -1,4 +1,7 @@
-"""Each AP computed again: from the stored detections, and from the stored weights and the images."""
+"""Each AP computed again.
+
+From the stored detections, and from the stored weights and the images.
+"""
 
 import importlib.util
 import json
@@ -14,13 +17,18 @@ from soco.provenance.audit.checks import Check, check, skipped
 from soco.provenance.audit.reported import Reported, given, output
 
 ROUNDING = 1e-6
-"""Largest difference of an AP scored again from the same detections: detectron2's compiled scorer, where it is built,
-sums in another order than pycocotools."""
+"""Largest difference of an AP scored again from the same detections.
+
+Detectron2's compiled scorer, where it is built, sums in another order than pycocotools.
+"""
 
 OTHER_MACHINE = 0.1
-"""Largest difference of an AP on another machine, with other packages or threads: kernels round otherwise there, which
-moves a box or its score in the last digits and so the order of detections with nearly equal scores; 0.1 is the last
-digit that the paper prints. The same machine must give the same detections, number by number."""
+"""Largest difference of an AP on another machine, with other packages or threads.
+
+Kernels round otherwise there, which moves a box or its score in the last digits and so the order of
+detections with nearly equal scores; 0.1 is the last digit that the paper prints. The same machine
+must give the same detections, number by number.
+"""
 
 _FIGURES = ("box", "mask", "per_category")
 
@@ -30,7 +38,9 @@ def check_detections(run: Reported) -> Iterator[Check]:
     compared = "its detections, scored again"
     for record in run.of("evaluate_detector"):
         if _absent("lvis" if record["params"]["dataset"]["format"] == "lvis" else "pycocotools"):
-            yield skipped(f"AP of {_name(record)}", compared, "pycocotools and lvis are not installed here.")
+            yield skipped(
+                f"AP of {_name(record)}", compared, "pycocotools and lvis are not installed here."
+            )
         else:
             yield check(f"AP of {_name(record)}", compared, _rescored, record)
 
@@ -45,7 +55,9 @@ def check_evaluations(run: Reported, folder: Path) -> Iterator[Check]:
     compared = "its weights, evaluated again"
     for number, record in enumerate(run.of("evaluate_detector")):
         if _absent("detectron2"):
-            yield skipped(f"evaluation of {_name(record)}", compared, "detectron2 is not installed here.")
+            yield skipped(
+                f"evaluation of {_name(record)}", compared, "detectron2 is not installed here."
+            )
             continue
         made = folder / f"evaluated-{number}"
         made.mkdir()
@@ -60,7 +72,10 @@ def same_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 
 
 def figures_apart(told: Mapping[str, Any], again: Mapping[str, Any], tolerance: float) -> list[str]:
-    """The figures that differ by more than the tolerance, in words; one that is None must be None in both."""
+    """The figures that differ by more than the tolerance, in words.
+
+    One that is None must be None in both.
+    """
     faults = []
     for name in ("box", "mask"):
         for figure, value in told[name].items():
@@ -78,10 +93,19 @@ def _rescored(record: Record) -> tuple[list[str], str]:
     told = json.loads(output(record, "metrics").read_text())
     annotations = given(record, "val")
     assert annotations is not None
-    form, limit = record["params"]["dataset"]["format"], record["params"]["settings"]["detections_per_image"]
+    form, limit = (
+        record["params"]["dataset"]["format"],
+        record["params"]["settings"]["detections_per_image"],
+    )
     again = rescore(output(record, "detections"), annotations, form, limit)
     faults = figures_apart(told, again, ROUNDING)
-    return faults, f"Box AP {_figure(again['box']['AP'])}, mask AP {_figure(again['mask']['AP'])}; all figures agree."
+    return (
+        faults,
+        (
+            f"Box AP {_figure(again['box']['AP'])}, mask AP {_figure(again['mask']['AP'])}; all"
+            " figures agree."
+        ),
+    )
 
 
 def _evaluated(run: Reported, record: Record, folder: Path) -> tuple[list[str], str]:
@@ -94,9 +118,13 @@ def _evaluated(run: Reported, record: Record, folder: Path) -> tuple[list[str], 
     again = evaluate(
         task=task,
         initialisation=record["wildcards"]["initialisation"],
-        settings=FinetuneConfig.model_validate({**run.config["finetune"][task], **params["settings"]}),
+        settings=FinetuneConfig.model_validate(
+            {**run.config["finetune"][task], **params["settings"]}
+        ),
         detector=DetectorConfig.model_validate(params["detector"]),
-        dataset=with_annotations(DatasetConfig.model_validate(params["dataset"]), val=Path(paths["val"][0])),
+        dataset=with_annotations(
+            DatasetConfig.model_validate(params["dataset"]), val=Path(paths["val"][0])
+        ),
         weights=Path(paths["weights"][0]),
         training=Path(paths["training"][0]),
         metrics=folder / "metrics.json",
@@ -105,20 +133,36 @@ def _evaluated(run: Reported, record: Record, folder: Path) -> tuple[list[str], 
     )
     told = json.loads(output(record, "metrics").read_text())
     faults = [
-        f"{key} is not as evaluated again" for key in again if key not in _FIGURES and again[key] != told.get(key)
+        f"{key} is not as evaluated again"
+        for key in again
+        if key not in _FIGURES and again[key] != told.get(key)
     ]
     if not same_machine(record["environment"], environment()):
         faults += figures_apart(told, again, OTHER_MACHINE)
-        return faults, f"All figures agree to {OTHER_MACHINE}, the bound for another machine or other packages."
+        return (
+            faults,
+            (
+                f"All figures agree to {OTHER_MACHINE}, the bound for another machine or other"
+                " packages."
+            ),
+        )
     faults += figures_apart(told, again, 0.0)
-    stored, made = (json.loads(path.read_text()) for path in (output(record, "detections"), folder / "detections.json"))
+    stored, made = (
+        json.loads(path.read_text())
+        for path in (output(record, "detections"), folder / "detections.json")
+    )
     if stored != made:
-        faults.append(f"{len(stored)} detections are stored, {len(made)} are made again, and they are not the same")
+        faults.append(
+            f"{len(stored)} detections are stored, {len(made)} are made again, and they are not the"
+            " same"
+        )
     return faults, f"{len(made)} detections and all figures are equal to the bit."
 
 
 def _apart(name: str, told: float | None, again: float | None, tolerance: float) -> list[str]:
-    close = told == again or (told is not None and again is not None and abs(told - again) <= tolerance)
+    close = told == again or (
+        told is not None and again is not None and abs(told - again) <= tolerance
+    )
     return [] if close else [f"{name} is {_figure(told)} and comes to {_figure(again)}"]
 
 
@@ -127,7 +171,9 @@ def _figure(value: float | None) -> str:
 
 
 def _name(record: Record) -> str:
-    task, initialisation, seed = (record["wildcards"][name] for name in ("task", "initialisation", "seed"))
+    task, initialisation, seed = (
+        record["wildcards"][name] for name in ("task", "initialisation", "seed")
+    )
     return f"{task}, {initialisation}, seed {seed}"
 
 

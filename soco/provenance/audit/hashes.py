@@ -31,7 +31,13 @@ def _own_files(run: Reported) -> tuple[list[str], str]:
 
 def _files(artefacts: list[dict[str, Any]]) -> tuple[list[str], str]:
     faults = [fault for artefact in artefacts if (fault := _fault(artefact))]
-    return faults, f"{len(artefacts)} file(s), {sum(artefact['bytes'] for artefact in artefacts):,} bytes, are as made."
+    return (
+        faults,
+        (
+            f"{len(artefacts)} file(s), {sum(artefact['bytes'] for artefact in artefacts):,} bytes,"
+            " are as made."
+        ),
+    )
 
 
 def _fault(artefact: dict[str, Any]) -> str | None:
@@ -42,5 +48,8 @@ def _fault(artefact: dict[str, Any]) -> str | None:
     if now["bytes"] != artefact["bytes"]:
         return f"{path} has {now['bytes']:,} bytes and had {artefact['bytes']:,}"
     if now["sha256"] != artefact["sha256"]:
-        return f"{path} was changed: SHA-256 {now['sha256'][:12]}…, and it was {artefact['sha256'][:12]}…"
+        return (
+            f"{path} was changed: SHA-256 {now['sha256'][:12]}…, and it was"
+            f" {artefact['sha256'][:12]}…"
+        )
     return None

@@ -1,6 +1,7 @@
 """The origin inside each file, against the record of the job that is said to have made it.
 
-A file that was swapped for another run's gives itself away here, also where all hashes were made to fit.
+A file that was swapped for another run's gives itself away here, also where all hashes were made to
+fit.
 """
 
 import json
@@ -20,7 +21,8 @@ from soco.transfer.convert import read_pickle
 
 Origin = dict[str, Any]
 
-# Files that cannot hold one: lists, lines, pages; and annotations, which are used as their author wrote them.
+# Files that cannot hold one: lists, lines, pages; and annotations, which are used as their author
+# wrote them.
 _WITHOUT = {
     "demo_data": ("images", "train", "val", "coco_train", "coco_val", "lvis_train", "lvis_val", "classes_train",
                   "classes_val", "sources"),
@@ -38,7 +40,11 @@ def check_origins(run: Reported) -> Iterator[Check]:
         if record is not None:
             rules.setdefault(record["rule"], []).append(record)
     for rule, records in rules.items():
-        if any(output["name"] not in _WITHOUT.get(rule, ()) for record in records for output in record["outputs"]):
+        if any(
+            output["name"] not in _WITHOUT.get(rule, ())
+            for record in records
+            for output in record["outputs"]
+        ):
             yield check(f"origin in files of {rule}", "their job's record", _of_rule, records)
 
 
@@ -67,8 +73,15 @@ def _faults(path: Path, expected: Origin) -> list[str]:
     if not origin or "rule" not in origin:
         return [f"{path} carries no origin"]
     # A shard's tells its rule alone, see `metadata_inside`.
-    wrong = [key for key in dict.fromkeys([*expected, *origin]) if key in origin and expected.get(key) != origin[key]]
-    return [f"{path} says {key} {_short(origin[key])}, its job {_short(expected.get(key))}" for key in wrong[:1]]
+    wrong = [
+        key
+        for key in dict.fromkeys([*expected, *origin])
+        if key in origin and expected.get(key) != origin[key]
+    ]
+    return [
+        f"{path} says {key} {_short(origin[key])}, its job {_short(expected.get(key))}"
+        for key in wrong[:1]
+    ]
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,7 @@
-"""The page made again from report.json and the files, and compared: words exactly, figures where they must be equal."""
+"""The page made again from report.json and the files, and compared.
+
+Words exactly, figures where they must be equal.
+"""
 
 import re
 from collections.abc import Iterator
@@ -58,18 +61,24 @@ def parted(text: str) -> Page:
 
 
 def _faults_of_record(run: Reported, record: Record) -> list[str]:
-    faults = [] if record["rule"] == "report" else [f"{run.own_record} is of the rule {record['rule']}"]
+    faults = (
+        [] if record["rule"] == "report" else [f"{run.own_record} is of the rule {record['rule']}"]
+    )
     if record["environment"]["code"] != run.content.get("git"):
         faults.append(f"{run.own_record} names other code than `git` in the report")
     names = {made["name"] for made in record["outputs"]}
-    return faults + [f"{run.own_record} names no {name} file" for name in ("html", "json") if name not in names]
+    return faults + [
+        f"{run.own_record} names no {name} file" for name in ("html", "json") if name not in names
+    ]
 
 
 def _made_again(run: Reported, record: Record) -> Page:
     inputs = report_inputs(record["inputs"], record["params"])
     page, failed = make_page(inputs, read_table(inputs.store, PROPOSAL_SCHEMA), run.content)
     if failed:
-        raise RuntimeError(f"the figure {failed[0].figure} cannot be drawn again ({failed[0].reason})")
+        raise RuntimeError(
+            f"the figure {failed[0].figure} cannot be drawn again ({failed[0].reason})"
+        )
     return parted(page)
 
 
@@ -103,18 +112,26 @@ def _other_code(record: Record) -> str:
     then, now = record["environment"]["code"]["commit"], environment()["code"]["commit"]
     if then == now:
         return ""
-    return f"The page was made by the code of {then}, and this is {now}: check that out to compare the page."
+    return (
+        f"The page was made by the code of {then}, and this is {now}: check that out to compare the"
+        " page."
+    )
 
 
 def _other_machine(record: Record) -> str:
     if same_machine(record["environment"], environment()):
         return ""
-    return "The page was made on another processor or with other packages, which may draw other bytes."
+    return (
+        "The page was made on another processor or with other packages, which may draw other bytes."
+    )
 
 
 def _apart(one: str, two: str) -> tuple[str, str]:
     """Both lines from a little before the first character that differs."""
-    place = next((place for place, pair in enumerate(zip(one, two, strict=False)) if pair[0] != pair[1]), None)
+    place = next(
+        (place for place, pair in enumerate(zip(one, two, strict=False)) if pair[0] != pair[1]),
+        None,
+    )
     start = max(0, (min(len(one), len(two)) if place is None else place) - _LONGEST // 2)
     return _short(one[start:]), _short(two[start:])
 

@@ -19,7 +19,8 @@ class Reported:
     Attributes:
         path: Of report.json.
         content: What it holds.
-        records: Each job's, as it lies on the disk, in the report's order; None where it cannot be read.
+        records: Each job's, as it lies on the disk, in the report's order; None where it cannot be
+            read.
     """
 
     path: Path
@@ -38,16 +39,22 @@ class Reported:
         return Path(self.config["results"], "origins", "report.json")
 
     def of(self, rule: str, **wildcards: str) -> list[Record]:
-        """The records of a rule's jobs that can be read; with wildcards, of those that have these values.
+        """The records of a rule's jobs that can be read; with wildcards, of those that have these
+        values.
 
         Raises:
             UserError: A record of the rule's cannot be read.
         """
         numbered = enumerate(self.content["jobs"])
-        numbers = [number for number, job in numbered if job["rule"] == rule and _has(job, wildcards)]
+        numbers = [
+            number for number, job in numbered if job["rule"] == rule and _has(job, wildcards)
+        ]
         found = [record for number in numbers if (record := self.records[number]) is not None]
         if len(found) < len(numbers):
-            raise UserError(f"{len(numbers) - len(found)} record(s) of {rule} cannot be read; see the first check.")
+            raise UserError(
+                f"{len(numbers) - len(found)} record(s) of {rule} cannot be read; see the first"
+                " check."
+            )
         return found
 
 
@@ -62,7 +69,9 @@ def read_report(path: Path) -> Reported:
     except FileNotFoundError:
         raise UserError(f"There is no report {path}; make one with `snakemake report`.") from None
     except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); make it again with `snakemake report`.") from None
+        raise UserError(
+            f"{path} is not valid JSON ({error}); make it again with `snakemake report`."
+        ) from None
     absent = [key for key in _KEYS if not isinstance(content, dict) or key not in content]
     if absent or content.get("schema") != SCHEMA:
         raise UserError(f"{path} is no report of this version; make one with `snakemake report`.")

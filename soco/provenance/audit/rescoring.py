@@ -1,4 +1,7 @@
-"""AP of stored detections, by pycocotools and lvis themselves: nothing of the evaluation's own code is used."""
+"""AP of stored detections, by pycocotools and lvis themselves.
+
+Nothing of the evaluation's own code is used.
+"""
 
 import contextlib
 import json
@@ -30,13 +33,15 @@ def rescore(detections: Path, annotations: Path, form: str, limit: int) -> Score
         limit: Most detections an image that count, those with the best scores.
 
     Returns:
-        `box` and `mask` by figure, from 0 to 100, None where there are no objects; `per_category` by name, each with
-        `box` and `mask`.
+        `box` and `mask` by figure, from 0 to 100, None where there are no objects; `per_category`
+        by name, each with `box` and `mask`.
     """
     found = json.loads(detections.read_text())
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
         labelled = COCO(str(annotations)) if form == "coco" else lvis.LVIS(str(annotations))
-        parts = {part: _score(found, labelled, theirs, form, limit) for part, theirs in _PARTS.items()}
+        parts = {
+            part: _score(found, labelled, theirs, form, limit) for part, theirs in _PARTS.items()
+        }
     per_category = {
         name: {part: by_category.get(key) for part, (_, by_category) in parts.items()}
         for key, name in names_apart(labelled.dataset["categories"]).items()
@@ -49,14 +54,22 @@ def _score(
 ) -> tuple[Scores, dict[int, float | None]]:
     """The figures, and AP by category."""
     # With a box in it, a detection's area would be the box's and not its mask's.
-    own = [{key: held for key, held in one.items() if kind == "bbox" or key != "bbox"} for one in found]
-    return _by_coco(own, labelled, kind, limit) if form == "coco" else _by_lvis(own, labelled, kind, limit)
+    own = [
+        {key: held for key, held in one.items() if kind == "bbox" or key != "bbox"} for one in found
+    ]
+    return (
+        _by_coco(own, labelled, kind, limit)
+        if form == "coco"
+        else _by_lvis(own, labelled, kind, limit)
+    )
 
 
 def _by_coco(
     found: list[dict[str, Any]], labelled: COCO, kind: str, limit: int
 ) -> tuple[Scores, dict[int, float | None]]:
-    evaluation = COCOeval(labelled, labelled.loadRes(found) if found else no_coco_detections(labelled), kind)
+    evaluation = COCOeval(
+        labelled, labelled.loadRes(found) if found else no_coco_detections(labelled), kind
+    )
     evaluation.params.maxDets = [limit]
     evaluation.evaluate()
     evaluation.accumulate()  # summarize, which comes next, knows 100 detections alone
@@ -77,7 +90,9 @@ def _by_lvis(
 ) -> tuple[Scores, dict[int, float | None]]:
     if not hasattr(np, "float"):  # which lvis asks for, and NumPy dropped
         np.float = float  # type: ignore[attr-defined]  # noqa: NPY001
-    detections = lvis.LVISResults(labelled, found, max_dets=limit) if found else NoLvisDetections(labelled)
+    detections = (
+        lvis.LVISResults(labelled, found, max_dets=limit) if found else NoLvisDetections(labelled)
+    )
     evaluation = lvis.LVISEval(labelled, detections, kind)
     evaluation.run()
     figures = {name: _percent(evaluation.results[name]) for name in _LVIS_FIGURES}
@@ -86,11 +101,16 @@ def _by_lvis(
 
 def _means(precision: np.ndarray, keys: list[int]) -> dict[int, float | None]:
     """AP of each category."""
-    return {key: _mean(values) for key, values in zip(keys, np.moveaxis(precision, 2, 0), strict=True)}
+    return {
+        key: _mean(values) for key, values in zip(keys, np.moveaxis(precision, 2, 0), strict=True)
+    }
 
 
 def _mean(precision: np.ndarray) -> float | None:
-    """AP: the mean over IoU thresholds, recalls and categories, of which -1 marks those without objects."""
+    """AP.
+
+    The mean over IoU thresholds, recalls and categories, of which -1 marks those without objects.
+    """
     scored = precision[precision > -1]
     return float(100 * scored.mean()) if scored.size else None
 

@@ -41,7 +41,8 @@ class Options:
 
 
 def audit(report: Path, options: Options) -> list[Check]:
-    """Audit a run from its report. The working folder is the run's: paths in the report are below it.
+    """Audit a run from its report. The working folder is the run's: paths in the report are below
+    it.
 
     Args:
         report: report.json.

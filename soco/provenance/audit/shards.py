@@ -1,4 +1,7 @@
-"""Some shards searched, filtered and fixed up afresh, and compared box by box; the store merged afresh."""
+"""Some shards searched, filtered and fixed up afresh, and compared box by box.
+
+The store merged afresh.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -13,7 +16,13 @@ from soco.data import MANIFEST_SCHEMA, SHARD_SCHEMA, open_source
 from soco.data.contents import contents
 from soco.data.stores.merging import merge_files, proposal_tables
 from soco.data.stores.parquet import read_table
-from soco.data.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, entries_of, rects_of
+from soco.data.stores.schema import (
+    PROPOSAL_SCHEMA,
+    RAW_SCHEMA,
+    SKIPPED_SCHEMA,
+    entries_of,
+    rects_of,
+)
 from soco.errors import UserError
 from soco.origins import Record
 from soco.proposals.filter_stage import filter_shard, fix_up_shard
@@ -63,14 +72,25 @@ def _images(run: Reported) -> ImagesConfig:
 def _only(run: Reported, rule: str, **wildcards: str) -> Record:
     records = run.of(rule, **wildcards)
     if len(records) != 1:
-        raise UserError(f"The report has {len(records)} jobs of {rule} {' '.join(wildcards.values())} and needs one.")
+        raise UserError(
+            f"The report has {len(records)} jobs of {rule} {' '.join(wildcards.values())} and needs"
+            " one."
+        )
     return records[0]
 
 
 def _listing(run: Reported) -> Faults:
     manifest = read_table(output(_only(run, "shard_images"), "manifest"), MANIFEST_SCHEMA)
-    listed = set(zip(*(manifest[name].to_pylist() for name in ("key", "container", "offset", "bytes")), strict=True))
-    there = {(entry.key, entry.container, entry.offset, entry.bytes) for entry in open_source(_images(run)).entries()}
+    listed = set(
+        zip(
+            *(manifest[name].to_pylist() for name in ("key", "container", "offset", "bytes")),
+            strict=True,
+        )
+    )
+    there = {
+        (entry.key, entry.container, entry.offset, entry.bytes)
+        for entry in open_source(_images(run)).entries()
+    }
     faults = [f"{key} is listed, and not there as listed" for key, *_ in sorted(listed - there)]
     faults += [f"{key} is there, and not listed so" for key, *_ in sorted(there - listed)]
     for number, path in enumerate(_shard_files(run)):
@@ -90,8 +110,12 @@ def _bytes(run: Reported, shard: str) -> Faults:
     rows = table.to_pylist()
     found = contents(open_source(_images(run)), entries_of(table), _THREADS)
     pairs = zip(rows, found, strict=True)
-    other = [row["key"] for row, now in pairs if (row["width"], row["height"], row["sha256"]) != now]
-    return [f"{key} is another image now" for key in other], f"{len(rows)} image(s) are those listed."
+    other = [
+        row["key"] for row, now in pairs if (row["width"], row["height"], row["sha256"]) != now
+    ]
+    return [
+        f"{key} is another image now" for key in other
+    ], f"{len(rows)} image(s) are those listed."
 
 
 def _search(run: Reported, shard: str, folder: Path) -> Faults:
@@ -99,9 +123,13 @@ def _search(run: Reported, shard: str, folder: Path) -> Faults:
     images = _images(run).model_copy(update={"max_megapixels": record["params"]["max_megapixels"]})
     raw, skipped = folder / f"raw-{shard}.parquet", folder / f"skipped-{shard}.parquet"
     settings = ProposalsConfig.model_validate(record["params"]["settings"])
-    search_shard(_shard_files(run)[int(shard)], open_source(images), settings, images, _THREADS, raw, skipped)
+    search_shard(
+        _shard_files(run)[int(shard)], open_source(images), settings, images, _THREADS, raw, skipped
+    )
     faults = _compared(output(record, "skipped"), skipped, SKIPPED_SCHEMA, "")
-    return faults + _compared(output(record, "raw"), raw, RAW_SCHEMA, "region"), _counted(raw, RAW_SCHEMA, "region")
+    return faults + _compared(output(record, "raw"), raw, RAW_SCHEMA, "region"), _counted(
+        raw, RAW_SCHEMA, "region"
+    )
 
 
 def _import_again(run: Reported, folder: Path) -> Faults:
@@ -112,7 +140,8 @@ def _import_again(run: Reported, folder: Path) -> Faults:
     skipped = [folder / f"skipped-{number:04d}.parquet" for number in range(len(shards))]
     import_shards(shards, str(given(record, "boxes")), images, raw, skipped)
     made = {
-        name: [Path(out["path"]) for out in record["outputs"] if out["name"] == name] for name in ("raw", "skipped")
+        name: [Path(out["path"]) for out in record["outputs"] if out["name"] == name]
+        for name in ("raw", "skipped")
     }
     faults = []
     for told, again in zip(made["raw"], raw, strict=True):
@@ -124,7 +153,11 @@ def _import_again(run: Reported, folder: Path) -> Faults:
 
 def _filter(run: Reported, shard: str, folder: Path) -> Faults:
     record, made = _only(run, "filter_regions", shard=shard), folder / f"filtered-{shard}.parquet"
-    filter_shard(_again(folder, "raw", shard), FilterConfig.model_validate(record["params"]["settings"]), made)
+    filter_shard(
+        _again(folder, "raw", shard),
+        FilterConfig.model_validate(record["params"]["settings"]),
+        made,
+    )
     faults = _compared(output(record, "filtered"), made, PROPOSAL_SCHEMA, "proposal")
     return faults, _counted(made, PROPOSAL_SCHEMA, "proposal")
 
@@ -141,7 +174,9 @@ def _again(folder: Path, kind: str, shard: str) -> Path:
     """What an earlier check made afresh: the stored file is not built on."""
     path = folder / f"{kind}-{shard}.parquet"
     if not path.exists():
-        raise UserError(f"The {kind} boxes of shard {shard} could not be made afresh; see the check before.")
+        raise UserError(
+            f"The {kind} boxes of shard {shard} could not be made afresh; see the check before."
+        )
     return path
 
 
@@ -163,7 +198,9 @@ def _equal_in_parts(store: Path, merged: pa.RecordBatch) -> bool:
     rows = 1 << 15
     held = read_table(store, PROPOSAL_SCHEMA)
     parts = enumerate(proposal_tables(merged, rows))
-    return len(held) == len(merged) and all(held.slice(number * rows, rows).equals(part) for number, part in parts)
+    return len(held) == len(merged) and all(
+        held.slice(number * rows, rows).equals(part) for number, part in parts
+    )
 
 
 def _compared(told: Path, again: Path, schema: pa.Schema, what: str) -> list[str]:
@@ -172,12 +209,16 @@ def _compared(told: Path, again: Path, schema: pa.Schema, what: str) -> list[str
     if ours.equals(theirs):
         return []
     if ours["key"].to_pylist() != theirs["key"].to_pylist():
-        return [f"{told} holds {len(ours)} row(s) of other images than the {len(theirs)} made afresh"]
+        return [
+            f"{told} holds {len(ours)} row(s) of other images than the {len(theirs)} made afresh"
+        ]
     if not what:
         return [f"{told} differs"]
     pairs = zip(ours["key"].to_pylist(), rects_of(ours), rects_of(theirs), strict=True)
     wrong = [
-        (key, _first(told_boxes, boxes)) for key, told_boxes, boxes in pairs if not np.array_equal(told_boxes, boxes)
+        (key, _first(told_boxes, boxes))
+        for key, told_boxes, boxes in pairs
+        if not np.array_equal(told_boxes, boxes)
     ]
     others = [name for name in schema.names if not ours[name].equals(theirs[name])]
     faults = [f"{told}: in {key}, {what} {place}" for key, place in wrong]

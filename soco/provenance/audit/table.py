@@ -23,15 +23,18 @@ def failed(checks: Sequence[Check]) -> list[Check]:
 
 def as_table(checks: Sequence[Check]) -> str:
     """A line a check with what it says, and a line of sums."""
-    checks = [dataclasses.replace(one, name=printable(one.name), said=printable(one.said)) for one in checks]
+    checks = [
+        dataclasses.replace(one, name=printable(one.name), said=printable(one.said))
+        for one in checks
+    ]
     names = max((len(one.name) for one in checks), default=0)
     compared = max((len(one.compared) for one in checks), default=0)
     lines = []
     for one in checks:
         head = f"{one.status}  {one.name:{names}}  {one.compared:{compared}}  "
-        said = textwrap.wrap(one.said, max(50, _WIDTH - len(head)), break_long_words=False, break_on_hyphens=False) or [
-            ""
-        ]
+        said = textwrap.wrap(
+            one.said, max(50, _WIDTH - len(head)), break_long_words=False, break_on_hyphens=False
+        ) or [""]
         lines += [head + said[0], *(" " * len(head) + more for more in said[1:])]
     return "\n".join([*lines, "", _sums(checks)])
 
@@ -61,5 +64,8 @@ def write_audit(folder: Path, report: Path, options: Options, checks: Sequence[C
 
 
 def _sums(checks: Sequence[Check]) -> str:
-    counts = ", ".join(f"{sum(one.status == status for one in checks)} {status}" for status in ("PASS", "FAIL", "SKIP"))
+    counts = ", ".join(
+        f"{sum(one.status == status for one in checks)} {status}"
+        for status in ("PASS", "FAIL", "SKIP")
+    )
     return f"{len(checks)} checks: {counts}."

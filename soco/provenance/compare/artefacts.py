@@ -18,7 +18,8 @@ class Stage:
     Attributes:
         rule: The rule.
         files: Of all its jobs.
-        parting: Jobs whose files differ though their inputs are the same in both runs: here the runs part.
+        parting: Jobs whose files differ though their inputs are the same in both runs: here the
+            runs part.
         pairs: All its jobs.
     """
 
@@ -44,7 +45,9 @@ def _stages(pairs: Iterable[JobPair]) -> list[Stage]:
         Stage(
             rule,
             sum((pair.files for pair in held), Files()),
-            tuple(pair for pair in held if pair.in_both and pair.files.other and not pair.other_inputs),
+            tuple(
+                pair for pair in held if pair.in_both and pair.files.other and not pair.other_inputs
+            ),
             tuple(held),
         )
         for rule, held in of_rule.items()
@@ -53,13 +56,27 @@ def _stages(pairs: Iterable[JobPair]) -> list[Stage]:
 
 def _heading(stages: list[Stage]) -> str:
     files = sum((stage.files for stage in stages), Files())
-    timed = f"; {plural(len(files.timed), 'file')} that tell of times left out" if files.timed else ""
+    timed = (
+        f"; {plural(len(files.timed), 'file')} that tell of times left out" if files.timed else ""
+    )
     if not files.differ:
-        return f"the same byte for byte, all {len(files.same)}{timed}" if files.same else "none is told of"
+        return (
+            f"the same byte for byte, all {len(files.same)}{timed}"
+            if files.same
+            else "none is told of"
+        )
     unlike = [plural(len(files.other), "file") + " with other bytes"] if files.other else []
-    unlike += [f"{len(found)} only in {side}" for side, found in (("A", files.only_a), ("B", files.only_b)) if found]
+    unlike += [
+        f"{len(found)} only in {side}"
+        for side, found in (("A", files.only_a), ("B", files.only_b))
+        if found
+    ]
     first = next(place for place, stage in enumerate(stages) if stage.files.differ)
-    before = f"; the same up to {stages[first - 1].rule}, not from {stages[first].rule} on" if first else ""
+    before = (
+        f"; the same up to {stages[first - 1].rule}, not from {stages[first].rule} on"
+        if first
+        else ""
+    )
     return f"{', '.join(unlike)}, {len(files.same)} the same{timed}{before}"
 
 
@@ -67,7 +84,10 @@ def _words(stage: Stage) -> str:
     files, found = stage.files, []
     if files.other:
         of_both = len(files.other) + len(files.same)
-        found.append(f"{len(files.other)} of {plural(of_both, 'file')} with other bytes ({_some(files.other)})")
+        found.append(
+            f"{len(files.other)} of {plural(of_both, 'file')} with other bytes"
+            f" ({_some(files.other)})"
+        )
     for side, paths in (("A", files.only_a), ("B", files.only_b)):
         if paths:
             found.append(f"{plural(len(paths), 'file')} only in {side} ({_some(paths)})")
@@ -84,8 +104,13 @@ def _cause(parting: tuple[JobPair, ...]) -> str:
     environment = dict.fromkeys(part for pair in parting for part in pair.environment)
     inside = [part for part in environment if part != "machine"]
     if inside:  # JSON, Parquet and weights carry the origin of the job that made them
-        return f"same inputs and parameters, but other {' and '.join(inside)}, of which files may tell inside"
-    return "same inputs and parameters" + (", but another machine" if environment else " on the same machine")
+        return (
+            f"same inputs and parameters, but other {' and '.join(inside)}, of which files may tell"
+            " inside"
+        )
+    return "same inputs and parameters" + (
+        ", but another machine" if environment else " on the same machine"
+    )
 
 
 def _some(paths: tuple[str, ...]) -> str:

@@ -31,7 +31,10 @@ class Change:
     b: Any
 
     def words(self) -> str:
-        """Such as `pretrain.soco.epochs: 6 -> 12`, or `finetune.shapes_lvis: only in A (32 keys)`."""
+        """Such as `pretrain.soco.epochs: 6 -> 12`, or `finetune.shapes_lvis.
+
+        Only in A (32 keys)`.
+        """
         if self.a is ABSENT or self.b is ABSENT:
             side, value = ("B", self.b) if self.a is ABSENT else ("A", self.a)
             return f"{self.key}: only in {side} ({value_words(value)})"
@@ -39,18 +42,24 @@ class Change:
 
     def data(self) -> dict[str, Any]:
         """`key`, and `a` and `b` as far as the sides have it."""
-        sides = {name: value for name, value in (("a", self.a), ("b", self.b)) if value is not ABSENT}
+        sides = {
+            name: value for name, value in (("a", self.a), ("b", self.b)) if value is not ABSENT
+        }
         return {"key": self.key} | sides
 
 
 def changes(a: Any, b: Any, key: str = "") -> Iterator[Change]:
-    """Every key that is not the same, in the order of A and then of B; a section that one side lacks is one change.
+    """Every key that is not the same, in the order of A and then of B; a section that one side
+    lacks is one change.
 
-    Lists of the same length are compared place by place where they hold mappings, and as a whole otherwise.
+    Lists of the same length are compared place by place where they hold mappings, and as a whole
+    otherwise.
     """
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         for name in dict.fromkeys([*a, *b]):
-            yield from changes(a.get(name, ABSENT), b.get(name, ABSENT), f"{key}.{name}" if key else str(name))
+            yield from changes(
+                a.get(name, ABSENT), b.get(name, ABSENT), f"{key}.{name}" if key else str(name)
+            )
     elif _are_sections(a) and _are_sections(b) and len(a) == len(b):
         for place, (one, other) in enumerate(zip(a, b, strict=True)):
             yield from changes(one, other, f"{key}.{place}")
@@ -70,7 +79,9 @@ def value_words(value: Any) -> str:
 
 
 def _are_sections(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(held, Mapping) for held in value)
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(held, Mapping) for held in value)
+    )
 
 
 def _count(value: Any) -> int:

@@ -13,8 +13,8 @@ def compare(a: Path, b: Path, output: Path | None) -> int:
     """Print what differs between two runs, and write it as JSON where asked for.
 
     Returns:
-        0 where both came to the same results, 1 where not. As `diff` does, the command ends with 2 where it cannot
-        compare.
+        0 where both came to the same results, 1 where not. As `diff` does, the command ends with 2
+        where it cannot compare.
 
     Raises:
         UserError: A file is missing or no report of this form.

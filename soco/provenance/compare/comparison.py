@@ -8,7 +8,12 @@ from soco.provenance.compare.artefacts import artefact_section
 from soco.provenance.compare.changes import changes
 from soco.provenance.compare.costs import cost_section
 from soco.provenance.compare.data import data_section
-from soco.provenance.compare.environments import code_section, lock_section, machine_section, package_section
+from soco.provenance.compare.environments import (
+    code_section,
+    lock_section,
+    machine_section,
+    package_section,
+)
 from soco.provenance.compare.figures import figure_section
 from soco.provenance.compare.reading import Run
 from soco.provenance.compare.results import result_section
@@ -36,14 +41,28 @@ class Comparison:
 
     @property
     def same_results(self) -> bool:
-        """Whether both runs came to the same figures; how, on what machine and in what time does not count."""
+        """Whether both runs came to the same figures.
+
+        How, on what machine and in what time does not count.
+        """
         return not any(section.differs for section in self.sections if section.name in _RESULTS)
 
     def words(self) -> str:
         """The whole comparison as plain text; of what is the same, one line a section."""
-        blocks = ["\n".join([printable(f"{side}: {_run_words(run)}") for side, run in (("A", self.a), ("B", self.b))])]
+        blocks = [
+            "\n".join(
+                [
+                    printable(f"{side}: {_run_words(run)}")
+                    for side, run in (("A", self.a), ("B", self.b))
+                ]
+            )
+        ]
         for section in self.sections:
-            blocks.append("\n".join(map(printable, [section.heading, *(f"  {line}" for line in section.lines)])))
+            blocks.append(
+                "\n".join(
+                    map(printable, [section.heading, *(f"  {line}" for line in section.lines)])
+                )
+            )
         return "\n".join(blocks)
 
     def data(self) -> dict[str, Any]:
@@ -60,7 +79,10 @@ class Comparison:
 
 
 def compare_runs(a: Run, b: Run) -> Comparison:
-    """Compare two runs, in the order in which a run is made: configuration, code, data, files, results, costs."""
+    """Compare two runs, in the order in which a run is made.
+
+    Configuration, code, data, files, results, costs.
+    """
     sections = (
         changed_section("configuration", "Configuration", changes(a["config"], b["config"])),
         code_section(a, b),

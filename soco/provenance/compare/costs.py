@@ -10,7 +10,10 @@ _TRIFLE_SECONDS, _TRIFLE_MB = 1.0, 50.0
 
 
 def cost_section(a: Run, b: Run) -> Section:
-    """Seconds of all jobs of a rule together and the most memory of one; told where they are more than 10 % apart."""
+    """Seconds of all jobs of a rule together and the most memory of one.
+
+    Told where they are more than 10 % apart.
+    """
     rules = [{entry["rule"]: entry for entry in run.report.get("resources", [])} for run in (a, b)]
     entries = [
         {"rule": rule} | {
@@ -21,7 +24,11 @@ def cost_section(a: Run, b: Run) -> Section:
     ]  # fmt: skip
     lines = tuple(line for entry in entries if (line := _words(entry)))
     if not lines:
-        heading = "Time and memory: within 10 % in every rule." if entries else "Time and memory: none is told of."
+        heading = (
+            "Time and memory: within 10 % in every rule."
+            if entries
+            else "Time and memory: none is told of."
+        )
     else:
         near = len(entries) - len(lines)
         heading = "Time and memory of rules" + (f", but for {near} within 10 %:" if near else ":")
@@ -29,7 +36,10 @@ def cost_section(a: Run, b: Run) -> Section:
 
 
 def _words(entry: dict[str, Any]) -> str:
-    """A line, or nothing where both are near; a rule that one side did not run is told by its side."""
+    """A line, or nothing where both are near.
+
+    A rule that one side did not run is told by its side.
+    """
     jobs = entry["jobs"]
     if None in jobs:
         return f"{entry['rule']}: only in {'A' if jobs[1] is None else 'B'}"

@@ -14,7 +14,9 @@ def data_section(a: Run, b: Run) -> Section:
     The same content at another path counts as the same.
     """
     one, other = _by_name(a), _by_name(b)
-    entries = [_compared(key, one.get(key), other.get(key)) for key in dict.fromkeys([*one, *other])]
+    entries = [
+        _compared(key, one.get(key), other.get(key)) for key in dict.fromkeys([*one, *other])
+    ]
     lines = tuple(_words(entry) for entry in entries if entry["state"] != "same")
     heading = f"Data: {_heading(entries)}."
     return Section("data", heading, bool(lines), lines, {"entries": entries})
@@ -24,7 +26,9 @@ def _by_name(run: Run) -> dict[tuple[str, str], dict[str, Any]]:
     return {(entry["kind"], entry["name"]): entry for entry in run["data"]}
 
 
-def _compared(key: tuple[str, str], a: dict[str, Any] | None, b: dict[str, Any] | None) -> dict[str, Any]:
+def _compared(
+    key: tuple[str, str], a: dict[str, Any] | None, b: dict[str, Any] | None
+) -> dict[str, Any]:
     """`kind`, `name`, `state` (same, other, unknown, only in A, only in B), `a` and `b`."""
     if a is None or b is None:
         state = "only in B" if a is None else "only in A"

@@ -11,11 +11,16 @@ _SHORT = 12
 
 
 def code_section(a: Run, b: Run) -> Section:
-    """The commits that the jobs ran from; equal commits with changes that were not committed may still differ."""
+    """The commits that the jobs ran from.
+
+    Equal commits with changes that were not committed may still differ.
+    """
     one, other = _codes(a), _codes(b)
     data = {"a": one, "b": other}
     if any(state["commit"] is None for state in one + other):
-        heading = f"Code: it cannot be told whether it is the same: A {_told(one)}; B {_told(other)}."
+        heading = (
+            f"Code: it cannot be told whether it is the same: A {_told(one)}; B {_told(other)}."
+        )
         return Section("code", heading, True, (), data)
     if one != other:
         return Section("code", f"Code: A {_told(one)}; B {_told(other)}.", True, (), data)
@@ -43,11 +48,16 @@ def package_section(a: Run, b: Run) -> Section:
 
 def machine_section(a: Run, b: Run) -> Section:
     """The machines that jobs ran on."""
-    return changed_section("machines", "Machines", _of_names(_machines(a), _machines(b)), "property")
+    return changed_section(
+        "machines", "Machines", _of_names(_machines(a), _machines(b)), "property"
+    )
 
 
 def _codes(run: Run) -> list[dict[str, Any]]:
-    """The distinct states of the code, in the order of the environments; of the report's where there are none."""
+    """The distinct states of the code, in the order of the environments.
+
+    Of the report's where there are none.
+    """
     states = [environment["code"] for environment in run["environments"]] or [run["git"]]
     keys = ("commit", "dirty", "note")
     distinct = dict.fromkeys(tuple(state.get(key) for key in keys) for state in states)
@@ -87,10 +97,15 @@ def _machines(run: Run) -> dict[str, list[Any]]:
 
 
 def _of_names(a: Mapping[str, list[Any]], b: Mapping[str, list[Any]]) -> Iterator[Change]:
-    """A change where the values of a name are not the same; several are joined, their order does not count."""
+    """A change where the values of a name are not the same.
+
+    Several are joined, their order does not count.
+    """
     for name in dict.fromkeys([*a, *b]):
         one, other = a.get(name), b.get(name)
-        if (one is None) != (other is None) or sorted(map(str, one or [])) != sorted(map(str, other or [])):
+        if (one is None) != (other is None) or sorted(map(str, one or [])) != sorted(
+            map(str, other or [])
+        ):
             yield Change(name, _joined(one), _joined(other))
 
 

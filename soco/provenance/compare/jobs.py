@@ -8,7 +8,8 @@ from typing import Any
 from soco.provenance.compare.changes import Change, changes
 from soco.provenance.compare.reading import Run
 
-# Files that tell of times: no two runs have the same bytes, and nothing follows from that. None: all files of the rule.
+# Files that tell of times: no two runs have the same bytes, and nothing follows from that. None:
+# all files of the rule.
 _TELL_TIMES: dict[str, tuple[str, ...] | None] = {
     "shard_images": ("manifest.parquet",),
     "pretrain_model": ("log.jsonl", "metrics.json"),
@@ -28,7 +29,9 @@ class Files:
     timed: tuple[str, ...] = ()
 
     def __add__(self, more: "Files") -> "Files":
-        return Files(*(getattr(self, name) + getattr(more, name) for name in self.__dataclass_fields__))
+        return Files(
+            *(getattr(self, name) + getattr(more, name) for name in self.__dataclass_fields__)
+        )
 
     @property
     def differ(self) -> bool:
@@ -73,7 +76,9 @@ def paired_jobs(a: Run, b: Run) -> Iterator[JobPair]:
             yield JobPair(*name, files, False, (), (), ())
         else:
             settings = [job["params"] | {"seed": job["seed"]} for job in (one, other)]
-            environments = [run["environments"][job["environment"]] for run, job in ((a, one), (b, other))]
+            environments = [
+                run["environments"][job["environment"]] for run, job in ((a, one), (b, other))
+            ]
             unlike = tuple(change.key for change in changes(*environments))
             environment = tuple(dict.fromkeys(key.split(".")[0] for key in unlike))
             inputs = _other_inputs(sides, (one, other))
@@ -93,7 +98,10 @@ class _Side:
     def __init__(self, run: Run) -> None:
         names = [(job["rule"], tuple(sorted(job["wildcards"].items()))) for job in run["jobs"]]
         inputs = [[run.within_results(path) for path in job["inputs"]] for job in run["jobs"]]
-        self.jobs = {name: job | {"inputs": read} for name, job, read in zip(names, run["jobs"], inputs, strict=True)}
+        self.jobs = {
+            name: job | {"inputs": read}
+            for name, job, read in zip(names, run["jobs"], inputs, strict=True)
+        }
         self.digests: dict[str, str | None] = {
             run.within_results(entry["path"]): entry["digest"] for entry in run["data"]
         }
@@ -106,9 +114,13 @@ class _Side:
                 self.timed.add(path)
 
 
-def _other_inputs(sides: tuple[_Side, _Side], jobs: tuple[dict[str, Any], dict[str, Any]]) -> tuple[str, ...]:
+def _other_inputs(
+    sides: tuple[_Side, _Side], jobs: tuple[dict[str, Any], dict[str, Any]]
+) -> tuple[str, ...]:
     one, other = (set(job["inputs"]) for job in jobs)
-    unlike = {path for path in one & other if sides[0].digests.get(path) != sides[1].digests.get(path)}
+    unlike = {
+        path for path in one & other if sides[0].digests.get(path) != sides[1].digests.get(path)
+    }
     return tuple(sorted((unlike | one ^ other) - sides[0].timed - sides[1].timed))
 
 

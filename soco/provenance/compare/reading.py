@@ -37,16 +37,24 @@ def read_run(path: Path) -> Run:
     """Read a report.json.
 
     Raises:
-        UserError: It is missing, holds something else, or was made by a version that wrote it in another form.
+        UserError: It is missing, holds something else, or was made by a version that wrote it in
+            another form.
     """
     if path.is_dir():
-        raise UserError(f"{path} is a folder; give the report.json in it, such as results/report/report.json.")
+        raise UserError(
+            f"{path} is a folder; give the report.json in it, such as results/report/report.json."
+        )
     report = read_json(path)
     if not isinstance(report, dict) or "config" not in report or "results" not in report:
-        raise UserError(f"{path} is no report of a run; give a report.json, such as results/report/report.json.")
+        raise UserError(
+            f"{path} is no report of a run; give a report.json, such as results/report/report.json."
+        )
     schema = report.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
-        raise UserError(f"{path} is of schema {schema}, and this version reads schema {SCHEMA}; use a newer version.")
+        raise UserError(
+            f"{path} is of schema {schema}, and this version reads schema {SCHEMA}; use a newer"
+            " version."
+        )
     missing = [key for key in _KEYS if key not in report]
     if schema != SCHEMA or missing:
         lacks = f"lacks {', '.join(missing)}" if missing else "has no schema"

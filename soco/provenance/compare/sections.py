@@ -32,7 +32,9 @@ def changed_section(name: str, title: str, found: Iterable[Change], noun: str = 
     data = {"changes": [change.data() for change in told]}
     if not told:
         return Section(name, f"{title}: the same.", False, (), data)
-    return Section(name, f"{title}: {count(told, noun)}.", True, tuple(change.words() for change in told), data)
+    return Section(
+        name, f"{title}: {count(told, noun)}.", True, tuple(change.words() for change in told), data
+    )
 
 
 def count(found: list[Any], noun: str) -> str:

@@ -9,7 +9,9 @@ _MODE = 0o100644 << 16
 
 def pack(folder: Path, output: Path) -> None:
     """Write all files of a folder into a zip, in the order of their names, without their times and owners."""
-    files = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
+    files = sorted(
+        (path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file()
+    )
     with zipfile.ZipFile(output, "w") as archive:
         for name, path in files:
             member = zipfile.ZipInfo(name, _EPOCH)

@@ -41,21 +41,31 @@ class Exported:
     referred: int
 
 
-def export_crate(run: Run, folder: Path, output: Path, with_weights: bool = False, root: Path = REPOSITORY) -> Exported:
+def export_crate(
+    run: Run, folder: Path, output: Path, with_weights: bool = False, root: Path = REPOSITORY
+) -> Exported:
     """Write the crate of a run.
 
     Args:
         run: The run; its report.html lies beside its report.json.
         folder: Where the run worked: the paths of its files start there.
-        output: A `.zip`, whose bytes follow from the run and the code alone, or a folder that is not there yet.
+        output: A `.zip`, whose bytes follow from the run and the code alone, or a folder that is
+            not there yet.
         with_weights: Whether files above a megabyte go into it, too.
         root: Where the workflow's Snakefile lies.
 
     Raises:
-        UserError: A file is missing, or not the one that the report tells of; the folder is there and not empty.
+        UserError: A file is missing, or not the one that the report tells of; the folder is there
+            and not empty.
     """
-    if output.suffix != ".zip" and output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"{output} is there already; give a folder that is not, or a name that ends in .zip.")
+    if (
+        output.suffix != ".zip"
+        and output.exists()
+        and (not output.is_dir() or any(output.iterdir()))
+    ):
+        raise UserError(
+            f"{output} is there already; give a folder that is not, or a name that ends in .zip."
+        )
     crate = ROCrate(version=RO_CRATE, gen_preview=True)
     crate.metadata.extra_terms |= TERMS
     held = hold(crate, run, folder, with_weights)
@@ -78,9 +88,10 @@ def _describe(crate: ROCrate, run: Run, root: Path) -> None:
     about["name"] = f"A run of: {cited['title']}"
     code = code_words(run, root)
     about["description"] = (
-        "A run of the SoCo workflow: code, configuration, lock of packages, report, and what each job read and made. "
-        f"{code} Files that are too large, and data of others, are told of by their SHA-256. "
-        "The licence is that of the workflow; images in the report belong to their owners."
+        "A run of the SoCo workflow: code, configuration, lock of packages, report, and what each"
+        f" job read and made. {code} Files that are too large, and data of others, are told of by"
+        " their SHA-256. The licence is that of the workflow; images in the report belong to their"
+        " owners."
     )
     about["datePublished"] = run["made"]
     for key in ("author", "license", "citation"):
@@ -94,12 +105,20 @@ def _unwrap(crate: ROCrate) -> None:
     """A list of one value as the value, as RO-Crate recommends."""
     for entity in crate.get_entities():
         told = entity.properties()
-        told |= {key: value[0] for key, value in told.items() if isinstance(value, list) and len(value) == 1}
+        told |= {
+            key: value[0]
+            for key, value in told.items()
+            if isinstance(value, list) and len(value) == 1
+        }
 
 
 def _profile(crate: ROCrate, url: str) -> ContextEntity:
     name, version = PROFILES[url]
-    return crate.add(ContextEntity(crate, url, properties={"@type": "CreativeWork", "name": name, "version": version}))
+    return crate.add(
+        ContextEntity(
+            crate, url, properties={"@type": "CreativeWork", "name": name, "version": version}
+        )
+    )
 
 
 def _readme(run: Run, code: str) -> str:

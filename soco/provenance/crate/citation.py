@@ -23,7 +23,9 @@ def cite(crate: ROCrate, path: Path) -> dict[str, Any]:
     try:
         told = yaml.safe_load(path.read_text())
     except FileNotFoundError:
-        raise UserError(f"There is no {path}; a crate takes its authors and licence from it, so put it back.") from None
+        raise UserError(
+            f"There is no {path}; a crate takes its authors and licence from it, so put it back."
+        ) from None
     return {
         "title": told["title"],
         "author": [_author(crate, author) for author in told["authors"]],
@@ -42,13 +44,24 @@ def _author(crate: ROCrate, author: dict[str, str]) -> ContextEntity:
 
 def _licence(crate: ROCrate, name: str) -> ContextEntity:
     url = f"https://spdx.org/licenses/{name}"
-    return _entity(crate, url, "CreativeWork", name=f"{name} License", description=f"The {name} License, see {url}")
+    return _entity(
+        crate,
+        url,
+        "CreativeWork",
+        name=f"{name} License",
+        description=f"The {name} License, see {url}",
+    )
 
 
 def _paper(crate: ROCrate, paper: dict[str, Any]) -> ContextEntity:
     authors = [_author(crate, author) for author in paper["authors"]]
     published = str(paper["year"])
-    told = {"name": paper["title"], "author": authors, "datePublished": published, "url": paper["url"]}
+    told = {
+        "name": paper["title"],
+        "author": authors,
+        "datePublished": published,
+        "url": paper["url"],
+    }
     return _entity(crate, paper["url"], "ScholarlyArticle", **told)
 
 

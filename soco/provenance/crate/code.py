@@ -20,7 +20,8 @@ def code_files(root: Path = REPOSITORY) -> Iterator[str]:
     """
     if not (root / SNAKEFILE).is_file():
         raise UserError(
-            f"There is no {SNAKEFILE} in {root}; a crate holds the workflow, so use the package in its clone."
+            f"There is no {SNAKEFILE} in {root}; a crate holds the workflow, so use the package in"
+            " its clone."
         )
     yield from (name for name in _ALONE if (root / name).is_file())
     for folder in _FOLDERS:
@@ -32,5 +33,8 @@ def code_files(root: Path = REPOSITORY) -> Iterator[str]:
 
 
 def is_step(name: str) -> bool:
-    """Whether a file is a rule or the script of one, which a crate tells of as code; the package is what they call."""
+    """Whether a file is a rule or the script of one, which a crate tells of as code.
+
+    The package is what they call.
+    """
     return name.startswith(("rules/", "workflow_scripts/")) and name.endswith((".smk", ".py"))

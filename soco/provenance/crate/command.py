@@ -15,7 +15,11 @@ def export(report: Path, output: Path, folder: Path | None, with_weights: bool) 
     run = read_run(report)
     exported = export_crate(run, folder or folder_of(run), output, with_weights)
     told = f"Wrote {output} with {exported.packed} files that the run made"
-    return f"{told}; {exported.referred} more are told of by size and SHA-256." if exported.referred else f"{told}."
+    return (
+        f"{told}; {exported.referred} more are told of by size and SHA-256."
+        if exported.referred
+        else f"{told}."
+    )
 
 
 def folder_of(run: Run) -> Path:

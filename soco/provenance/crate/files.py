@@ -38,17 +38,27 @@ def add_file(crate: ROCrate, source: Path, place: str, **properties: Any) -> Dat
         place: Its path in the crate.
         properties: More of its entity; `name` is its base name otherwise.
     """
-    told = {"name": Path(place).name, "contentSize": str(source.stat().st_size)} | _format(place) | properties
+    told = (
+        {"name": Path(place).name, "contentSize": str(source.stat().st_size)}
+        | _format(place)
+        | properties
+    )
     return crate.add_file(source, place, properties=told)
 
 
 def add_text(crate: ROCrate, text: str, place: str, **properties: Any) -> DataEntity:
     """Put a text into a crate as a file."""
-    told = {"name": Path(place).name, "contentSize": str(len(text.encode()))} | _format(place) | properties
+    told = (
+        {"name": Path(place).name, "contentSize": str(len(text.encode()))}
+        | _format(place)
+        | properties
+    )
     return crate.add_file(io.StringIO(text), place, properties=told)
 
 
-def add_reference(crate: ROCrate, place: str, digest: str, kind: str = "File", **properties: Any) -> DataEntity:
+def add_reference(
+    crate: ROCrate, place: str, digest: str, kind: str = "File", **properties: Any
+) -> DataEntity:
     """Tell of a file or folder that is not in the crate.
 
     It goes by its content: a named-information URI (RFC 6920) of its SHA-256, with its path.
@@ -60,7 +70,11 @@ def add_reference(crate: ROCrate, place: str, digest: str, kind: str = "File", *
         kind: `File` or `Dataset`.
         properties: More of its entity.
     """
-    told = {"@type": kind, "name": place, "sha256": digest} | (_format(place) if kind == "File" else {}) | properties
+    told = (
+        {"@type": kind, "name": place, "sha256": digest}
+        | (_format(place) if kind == "File" else {})
+        | properties
+    )
     identifier = named_information(place if kind == "File" else f"{place.rstrip('/')}/", digest)
     return crate.add(DataEntity(crate, identifier, properties=told))
 

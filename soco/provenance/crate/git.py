@@ -36,7 +36,9 @@ def _words(commit: Any, dirty: Any) -> str:
 
 def _asked(*arguments: str) -> str | None:
     try:
-        asked = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=30, check=True)
+        asked = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=30, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return asked.stdout.strip() or None

@@ -47,8 +47,8 @@ class Holdings:
 def hold(crate: ROCrate, run: Run, folder: Path, with_weights: bool) -> Holdings:
     """Add what a run was given and what it made.
 
-    Data are told of by their digest and are not packed: images and annotations are others'. Files that the run made
-    are packed where they have at most a megabyte, or all of them.
+    Data are told of by their digest and are not packed: images and annotations are others'. Files
+    that the run made are packed where they have at most a megabyte, or all of them.
 
     Args:
         crate: The crate.
@@ -73,7 +73,9 @@ def hold(crate: ROCrate, run: Run, folder: Path, with_weights: bool) -> Holdings
 
 def _take_settings(crate: ROCrate, run: Run, held: Holdings, parameters: Parameters) -> None:
     text = yaml.safe_dump(run["config"], sort_keys=False, allow_unicode=True)
-    config = add_text(crate, text, CONFIG, description="The whole configuration of the run, with every key.")
+    config = add_text(
+        crate, text, CONFIG, description="The whole configuration of the run, with every key."
+    )
     held.given.append(config)
     held.inputs.append(parameters.take("configuration", "File", "configuration", config))
     seed = run["config"].get("seed")
@@ -111,34 +113,52 @@ def _take_artefact(
     held.outputs.append(held.parameter_of[path])
 
 
-def _take_data(crate: ROCrate, entry: dict[str, Any], held: Holdings, parameters: Parameters) -> None:
+def _take_data(
+    crate: ROCrate, entry: dict[str, Any], held: Holdings, parameters: Parameters
+) -> None:
     """Data that the run itself made, as the demo's, are there already, and no input."""
     path, files = entry["path"], entry["files"]
     if path in held.by_path or not entry["digest"]:
         return
     kind = "Dataset" if entry["kind"] == "images" else "File"
     counted = f", {files} files" if files is not None else ""
-    what = f"{entry['kind'].capitalize()} of {entry['name']}{counted}; not in the crate. The SHA-256"
+    what = (
+        f"{entry['kind'].capitalize()} of {entry['name']}{counted}; not in the crate. The SHA-256"
+    )
     what += " is that of the list of its files." if kind == "Dataset" else " is that of the file."
     entity = add_reference(crate, path, entry["digest"], kind, description=what)
     held.by_path[path] = entity
     held.given.append(entity)
     key = f"{entry['kind']}-{entry['name']}"
-    held.parameter_of[path] = parameters.take(key, kind, f"{entry['name']} ({entry['kind']})", entity)
+    held.parameter_of[path] = parameters.take(
+        key, kind, f"{entry['name']} ({entry['kind']})", entity
+    )
     held.inputs.append(held.parameter_of[path])
 
 
 def _take_report(crate: ROCrate, run: Run, held: Holdings, parameters: Parameters) -> None:
     for path, what in ((run.path, "as data"), (run.path.with_suffix(".html"), "for readers")):
         if not path.is_file():
-            raise UserError(f"There is no {path}, which lies beside report.json; make the report again.")
-        entity = add_file(crate, path, f"results/report/{path.name}", description=f"The report of the run, {what}.")
+            raise UserError(
+                f"There is no {path}, which lies beside report.json; make the report again."
+            )
+        entity = add_file(
+            crate,
+            path,
+            f"results/report/{path.name}",
+            description=f"The report of the run, {what}.",
+        )
         held.made.append(entity)
-        held.outputs.append(parameters.take(f"report-{path.name}", "File", f"report/{path.name}", entity))
+        held.outputs.append(
+            parameters.take(f"report-{path.name}", "File", f"report/{path.name}", entity)
+        )
 
 
 def path_in_crate(run: Run, path: str) -> str:
-    """Where a file of the run lies in the crate; results are below `results` whatever the folder was called."""
+    """Where a file of the run lies in the crate.
+
+    Results are below `results` whatever the folder was called.
+    """
     below = run.within_results(path)
     return below.lstrip("/") if below == path else f"results/{below}"
 

@@ -20,7 +20,9 @@ class Parameters:
         self._crate = crate
         self._found: dict[str, ContextEntity] = {}
 
-    def take(self, key: str, kind: str, name: str, example: DataEntity | ContextEntity) -> ContextEntity:
+    def take(
+        self, key: str, kind: str, name: str, example: DataEntity | ContextEntity
+    ) -> ContextEntity:
         """The parameter of a key, which `example` is then an example of.
 
         Args:
@@ -35,15 +37,22 @@ class Parameters:
         parameter = self._found[identifier]
         parameter.append_to("workExample", example)
         example.append_to("exampleOfWork", parameter)
-        if len(parameter.properties()["workExample"]) == 2:  # `parameter[...]` would look up every example, each time
+        if (
+            len(parameter.properties()["workExample"]) == 2
+        ):  # `parameter[...]` would look up every example, each time
             parameter["multipleValues"] = True
         return parameter
 
 
 def pattern_of(path: str, wildcards: Mapping[str, str]) -> str:
-    """The path of an output as its rule has it: wildcards by name in braces, where they stand as words."""
+    """The path of an output as its rule has it.
+
+    Wildcards by name in braces, where they stand as words.
+    """
     for name, value in wildcards.items():
-        path = re.sub(rf"(?<![A-Za-z0-9{{]){re.escape(value)}(?![A-Za-z0-9}}])", f"{{{name}}}", path)
+        path = re.sub(
+            rf"(?<![A-Za-z0-9{{]){re.escape(value)}(?![A-Za-z0-9}}])", f"{{{name}}}", path
+        )
     return path
 
 

@@ -17,7 +17,9 @@ _TYPES = ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]
 _PROFILE = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 
 
-def add_workflow(crate: ROCrate, run: Run, root: Path, held: Holdings) -> tuple[Any, dict[str, Any]]:
+def add_workflow(
+    crate: ROCrate, run: Run, root: Path, held: Holdings
+) -> tuple[Any, dict[str, Any]]:
     """Add the workflow's files, its rules as tools, and its steps.
 
     Args:
@@ -31,13 +33,28 @@ def add_workflow(crate: ROCrate, run: Run, root: Path, held: Holdings) -> tuple[
     """
     version = run["git"]["commit"] or "unknown"
     engine = _versions(run).get("snakemake")
-    properties = {"@type": _TYPES, "name": "SoCo", "version": version, "input": held.inputs, "output": held.outputs}
+    properties = {
+        "@type": _TYPES,
+        "name": "SoCo",
+        "version": version,
+        "input": held.inputs,
+        "output": held.outputs,
+    }
     more = {"conformsTo": {"@id": _PROFILE}, "softwareRequirements": list(_packages(crate, run))}
     told = properties | more | {"encodingFormat": "text/x-snakemake"}
     workflow = crate.add_workflow(
-        root / SNAKEFILE, SNAKEFILE, properties=told, main=True, lang="snakemake", lang_version=engine
+        root / SNAKEFILE,
+        SNAKEFILE,
+        properties=told,
+        main=True,
+        lang="snakemake",
+        lang_version=engine,
     )
-    files = {name: _code_file(crate, root, name, version) for name in code_files(root) if name != SNAKEFILE}
+    files = {
+        name: _code_file(crate, root, name, version)
+        for name in code_files(root)
+        if name != SNAKEFILE
+    }
     tools, steps = {}, {}
     for place, rule in enumerate(dict.fromkeys(job["rule"] for job in run["jobs"]), start=1):
         tools[rule] = _tool(crate, run, rule, files, held)
@@ -53,7 +70,10 @@ def _code_file(crate: ROCrate, root: Path, name: str, version: str) -> Any:
 
 
 def _tool(crate: ROCrate, run: Run, rule: str, files: dict[str, Any], held: Holdings) -> Any:
-    """The script of a rule; a rule that shares another's has none of its own name, and is told of by its name."""
+    """The script of a rule.
+
+    A rule that shares another's has none of its own name, and is told of by its name.
+    """
     tool = files.get(f"workflow_scripts/{rule}.py")
     if tool is None:
         properties = {
@@ -64,7 +84,12 @@ def _tool(crate: ROCrate, run: Run, rule: str, files: dict[str, Any], held: Hold
         tool = crate.add(ContextEntity(crate, f"#rule-{rule}", properties=properties))
     jobs = [job for job in run["jobs"] if job["rule"] == rule]
     for key in ("input", "output"):
-        read = [held.parameter_of[path] for job in jobs for path in job[f"{key}s"] if path in held.parameter_of]
+        read = [
+            held.parameter_of[path]
+            for job in jobs
+            for path in job[f"{key}s"]
+            if path in held.parameter_of
+        ]
         if read:
             tool[key] = distinct(read)
     return tool
@@ -88,5 +113,10 @@ def _versions(run: Run) -> dict[str, str]:
 def _packages(crate: ROCrate, run: Run) -> Iterator[ContextEntity]:
     for name, version in _versions(run).items():
         url = f"https://pypi.org/project/{name}/{version.split('+')[0]}/"
-        properties = {"@type": "SoftwareApplication", "name": name, "softwareVersion": version, "url": url}
+        properties = {
+            "@type": "SoftwareApplication",
+            "name": name,
+            "softwareVersion": version,
+            "url": url,
+        }
         yield crate.add(ContextEntity(crate, url, properties=properties))

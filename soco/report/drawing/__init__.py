@@ -1,1 +1,4 @@
-"""What `soco show` and the report draw alike: boxes and masks on images, samples with their views, curves."""
+"""What `soco show` and the report draw alike.
+
+Boxes and masks on images, samples with their views, curves.
+"""

@@ -15,7 +15,10 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def broken(text: str, width: int) -> list[str]:
-    """The text as a title, in lines of at most `width` pixels, where its words allow; what cannot be shown, spelled."""
+    """The text as a title, in lines of at most `width` pixels, where its words allow.
+
+    What cannot be shown, spelled.
+    """
     lines: list[str] = []
     for word in printable(text).split():
         longer = f"{lines[-1]} {word}" if lines else word

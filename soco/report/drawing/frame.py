@@ -1,4 +1,7 @@
-"""An image resized for a drawing, and where its boxes lie there: the one place that cuts boxes at the edges."""
+"""An image resized for a drawing, and where its boxes lie there.
+
+The one place that cuts boxes at the edges.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +27,8 @@ class Frame:
 
     @classmethod
     def fit(cls, shape: Sequence[int], width: int, height: int) -> Self:
-        """The largest drawing of an image within a width and a height, in its proportions as far as pixels allow.
+        """The largest drawing of an image within a width and a height, in its proportions as far as
+        pixels allow.
 
         Args:
             shape: Height and width of the image, at least 1 each; what follows them is not read.
@@ -40,10 +44,12 @@ class Frame:
         return cls(size, (size[0] / shape[1], size[1] / shape[0]))
 
     def place(self, box: Sequence[float]) -> Rect | None:
-        """A box in pixels of the drawing, each side within it: what lies beyond an edge is drawn at the edge.
+        """A box in pixels of the drawing, each side within it: what lies beyond an edge is drawn at
+        the edge.
 
         Args:
-            box: Left, top, right, bottom in pixels of the image; sides in the wrong order are swapped.
+            box: Left, top, right, bottom in pixels of the image; sides in the wrong order are
+                swapped.
 
         Returns:
             The same with left <= right and top <= bottom; None where a side is not a number.

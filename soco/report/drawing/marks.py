@@ -29,7 +29,8 @@ COLOURS = (
     "#c08552",
 )
 _SHADE = "#000000"
-# A taller image is drawn narrower: a strip of one column would otherwise be thousands of times as high as wide.
+# A taller image is drawn narrower: a strip of one column would otherwise be thousands of times as
+# high as wide.
 _TALLEST = 4
 
 
@@ -59,8 +60,8 @@ class Mark:
     """An object to draw.
 
     Attributes:
-        box: Left, top, right, bottom in pixels of the image before it is resized; see `Frame.place` for what lies
-            beyond it.
+        box: Left, top, right, bottom in pixels of the image before it is resized; see `Frame.place`
+            for what lies beyond it.
         colour: Of its box and mask.
         label: A word beside it; one too long for the drawing is shortened.
         mask: Which pixels of the image it covers, (H, W).
@@ -80,7 +81,8 @@ def draw_marks(
     Args:
         rgb: (H, W, 3).
         marks: The objects; a later one lies above an earlier one.
-        width: Of the result, in pixels; of an image more than four times as high as wide, the largest width.
+        width: Of the result, in pixels; of an image more than four times as high as wide, the
+            largest width.
         letters: Size of the words, in pixels.
 
     Returns:
@@ -90,7 +92,9 @@ def draw_marks(
     return as_jpeg(image), image.size
 
 
-def marked(rgb: npt.NDArray[np.uint8], marks: Sequence[Mark], width: int, letters: int = 11) -> Image.Image:
+def marked(
+    rgb: npt.NDArray[np.uint8], marks: Sequence[Mark], width: int, letters: int = 11
+) -> Image.Image:
     """The same as an image, for more to be drawn on it."""
     frame = Frame.fit(rgb.shape, width, _TALLEST * width)
     image = Image.fromarray(rgb).resize(frame.size, Image.Resampling.LANCZOS)
@@ -101,7 +105,8 @@ def marked(rgb: npt.NDArray[np.uint8], marks: Sequence[Mark], width: int, letter
     placed = [(mark, box) for mark in marks if (box := frame.place(mark.box))]
     for mark, box in placed:
         _draw(draw, box, mark.colour)
-    # After all boxes, so that no box crosses a word; the best, which comes last, takes its place first.
+    # After all boxes, so that no box crosses a word; the best, which comes last, takes its place
+    # first.
     taken: list[Rect] = []
     for mark, box in reversed(placed):
         if mark.label:
@@ -118,7 +123,12 @@ def _draw(draw: ImageDraw.ImageDraw, box: Rect, colour: str) -> None:
 
 
 def _label(
-    draw: ImageDraw.ImageDraw, mark: Mark, box: Rect, size: tuple[int, int], letters: int, taken: list[Rect]
+    draw: ImageDraw.ImageDraw,
+    mark: Mark,
+    box: Rect,
+    size: tuple[int, int],
+    letters: int,
+    taken: list[Rect],
 ) -> Rect:
     """Write a mark's word above its box, or where that is taken below its top, at its foot or inside; tells where."""
     font = ImageFont.load_default(letters)
@@ -127,8 +137,18 @@ def _label(
     width, height = x1 - x0 + 4, y1 - y0 + 4
     left, top, _, bottom = box
     x = max(0.0, min(left, size[0] - width))
-    tops = [max(0.0, min(y, size[1] - height)) for y in (top - height + 2, top, bottom, bottom - height, top + height)]
-    y = next((y for y in tops if not any(_meet((x, y, x + width, y + height), other) for other in taken)), tops[0])
+    tops = [
+        max(0.0, min(y, size[1] - height))
+        for y in (top - height + 2, top, bottom, bottom - height, top + height)
+    ]
+    y = next(
+        (
+            y
+            for y in tops
+            if not any(_meet((x, y, x + width, y + height), other) for other in taken)
+        ),
+        tops[0],
+    )
     draw.rectangle((x, y, x + width, y + height), fill=mark.colour)
     draw.text((x + 2 - x0, y + 2 - y0), label, fill=_SHADE, font=font)
     return x, y, x + width, y + height

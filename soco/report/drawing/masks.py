@@ -41,7 +41,8 @@ def paint(image: Image.Image, pixels: Pixels, colour: str) -> Image.Image:
     """
     mask = Image.fromarray(pixels).convert("L").resize(image.size, Image.Resampling.BILINEAR)
     inside = mask.point(lambda value: 255 if value > 127 else 0)
-    # Beyond the image's own edge counts as outside, so that a mask that reaches it is closed there too.
+    # Beyond the image's own edge counts as outside, so that a mask that reaches it is closed there
+    # too.
     framed = ImageOps.expand(inside, border=2, fill=0).filter(ImageFilter.MinFilter(5))
     core = ImageOps.crop(framed, border=2)
     edge = ImageChops.subtract(inside, core)

@@ -1,4 +1,7 @@
-"""What the report's plots share: their style, and how one becomes an SVG that takes the reader's colours."""
+"""What the report's plots share.
+
+Their style, and how one becomes an SVG that takes the reader's colours.
+"""
 
 import base64
 import contextlib
@@ -17,7 +20,8 @@ from soco.report.drawing.marks import PageImage
 INK = "#010203"
 _THEME = "svg{color:#24292f}@media screen and (prefers-color-scheme:dark){svg{color:#d6dbe1}}"
 BLUE, ORANGE = "#2f81d6", "#d9822b"
-# One colour, mark and line for each of several things compared, so that they can be told apart without colours too.
+# One colour, mark and line for each of several things compared, so that they can be told apart
+# without colours too.
 SERIES = (
     (BLUE, "o", "-"),
     (ORANGE, "s", "--"),
@@ -42,7 +46,9 @@ STYLE = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.alpha": 0.15,
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "grid.color"), INK),
+    **dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor", "grid.color"), INK
+    ),
     "xtick.color": INK,
     "ytick.color": INK,
 }
@@ -50,7 +56,10 @@ STYLE = {
 
 @contextlib.contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the report's style: matplotlib's own defaults, whatever the user's matplotlibrc says, and `STYLE`."""
+    """Draw in the report's style.
+
+    Matplotlib's own defaults, whatever the user's matplotlibrc says, and `STYLE`.
+    """
     with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
         # The reader's fonts draw the words of an SVG; matplotlib's own need not have every letter.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
@@ -58,7 +67,8 @@ def styled() -> Iterator[None]:
 
 
 def add_legend(figure: Figure, handles: Iterable[Artist], names: Iterable[str]) -> None:
-    """A legend below the figure; matplotlib's own choice of entries leaves out names that begin with `_`.
+    """A legend below the figure; matplotlib's own choice of entries leaves out names that begin
+    with `_`.
 
     Args:
         figure: The figure.
@@ -78,6 +88,10 @@ def as_image(figure: Figure, alt: str) -> PageImage:
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue().replace(INK, "currentColor").replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'")
+    svg = (
+        buffer.getvalue()
+        .replace(INK, "currentColor")
+        .replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'")
+    )
     svg = svg[svg.index("<svg") :].replace("<g ", f"<style>{_THEME}</style><g ", 1)
     return PageImage("data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode(), alt)

@@ -1,4 +1,7 @@
-"""Samples as training sees them: of image files searched here, or of the store of a finished search."""
+"""Samples as training sees them.
+
+Of image files searched here, or of the store of a finished search.
+"""
 
 import dataclasses
 import hashlib
@@ -79,7 +82,8 @@ def searched(
     engine: str | None = None,
     max_pixels: int | None = None,
 ) -> Iterator[ViewDataset]:
-    """Search and filter image files, and open them as training would, from a store that lasts as long as the block.
+    """Search and filter image files, and open them as training would, from a store that lasts as
+    long as the block.
 
     Args:
         paths: Image files.
@@ -94,7 +98,14 @@ def searched(
         UserError: An image cannot be read.
     """
     engine = engine or engine_of(settings)
-    source, entries, rects, sizes, strategies, regions = GivenFiles(list(dict.fromkeys(paths))), [], [], [], [], []
+    source, entries, rects, sizes, strategies, regions = (
+        GivenFiles(list(dict.fromkeys(paths))),
+        [],
+        [],
+        [],
+        [],
+        [],
+    )
     for entry in source.entries():
         try:
             data = source.read(entry)
@@ -105,11 +116,18 @@ def searched(
         found = search(rgb, engine, settings)[:, :4]
         sizes.append((rgb.shape[1], rgb.shape[0]))
         strategy, kept = proposals_of(found, sizes[-1], filters)
-        entries.append(dataclasses.replace(entry, content=content_of(hashlib.sha256(data).digest())))
+        entries.append(
+            dataclasses.replace(entry, content=content_of(hashlib.sha256(data).digest()))
+        )
         rects.append(kept)
         strategies.append(strategy)
         regions.append(len(found))
-    columns = {**image_columns(entries, sizes), "regions": regions, "strategy": strategies, **rect_columns(rects)}
+    columns = {
+        **image_columns(entries, sizes),
+        "regions": regions,
+        "strategy": strategies,
+        **rect_columns(rects),
+    }
     with tempfile.TemporaryDirectory() as folder:
         shard, store = Path(folder, "shard.parquet"), Path(folder, "store.arrow")
         write_table(shard, pa.table(columns, schema=PROPOSAL_SCHEMA))
@@ -118,8 +136,11 @@ def searched(
 
 
 @contextmanager
-def of_store(store: Path, images: ImagesConfig, recipe: PretrainConfig, seed: int) -> Iterator[ViewDataset]:
-    """Open the store of a finished search, with its images where the configuration says, as training does.
+def of_store(
+    store: Path, images: ImagesConfig, recipe: PretrainConfig, seed: int
+) -> Iterator[ViewDataset]:
+    """Open the store of a finished search, with its images where the configuration says, as
+    training does.
 
     Raises:
         UserError: There is no such store.

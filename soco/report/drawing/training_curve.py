@@ -55,4 +55,6 @@ def draw_curve(curve: Sequence[Mapping[str, Any]], floor: float) -> Figure:
 def _line(axes: Axes, steps: list[int], values: list[float | None], colour: str) -> None:
     # A single point has no line to see.
     marker = "o" if len(steps) < 2 else ""
-    axes.plot(steps, [np.nan if value is None else value for value in values], color=colour, marker=marker)
+    axes.plot(
+        steps, [np.nan if value is None else value for value in values], color=colour, marker=marker
+    )

@@ -24,7 +24,10 @@ def colours_of(sample: Sample) -> dict[int, str]:
 
 
 def denormalised(view: Tensor) -> npt.NDArray[np.uint8]:
-    """(3, S, S) as the model takes it to (S, S, 3), as it was before; a cut-out square has the mean colour."""
+    """(3, S, S) as the model takes it to (S, S, 3), as it was before.
+
+    A cut-out square has the mean colour.
+    """
     pixels = view.permute(1, 2, 0).numpy() * np.array(STD) + np.array(MEAN)
     return (pixels * 255).round().clip(0, 255).astype(np.uint8)
 
@@ -37,7 +40,10 @@ def view_words(sample: Sample, recipe: PretrainConfig, view: int) -> str:
 
 
 def level_names(boxes: Tensor, size: int, recipe: PretrainConfig) -> list[str]:
-    """P2 to P5 for each box, "none" for one too large for all, which the loss leaves out; "" for C4, without levels."""
+    """P2 to P5 for each box, "none" for one too large for all, which the loss leaves out.
+
+    "" for C4, without levels.
+    """
     if recipe.architecture == "c4":
         return [""] * len(boxes)
     numbers: list[int] = levels(boxes, size, recipe.level_bounds).tolist()
@@ -45,7 +51,10 @@ def level_names(boxes: Tensor, size: int, recipe: PretrainConfig) -> list[str]:
 
 
 def view_image(view: Tensor, side: int) -> Image.Image:
-    """A view, (3, S, S), enlarged, its cut-out squares outlined: nothing but a cut-out is 0 in every channel."""
+    """A view, (3, S, S), enlarged, its cut-out squares outlined.
+
+    Nothing but a cut-out is 0 in every channel.
+    """
     enlarged = cv2.resize(denormalised(view), (side, side), interpolation=cv2.INTER_LINEAR)
     cut: npt.NDArray[np.uint8] = (view == 0).all(dim=0).numpy().astype(np.uint8)
     cut = cv2.resize(cut, (side, side), interpolation=cv2.INTER_NEAREST)

@@ -1,4 +1,7 @@
-"""One sample of pretraining: its image with crops and boxes, and beside it the views, box joined to box."""
+"""One sample of pretraining.
+
+Its image with crops and boxes, and beside it the views, box joined to box.
+"""
 
 from collections.abc import Sequence
 
@@ -7,10 +10,25 @@ from PIL import Image, ImageDraw
 from soco.config import PretrainConfig
 from soco.pretrain.views.batch import Pair
 from soco.printable import LONGEST_DRAWN, printable
-from soco.report.drawing.canvas import GROUND, INK, LINE, MARGIN, SMALL_SIZE, TITLE_SIZE, broken, font
+from soco.report.drawing.canvas import (
+    GROUND,
+    INK,
+    LINE,
+    MARGIN,
+    SMALL_SIZE,
+    TITLE_SIZE,
+    broken,
+    font,
+)
 from soco.report.drawing.frame import Frame, Rect
 from soco.report.drawing.samples import Sample
-from soco.report.drawing.view_parts import colours_of, draw_crops, level_names, view_image, view_words
+from soco.report.drawing.view_parts import (
+    colours_of,
+    draw_crops,
+    level_names,
+    view_image,
+    view_words,
+)
 
 _GAP = 5 * MARGIN  # between the views of a pair, where the lines cross
 _THICK, _THIN = 2, 1
@@ -25,14 +43,18 @@ def compose(sample: Sample, recipe: PretrainConfig, side: int) -> Image.Image:
         side: Width and height of a drawn view, in pixels, whatever its own size.
 
     Returns:
-        RGB. The image has its proposals thin, those of this sample in the colours of their ids, and the crops as
-        dashed outlines. In the views a line joins the boxes that the loss compares.
+        RGB. The image has its proposals thin, those of this sample in the colours of their ids, and
+        the crops as dashed outlines. In the views a line joins the boxes that the loss compares.
     """
     width = _original_side(side) + 2 * side + _GAP + 3 * MARGIN
-    title = broken(f"{printable(sample.name, 2 * LONGEST_DRAWN)}, epoch {sample.epoch}", width - 2 * MARGIN)
+    title = broken(
+        f"{printable(sample.name, 2 * LONGEST_DRAWN)}, epoch {sample.epoch}", width - 2 * MARGIN
+    )
     top = MARGIN + LINE * len(title)
     rows = len(sample.batch.pairs) * (LINE + side + MARGIN)
-    canvas = Image.new("RGB", (width, top + max(rows, LINE + _original_side(side)) + MARGIN), GROUND)
+    canvas = Image.new(
+        "RGB", (width, top + max(rows, LINE + _original_side(side)) + MARGIN), GROUND
+    )
     draw = ImageDraw.Draw(canvas)
     for number, line in enumerate(title):
         draw.text((MARGIN, MARGIN + number * LINE), line, fill=INK, font=font(TITLE_SIZE))
@@ -45,7 +67,8 @@ def compose(sample: Sample, recipe: PretrainConfig, side: int) -> Image.Image:
 
 
 def places(count: int, side: int, lines: int = 1) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where `compose` puts the upper left corners of view 1 and of the other view, for each of `count` pairs.
+    """Where `compose` puts the upper left corners of view 1 and of the other view, for each of
+    `count` pairs.
 
     Args:
         count: Pairs of views.
@@ -70,7 +93,11 @@ def _draw_original(
     places = [frame.place(box) for box in sample.boxes.tolist()]
     for known in filter(None, places):
         draw.rectangle(known, outline="#d0d0d0", width=_THIN)
-    coloured = [(box_id, colour, place) for box_id, colour in colours.items() if (place := places[box_id - 1])]
+    coloured = [
+        (box_id, colour, place)
+        for box_id, colour in colours.items()
+        if (place := places[box_id - 1])
+    ]
     for _, colour, place in coloured:
         draw.rectangle(place, outline=colour, width=_THICK)
     labels = _Labels(draw)
@@ -104,13 +131,21 @@ def _draw_pair(
     frame = Frame.of((1, 1), (side, side))  # boxes are parts of the view
     edges = [_placed(frame, boxes.tolist(), (x, top + LINE)) for _, x, boxes in panels]
     # A box that stands twice is drawn once.
-    drawn = [place for place in map(ids.index, dict.fromkeys(ids)) if all(place in edge for edge in edges)]
+    drawn = [
+        place
+        for place in map(ids.index, dict.fromkeys(ids))
+        if all(place in edge for edge in edges)
+    ]
     for place in drawn:
         colour, (one, other) = colours[ids[place]], (edge[place] for edge in edges)
         for box in (one, other):
             draw.rectangle(box, outline=colour, width=_THICK)
         if "none" not in (level_words[0][place], level_words[1][place]):
-            draw.line((one[2], (one[1] + one[3]) / 2, other[0], (other[1] + other[3]) / 2), fill=colour, width=_THICK)
+            draw.line(
+                (one[2], (one[1] + one[3]) / 2, other[0], (other[1] + other[3]) / 2),
+                fill=colour,
+                width=_THICK,
+            )
     labels = _Labels(draw)
     for place in drawn:
         for edge, names in zip(edges, level_words, strict=True):
@@ -118,11 +153,15 @@ def _draw_pair(
             labels.put(edge[place][:2], words, colours[ids[place]])
 
 
-def _placed(frame: Frame, boxes: Sequence[Sequence[float]], corner: tuple[int, int]) -> dict[int, Rect]:
+def _placed(
+    frame: Frame, boxes: Sequence[Sequence[float]], corner: tuple[int, int]
+) -> dict[int, Rect]:
     """By its number, where each box that can be drawn lies on a canvas whose view has its upper left corner there."""
     found = ((number, frame.place(box)) for number, box in enumerate(boxes))
     x, y = corner
-    return {number: (box[0] + x, box[1] + y, box[2] + x, box[3] + y) for number, box in found if box}
+    return {
+        number: (box[0] + x, box[1] + y, box[2] + x, box[3] + y) for number, box in found if box
+    }
 
 
 class _Labels:

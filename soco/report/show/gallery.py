@@ -24,7 +24,9 @@ outlines in views: squares cut out.</p>
 """
 
 
-def write_gallery(samples: Iterable[Sample], recipe: PretrainConfig, output: Path, side: int) -> int:
+def write_gallery(
+    samples: Iterable[Sample], recipe: PretrainConfig, output: Path, side: int
+) -> int:
     """Draw samples one below the other in a PNG, or each in a file of its own beside an index.html.
 
     Args:
@@ -52,7 +54,9 @@ def write_gallery(samples: Iterable[Sample], recipe: PretrainConfig, output: Pat
 
 
 def _stacked(drawn: list[Image.Image]) -> Image.Image:
-    canvas = Image.new("RGB", (max(image.width for image in drawn), sum(image.height for image in drawn)), GROUND)
+    canvas = Image.new(
+        "RGB", (max(image.width for image in drawn), sum(image.height for image in drawn)), GROUND
+    )
     top = 0
     for image in drawn:
         canvas.paste(image, (0, top))

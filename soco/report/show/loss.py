@@ -25,10 +25,17 @@ def show_loss(log: Path, pairs: int, output: Path) -> str:
     Raises:
         UserError: The log is missing, holds no step, or a line is broken.
     """
-    lines = [line for line in read_lines(log) if line.get("loss") is not None and {"step", "lr"} <= line.keys()]
+    lines = [
+        line
+        for line in read_lines(log)
+        if line.get("loss") is not None and {"step", "lr"} <= line.keys()
+    ]
     if not lines:
         raise UserError(f"{log} holds no step yet; wait for the first.")
     with styled(), atomic_write(output) as temporary:
         draw_curve(curve_of(lines), -4 * pairs).savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
     last = lines[-1]
-    return f"loss {last['loss']:.3f} at step {last['step']}: a mean cosine of {-last['loss'] / (4 * pairs):.2f}"
+    return (
+        f"loss {last['loss']:.3f} at step {last['step']}: a mean cosine of"
+        f" {-last['loss'] / (4 * pairs):.2f}"
+    )

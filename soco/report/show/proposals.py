@@ -14,11 +14,21 @@ from soco.data.stores.files import atomic_write
 from soco.errors import UserError
 from soco.proposals.engines import engine_of, search
 from soco.proposals.filters import Rects, proposals_of
-from soco.report.drawing.canvas import GROUND, INK, LINE, MARGIN, SMALL_SIZE, TITLE_SIZE, broken, font
+from soco.report.drawing.canvas import (
+    GROUND,
+    INK,
+    LINE,
+    MARGIN,
+    SMALL_SIZE,
+    TITLE_SIZE,
+    broken,
+    font,
+)
 from soco.report.drawing.frame import Frame
 
 _COLOURS = colormaps["turbo"]
-# Both ends of these colours are dark; the photograph is made greyer and darker, so that none is lost on it.
+# Both ends of these colours are dark; the photograph is made greyer and darker, so that none is
+# lost on it.
 _ENDS = (0.12, 0.88)
 _GREY, _LIGHT = 0.7, 0.75
 _KEY = "colour: size"
@@ -61,7 +71,9 @@ def show_proposals(
     return told
 
 
-def compose(rgb: npt.NDArray[np.uint8], regions: Rects, proposals: Rects, title: str, side: int) -> Image.Image:
+def compose(
+    rgb: npt.NDArray[np.uint8], regions: Rects, proposals: Rects, title: str, side: int
+) -> Image.Image:
     """Draw the two panels below a title.
 
     Args:
@@ -84,7 +96,9 @@ def compose(rgb: npt.NDArray[np.uint8], regions: Rects, proposals: Rects, title:
     for number, line in enumerate(lines):
         draw.text((MARGIN, MARGIN + number * LINE), line, fill=INK, font=font(TITLE_SIZE))
     ground = _subdued(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
-    for number, (name, rects, thickness) in enumerate((("all regions", regions, 1), ("proposals", proposals, 2))):
+    for number, (name, rects, thickness) in enumerate(
+        (("all regions", regions, 1), ("proposals", proposals, 2))
+    ):
         left = MARGIN + number * (size[0] + MARGIN)
         draw.text((left, top - LINE), name, fill=INK, font=font(SMALL_SIZE))
         panel = ground.copy()
@@ -99,7 +113,9 @@ def _subdued(image: Image.Image) -> Image.Image:
     return Image.blend(Image.new("RGB", image.size), greyer, _LIGHT)
 
 
-def _draw_rects(draw: ImageDraw.ImageDraw, rects: Rects, shape: tuple[int, ...], frame: Frame, thickness: int) -> None:
+def _draw_rects(
+    draw: ImageDraw.ImageDraw, rects: Rects, shape: tuple[int, ...], frame: Frame, thickness: int
+) -> None:
     """Outline rects in the colour of their size, the largest first, so that small ones lie above them."""
     areas = np.abs(rects[:, 2].astype(np.int64) * rects[:, 3])
     for number in np.argsort(-areas, kind="stable"):
@@ -127,10 +143,13 @@ def _colour(share: float) -> tuple[int, int, int]:
     return int(red), int(green), int(blue)
 
 
-def _told(engine: str, regions: Rects, strategy: str, proposals: Rects, filters: FilterConfig) -> str:
+def _told(
+    engine: str, regions: Rects, strategy: str, proposals: Rects, filters: FilterConfig
+) -> str:
     found = f"{len(regions)} regions ({engine}), {len(proposals)} proposals"
     if not strategy:
         return f"{found} (no strategy keeps any: training takes the whole image)"
     return (
-        f"{found} ({strategy}{'' if strategy == filters.strategy.name else f', as {filters.strategy.name} keeps none'})"
+        f"{found}"
+        f" ({strategy}{'' if strategy == filters.strategy.name else f', as {filters.strategy.name} keeps none'})"
     )

@@ -1,4 +1,7 @@
-"""torchvision's Mask R-CNN of the form that was pretrained: norms in FPN and box head, convolutions in the latter."""
+"""torchvision's Mask R-CNN of the form that was pretrained.
+
+Norms in FPN and box head, convolutions in the latter.
+"""
 
 from pathlib import Path
 
@@ -22,10 +25,12 @@ FRESH = ("rpn.", "roi_heads.box_predictor.", "roi_heads.mask_head.", "roi_heads.
 
 
 def torchvision_detector(detector: DetectorConfig, classes: int) -> MaskRCNN:
-    """Make torchvision's Mask R-CNN with freshly drawn weights; a converted file fills backbone, FPN and box head.
+    """Make torchvision's Mask R-CNN with freshly drawn weights; a converted file fills backbone,
+    FPN and box head.
 
-    With the paper's sizes these are the parts of `torchvision.models.detection.maskrcnn_resnet50_fpn_v2`, which takes
-    the same file. Norms are `BatchNorm2d`; to train on several GPUs, convert them to `SyncBatchNorm`.
+    With the paper's sizes these are the parts of
+    `torchvision.models.detection.maskrcnn_resnet50_fpn_v2`, which takes the same file. Norms are
+    `BatchNorm2d`; to train on several GPUs, convert them to `SyncBatchNorm`.
 
     Args:
         detector: Sizes of the detector, those that were pretrained.
@@ -38,7 +43,10 @@ def torchvision_detector(detector: DetectorConfig, classes: int) -> MaskRCNN:
     return MaskRCNN(
         BackboneWithFPN(resnet, stages, list(channels_of(resnet)), channels, norm_layer=norm),
         box_head=FastRCNNConvFCHead(
-            (channels, ROI_SIDE, ROI_SIDE), [width] * detector.head_convs, [detector.head_fc], norm_layer=norm
+            (channels, ROI_SIDE, ROI_SIDE),
+            [width] * detector.head_convs,
+            [detector.head_fc],
+            norm_layer=norm,
         ),
         box_predictor=FastRCNNPredictor(detector.head_fc, classes + 1),
         mask_head=MaskRCNNHeads(channels, [width] * 4, 1, norm_layer=norm),
@@ -54,5 +62,7 @@ def run_in_torchvision(path: Path, detector: DetectorConfig, probe: Probe) -> Fe
     model.load_state_dict(weights, strict=False)
     backbone = model.eval().backbone
     maps = list(backbone.body(probe.image).values())
-    pyramid = list(backbone(probe.image).values())[: len(LEVELS)]  # then one more, subsampled from the last
+    pyramid = list(backbone(probe.image).values())[
+        : len(LEVELS)
+    ]  # then one more, subsampled from the last
     return named("C", maps) | named("P", pyramid) | {"head": model.roi_heads.box_head(probe.rois)}

@@ -37,7 +37,9 @@ class Probe(NamedTuple):
 
 
 @torch.inference_mode()
-def pretrained_features(state: Mapping[str, Tensor], detector: DetectorConfig, kind: Kind) -> tuple[Probe, Features]:
+def pretrained_features(
+    state: Mapping[str, Tensor], detector: DetectorConfig, kind: Kind
+) -> tuple[Probe, Features]:
     """Run the online branch, norms in eval mode, on the probe's image.
 
     Args:
@@ -51,7 +53,9 @@ def pretrained_features(state: Mapping[str, Tensor], detector: DetectorConfig, k
     with torch.device("meta"):  # nothing is drawn: the weights take the place of what stands there
         encoder = build_encoder(detector.backbone)
         neck = FPN(channels_of(encoder), detector.fpn_channels)
-        head = BoxHead(detector.fpn_channels, detector.head_channels, detector.head_convs, detector.head_fc)
+        head = BoxHead(
+            detector.fpn_channels, detector.head_channels, detector.head_convs, detector.head_fc
+        )
     _fill(encoder, "encoder", state)
     image = _image()
     features = named("C", c2_to_c5(encoder, image))
@@ -89,9 +93,9 @@ def see_that_they_agree(library: str, found: Mapping[str, float]) -> None:
     wrong = [f"{name} by {value:.1e}" for name, value in found.items() if not value <= TOLERANCE]
     if wrong:
         raise UserError(
-            f"In {library} the converted weights compute other features than here: of their largest magnitude, "
-            f"{', '.join(wrong)}, where {TOLERANCE:.0e} is allowed; nothing was written. "
-            "See whether all weights are finite."
+            f"In {library} the converted weights compute other features than here: of their largest"
+            f" magnitude, {', '.join(wrong)}, where {TOLERANCE:.0e} is allowed; nothing was"
+            " written. See whether all weights are finite."
         )
 
 
@@ -102,7 +106,11 @@ def _image() -> Tensor:
 def _fill(module: nn.Module, part: str, state: Mapping[str, Tensor]) -> None:
     given = {name: value for name, value in state.items() if name.startswith(f"{part}.")}
     check_state_dict(
-        "the pretraining's model", {f"{part}.{name}": held for name, held in module.state_dict().items()}, given
+        "the pretraining's model",
+        {f"{part}.{name}": held for name, held in module.state_dict().items()},
+        given,
     )
-    module.load_state_dict({name.removeprefix(f"{part}."): held for name, held in given.items()}, assign=True)
+    module.load_state_dict(
+        {name.removeprefix(f"{part}."): held for name, held in given.items()}, assign=True
+    )
     module.eval()

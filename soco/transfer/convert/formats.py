@@ -23,10 +23,17 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def write_detectron2(path: Path, tensors: Mapping[str, Tensor | np.ndarray]) -> None:
-    """Write a pickle of arrays as detectron2's checkpointer reads it; it matches names by their longest suffix."""
+    """Write a pickle of arrays as detectron2's checkpointer reads it.
+
+    It matches names by their longest suffix.
+    """
     model = {name: np.asarray(value) for name, value in tensors.items()}
     with path.open("wb") as file:
-        said = {"__author__": "soco-pretraining", "matching_heuristics": True, DIGEST: tensors_digest(model)}
+        said = {
+            "__author__": "soco-pretraining",
+            "matching_heuristics": True,
+            DIGEST: tensors_digest(model),
+        }
         held = {"model": model, **said, **origin_inside()}
         pickle.dump(held, file)
 

@@ -1,12 +1,16 @@
-"""One table: a tensor's name in our pretrained weights, and its name in each library that fine-tunes them.
+"""One table: a tensor's name in our pretrained weights, and its name in each library that
+fine-tunes them.
 
-A row holds for a whole family of tensors, and every column is a template, so that names are translated in both
-directions. Between braces stands a whole number, with what another library adds to it:
+A row holds for a whole family of tensors, and every column is a template, so that names are
+translated in both directions. Between braces stands a whole number, with what another library adds
+to it:
 
-* `{layer}` of the ResNet, which detectors count as `{layer+1}`: `layer1` is stage 2, at stride 4; `{block}` in it;
+* `{layer}` of the ResNet, which detectors count as `{layer+1}`: `layer1` is stage 2, at stride 4;
+  `{block}` in it;
 * `{entry}` of the neck, of which the first, 0, stands at pyramid level 2, `{entry+2}`;
-* `{n}`, counted from 1: a convolution and its norm, or a fully connected layer; libraries that count from 0 say
-  `{n-1}`, and torchvision counts the box head's `{convs}` convolutions and a flattening before the first such layer.
+* `{n}`, counted from 1: a convolution and its norm, or a fully connected layer; libraries that
+  count from 0 say `{n-1}`, and torchvision counts the box head's `{convs}` convolutions and a
+  flattening before the first such layer.
 
 `{leaf}` is one of a layer's own tensors, `{norm}` one of a norm's.
 """
@@ -55,7 +59,9 @@ def _neck(name: str, detectron2: str, torchvision: str) -> Row:
 def _head(name: str, detectron2: str, mmdetection: str, torchvision: str) -> Row:
     """A row of the box head."""
     box_head = f"roi_heads.box_head.{torchvision}"
-    return Row(f"head.{name}", f"box_head.{detectron2}", f"roi_head.bbox_head.{mmdetection}", box_head)
+    return Row(
+        f"head.{name}", f"box_head.{detectron2}", f"roi_head.bbox_head.{mmdetection}", box_head
+    )
 
 
 _BLOCK, _STAGE = "layer{layer}.{block}", "res{layer+1}.{block}"
@@ -67,10 +73,26 @@ TABLE = (
     _resnet(_BLOCK + ".bn{n}.{norm}", _STAGE + ".conv{n}.norm.{norm}"),
     _resnet(_BLOCK + ".downsample.0.{leaf}", _STAGE + ".shortcut.{leaf}"),
     _resnet(_BLOCK + ".downsample.1.{norm}", _STAGE + ".shortcut.norm.{norm}"),
-    _neck("lateral_convs.{entry}.conv.{leaf}", "fpn_lateral{entry+2}.{leaf}", "inner_blocks.{entry}.0.{leaf}"),
-    _neck("lateral_convs.{entry}.bn.{norm}", "fpn_lateral{entry+2}.norm.{norm}", "inner_blocks.{entry}.1.{norm}"),
-    _neck("fpn_convs.{entry}.conv.{leaf}", "fpn_output{entry+2}.{leaf}", "layer_blocks.{entry}.0.{leaf}"),
-    _neck("fpn_convs.{entry}.bn.{norm}", "fpn_output{entry+2}.norm.{norm}", "layer_blocks.{entry}.1.{norm}"),
+    _neck(
+        "lateral_convs.{entry}.conv.{leaf}",
+        "fpn_lateral{entry+2}.{leaf}",
+        "inner_blocks.{entry}.0.{leaf}",
+    ),
+    _neck(
+        "lateral_convs.{entry}.bn.{norm}",
+        "fpn_lateral{entry+2}.norm.{norm}",
+        "inner_blocks.{entry}.1.{norm}",
+    ),
+    _neck(
+        "fpn_convs.{entry}.conv.{leaf}",
+        "fpn_output{entry+2}.{leaf}",
+        "layer_blocks.{entry}.0.{leaf}",
+    ),
+    _neck(
+        "fpn_convs.{entry}.bn.{norm}",
+        "fpn_output{entry+2}.norm.{norm}",
+        "layer_blocks.{entry}.1.{norm}",
+    ),
     _head("conv{n}.{leaf}", "conv{n}.{leaf}", "shared_convs.{n-1}.conv.{leaf}", "{n-1}.0.{leaf}"),
     _head("bn{n}.{norm}", "conv{n}.norm.{norm}", "shared_convs.{n-1}.bn.{norm}", "{n-1}.1.{norm}"),
     _head("fc{n}.{leaf}", "fc{n}.{leaf}", "shared_fcs.{n-1}.{leaf}", "{n+convs}.{leaf}"),
@@ -91,12 +113,18 @@ _WORDS = {"leaf": "weight|bias", "norm": "weight|bias|running_mean|running_var|n
 
 
 def part_of(name: str) -> str:
-    """The part of the model that a tensor belongs to: the first component of its name, `module.` aside."""
+    """The part of the model that a tensor belongs to.
+
+    The first component of its name, `module.` aside.
+    """
     return name.removeprefix("module.").split(".", 1)[0]
 
 
 def left_behind(name: str, kind: Kind) -> str | None:
-    """Why a converted file of this kind does not carry the tensor; None where it does, or where the name is unknown."""
+    """Why a converted file of this kind does not carry the tensor.
+
+    None where it does, or where the name is unknown.
+    """
     part = part_of(name)
     if part in KINDS["fpn_head"] and part not in KINDS[kind]:
         return "this target is a ResNet alone" if kind == "c4" else None
@@ -107,7 +135,8 @@ def renamed(name: str, target: Column = "detectron2", convs: int = 4) -> str | N
     """The tensor's name in the target library, or None where the table has no name for it.
 
     Args:
-        name: Our name, such as `encoder.layer1.0.bn1.weight`; a released checkpoint's leading `module.` is allowed.
+        name: Our name, such as `encoder.layer1.0.bn1.weight`; a released checkpoint's leading
+            `module.` is allowed.
         target: The library whose column is read.
         convs: Convolutions of the box head.
     """
@@ -115,7 +144,8 @@ def renamed(name: str, target: Column = "detectron2", convs: int = 4) -> str | N
 
 
 def translated(name: str, source: Column, target: Column, convs: int = 4) -> str | None:
-    """A tensor's name in one column of the table, given its name in another; None where the table has none.
+    """A tensor's name in one column of the table, given its name in another; None where the table
+    has none.
 
     Args:
         name: The name in the column `source`.
@@ -134,7 +164,10 @@ def translated(name: str, source: Column, target: Column, convs: int = 4) -> str
 @cache
 def _pattern(template: str) -> str:
     """A regular expression whose groups are the template's fields, in their order."""
-    texts, fields = _FIELD.split(template)[::4], [field["name"] for field in _FIELD.finditer(template)]
+    texts, fields = (
+        _FIELD.split(template)[::4],
+        [field["name"] for field in _FIELD.finditer(template)],
+    )
     groups = [f"({_WORDS.get(field, '[0-9]+')})" for field in fields] + [""]
     return "".join(re.escape(text) + group for text, group in zip(texts, groups, strict=True))
 

@@ -29,8 +29,15 @@ def run_in_timm(path: Path, detector: DetectorConfig, probe: Probe) -> Features:
     try:
         import timm
     except ImportError:
-        raise UserError("timm, in which the result is tried, is not installed; run `make install`.") from None
+        raise UserError(
+            "timm, in which the result is tried, is not installed; run `make install`."
+        ) from None
     model = timm.create_model(detector.backbone, pretrained=False, num_classes=0)
     check_state_dict("timm's ResNet", model.state_dict(), load_file(path))
     timm.models.load_checkpoint(model, str(path), strict=True)
-    return named("C", model.eval().forward_intermediates(probe.image, indices=[1, 2, 3, 4], intermediates_only=True))
+    return named(
+        "C",
+        model.eval().forward_intermediates(
+            probe.image, indices=[1, 2, 3, 4], intermediates_only=True
+        ),
+    )

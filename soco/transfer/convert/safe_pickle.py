@@ -1,8 +1,8 @@
 """A pickle read as data: numpy arrays of numbers in plain containers, and nothing that runs code.
 
-A pickle names functions and calls them. Here the few names that an array's pickle needs stand for functions of this
-file, which build the array from its bytes; numpy's own take a file's word for a type's layout in memory, and are not
-reached. Any other name ends the reading.
+A pickle names functions and calls them. Here the few names that an array's pickle needs stand for
+functions of this file, which build the array from its bytes; numpy's own take a file's word for a
+type's layout in memory, and are not reached. Any other name ends the reading.
 """
 
 import collections
@@ -21,7 +21,8 @@ _NUMBERS = re.compile(r"b1|i[1248]|u[1248]|f[248]")
 
 
 def read_pickle(path: str | Path) -> Any:
-    """Read a pickle of numpy arrays, numbers, text, lists, tuples and dictionaries, such as detectron2's `.pkl` files.
+    """Read a pickle of numpy arrays, numbers, text, lists, tuples and dictionaries, such as
+    detectron2's `.pkl` files.
 
     Args:
         path: The file.
@@ -34,17 +35,22 @@ def read_pickle(path: str | Path) -> Any:
     """
     try:
         with Path(path).open("rb") as file:
-            return _plain(_Reader(file, encoding="latin1").load())  # latin1, for arrays that Python 2 wrote
+            return _plain(
+                _Reader(file, encoding="latin1").load()
+            )  # latin1, for arrays that Python 2 wrote
     except FileNotFoundError:
         raise UserError(f"There is no file {path}; give a detectron2 .pkl file.") from None
     except _RefusedError as refused:
         raise UserError(
-            f"{path} is refused: reading it would use {refused}, and weights need no more than numpy arrays in plain "
-            "containers; nothing of it was run: take the file from a source that you trust."
+            f"{path} is refused: reading it would use {refused}, and weights need no more than"
+            " numpy arrays in plain containers; nothing of it was run: take the file from a source"
+            " that you trust."
         ) from None
     except Exception as error:  # a damaged pickle fails in many ways
         reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
-        raise UserError(f"{path} cannot be read as a pickle ({reason}); copy or download it again.") from None
+        raise UserError(
+            f"{path} cannot be read as a pickle ({reason}); copy or download it again."
+        ) from None
 
 
 class _RefusedError(Exception):
@@ -62,7 +68,10 @@ class _Reader(pickle.Unpickler):
 
 
 class _Type:
-    """Stands for `numpy.dtype` while a file is read: a kind of number, and the order of its bytes."""
+    """Stands for `numpy.dtype` while a file is read.
+
+    A kind of number, and the order of its bytes.
+    """
 
     __slots__ = ("kind", "order")
 
@@ -118,7 +127,11 @@ class _MakeArrayOfBuffer:
 def _numbers(buffer: Any, of_type: Any, shape: Any, order: Any) -> np.ndarray:
     if isinstance(buffer, str):
         buffer = buffer.encode("latin1")
-    if not isinstance(of_type, _Type) or not isinstance(buffer, bytes | bytearray) or order not in ("C", "F"):
+    if (
+        not isinstance(of_type, _Type)
+        or not isinstance(buffer, bytes | bytearray)
+        or order not in ("C", "F")
+    ):
         raise _RefusedError("an array of something else than numbers")
     stored = np.dtype(of_type.order.replace("|", "=") + of_type.kind)
     return np.array(np.frombuffer(buffer, stored).reshape(shape, order=order), of_type.kind)
@@ -144,5 +157,7 @@ _ADMITTED: Mapping[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _NDARRAY,
     ("numpy", "dtype"): _MakeType(),
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _MakeArray() for core in ("core", "_core")},
-    **{(f"numpy.{core}.numeric", "_frombuffer"): _MakeArrayOfBuffer() for core in ("core", "_core")},
+    **{
+        (f"numpy.{core}.numeric", "_frombuffer"): _MakeArrayOfBuffer() for core in ("core", "_core")
+    },
 }

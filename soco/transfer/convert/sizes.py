@@ -17,7 +17,8 @@ _RESNETS: dict[tuple[tuple[int, ...], int], str] = {
 
 
 def sizes_of(state: Mapping[str, Tensor]) -> DetectorConfig:
-    """Tell backbone, FPN channels and the box head's sizes; of parts that the weights lack, the defaults.
+    """Tell backbone, FPN channels and the box head's sizes; of parts that the weights lack, the
+    defaults.
 
     Args:
         state: Tensors by our name.
@@ -30,14 +31,17 @@ def sizes_of(state: Mapping[str, Tensor]) -> DetectorConfig:
         sizes["fpn_channels"] = state["neck.fpn_convs.0.conv.weight"].shape[0]
     if "head.fc1.weight" in state:
         sizes["head_fc"] = state["head.fc1.weight"].shape[0]
-        sizes["head_convs"] = sum(name.startswith("head.conv") and name.endswith(".weight") for name in state)
+        sizes["head_convs"] = sum(
+            name.startswith("head.conv") and name.endswith(".weight") for name in state
+        )
     if "head.conv1.weight" in state:
         sizes["head_channels"] = state["head.conv1.weight"].shape[0]
     return DetectorConfig.model_validate(sizes)
 
 
 def resnet_of(names: Collection[str], holder: str = "The weights' ResNet") -> str:
-    """Tell which ResNet tensors are of, by how many blocks there are and by the convolutions in them.
+    """Tell which ResNet tensors are of, by how many blocks there are and by the convolutions in
+    them.
 
     Args:
         names: torchvision's names of the tensors.
@@ -50,8 +54,8 @@ def resnet_of(names: Collection[str], holder: str = "The weights' ResNet") -> st
     convs = sum(f"layer1.0.conv{n}.weight" in names for n in (1, 2, 3))
     if (blocks, convs) not in _RESNETS:
         raise UserError(
-            f"{holder} has {', '.join(map(str, blocks))} blocks of {convs} convolutions, and is none of "
-            f"{', '.join(_RESNETS.values())}; give the weights of one of these."
+            f"{holder} has {', '.join(map(str, blocks))} blocks of {convs} convolutions, and is"
+            f" none of {', '.join(_RESNETS.values())}; give the weights of one of these."
         )
     return _RESNETS[blocks, convs]
 
@@ -62,4 +66,6 @@ def _encoder(state: Collection[str]) -> set[str]:
 
 def _numbered(names: Collection[str], prefix: str) -> int:
     """How many numbers follow the prefix."""
-    return len({name.removeprefix(prefix).split(".")[0] for name in names if name.startswith(prefix)})
+    return len(
+        {name.removeprefix(prefix).split(".")[0] for name in names if name.startswith(prefix)}
+    )

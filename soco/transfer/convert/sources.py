@@ -1,4 +1,7 @@
-"""Where pretrained weights come from, told by the content: ours, the release's, detectron2's, others'."""
+"""Where pretrained weights come from, told by the content.
+
+Ours, the release's, detectron2's, others'.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,8 +29,9 @@ class Source:
 
     Attributes:
         state: Tensors on the CPU by our name.
-        prefix: Where another library's checkpoint holds the ResNet that was taken, such as `encoder_q.`; None for
-            a file of ours, the release's, detectron2's, or of a ResNet alone.
+        prefix: Where another library's checkpoint holds the ResNet that was taken, such as
+            `encoder_q.`; None for a file of ours, the release's, detectron2's, or of a ResNet
+            alone.
         others: Where that checkpoint holds other ResNets.
         left_out: That checkpoint's other tensors by their name there, each with the reason.
     """
@@ -38,12 +42,22 @@ class Source:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def told(self) -> str | None:
-        """Which ResNet of a checkpoint was taken, in a sentence; None where there was no choice to make."""
+        """Which ResNet of a checkpoint was taken, in a sentence.
+
+        None where there was no choice to make.
+        """
         if self.prefix is None:
             return None
         taken = f"took the ResNet at {self.prefix.removesuffix('.') or 'the top'}"
-        beside = f", not that at {some_of([other.removesuffix('.') for other in self.others])}" if self.others else ""
-        return f"{taken}{beside}, and left out {len(self.left_out)} other tensors ({some_of(sorted(self.left_out))})"
+        beside = (
+            f", not that at {some_of([other.removesuffix('.') for other in self.others])}"
+            if self.others
+            else ""
+        )
+        return (
+            f"{taken}{beside}, and left out {len(self.left_out)} other tensors"
+            f" ({some_of(sorted(self.left_out))})"
+        )
 
 
 def load_source(path: Path) -> dict[str, Tensor]:
@@ -55,13 +69,14 @@ def read_source(path: Path) -> Source:
     """Read pretrained weights of any origin under our names; reading runs no code.
 
     Args:
-        path: `weights.safetensors` of a run, one of its checkpoints, a released raw `.pth`, a released detectron2
-            `.pkl`, which holds the online branch's encoder, neck and head alone, a ResNet of torchvision or timm
-            (`.pth` or `.safetensors`), whose classifier is named `classifier`, or a checkpoint of another library
-            that holds a ResNet.
+        path: `weights.safetensors` of a run, one of its checkpoints, a released raw `.pth`, a
+            released detectron2 `.pkl`, which holds the online branch's encoder, neck and head
+            alone, a ResNet of torchvision or timm (`.pth` or `.safetensors`), whose classifier is
+            named `classifier`, or a checkpoint of another library that holds a ResNet.
 
     Raises:
-        UserError: The file is missing or damaged, holds no weights or unknown ones, or would run code.
+        UserError: The file is missing or damaged, holds no weights or unknown ones, or would run
+            code.
     """
     if not _is_pickle(path):
         return _from_tensors(path, load_weights(path))
@@ -70,10 +85,17 @@ def read_source(path: Path) -> Source:
     unknown = sorted(theirs for theirs, ours in names.items() if ours is None)
     if unknown:
         raise UserError(
-            f"{path} holds {len(unknown)} tensor(s) that soco/transfer/convert/names.py has no row for "
-            f"({some_of(unknown)}); add a row there, or give a detectron2 file that this workflow or the release wrote."
+            f"{path} holds {len(unknown)} tensor(s) that soco/transfer/convert/names.py has no row"
+            f" for ({some_of(unknown)}); add a row there, or give a detectron2 file that this"
+            " workflow or the release wrote."
         )
-    return Source({ours: torch.from_numpy(model[theirs]) for theirs, ours in names.items() if ours is not None})
+    return Source(
+        {
+            ours: torch.from_numpy(model[theirs])
+            for theirs, ours in names.items()
+            if ours is not None
+        }
+    )
 
 
 def read_detectron2(path: Path) -> dict[str, np.ndarray]:
@@ -84,8 +106,14 @@ def read_detectron2(path: Path) -> dict[str, np.ndarray]:
     """
     content = read_pickle(path)
     model = content.get("model") if isinstance(content, dict) else None
-    if not isinstance(model, dict) or not model or not all(isinstance(value, np.ndarray) for value in model.values()):
-        raise UserError(f"{path} holds no arrays under 'model'; give a file as detectron2's model zoo has them.")
+    if (
+        not isinstance(model, dict)
+        or not model
+        or not all(isinstance(value, np.ndarray) for value in model.values())
+    ):
+        raise UserError(
+            f"{path} holds no arrays under 'model'; give a file as detectron2's model zoo has them."
+        )
     refuse_damaged(path, model, content.get(DIGEST))
     return model
 
@@ -93,7 +121,9 @@ def read_detectron2(path: Path) -> dict[str, np.ndarray]:
 def _from_tensors(path: Path, state: dict[str, Tensor]) -> Source:
     names = {theirs: _of_resnet(theirs) for theirs in state}
     if all(names.values()):
-        return Source(with_counts({ours: state[theirs] for theirs, ours in names.items() if ours is not None}))
+        return Source(
+            with_counts({ours: state[theirs] for theirs, ours in names.items() if ours is not None})
+        )
     if _is_ours(state):
         return Source(state)
     found = find_resnet(path, state)
@@ -109,7 +139,10 @@ def _of_resnet(theirs: str) -> str | None:
 
 
 def _is_ours(state: Mapping[str, Tensor]) -> bool:
-    """Whether the names are those of a pretraining's model; with an FPN of that name a few others may be among them."""
+    """Whether the names are those of a pretraining's model.
+
+    With an FPN of that name a few others may be among them.
+    """
     if any(name.startswith("encoder.") for name in state) and any(
         name.startswith("neck.lateral_convs.") for name in state
     ):
@@ -124,4 +157,6 @@ def _is_pickle(path: Path) -> bool:
             head = file.read(16)
     except OSError:
         return False  # the other reader says why
-    return head.startswith((b"\x80", b"(", b"}")) and head[8:9] != b"{" and not head.startswith(_TORCH)
+    return (
+        head.startswith((b"\x80", b"(", b"}")) and head[8:9] != b"{" and not head.startswith(_TORCH)
+    )

@@ -15,7 +15,9 @@ from soco.transfer.convert.names import Column, Kind
 
 
 def _run_in_detectron2(path: Path, sizes: DetectorConfig, probe: Probe) -> Features:
-    from soco.transfer.detect.converted import run_in_detectron2  # loads detectron2, which no other target needs
+    from soco.transfer.detect.converted import (
+        run_in_detectron2,
+    )  # loads detectron2, which no other target needs
 
     return run_in_detectron2(path, sizes, probe)
 
@@ -30,8 +32,8 @@ class Target:
         kind: Which parts it takes.
         suffix: How its file's name ends.
         write: Writes the file, given tensors by the library's names.
-        run: Loads a file into the library's model, accounts for every tensor of both, and computes its features;
-            nothing where the library cannot be had.
+        run: Loads a file into the library's model, accounts for every tensor of both, and computes
+            its features; nothing where the library cannot be had.
     """
 
     library: str
@@ -44,10 +46,20 @@ class Target:
 
 TARGETS = {
     "detectron2": Target(
-        "detectron2's Mask R-CNN FPN", "detectron2", "fpn_head", ".pkl", write_detectron2, _run_in_detectron2
+        "detectron2's Mask R-CNN FPN",
+        "detectron2",
+        "fpn_head",
+        ".pkl",
+        write_detectron2,
+        _run_in_detectron2,
     ),
     "detectron2_c4": Target(
-        "detectron2's Mask R-CNN C4", "detectron2", "c4", ".pkl", write_detectron2, _run_in_detectron2
+        "detectron2's Mask R-CNN C4",
+        "detectron2",
+        "c4",
+        ".pkl",
+        write_detectron2,
+        _run_in_detectron2,
     ),
     "mmdetection": Target(
         "mmdetection's Mask R-CNN FPN",
@@ -66,9 +78,16 @@ TARGETS = {
         detector.run_in_torchvision,
     ),
     "torchvision_resnet": Target(
-        "torchvision's ResNet", "resnet", "c4", ".safetensors", write_safetensors, resnets.run_in_torchvision
+        "torchvision's ResNet",
+        "resnet",
+        "c4",
+        ".safetensors",
+        write_safetensors,
+        resnets.run_in_torchvision,
     ),
-    "timm": Target("timm's ResNet", "resnet", "c4", ".safetensors", write_safetensors, resnets.run_in_timm),
+    "timm": Target(
+        "timm's ResNet", "resnet", "c4", ".safetensors", write_safetensors, resnets.run_in_timm
+    ),
 }
 
 

@@ -1,7 +1,7 @@
 """Read one half of a detection set as training and evaluation use it.
 
-The workflow checks and mends a set first (`soco.data.checks`); what is refused here is what would stop a caller's
-training who has not.
+The workflow checks and mends a set first (`soco.data.checks`); what is refused here is what would
+stop a caller's training who has not.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,8 @@ class Split:
         content: What the file holds: `images`, `annotations`, `categories`.
         categories: Category ids in ascending order; their places are the detector's classes.
         classes: The categories' names in that order.
-        rle: Whether any mask that is trained on (no crowd region's) is run-length coded rather than a polygon.
+        rle: Whether any mask that is trained on (no crowd region's) is run-length coded rather than
+            a polygon.
     """
 
     images: Path
@@ -44,8 +45,8 @@ def read_split(split: SplitConfig) -> Split:
     """Read and check one half of a detection set.
 
     Raises:
-        UserError: The folder or file is missing, the file is not in COCO's or LVIS's format, an object has no mask,
-            or the first image is not where the file says.
+        UserError: The folder or file is missing, the file is not in COCO's or LVIS's format, an
+            object has no mask, or the first image is not where the file says.
     """
     folder, path = Path(split.images), Path(split.annotations)
     content = read_tables(split)
@@ -58,7 +59,9 @@ def read_split(split: SplitConfig) -> Split:
         categories=[category["id"] for category in categories],
         classes=[category["name"] for category in categories],
         rle=any(
-            isinstance(entry["segmentation"], dict) for entry in content["annotations"] if not entry.get("iscrowd", 0)
+            isinstance(entry["segmentation"], dict)
+            for entry in content["annotations"]
+            if not entry.get("iscrowd", 0)
         ),
     )
 
@@ -71,8 +74,8 @@ def check_lvis(split: Split) -> None:
     """
     for table, key, _ in lvis_faults(split.content):
         raise UserError(
-            f"{split.annotations} has entries of `{table}` without `{key}`, which LVIS's evaluation needs; "
-            "add it, or set `format: coco` for this set in `datasets`."
+            f"{split.annotations} has entries of `{table}` without `{key}`, which LVIS's evaluation"
+            " needs; add it, or set `format: coco` for this set in `datasets`."
         )
 
 
@@ -85,12 +88,13 @@ def read_dataset(dataset: DatasetConfig) -> tuple[Split, Split]:
     train, val = read_split(dataset.train), read_split(dataset.val)
     if train.categories != val.categories:
         raise UserError(
-            f"{train.annotations} and {val.annotations} list different category ids; give both the same `categories`."
+            f"{train.annotations} and {val.annotations} list different category ids; give both the"
+            " same `categories`."
         )
     if not train.instances:
         raise UserError(
-            f"{train.annotations} annotates no object but crowd regions (`iscrowd` 1), which are not trained on; "
-            "give a file with objects of `iscrowd` 0."
+            f"{train.annotations} annotates no object but crowd regions (`iscrowd` 1), which are"
+            " not trained on; give a file with objects of `iscrowd` 0."
         )
     if dataset.format == "lvis":
         check_lvis(val)
@@ -101,11 +105,12 @@ def _check_content(content: dict[str, Any], path: Path, folder: Path) -> None:
     bare = [entry["id"] for entry in content["annotations"] if not entry.get("segmentation")]
     if bare:
         raise UserError(
-            f"{path} has {len(bare)} object(s) without `segmentation` (the first has id {bare[0]}), and the detector "
-            "trains on masks; add polygons or run-length masks."
+            f"{path} has {len(bare)} object(s) without `segmentation` (the first has id {bare[0]}),"
+            " and the detector trains on masks; add polygons or run-length masks."
         )
     first = annotated_image(folder, content["images"][0])
     if not first.is_file():
         raise UserError(
-            f"{path} lists {first.name}, and there is no {first}; correct `images` of this set in `datasets`."
+            f"{path} lists {first.name}, and there is no {first}; correct `images` of this set in"
+            " `datasets`."
         )

@@ -1,4 +1,7 @@
-"""The two detectors of the paper as detectron2 configurations: Mask R-CNN with FPN, and with a C4 ResNet."""
+"""The two detectors of the paper as detectron2 configurations.
+
+Mask R-CNN with FPN, and with a C4 ResNet.
+"""
 
 from detectron2.config import CfgNode
 
@@ -41,11 +44,17 @@ def set_c4(cfg: CfgNode, settings: FinetuneConfig, detector: DetectorConfig) -> 
     cfg.MODEL.ROI_HEADS.NAME = "Res5ROIHeadsExtraNorm"
     cfg.MODEL.ROI_BOX_HEAD.POOLER_RESOLUTION = 14
     mask = cfg.MODEL.ROI_MASK_HEAD
-    mask.NUM_CONV, mask.CONV_DIM = 0, detector.head_channels  # the one layer before the masks has no norm
+    mask.NUM_CONV, mask.CONV_DIM = (
+        0,
+        detector.head_channels,
+    )  # the one layer before the masks has no norm
 
 
 def _kept(settings: FinetuneConfig) -> int:
-    """Proposals that are kept: 1000, as detectron2 has it, where the head is trained on 512 boxes; fewer with fewer."""
+    """Proposals that are kept.
+
+    1000, as detectron2 has it, where the head is trained on 512 boxes; fewer with fewer.
+    """
     return min(1000, 2 * settings.rois_per_image)
 
 

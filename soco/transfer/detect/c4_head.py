@@ -1,7 +1,7 @@
 """The head of the paper's C4 detector, which detectron2 lacks: res5 with one more norm after it.
 
-The SoCo release names it in its configuration, as others do that fine-tune unfrozen C4 detectors: res5 ends in a sum
-that no norm follows, and with a trained norm there its scale cannot drift.
+The SoCo release names it in its configuration, as others do that fine-tune unfrozen C4 detectors:
+res5 ends in a sum that no norm follows, and with a trained norm there its scale cannot drift.
 """
 
 from detectron2.config import CfgNode

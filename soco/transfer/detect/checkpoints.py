@@ -1,7 +1,8 @@
 """The folder that an interrupted fine-tuning resumes from.
 
-It is no output of the workflow, which deletes the outputs of a job that failed; it is removed once the final weights
-are written. Each checkpoint says what is trained, so that a training never resumes from one of other settings.
+It is no output of the workflow, which deletes the outputs of a job that failed; it is removed once
+the final weights are written. Each checkpoint says what is trained, so that a training never
+resumes from one of other settings.
 """
 
 import hashlib
@@ -40,7 +41,11 @@ _WITHOUT_EFFECT = {
 
 
 def describe_training(
-    settings: FinetuneConfig, detector: DetectorConfig, dataset: DatasetConfig, weights: Path | None, seed: int
+    settings: FinetuneConfig,
+    detector: DetectorConfig,
+    dataset: DatasetConfig,
+    weights: Path | None,
+    seed: int,
 ) -> dict[str, Any]:
     """All that decides what a training computes, the content of its input files included (as SHA-256)."""
     return {
@@ -54,14 +59,15 @@ def describe_training(
 
 
 def open_folder(folder: Path, training: dict[str, Any]) -> None:
-    """Make the folder ready for a training: its newest checkpoint is whole and of that training, or it has none.
+    """Make the folder ready for a training: its newest checkpoint is whole and of that training, or
+    it has none.
 
-    A damaged checkpoint is put aside with a warning, and the one before is taken. The files of any other training are
-    removed, and that is printed.
+    A damaged checkpoint is put aside with a warning, and the one before is taken. The files of any
+    other training are removed, and that is printed.
 
     Args:
-        folder: The folder; what holds it for one run (`soco.data.stores.lock`) is left alone, and so are folders in it:
-            no training makes any.
+        folder: The folder; what holds it for one run (`soco.data.stores.lock`) is left alone, and
+            so are folders in it: no training makes any.
         training: See `describe_training`.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +82,9 @@ def open_folder(folder: Path, training: dict[str, Any]) -> None:
         print(f"{folder} holds checkpoints {whose}; they are removed.", flush=True)
     files = [path for path in folder.iterdir() if not path.is_dir()]
     others = [path for path in files if path.name != _LOCK and path.suffix != ".damaged"]
-    for path in sorted(others, key=lambda path: path.suffix != ".pth"):  # no checkpoint is ever left without its logs
+    for path in sorted(
+        others, key=lambda path: path.suffix != ".pth"
+    ):  # no checkpoint is ever left without its logs
         path.unlink()
 
 
@@ -86,7 +94,9 @@ class WholeCheckpointer(DetectionCheckpointer):
     It reads as detectron2 does, without checksums: `open_folder` has looked at them.
     """
 
-    def __init__(self, model: nn.Module, save_dir: str, training: dict[str, Any], **held: Any) -> None:
+    def __init__(
+        self, model: nn.Module, save_dir: str, training: dict[str, Any], **held: Any
+    ) -> None:
         """Use a folder.
 
         Args:
@@ -104,7 +114,9 @@ class WholeCheckpointer(DetectionCheckpointer):
             return
         states = {key: held.state_dict() for key, held in self.checkpointables.items()}
         path = Path(self.save_dir, f"{name}.pth")
-        save_archive(path, {"model": self.model.state_dict(), **states, **more, _TRAINING: self._training})
+        save_archive(
+            path, {"model": self.model.state_dict(), **states, **more, _TRAINING: self._training}
+        )
         _point_at(path)
         for old in _checkpoints(path.parent)[:-_KEPT]:
             old.unlink()
@@ -122,12 +134,16 @@ class SaveCheckpoints(HookBase):
         if done == self.trainer.max_iter:
             self.trainer.checkpointer.save(FINAL, iteration=self.trainer.iter)
         elif done % self._every == 0:
-            self.trainer.checkpointer.save(f"model_{self.trainer.iter:07d}", iteration=self.trainer.iter)
+            self.trainer.checkpointer.save(
+                f"model_{self.trainer.iter:07d}", iteration=self.trainer.iter
+            )
 
 
 def _checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a folder by their iteration: a clock that was set back changes nothing."""
-    numbered = sorted(folder.glob("model_[0-9]*.pth"), key=lambda path: int(path.stem.removeprefix("model_")))
+    numbered = sorted(
+        folder.glob("model_[0-9]*.pth"), key=lambda path: int(path.stem.removeprefix("model_"))
+    )
     return [*numbered, *folder.glob(f"{FINAL}.pth")]
 
 
@@ -152,8 +168,8 @@ def write_final_weights(folder: Path, output: Path) -> None:
         final = load_archive(path)
     except DamagedArchive as error:
         raise UserError(
-            f"{path} was damaged after it was written ({error}); check that disk and run it again: it resumes from "
-            "the checkpoint before."
+            f"{path} was damaged after it was written ({error}); check that disk and run it again:"
+            " it resumes from the checkpoint before."
         ) from None
     save_archive(output, {"model": final["model"], **origin_inside()})
 
@@ -165,7 +181,8 @@ def copy_whole(source: Path, destination: Path) -> None:
 
 
 def copy_lines(source: Path, destination: Path) -> None:
-    """Copy a log of JSON lines, in which a resumed run has told some iterations twice: the later line stays.
+    """Copy a log of JSON lines, in which a resumed run has told some iterations twice: the later
+    line stays.
 
     Args:
         source: The log; where there is none, the copy is empty.
@@ -178,7 +195,10 @@ def copy_lines(source: Path, destination: Path) -> None:
 
 
 def _iteration(line: str) -> int | None:
-    """The iteration that a line tells of; None where a kill cut it, and another may follow in its place."""
+    """The iteration that a line tells of.
+
+    None where a kill cut it, and another may follow in its place.
+    """
     try:
         return int(json.loads(line)["iteration"])
     except (ValueError, KeyError, TypeError):

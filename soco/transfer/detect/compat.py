@@ -12,13 +12,19 @@ import numpy as np
 
 
 def restore_numpy_float() -> None:
-    """Give NumPy its old name `float` back: lvis's evaluation uses `np.float`, which NumPy 1.24 dropped."""
+    """Give NumPy its old name `float` back.
+
+    Lvis's evaluation uses `np.float`, which NumPy 1.24 dropped.
+    """
     if not hasattr(np, "float"):
         np.float = float  # type: ignore[attr-defined]  # noqa: NPY001
 
 
 def allow_processes_without_gpus() -> None:
-    """Let detectron2's trainer run in several processes on CPUs: it names a GPU to DistributedDataParallel."""
+    """Let detectron2's trainer run in several processes on CPUs.
+
+    It names a GPU to DistributedDataParallel.
+    """
     engine.create_ddp_model = functools.partial(engine.create_ddp_model, device_ids=None)
 
 
@@ -33,7 +39,8 @@ def _is_no_traceback(record: logging.LogRecord) -> bool:
 
 @contextlib.contextmanager
 def remembered_lvis(limit: int) -> Iterator[list[Any]]:
-    """Keep the LVIS evaluations that detectron2 makes and drops: the AP of a category is in them alone.
+    """Keep the LVIS evaluations that detectron2 makes and drops: the AP of a category is in them
+    alone.
 
     Args:
         limit: Most detections an image, by which lvis names its recalls.

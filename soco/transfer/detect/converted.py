@@ -1,4 +1,7 @@
-"""A converted file tried in detectron2: loaded by its checkpointer, with every tensor accounted for, and run."""
+"""A converted file tried in detectron2.
+
+Loaded by its checkpointer, with every tensor accounted for, and run.
+"""
 
 import logging
 from pathlib import Path
@@ -27,7 +30,8 @@ _STAGES = [f"res{level}" for level in LEVELS]
 
 @torch.inference_mode()
 def run_in_detectron2(path: Path, detector: DetectorConfig, probe: Probe) -> Features:
-    """Load a converted file and compute what its weights compute: of a ResNet alone where the probe has no boxes.
+    """Load a converted file and compute what its weights compute: of a ResNet alone where the probe
+    has no boxes.
 
     Args:
         path: A file that `soco.transfer.convert` wrote; its name ends in `.pkl`.
@@ -38,7 +42,9 @@ def run_in_detectron2(path: Path, detector: DetectorConfig, probe: Probe) -> Fea
         UserError: Tensors are left over in the file or in the model.
     """
     architecture: Architecture = "fpn" if probe.rois is not None else "c4"
-    settings = FinetuneConfig(dataset="none", initialisations=("scratch",), architecture=architecture)
+    settings = FinetuneConfig(
+        dataset="none", initialisations=("scratch",), architecture=architecture
+    )
     cfg = build_config(settings, detector, classes=1, rle=False, seed=1)
     cfg.MODEL.DEVICE = "cpu"
     if probe.rois is not None:
@@ -47,7 +53,9 @@ def run_in_detectron2(path: Path, detector: DetectorConfig, probe: Probe) -> Fea
         cfg.MODEL.RESNETS.OUT_FEATURES = _STAGES
         return _run_resnet(_loaded(build_backbone(cfg), path), probe.image)
     cfg.MODEL.RESNETS.OUT_FEATURES = _STAGES[:-1]
-    cfg.MODEL.ROI_HEADS.NAME = "Res5ROIHeads"  # detectron2's own, whose res5 ends where the pretraining's does
+    cfg.MODEL.ROI_HEADS.NAME = (
+        "Res5ROIHeads"  # detectron2's own, whose res5 ends where the pretraining's does
+    )
     return _run_c4(_loaded(build_model(cfg), path), probe.image)
 
 
@@ -69,7 +77,9 @@ def _loaded(model: nn.Module, path: Path) -> nn.Module:
 
 def _run_fpn(model: nn.Module, image: Tensor, rois: Tensor) -> Features:
     pyramid = model.backbone(image)
-    features = _run_resnet(model.backbone.bottom_up, image) | named("P", [pyramid[f"p{level}"] for level in LEVELS])
+    features = _run_resnet(model.backbone.bottom_up, image) | named(
+        "P", [pyramid[f"p{level}"] for level in LEVELS]
+    )
     return features | {"head": model.roi_heads.box_head(rois)}
 
 
@@ -80,4 +90,6 @@ def _run_resnet(backbone: nn.Module, image: Tensor) -> Features:
 
 def _run_c4(model: nn.Module, image: Tensor) -> Features:
     maps = model.backbone(image)
-    return named("C", [*(maps[stage] for stage in _STAGES[:-1]), model.roi_heads.res5(maps["res4"])])
+    return named(
+        "C", [*(maps[stage] for stage in _STAGES[:-1]), model.roi_heads.res5(maps["res4"])]
+    )

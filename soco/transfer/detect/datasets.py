@@ -35,8 +35,9 @@ def register(split: Split, form: Form) -> str:
 def _register_lvis(name: str, split: Split) -> None:
     """Register an LVIS set with the categories of its own file.
 
-    detectron2's register_lvis_instances takes the 1203 categories of LVIS v1 from a table of its own, wants ids from 1
-    without a gap, refuses run-length masks, and appends the split's folder to the root without a slash.
+    detectron2's register_lvis_instances takes the 1203 categories of LVIS v1 from a table of its
+    own, wants ids from 1 without a gap, refuses run-length masks, and appends the split's folder to
+    the root without a slash.
     """
     contiguous = {category: place for place, category in enumerate(split.categories)}
     DatasetCatalog.register(name, lambda: _lvis_records(split, contiguous))

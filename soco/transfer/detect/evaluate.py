@@ -49,14 +49,16 @@ def evaluate(
         dataset: The set; only its validation half is read.
         weights: What `finetune` wrote.
         training: The protocol as it was run, which `finetune` wrote too.
-        metrics: Receives the figures as JSON, and with them the protocol that they must be read with.
-        detections: Receives a list of `{image_id, category_id, bbox, score, segmentation}` as JSON; bbox is
-            x, y, width, height in pixels.
+        metrics: Receives the figures as JSON, and with them the protocol that they must be read
+            with.
+        detections: Receives a list of `{image_id, category_id, bbox, score, segmentation}` as JSON;
+            bbox is x, y, width, height in pixels.
         seed: The training's, kept in the figures; evaluation draws nothing.
 
     Returns:
-        What `metrics` holds; AP from 0 to 100, of `detections_per_image` detections an image, null where the set has
-        no objects of a size, frequency or category; `over_limit` where images have more objects than that.
+        What `metrics` holds; AP from 0 to 100, of `detections_per_image` detections an image, null
+        where the set has no objects of a size, frequency or category; `over_limit` where images
+        have more objects than that.
 
     Raises:
         UserError: The set is refused, or the weights are of another detector.
@@ -95,21 +97,35 @@ def _load(cfg: CfgNode, weights: Path) -> torch.nn.Module:
     try:
         model.load_state_dict(load_archive(weights)["model"])
     except FileNotFoundError:
-        raise UserError(f"There are no weights at {weights}; run the fine-tuning that writes them.") from None
+        raise UserError(
+            f"There are no weights at {weights}; run the fine-tuning that writes them."
+        ) from None
     except DamagedArchive as error:
-        raise UserError(f"{weights} is damaged ({error}); remove it and run the fine-tuning again.") from None
+        raise UserError(
+            f"{weights} is damaged ({error}); remove it and run the fine-tuning again."
+        ) from None
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
-        raise UserError(f"{weights} does not fit the configured detector ({reason}); fine-tune it again.") from None
+        raise UserError(
+            f"{weights} does not fit the configured detector ({reason}); fine-tune it again."
+        ) from None
     return model.eval()
 
 
 def _as_scored(protocol: dict[str, Any], settings: FinetuneConfig) -> dict[str, Any]:
     """The protocol of the training, with what evaluation alone reads as it is now."""
-    trained = {key: value for key, value in protocol.get("changed", {}).items() if key not in _OF_EVALUATION}
+    trained = {
+        key: value
+        for key, value in protocol.get("changed", {}).items()
+        if key not in _OF_EVALUATION
+    }
     scored = changed(settings.model_dump(mode="json"))
     now = {key: scored[key] for key in _OF_EVALUATION if key in scored}
-    return protocol | {key: getattr(settings, key) for key in _OF_EVALUATION} | {"changed": trained | now}
+    return (
+        protocol
+        | {key: getattr(settings, key) for key in _OF_EVALUATION}
+        | {"changed": trained | now}
+    )
 
 
 def _read(training: Path) -> dict[str, Any]:

@@ -15,12 +15,15 @@ from soco.transfer.detect.datasets import Form
 _TASKS = ("bbox", "segm")
 
 Precision = tuple[Sequence[int], np.ndarray]
-"""Ids of categories, and (IoU thresholds, recalls, categories, ranges of size), -1 where there is no object; the first
-range is that of all sizes."""
+"""Ids of categories, and (IoU thresholds, recalls, categories, size ranges); -1: no object.
+
+The first size range is that of all sizes.
+"""
 
 
 class CocoScorer(COCOEvaluator):
-    """detectron2's, which drops what it evaluates, and reports AP by the names of categories, of which two may be one.
+    """detectron2's, which drops what it evaluates, and reports AP by the names of categories, of
+    which two may be one.
 
     Attributes:
         precision: By `bbox` and `segm`, once they are evaluated.
@@ -31,10 +34,15 @@ class CocoScorer(COCOEvaluator):
         self._max_dets_per_image = _limits(limit)
         self.precision: dict[str, Precision] = {}
 
-    def _derive_coco_results(self, coco_eval: Any, iou_type: str, class_names: list[str] | None = None) -> Any:
+    def _derive_coco_results(
+        self, coco_eval: Any, iou_type: str, class_names: list[str] | None = None
+    ) -> Any:
         # None where nothing was detected, which detectron2 does not score.
         made = self._of_nothing(iou_type) if coco_eval is None else coco_eval
-        self.precision[iou_type] = made.params.catIds, made.eval["precision"][..., -1]  # with the most detections
+        self.precision[iou_type] = (
+            made.params.catIds,
+            made.eval["precision"][..., -1],
+        )  # with the most detections
         return super()._derive_coco_results(made, iou_type, class_names)
 
     def _of_nothing(self, iou_type: str) -> COCOevalMaxDets:
@@ -50,26 +58,35 @@ class LvisScorer(LVISEvaluator):
     """detectron2's, which drops what it evaluates.
 
     Attributes:
-        precision: By `bbox` and `segm`, once they are evaluated; nothing where the set has no object at all.
+        precision: By `bbox` and `segm`, once they are evaluated; nothing where the set has no
+            object at all.
     """
 
     def __init__(self, name: str, folder: str | None, limit: int) -> None:
         restore_numpy_float()
-        super().__init__(name, tasks=_TASKS, distributed=True, output_dir=folder, max_dets_per_image=limit)
+        super().__init__(
+            name, tasks=_TASKS, distributed=True, output_dir=folder, max_dets_per_image=limit
+        )
         self.precision: dict[str, Precision] = {}
 
     def _eval_predictions(self, predictions: list[dict[str, Any]]) -> None:
         with remembered_lvis(self._max_dets_per_image) as made:
             super()._eval_predictions(predictions)
-            if not made and self._do_evaluation:  # nothing was detected, which detectron2 does not score
+            if (
+                not made and self._do_evaluation
+            ):  # nothing was detected, which detectron2 does not score
                 self._score_nothing()
-        self.precision = {each.params.iou_type: (each.params.cat_ids, each.eval["precision"]) for each in made}
+        self.precision = {
+            each.params.iou_type: (each.params.cat_ids, each.eval["precision"]) for each in made
+        }
 
     def _score_nothing(self) -> None:
         for task in _TASKS:
             evaluation = lvis.LVISEval(self._lvis_api, NoLvisDetections(self._lvis_api), task)
             evaluation.run()
-            self._results[task] = {name: 100 * float(value) for name, value in evaluation.get_results().items()}
+            self._results[task] = {
+                name: 100 * float(value) for name, value in evaluation.get_results().items()
+            }
 
 
 def evaluator_of(form: Form, name: str, folder: str | None, limit: int) -> CocoScorer | LvisScorer:
@@ -85,6 +102,9 @@ def evaluator_of(form: Form, name: str, folder: str | None, limit: int) -> CocoS
 
 
 def _limits(limit: int) -> list[int]:
-    """COCO's 1 and 10 detections an image, for its recalls, and ours; each once, for a mean over one twice rounds."""
+    """COCO's 1 and 10 detections an image, for its recalls, and ours.
+
+    Each once, for a mean over one twice rounds.
+    """
     fewer = [count for count in (1, 10) if count < limit]
     return [*[0] * (2 - len(fewer)), *fewer, limit]

@@ -14,7 +14,8 @@ _MARK = f"{UserError.__module__}.{UserError.__name__}: "
 def sentences_alone() -> Iterator[None]:
     """Raise a `UserError` of another process as if it had been raised here.
 
-    Loaders' workers and processes that train together hand on a traceback as text, at whose end the sentence stands.
+    Loaders' workers and processes that train together hand on a traceback as text, at whose end the
+    sentence stands.
     """
     try:
         yield

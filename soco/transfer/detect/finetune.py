@@ -21,7 +21,13 @@ from soco.pretrain.hardware import see_that_cores_suffice
 from soco.pretrain.stop import ends_with_parent
 from soco.transfer.detect import loading
 from soco.transfer.detect.annotations import Split, read_dataset
-from soco.transfer.detect.checkpoints import copy_lines, copy_whole, describe_training, open_folder, write_final_weights
+from soco.transfer.detect.checkpoints import (
+    copy_lines,
+    copy_whole,
+    describe_training,
+    open_folder,
+    write_final_weights,
+)
 from soco.transfer.detect.compat import allow_processes_without_gpus, leave_errors_to_the_caller
 from soco.transfer.detect.datasets import Form, register
 from soco.transfer.detect.faults import sentences_alone
@@ -48,7 +54,8 @@ def finetune(
     checkpoint_dir: Path,
     seed: int,
 ) -> None:
-    """Train a detector, from its last checkpoint if there is one; stopped and resumed, it ends with the same bits.
+    """Train a detector, from its last checkpoint if there is one; stopped and resumed, it ends with
+    the same bits.
 
     Args:
         task: Name of the fine-tuning, for the log.
@@ -59,18 +66,22 @@ def finetune(
         output: Receives the final weights, `{"model": name -> tensor}`.
         loading_report: Receives a JSON file: which tensors took their value from `weights`.
         history: Receives the losses as JSON lines, one every 20 steps.
-        curve: Receives AP while it trained as JSON lines: `iteration`, `box` and `mask`, each with AP, AP50, AP75.
+        curve: Receives AP while it trained as JSON lines: `iteration`, `box` and `mask`, each with
+            AP, AP50, AP75.
         training: Receives the protocol as it was run, as JSON.
-        checkpoint_dir: Folder of the checkpoints, removed at the end; never an output of the workflow.
+        checkpoint_dir: Folder of the checkpoints, removed at the end; never an output of the
+            workflow.
         seed: Of shuffling, augmentation and fresh weights.
 
     Raises:
-        UserError: The set is refused, there are too many processes for the machine, `weights` are of another detector,
-            or the losses are not finite.
+        UserError: The set is refused, there are too many processes for the machine, `weights` are
+            of another detector, or the losses are not finite.
     """
     train, val = read_dataset(dataset)
     if weights and not weights.is_file():
-        raise UserError(f"There are no converted weights at {weights}; run the conversion that writes them.")
+        raise UserError(
+            f"There are no converted weights at {weights}; run the conversion that writes them."
+        )
     _see_that_the_machine_suffices(settings)
     described = describe_training(settings, detector, dataset, weights, seed)
     cfg = build_config(settings, detector, len(train.classes), train.rle, seed, settings.processes)
@@ -79,7 +90,9 @@ def finetune(
     with exclusive_lock(checkpoint_dir), machine_faults(checkpoint_dir):
         open_folder(checkpoint_dir, described)
         _announce(task, settings, train, weights, cfg.MODEL.DEVICE)
-        say_limit(task, settings, val, dataset.format)  # before a long training, and not at its end alone
+        say_limit(
+            task, settings, val, dataset.format
+        )  # before a long training, and not at its end alone
         with sentences_alone():
             arguments = (cfg, described, train, val, dataset.format, torch.get_num_threads())
             launch(_train, settings.processes, dist_url="auto", args=arguments)
@@ -91,7 +104,9 @@ def finetune(
         remove_folder(checkpoint_dir)
 
 
-def _train(cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, form: Form, threads: int) -> None:
+def _train(
+    cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, form: Form, threads: int
+) -> None:
     """One process of the training."""
     if comm.get_world_size() > 1:
         ends_with_parent()()
@@ -101,7 +116,9 @@ def _train(cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, fo
         _train_here(cfg, described, train, val, form, threads)
 
 
-def _train_here(cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, form: Form, threads: int) -> None:
+def _train_here(
+    cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, form: Form, threads: int
+) -> None:
     logging.getLogger().setLevel(logging.INFO if comm.is_main_process() else logging.WARNING)
     torch.set_num_threads(max(1, threads // comm.get_world_size()))
     if cfg.MODEL.DEVICE == "cpu":
@@ -112,10 +129,16 @@ def _train_here(cfg: CfgNode, described: dict[str, Any], train: Split, val: Spli
     trainer = Trainer(cfg, described, lambda model: score(cfg, model, name, val, form, folder=None))
     trainer.resume_or_load()
     if trainer.start_iter and comm.is_main_process():
-        print(f"Goes on from a checkpoint after {trainer.start_iter} of {cfg.SOLVER.MAX_ITER} iterations.", flush=True)
+        print(
+            f"Goes on from a checkpoint after {trainer.start_iter} of {cfg.SOLVER.MAX_ITER}"
+            " iterations.",
+            flush=True,
+        )
     elif comm.is_main_process():
         model = trainer.model.module if comm.get_world_size() > 1 else trainer.model
-        report = loading.loading_report(model, Path(cfg.MODEL.WEIGHTS) if cfg.MODEL.WEIGHTS else None)
+        report = loading.loading_report(
+            model, Path(cfg.MODEL.WEIGHTS) if cfg.MODEL.WEIGHTS else None
+        )
         print(loading.describe(report), flush=True)
         loading.refuse_misfits(report)
         write_result(Path(cfg.OUTPUT_DIR) / _REPORT, report)
@@ -123,8 +146,9 @@ def _train_here(cfg: CfgNode, described: dict[str, Any], train: Split, val: Spli
         trainer.train()
     except FloatingPointError:  # detectron2's, for losses and for boxes
         raise UserError(
-            f"The losses or boxes are not finite after step {trainer.iter}, most often since the learning rate is "
-            "too high: lower base_lr, or raise warmup_iterations, and run it again."
+            f"The losses or boxes are not finite after step {trainer.iter}, most often since the"
+            " learning rate is too high: lower base_lr, or raise warmup_iterations, and run it"
+            " again."
         ) from None
 
 
@@ -132,18 +156,22 @@ def _see_that_the_machine_suffices(settings: FinetuneConfig) -> None:
     gpus = torch.cuda.device_count()
     if gpus and settings.processes > gpus:
         raise UserError(
-            f"`processes` of this fine-tuning is {settings.processes}, and {gpus} GPU(s) can be seen; lower it, or "
-            "show more of them in CUDA_VISIBLE_DEVICES."
+            f"`processes` of this fine-tuning is {settings.processes}, and {gpus} GPU(s) can be"
+            " seen; lower it, or show more of them in CUDA_VISIBLE_DEVICES."
         )
     see_that_cores_suffice(settings.processes, settings.workers)
 
 
-def _announce(task: str, settings: FinetuneConfig, train: Split, weights: Path | None, device: str) -> None:
-    named = f" by the protocol {settings.protocol}{_departures(settings)}" if settings.protocol else ""
+def _announce(
+    task: str, settings: FinetuneConfig, train: Split, weights: Path | None, device: str
+) -> None:
+    named = (
+        f" by the protocol {settings.protocol}{_departures(settings)}" if settings.protocol else ""
+    )
     print(
-        f"Fine-tuning {task}{named} from {weights or 'scratch'} on {train.annotations}: {len(train.content['images'])} "
-        f"images, {train.instances} objects, {len(train.classes)} categories, in {settings.processes} process(es) on "
-        f"{device}. {in_words(settings)}",
+        f"Fine-tuning {task}{named} from {weights or 'scratch'} on {train.annotations}:"
+        f" {len(train.content['images'])} images, {train.instances} objects, {len(train.classes)}"
+        f" categories, in {settings.processes} process(es) on {device}. {in_words(settings)}",
         flush=True,
     )
 
@@ -151,5 +179,8 @@ def _announce(task: str, settings: FinetuneConfig, train: Split, weights: Path |
 def _departures(settings: FinetuneConfig) -> str:
     """The keys that are not as the protocol has them, in brackets."""
     other = changed(settings.model_dump(mode="json"))
-    told = "; ".join(f"{key} {value}, not {PROTOCOLS[settings.protocol or ''][key]}" for key, value in other.items())
+    told = "; ".join(
+        f"{key} {value}, not {PROTOCOLS[settings.protocol or ''][key]}"
+        for key, value in other.items()
+    )
     return f" (with other keys than its own: {told})" if other else ""

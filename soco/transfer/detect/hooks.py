@@ -19,12 +19,17 @@ class SeedEachStep(HookBase):
 
     def before_step(self) -> None:
         """Seed PyTorch's generators, from which detectron2 draws the boxes that it trains on."""
-        state = np.random.SeedSequence((self._seed, self.trainer.iter, comm.get_rank())).generate_state(2, np.uint32)
+        state = np.random.SeedSequence(
+            (self._seed, self.trainer.iter, comm.get_rank())
+        ).generate_state(2, np.uint32)
         torch.manual_seed(int(state[0]) << 32 | int(state[1]))
 
 
 class PreciseBN(hooks.PreciseBN):
-    """detectron2's, over the same images each time: it goes on in its loader, which no checkpoint holds."""
+    """detectron2's, over the same images each time.
+
+    It goes on in its loader, which no checkpoint holds.
+    """
 
     def update_stats(self) -> None:
         """Take the statistics anew, over the loader's first batches."""
@@ -45,10 +50,15 @@ class ScoreWhileTraining(HookBase):
             return
         scores = self._score()
         if comm.is_main_process():
-            parts = {part: {name: scores[part][name] for name in ("AP", "AP50", "AP75")} for part in ("box", "mask")}
+            parts = {
+                part: {name: scores[part][name] for name in ("AP", "AP50", "AP75")}
+                for part in ("box", "mask")
+            }
             with self._file.open("a") as file:
                 file.write(json.dumps({"iteration": done, **parts}) + "\n")
-            told = ", ".join(f"{part} AP {_words(figures['AP'])}" for part, figures in parts.items())
+            told = ", ".join(
+                f"{part} AP {_words(figures['AP'])}" for part, figures in parts.items()
+            )
             print(f"After {done} iterations: {told}.", flush=True)
         comm.synchronize()
 

@@ -1,7 +1,7 @@
 """Which of a detector's tensors took their value from a converted file, found by comparing values.
 
-detectron2 warns of what did not match and trains on; its "Total num" counts rows of a printed table. Here each tensor
-of the model is held against the file after loading.
+detectron2 warns of what did not match and trains on; its "Total num" counts rows of a printed
+table. Here each tensor of the model is held against the file after loading.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,20 +16,26 @@ from soco.transfer.convert.sources import read_detectron2
 
 
 def loading_report(model: torch.nn.Module, weights: Path | None) -> dict[str, Any]:
-    """Count the parameters and norm buffers of a loaded model that hold the value that the file has for them.
+    """Count the parameters and norm buffers of a loaded model that hold the value that the file has
+    for them.
 
     Args:
         model: The detector, after its checkpointer loaded `weights`.
-        weights: A file that `soco.transfer.convert` wrote; None when the detector starts from scratch.
+        weights: A file that `soco.transfer.convert` wrote; None when the detector starts from
+            scratch.
 
     Returns:
-        `taken`, `fresh` (each `tensors`, `numbers`), the names of both, and the file's names that the model has no
-        place for.
+        `taken`, `fresh` (each `tensors`, `numbers`), the names of both, and the file's names that
+        the model has no place for.
     """
     held = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     file = read_detectron2(weights) if weights else {}
     sources = {name: _source(name, file) for name in held}
-    taken = [name for name, source in sources.items() if source is not None and _equal(held[name], file[source])]
+    taken = [
+        name
+        for name, source in sources.items()
+        if source is not None and _equal(held[name], file[source])
+    ]
     fresh = [name for name in held if name not in set(taken)]
     return {
         "weights": str(weights) if weights else None,
@@ -50,22 +56,27 @@ def refuse_misfits(report: Mapping[str, Any]) -> None:
     unused = report["unused_names"]
     if unused:
         raise UserError(
-            f"{len(unused)} tensor(s) of {report['weights']} have no place in the detector, or another shape there "
-            f"(the first is {unused[0]}); give weights of the same backbone and sizes as the section `detector` has."
+            f"{len(unused)} tensor(s) of {report['weights']} have no place in the detector, or"
+            f" another shape there (the first is {unused[0]}); give weights of the same backbone"
+            " and sizes as the section `detector` has."
         )
 
 
 def describe(report: Mapping[str, Any]) -> str:
     """The report in words, with the name of every tensor that took no value or found no place."""
     if report["weights"] is None:
-        return f"The detector starts from scratch: all its {report['fresh']['tensors']} tensors are fresh."
+        return (
+            f"The detector starts from scratch: all its {report['fresh']['tensors']} tensors are"
+            " fresh."
+        )
     return (
-        f"{report['taken']['tensors']} of the detector's {report['taken']['tensors'] + report['fresh']['tensors']} "
-        f"tensors ({report['taken']['numbers']:,} numbers) took their value from {report['weights']}; "
-        f"{report['fresh']['tensors']} ({report['fresh']['numbers']:,} numbers) are fresh; "
-        f"{len(report['unused_names'])} of the file's tensors found no place.\n"
-        f"Fresh: {', '.join(report['fresh_names']) or 'none'}.\n"
-        f"Without a place: {', '.join(report['unused_names']) or 'none'}."
+        f"{report['taken']['tensors']} of the detector's"
+        f" {report['taken']['tensors'] + report['fresh']['tensors']} tensors"
+        f" ({report['taken']['numbers']:,} numbers) took their value from {report['weights']};"
+        f" {report['fresh']['tensors']} ({report['fresh']['numbers']:,} numbers) are fresh;"
+        f" {len(report['unused_names'])} of the file's tensors found no place.\nFresh:"
+        f" {', '.join(report['fresh_names']) or 'none'}.\nWithout a place:"
+        f" {', '.join(report['unused_names']) or 'none'}."
     )
 
 

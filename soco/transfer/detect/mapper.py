@@ -17,17 +17,19 @@ from soco.errors import UserError
 Record = dict[str, Any]
 
 _REMEDY = (
-    "put the right file in its place and run the same command again (a training resumes from its last checkpoint), "
-    "or take the image out of the annotation file"
+    "put the right file in its place and run the same command again (a training resumes from its"
+    " last checkpoint), or take the image out of the annotation file"
 )
 
 
 class ImageMapper(DatasetMapper):
-    """detectron2's mapper, with its augmentations and annotations, and the project's own image reader.
+    """detectron2's mapper, with its augmentations and annotations, and the project's own image
+    reader.
 
-    detectron2's `read_image` shows 16-bit grey as white, floats as black, what is transparent in the colour below,
-    and turns a TIFF twice. Any image that another stage accepts looks here as it does there. Semantic segmentation
-    and precomputed proposals, which this project does not use, are passed over.
+    detectron2's `read_image` shows 16-bit grey as white, floats as black, what is transparent in
+    the colour below, and turns a TIFF twice. Any image that another stage accepts looks here as it
+    does there. Semantic segmentation and precomputed proposals, which this project does not use,
+    are passed over.
     """
 
     def __call__(self, dataset_dict: Record) -> Record:
@@ -37,7 +39,8 @@ class ImageMapper(DatasetMapper):
             dataset_dict: A record in detectron2's format; it is not changed.
 
         Returns:
-            A copy with `image`, (3, H, W) uint8 in the order of `cfg.INPUT.FORMAT`; in training also `instances`.
+            A copy with `image`, (3, H, W) uint8 in the order of `cfg.INPUT.FORMAT`; in training
+            also `instances`.
 
         Raises:
             UserError: The image cannot be read, or is of another size than the record says.
@@ -65,8 +68,8 @@ def _read_image(record: Record, image_format: str) -> npt.NDArray[np.generic]:
     listed = record.setdefault("width", width), record.setdefault("height", height)
     if (width, height) != listed:
         raise UserError(
-            f"The image {path} has {width} x {height} pixels, and its annotation file lists {listed[0]} x {listed[1]}; "
-            f"{_REMEDY}."
+            f"The image {path} has {width} x {height} pixels, and its annotation file lists"
+            f" {listed[0]} x {listed[1]}; {_REMEDY}."
         )
     if image_format in ("RGB", "BGR"):
         return rgb if image_format == "RGB" else rgb[:, :, ::-1]

@@ -1,8 +1,9 @@
 """The training images in an order that a resumed run takes up where the stopped one left it.
 
-detectron2's own loader begins its order anew after a resume, draws augmentations from generators that no checkpoint
-holds, and hands out images in an order that depends on the number of workers. Here an image's augmentation follows
-from the seed and from its place in the order, and what a stopped run had drawn is passed over without reading it.
+detectron2's own loader begins its order anew after a resume, draws augmentations from generators
+that no checkpoint holds, and hands out images in an order that depends on the number of workers.
+Here an image's augmentation follows from the seed and from its place in the order, and what a
+stopped run had drawn is passed over without reading it.
 """
 
 import copy
@@ -37,7 +38,9 @@ class TrainingLoader:
             cfg: detectron2's configuration; its first training set is loaded.
             start: Batches that were already trained on.
         """
-        records = get_detection_dataset_dicts(cfg.DATASETS.TRAIN, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS)
+        records = get_detection_dataset_dicts(
+            cfg.DATASETS.TRAIN, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS
+        )
         self._batch = cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
         self._workers = cfg.DATALOADER.NUM_WORKERS
         self._images = _AugmentedImages(records, ImageMapper(cfg, True), cfg.SEED)
@@ -45,8 +48,9 @@ class TrainingLoader:
         self._order = _Order(_sampler(cfg, records), wide, self._batch, start)
 
     def __iter__(self) -> Iterator[list[Record]]:
-        # detectron2's grouping reads them one by one. Without a generator of its own, torch's loader would draw from
-        # the one that training draws from, in the first step after a resume and not in that step of another run.
+        # detectron2's grouping reads them one by one. Without a generator of its own, torch's
+        # loader would draw from the one that training draws from, in the first step after a resume
+        # and not in that step of another run.
         one_by_one = DataLoader(
             self._images,
             sampler=self._order,
@@ -83,13 +87,15 @@ class _Order(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         processes, rank = comm.get_world_size(), comm.get_rank()
         codes = (
-            (turn * processes + rank) * len(self._wide) + number for turn, number in enumerate(iter(self._sampler))
+            (turn * processes + rank) * len(self._wide) + number
+            for turn, number in enumerate(iter(self._sampler))
         )
         return after(codes, self._wide, self._batch, self._start)
 
 
 def after(codes: Iterator[int], wide: Sequence[bool], batch: int, start: int) -> Iterator[int]:
-    """Pass over what `start` batches were made of; what was drawn and waited for a batch to fill comes first.
+    """Pass over what `start` batches were made of; what was drawn and waited for a batch to fill
+    comes first.
 
     Args:
         codes: All that is drawn, in order; modulo the number of images, an image's number.

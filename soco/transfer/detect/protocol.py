@@ -1,6 +1,7 @@
 """The detector and its training protocol, as a detectron2 configuration made from ours.
 
-It is Mask R-CNN as the paper fine-tunes it: batch norm over all processes everywhere, nothing frozen, images as RGB.
+It is Mask R-CNN as the paper fine-tunes it: batch norm over all processes everywhere, nothing
+frozen, images as RGB.
 """
 
 from typing import Any
@@ -21,16 +22,22 @@ PIXEL_STD = [58.395, 57.120, 57.375]
 def norm_of(processes: int, device: str) -> str:
     """detectron2's name of a batch norm that takes its statistics over all processes.
 
-    PyTorch's own works between GPUs alone; detectron2's naive one works elsewhere, and weights each process by its
-    boxes, of which there may be none. In one process all are the same.
+    PyTorch's own works between GPUs alone; detectron2's naive one works elsewhere, and weights each
+    process by its boxes, of which there may be none. In one process all are the same.
     """
     return "naiveSyncBN_N" if processes > 1 and device == "cpu" else "SyncBN"
 
 
 def build_config(
-    settings: FinetuneConfig, detector: DetectorConfig, classes: int, rle: bool, seed: int, processes: int = 1
+    settings: FinetuneConfig,
+    detector: DetectorConfig,
+    classes: int,
+    rle: bool,
+    seed: int,
+    processes: int = 1,
 ) -> CfgNode:
-    """Make detectron2's configuration of one fine-tuning; data sets, weights and output folder are left to the caller.
+    """Make detectron2's configuration of one fine-tuning; data sets, weights and output folder are
+    left to the caller.
 
     Args:
         settings: The protocol.
@@ -58,7 +65,9 @@ def build_config(
     return cfg
 
 
-def describe_run(settings: FinetuneConfig, detector: DetectorConfig, processes: int, seed: int) -> dict[str, Any]:
+def describe_run(
+    settings: FinetuneConfig, detector: DetectorConfig, processes: int, seed: int
+) -> dict[str, Any]:
     """The protocol as it is run, in plain values: what an AP must be read with.
 
     Args:
@@ -75,7 +84,9 @@ def describe_run(settings: FinetuneConfig, detector: DetectorConfig, processes: 
         "changed": changed(settings.model_dump(mode="json")),
         "architecture": settings.architecture,
         "head": fpn_head if settings.architecture == "fpn" else "res5 + norm",
-        "norm": f"{norm_of(processes, device)} over {processes} process{'es' if processes > 1 else ''}",
+        "norm": (
+            f"{norm_of(processes, device)} over {processes} process{'es' if processes > 1 else ''}"
+        ),
         "batch_size": run.batch_size,
         "base_lr": run.base_lr,
         "iterations": run.iterations,
@@ -101,7 +112,9 @@ def _set_resnet(cfg: CfgNode, detector: DetectorConfig, norm: str) -> None:
     cfg.MODEL.BACKBONE.FREEZE_AT = 0
     cfg.MODEL.RESNETS.DEPTH = depth
     cfg.MODEL.RESNETS.NORM = norm
-    cfg.MODEL.RESNETS.STRIDE_IN_1X1 = False  # torchvision's ResNet, which was pretrained, strides in the 3x3
+    cfg.MODEL.RESNETS.STRIDE_IN_1X1 = (
+        False  # torchvision's ResNet, which was pretrained, strides in the 3x3
+    )
     cfg.MODEL.RESNETS.RES2_OUT_CHANNELS = 64 if depth < 50 else 256
 
 
@@ -128,5 +141,6 @@ def _set_solver(cfg: CfgNode, settings: FinetuneConfig) -> None:
     cfg.SOLVER.WEIGHT_DECAY = settings.weight_decay
     cfg.SOLVER.CHECKPOINT_PERIOD = settings.checkpoint_iterations
     cfg.TEST.EVAL_PERIOD = settings.evaluate_every
-    # Not ENABLED, which has detectron2 load the training set for a hook of its own: trainer.py has one.
+    # Not ENABLED, which has detectron2 load the training set for a hook of its own: trainer.py has
+    # one.
     cfg.TEST.PRECISE_BN.NUM_ITER = settings.precise_bn_batches

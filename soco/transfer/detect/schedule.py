@@ -1,7 +1,7 @@
 """The linear rule: how learning rate and length of a fine-tuning follow the images in a step.
 
-Goyal et al., "Accurate, Large Minibatch SGD" (arXiv 1706.02677), section 2.1: with k times the images in a step, k
-times the rate and a k-th of the steps.
+Goyal et al., "Accurate, Large Minibatch SGD" (arXiv 1706.02677), section 2.1: with k times the
+images in a step, k times the rate and a k-th of the steps.
 """
 
 from dataclasses import dataclass
@@ -48,14 +48,16 @@ def in_words(settings: FinetuneConfig) -> str:
     run = schedule_of(settings)
     falls = f", a tenth of it from {' and '.join(map(str, run.steps))} on" if run.steps else ""
     told = (
-        f"{run.iterations} iterations with a total batch of {run.batch_size} images, learning rate {run.base_lr:g} "
-        f"after {run.warmup_iterations} iterations of warm-up{falls}, weight decay {settings.weight_decay:g}."
+        f"{run.iterations} iterations with a total batch of {run.batch_size} images, learning rate"
+        f" {run.base_lr:g} after {run.warmup_iterations} iterations of warm-up{falls}, weight decay"
+        f" {settings.weight_decay:g}."
     )
     if settings.batch_size == settings.reference_batch:
         return told
     larger = settings.batch_size / settings.reference_batch
     return (
-        f"{told} This is the linear rule: the protocol is written for {settings.reference_batch} images a step, "
-        f"learning rate {settings.base_lr:g} and {settings.iterations} iterations; with {larger:g} times the images "
-        f"the rate is {larger:g} times as high and all numbers of iterations are {1 / larger:g} times as large."
+        f"{told} This is the linear rule: the protocol is written for {settings.reference_batch}"
+        f" images a step, learning rate {settings.base_lr:g} and {settings.iterations} iterations;"
+        f" with {larger:g} times the images the rate is {larger:g} times as high and all numbers of"
+        f" iterations are {1 / larger:g} times as large."
     )

@@ -31,7 +31,9 @@ _NO_OBJECTS: Precision = ([], np.empty((0, 0, 0, 1)))
 Scores = dict[str, Any]
 
 
-def score(cfg: CfgNode, model: torch.nn.Module, name: str, val: Split, form: Form, folder: str | None) -> Scores:
+def score(
+    cfg: CfgNode, model: torch.nn.Module, name: str, val: Split, form: Form, folder: str | None
+) -> Scores:
     """Detect on the images of a registered set, and score boxes and masks.
 
     All processes of a training take part; the first has the scores.
@@ -45,9 +47,9 @@ def score(cfg: CfgNode, model: torch.nn.Module, name: str, val: Split, form: For
         folder: Receives the detections in detectron2's own file; None keeps none.
 
     Returns:
-        `box` and `mask`, each with AP and its like from 0 to 100: 0 where no object was found, None where there are no
-        objects of that size, frequency or category; `per_category` by name, each with `box`, `mask` and the number of
-        `instances`. Nothing in other processes.
+        `box` and `mask`, each with AP and its like from 0 to 100: 0 where no object was found, None
+        where there are no objects of that size, frequency or category; `per_category` by name, each
+        with `box`, `mask` and the number of `instances`. Nothing in other processes.
     """
     evaluator = evaluator_of(form, name, folder, limit=cfg.TEST.DETECTIONS_PER_IMAGE)
     loader = build_detection_test_loader(cfg, name, mapper=ImageMapper(cfg, False))
@@ -55,7 +57,10 @@ def score(cfg: CfgNode, model: torch.nn.Module, name: str, val: Split, form: For
     if not comm.is_main_process():
         return {}
     figures = {part: _figures(found.get(theirs, {}), form) for part, theirs in _PARTS.items()}
-    by_part = {part: _by_category(*evaluator.precision.get(theirs, _NO_OBJECTS)) for part, theirs in _PARTS.items()}
+    by_part = {
+        part: _by_category(*evaluator.precision.get(theirs, _NO_OBJECTS))
+        for part, theirs in _PARTS.items()
+    }
     return figures | {"per_category": _per_category(val, by_part)}
 
 
@@ -83,7 +88,8 @@ def _figures(scores: Mapping[str, float], form: Form) -> dict[str, float | None]
 
 
 def _by_category(categories: Sequence[int], precision: np.ndarray) -> dict[int, float | None]:
-    """AP by category id: the mean precision over IoU thresholds and recalls, for objects of all sizes.
+    """AP by category id: the mean precision over IoU thresholds and recalls, for objects of all
+    sizes.
 
     Args:
         categories: See `soco.transfer.detect.evaluators.Precision`.
@@ -91,11 +97,18 @@ def _by_category(categories: Sequence[int], precision: np.ndarray) -> dict[int, 
     """
     scored = [values[values > -1] for values in np.moveaxis(precision[..., 0], 2, 0)]
     means = [float(np.mean(values)) if values.size else None for values in scored]
-    return {key: None if mean is None else 100 * mean for key, mean in zip(categories, means, strict=True)}
+    return {
+        key: None if mean is None else 100 * mean
+        for key, mean in zip(categories, means, strict=True)
+    }
 
 
-def _per_category(val: Split, by_part: Mapping[str, Mapping[int, float | None]]) -> dict[str, dict[str, Any]]:
-    instances = Counter(entry["category_id"] for entry in val.content["annotations"] if not entry.get("iscrowd", 0))
+def _per_category(
+    val: Split, by_part: Mapping[str, Mapping[int, float | None]]
+) -> dict[str, dict[str, Any]]:
+    instances = Counter(
+        entry["category_id"] for entry in val.content["annotations"] if not entry.get("iscrowd", 0)
+    )
     told = {}
     names = names_apart(val.content["categories"])
     for category in sorted(val.content["categories"], key=lambda category: category["id"]):

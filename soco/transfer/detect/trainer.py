@@ -23,9 +23,14 @@ _REPLACED = (hooks.EvalHook, hooks.PeriodicCheckpointer, type(None))
 
 
 class Trainer(DefaultTrainer):
-    """detectron2's trainer; goes on from a checkpoint as if it had never stopped, and keeps two of them."""
+    """detectron2's trainer.
 
-    def __init__(self, cfg: CfgNode, training: dict[str, Any], score: Callable[[torch.nn.Module], Scores]) -> None:
+    Goes on from a checkpoint as if it had never stopped, and keeps two of them.
+    """
+
+    def __init__(
+        self, cfg: CfgNode, training: dict[str, Any], score: Callable[[torch.nn.Module], Scores]
+    ) -> None:
         """Build model, optimiser and loader.
 
         Args:
@@ -57,14 +62,21 @@ class Trainer(DefaultTrainer):
     def build_hooks(self) -> list[HookBase | None]:
         """detectron2's hooks, of which ours replace those whose work a resumed run would do otherwise."""
         theirs = [hook for hook in super().build_hooks() if not isinstance(hook, _REPLACED)]
-        before, after = theirs[:2], theirs[2:]  # the timer and the learning rate; the writer, in the first process
-        # Scores come before checkpoints: a run that is killed between the two scores again, and leaves none out.
+        before, after = (
+            theirs[:2],
+            theirs[2:],
+        )  # the timer and the learning rate; the writer, in the first process
+        # Scores come before checkpoints: a run that is killed between the two scores again, and
+        # leaves none out.
         ours = [self._precise_bn(), self._scoring(), self._checkpoints()]
         return [SeedEachStep(self.cfg.SEED), *before, *ours, *after]
 
     def build_writers(self) -> list[EventWriter]:
         """Lines with losses, rate and time left every 20 steps, and the same as JSON."""
-        return [CommonMetricPrinter(self.max_iter), JSONWriter(str(Path(self.cfg.OUTPUT_DIR) / HISTORY))]
+        return [
+            CommonMetricPrinter(self.max_iter),
+            JSONWriter(str(Path(self.cfg.OUTPUT_DIR) / HISTORY)),
+        ]
 
     def _precise_bn(self) -> HookBase | None:
         cfg = self.cfg.clone()
@@ -72,7 +84,9 @@ class Trainer(DefaultTrainer):
             return None
         cfg.defrost()
         cfg.DATALOADER.NUM_WORKERS = 0  # as detectron2 has it, to save memory
-        return PreciseBN(cfg.TEST.EVAL_PERIOD, self.model, TrainingLoader(cfg), cfg.TEST.PRECISE_BN.NUM_ITER)
+        return PreciseBN(
+            cfg.TEST.EVAL_PERIOD, self.model, TrainingLoader(cfg), cfg.TEST.PRECISE_BN.NUM_ITER
+        )
 
     def _checkpoints(self) -> HookBase | None:
         if not comm.is_main_process():

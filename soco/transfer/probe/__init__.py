@@ -1,1 +1,4 @@
-"""What frozen features of a backbone tell of labelled images: kNN and a linear layer, without a detector."""
+"""What frozen features of a backbone tell of labelled images.
+
+KNN and a linear layer, without a detector.
+"""

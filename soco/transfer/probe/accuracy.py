@@ -41,7 +41,10 @@ def joined(parts: Sequence[Hits]) -> Hits:
 
 
 def summary(found: Hits, classes: int) -> dict[str, Any]:
-    """`top1` and `top5` in percent of all images; `top5` is None where there are five classes or fewer."""
+    """`top1` and `top5` in percent of all images.
+
+    `top5` is None where there are five classes or fewer.
+    """
     return {"top1": percent(found.top1), "top5": percent(found.top5) if classes > _TOP else None}
 
 

@@ -40,7 +40,8 @@ def frozen_backbone(weights: Path | None, backbone: str | None, seed: int) -> tu
         held = sizes_of(state).backbone
         if backbone not in (None, held):
             raise UserError(
-                f"{weights} holds a {held}, and a {backbone} is asked for; set detector.backbone or --backbone to it."
+                f"{weights} holds a {held}, and a {backbone} is asked for; set detector.backbone or"
+                " --backbone to it."
             )
         backbone = held
     name = backbone or "resnet50"
@@ -53,20 +54,27 @@ def frozen_backbone(weights: Path | None, backbone: str | None, seed: int) -> tu
 
 
 def _load(encoder: nn.Module, state: dict[str, Tensor], weights: Path) -> None:
-    held = {name.removeprefix(_OURS): value for name, value in state.items() if name.startswith(_OURS)}
+    held = {
+        name.removeprefix(_OURS): value for name, value in state.items() if name.startswith(_OURS)
+    }
     wanted = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
     # detectron2's files have no counters, and eval mode reads none.
-    missing = [name for name in wanted if name not in held and not name.endswith("num_batches_tracked")]
+    missing = [
+        name for name in wanted if name not in held and not name.endswith("num_batches_tracked")
+    ]
     unfit = [name for name, value in held.items() if value.shape != wanted.get(name)]
     if missing or unfit:
         raise UserError(
-            f"{weights} holds no whole ResNet: {len(missing)} tensors are missing and {len(unfit)} do not fit "
-            f"({some_of([_OURS + name for name in missing + unfit])}); give weights that this workflow or the release "
-            "wrote."
+            f"{weights} holds no whole ResNet: {len(missing)} tensors are missing and {len(unfit)}"
+            f" do not fit ({some_of([_OURS + name for name in missing + unfit])}); give weights"
+            " that this workflow or the release wrote."
         )
     encoder.load_state_dict(held, strict=False)
 
 
 def pooled_c5(encoder: nn.Module, images: Tensor) -> Tensor:
-    """(B, 3, H, W) to the mean of C5 over all places, (B, C); what a ResNet's own classifier reads."""
+    """(B, 3, H, W) to the mean of C5 over all places, (B, C).
+
+    What a ResNet's own classifier reads.
+    """
     return c2_to_c5(encoder, images)[-1].mean(dim=(2, 3))

@@ -13,12 +13,20 @@ _NAME = "command"
 
 
 def add_probe(parser: argparse.ArgumentParser) -> None:
-    """Add what a probe is told to its parser: the keys of `ProbeConfig`, and where weights and figures lie."""
-    weights = "scratch, a run's weights.safetensors or checkpoint, a released .pth or .pkl, another library's ResNet"
+    """Add what a probe is told to its parser.
+
+    The keys of `ProbeConfig`, and where weights and figures lie.
+    """
+    weights = (
+        "scratch, a run's weights.safetensors or checkpoint, a released .pth or .pkl, another"
+        " library's ResNet"
+    )
     parser.add_argument("weights", metavar="WEIGHTS", help=weights)
     backbones = typing.get_args(DetectorConfig.model_fields["backbone"].annotation)
     parser.add_argument(
-        "--backbone", choices=backbones, help="the ResNet of scratch [resnet50]; with a file, what it must hold"
+        "--backbone",
+        choices=backbones,
+        help="the ResNet of scratch [resnet50]; with a file, what it must hold",
     )
     for key, field in ProbeConfig.model_fields.items():
         if key == "initialisations":
@@ -27,9 +35,14 @@ def add_probe(parser: argparse.ArgumentParser) -> None:
         # Values are checked as a configuration's are.
         several: dict[str, typing.Any] = {"nargs": "+"} if isinstance(field.default, tuple) else {}
         option = f"--{key.replace('_', '-')}"
-        parser.add_argument(option, required=field.is_required(), help=f"{field.description}{kept}", **several)
+        parser.add_argument(
+            option, required=field.is_required(), help=f"{field.description}{kept}", **several
+        )
     parser.add_argument(
-        "--seed", type=int, default=1, help="fresh weights and the order of training follow from it [1]"
+        "--seed",
+        type=int,
+        default=1,
+        help="fresh weights and the order of training follow from it [1]",
     )
     parser.add_argument("--out", type=Path, help="a JSON file to write all figures to")
 
@@ -41,7 +54,9 @@ def run_probe(chosen: argparse.Namespace) -> None:
         UserError: An option is refused, or the folders or the weights cannot be used.
     """
     from soco.data.stores.files import write_json
-    from soco.transfer.probe.probe import probe_backbone  # loads torch, which `soco keys` need not wait for
+    from soco.transfer.probe.probe import (
+        probe_backbone,
+    )  # loads torch, which `soco keys` need not wait for
 
     settings = _settings(chosen)
     weights = None if chosen.weights == SCRATCH else Path(chosen.weights)
@@ -55,8 +70,9 @@ def describe(found: dict[str, typing.Any]) -> str:
     """The figures of a probe in three lines."""
     images, skipped = found["images"], sum(found["skipped"].values())
     lines = [
-        f"{found['backbone']}, {found['classes']} classes, {images['train']} training and {images['val']} "
-        f"validation images ({skipped} skipped); the commonest class alone: {found['commonest_class']:.1f} %"
+        f"{found['backbone']}, {found['classes']} classes, {images['train']} training and"
+        f" {images['val']} validation images ({skipped} skipped); the commonest class alone:"
+        f" {found['commonest_class']:.1f} %"
     ]
     for name, detail in (("knn", "neighbours"), ("linear", "base_lr")):
         figures = found[name]
@@ -66,7 +82,11 @@ def describe(found: dict[str, typing.Any]) -> str:
 
 
 def _settings(chosen: argparse.Namespace) -> ProbeConfig:
-    given = {key: getattr(chosen, key) for key in ProbeConfig.model_fields if getattr(chosen, key, None) is not None}
+    given = {
+        key: getattr(chosen, key)
+        for key in ProbeConfig.model_fields
+        if getattr(chosen, key, None) is not None
+    }
     if chosen.seed < 0:
         raise UserError(f"--seed is {chosen.seed}; give a number from 0.")
     raw = {"images": {"path": "."}, "probes": {_NAME: {**given, "initialisations": []}}}

@@ -1,4 +1,7 @@
-"""Features of labelled images, computed once for all probes and kept in memory: 4 bytes x images x channels."""
+"""Features of labelled images, computed once for all probes and kept in memory.
+
+4 bytes x images x channels.
+"""
 
 import logging
 from dataclasses import dataclass
@@ -37,7 +40,12 @@ class Features:
 
 
 def features_of(
-    encoder: nn.Module, folder: LabelledFolder, short_side: int, crop: int, workers: int, device: torch.device
+    encoder: nn.Module,
+    folder: LabelledFolder,
+    short_side: int,
+    crop: int,
+    workers: int,
+    device: torch.device,
 ) -> Features:
     """Run the backbone over every image of a folder, in float32.
 
@@ -64,7 +72,10 @@ def features_of(
     )
     vectors, kept = torch.empty(len(views), channels_of(encoder)[-1]), 0
     readable: list[bool] = []
-    with torch.inference_mode(), progress_bar(len(views), f"features of {folder.root}", "image") as bar:
+    with (
+        torch.inference_mode(),
+        progress_bar(len(views), f"features of {folder.root}", "image") as bar,
+    ):
         for images, faults in loader:
             if images is not None:
                 vectors[kept : kept + len(images)] = pooled_c5(encoder, images.to(device)).cpu()
@@ -75,7 +86,9 @@ def features_of(
                     log.warning("skipped %s: %s", path, fault)
             readable += [fault is None for fault in faults]
             bar.update(len(faults))
-    found = Features(vectors[:kept], torch.tensor(folder.labels)[torch.tensor(readable)], len(views) - kept)
+    found = Features(
+        vectors[:kept], torch.tensor(folder.labels)[torch.tensor(readable)], len(views) - kept
+    )
     _see_that_they_serve(found, folder)
     return found
 
@@ -83,7 +96,9 @@ def features_of(
 def _stacked(batch: list[Tensor | str]) -> tuple[Tensor | None, list[str | None]]:
     """Readable views as one tensor (B, 3, S, S), for a worker opens a file for each that it sends; and all faults."""
     views = [view for view in batch if isinstance(view, Tensor)]
-    return torch.stack(views) if views else None, [view if isinstance(view, str) else None for view in batch]
+    return torch.stack(views) if views else None, [
+        view if isinstance(view, str) else None for view in batch
+    ]
 
 
 def _see_that_they_serve(found: Features, folder: LabelledFolder) -> None:
@@ -91,7 +106,11 @@ def _see_that_they_serve(found: Features, folder: LabelledFolder) -> None:
     if 0 in counts:
         name = folder.classes[counts.index(0)]
         raise UserError(
-            f"Of {folder.root / name} no image can be read, for the reasons told above: replace them, or the class."
+            f"Of {folder.root / name} no image can be read, for the reasons told above: replace"
+            " them, or the class."
         )
     if not all(block.isfinite().all() for block in found.vectors.split(1 << 16)):
-        raise UserError(f"The backbone's features of {folder.root} are not finite: its weights diverged; take others.")
+        raise UserError(
+            f"The backbone's features of {folder.root} are not finite: its weights diverged; take"
+            " others."
+        )

@@ -33,15 +33,16 @@ def labelled_halves(train: Path, val: Path) -> tuple[LabelledFolder, LabelledFol
     """List the training and the validation images.
 
     Raises:
-        UserError: A folder is missing, has fewer than two classes or one without images, or the classes differ.
+        UserError: A folder is missing, has fewer than two classes or one without images, or the
+            classes differ.
     """
     halves = _labelled_folder(train), _labelled_folder(val)
     names = [set(half.classes) for half in halves]
     if names[0] != names[1]:
         odd = sorted(names[0] ^ names[1])
         raise UserError(
-            f"{train} and {val} have not the same classes: {len(odd)} are in one alone, first {odd[0]!r}; give both "
-            "halves the same sub-folders."
+            f"{train} and {val} have not the same classes: {len(odd)} are in one alone, first"
+            f" {odd[0]!r}; give both halves the same sub-folders."
         )
     return halves
 
@@ -51,12 +52,19 @@ def _labelled_folder(root: Path) -> LabelledFolder:
         raise UserError(f"There is no folder {root}; give one whose sub-folders are the classes.")
     by_class, loose = _listed(root)
     if loose:
-        log.warning("passed over %d images of %s that lie in no class, first %s", len(loose), root, loose[0])
+        log.warning(
+            "passed over %d images of %s that lie in no class, first %s", len(loose), root, loose[0]
+        )
     if len(by_class) < 2:
-        raise UserError(f"{root} has {len(by_class)} sub-folders that could be classes; a probe needs two at least.")
+        raise UserError(
+            f"{root} has {len(by_class)} sub-folders that could be classes; a probe needs two at"
+            " least."
+        )
     empty = [name for name, paths in by_class.items() if not paths]
     if empty:
-        raise UserError(f"{root / empty[0]} holds no image; put some there, or remove it from both halves.")
+        raise UserError(
+            f"{root / empty[0]} holds no image; put some there, or remove it from both halves."
+        )
     paths = tuple(path for of_class in by_class.values() for path in of_class)
     labels = tuple(number for number, of_class in enumerate(by_class.values()) for _ in of_class)
     return LabelledFolder(root, tuple(by_class), paths, labels)
@@ -86,5 +94,7 @@ def _listed(root: Path) -> tuple[dict[str, list[Path]], list[str]]:
         else:
             loose.append(name)
     if odd:
-        log.warning("passed over %d pipes, sockets or devices of %s, first %s", len(odd), root, odd[0])
+        log.warning(
+            "passed over %d pipes, sockets or devices of %s, first %s", len(odd), root, odd[0]
+        )
     return {name: sorted(by_class[name]) for name in sorted(by_class)}, loose

@@ -13,7 +13,12 @@ _QUERIES, _KEYS = 1024, 1 << 16
 
 
 def knn_hits(
-    train: Features, val: Features, classes: int, neighbours: int, temperature: float, device: torch.device
+    train: Features,
+    val: Features,
+    classes: int,
+    neighbours: int,
+    temperature: float,
+    device: torch.device,
 ) -> Hits:
     """Classify validation images by their nearest training images.
 
@@ -29,7 +34,9 @@ def knn_hits(
     """
     cosines, numbers = nearest(val.vectors, train.vectors, neighbours, device)
     found = []
-    for near, places, labels in zip(*(of.split(_QUERIES) for of in (cosines, numbers, val.labels)), strict=True):
+    for near, places, labels in zip(
+        *(of.split(_QUERIES) for of in (cosines, numbers, val.labels)), strict=True
+    ):
         # The nearest one's vote is made 1: exp(s / T) of a small T is more than a float holds.
         votes = ((near - near[:, :1]) / temperature).exp()
         scores = torch.zeros(len(labels), classes).scatter_add_(1, train.labels[places], votes)
@@ -37,7 +44,9 @@ def knn_hits(
     return joined(found)
 
 
-def nearest(queries: Tensor, keys: Tensor, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def nearest(
+    queries: Tensor, keys: Tensor, count: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Find the vectors of largest cosine, block by block; each block of keys is fetched once.
 
     Args:
@@ -55,7 +64,10 @@ def nearest(queries: Tensor, keys: Tensor, count: int, device: torch.device) -> 
             block = functional.normalize(keys[first : first + _KEYS].to(device))
             found = [_nearest_in(block, some.to(device), count) for some in queries.split(_QUERIES)]
             best, places = (torch.cat(parts) for parts in zip(*found, strict=True))
-            cosines, numbers = torch.cat([cosines, best], dim=1), torch.cat([numbers, places + first], dim=1)
+            cosines, numbers = (
+                torch.cat([cosines, best], dim=1),
+                torch.cat([numbers, places + first], dim=1),
+            )
             cosines, order = cosines.topk(min(count, cosines.shape[1]))
             numbers = numbers.gather(1, order)
             bar.update(len(block))

@@ -1,8 +1,9 @@
 """A linear layer on frozen features, trained with SGD, momentum and a cosine.
 
-Features are standardised channel by channel with the training images' mean and deviation. A norm without affine
-parameters does this before the layer in He et al., "Masked autoencoders are scalable vision learners" (CVPR 2022,
-appendix A.1), batch by batch. One learning rate then serves features of any scale.
+Features are standardised channel by channel with the training images' mean and deviation. A norm
+without affine parameters does this before the layer in He et al., "Masked autoencoders are scalable
+vision learners" (CVPR 2022, appendix A.1), batch by batch. One learning rate then serves features
+of any scale.
 """
 
 import math
@@ -30,7 +31,8 @@ class Standard:
 
     Attributes:
         mean: (D,) of the training images.
-        deviation: (D,) of the training images; infinite, which makes all features 0, where a channel does not vary.
+        deviation: (D,) of the training images; infinite, which makes all features 0, where a
+            channel does not vary.
     """
 
     mean: Tensor
@@ -49,7 +51,8 @@ class Linear:
         val: Hits among the validation images.
         train: Hits among the training images that it learnt from.
         base_lr: The learning rate it was trained with.
-        choice: For each learning rate tried its top-1 on the images held out for the choice; empty for one alone.
+        choice: For each learning rate tried its top-1 on the images held out for the choice; empty
+            for one alone.
     """
 
     val: Hits
@@ -59,12 +62,17 @@ class Linear:
 
 
 def linear_probe(
-    train: Features, val: Features, classes: int, settings: ProbeConfig, seed: int, device: torch.device
+    train: Features,
+    val: Features,
+    classes: int,
+    settings: ProbeConfig,
+    seed: int,
+    device: torch.device,
 ) -> Linear:
     """Train a linear layer on all training features and classify the validation ones.
 
-    Of several learning rates the one is taken that does best on a fifth of the training images when the layer is
-    trained on the others; validation images have no part in it.
+    Of several learning rates the one is taken that does best on a fifth of the training images when
+    the layer is trained on the others; validation images have no part in it.
 
     Args:
         train: Features that are learnt from.
@@ -83,10 +91,13 @@ def linear_probe(
     if len(rates) > 1:
         kept, held_out = _split(train.labels, generator)
         standard = _standard(train.vectors, kept, device)
-        layers = _train(train, kept, standard, classes, rates, settings, generator, "choosing a rate")
+        layers = _train(
+            train, kept, standard, classes, rates, settings, generator, "choosing a rate"
+        )
         judged = Features(train.vectors[held_out], train.labels[held_out], 0)
         choice = {
-            rate: percent(_classify(judged, standard, layer).top1) for rate, layer in zip(rates, layers, strict=True)
+            rate: percent(_classify(judged, standard, layer).top1)
+            for rate, layer in zip(rates, layers, strict=True)
         }
     rate = max(rates, key=lambda each: choice.get(each, 0.0))
     everything = torch.arange(len(train.labels))
@@ -96,7 +107,10 @@ def linear_probe(
 
 
 def _split(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Numbers of images to learn from, and of images held out: of each class a fifth, of two to five one."""
+    """Numbers of images to learn from, and of images held out.
+
+    Of each class a fifth, of two to five one.
+    """
     kept, held_out = [], []
     for label in labels.unique().tolist():
         numbers = (labels == label).nonzero()[:, 0]
@@ -105,14 +119,22 @@ def _split(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         held_out.append(numbers[:count])
         kept.append(numbers[count:])
     if not any(len(numbers) for numbers in held_out):
-        raise UserError("Each class has one training image, too few to choose a learning rate: give one base_lrs.")
+        raise UserError(
+            "Each class has one training image, too few to choose a learning rate: give one"
+            " base_lrs."
+        )
     return torch.cat(kept).sort().values, torch.cat(held_out).sort().values
 
 
 def _standard(vectors: Tensor, numbers: Tensor, device: torch.device) -> Standard:
-    """Mean and deviation of some of the vectors, by sums in float64: float32 loses digits over a million images."""
+    """Mean and deviation of some of the vectors, by sums in float64.
+
+    Float32 loses digits over a million images.
+    """
     mean = sum(vectors[some].double().sum(dim=0) for some in numbers.split(_BLOCK)) / len(numbers)
-    squares = sum((vectors[some].double() - mean).square().sum(dim=0) for some in numbers.split(_BLOCK))
+    squares = sum(
+        (vectors[some].double() - mean).square().sum(dim=0) for some in numbers.split(_BLOCK)
+    )
     deviation = (squares / len(numbers)).sqrt()
     varies = deviation > 1e-6 * mean.abs()  # less is the rounding of float32
     deviation[~varies] = math.inf
@@ -129,22 +151,33 @@ def _train(
     generator: torch.Generator,
     what: str,
 ) -> list[nn.Linear]:
-    """Train a layer for each rate on some of the images, all on the same batches: features are fetched once."""
+    """Train a layer for each rate on some of the images, all on the same batches.
+
+    Features are fetched once.
+    """
     batch = min(settings.batch_size, len(numbers))
     device = standard.mean.device
     layers = [_zeros(train.vectors.shape[1], classes).to(device) for _ in rates]
     groups = [
-        {"params": layer.parameters(), "lr": rate * batch / 256} for layer, rate in zip(layers, rates, strict=True)
+        {"params": layer.parameters(), "lr": rate * batch / 256}
+        for layer, rate in zip(layers, rates, strict=True)
     ]
     optimiser = torch.optim.SGD(groups, momentum=_MOMENTUM, weight_decay=settings.weight_decay)
     steps = settings.epochs * math.ceil(len(numbers) / batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: (1 + math.cos(math.pi * step / steps)) / 2
+    )
     with progress_bar(settings.epochs, what, "epoch") as bar:
         for _ in range(settings.epochs):
             for some in numbers[torch.randperm(len(numbers), generator=generator)].split(batch):
-                vectors, labels = standard(train.vectors[some].to(device)), train.labels[some].to(device)
+                vectors, labels = (
+                    standard(train.vectors[some].to(device)),
+                    train.labels[some].to(device),
+                )
                 # Layers share no parameter: the gradient of the sum is each one's own.
-                loss = torch.stack([functional.cross_entropy(layer(vectors), labels) for layer in layers]).sum()
+                loss = torch.stack(
+                    [functional.cross_entropy(layer(vectors), labels) for layer in layers]
+                ).sum()
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -165,4 +198,6 @@ def _zeros(channels: int, classes: int) -> nn.Linear:
 def _classify(features: Features, standard: Standard, layer: nn.Linear) -> Hits:
     blocks = zip(features.vectors.split(_BLOCK), features.labels.split(_BLOCK), strict=True)
     device = standard.mean.device
-    return joined([hits(layer(standard(vectors.to(device))), labels.to(device)) for vectors, labels in blocks])
+    return joined(
+        [hits(layer(standard(vectors.to(device))), labels.to(device)) for vectors, labels in blocks]
+    )

@@ -17,8 +17,11 @@ from soco.transfer.probe.knn import knn_hits
 from soco.transfer.probe.linear import linear_probe
 
 
-def probe_backbone(settings: ProbeConfig, weights: Path | None, backbone: str | None, seed: int) -> dict[str, Any]:
-    """Compute features of all images once, and classify the validation ones by kNN and by a linear layer.
+def probe_backbone(
+    settings: ProbeConfig, weights: Path | None, backbone: str | None, seed: int
+) -> dict[str, Any]:
+    """Compute features of all images once, and classify the validation ones by kNN and by a linear
+    layer.
 
     Args:
         settings: The images, and the probes' settings; `initialisations` is not read.
@@ -27,7 +30,8 @@ def probe_backbone(settings: ProbeConfig, weights: Path | None, backbone: str | 
         seed: Fresh weights, and the linear layer's training.
 
     Returns:
-        Accuracies in percent, counts and settings, ready for JSON; docs/probes.md tells what each key is.
+        Accuracies in percent, counts and settings, ready for JSON; docs/probes.md tells what each
+        key is.
 
     Raises:
         UserError: The folders or the weights cannot be used.
@@ -51,7 +55,11 @@ def probe_backbone(settings: ProbeConfig, weights: Path | None, backbone: str | 
         "images": {"train": len(train.labels), "val": len(val.labels)},
         "skipped": {"train": train.skipped, "val": val.skipped},
         "commonest_class": percent(val.labels == train.labels.bincount().argmax()),
-        "knn": {**summary(knn, len(classes)), "neighbours": neighbours, "temperature": settings.temperature},
+        "knn": {
+            **summary(knn, len(classes)),
+            "neighbours": neighbours,
+            "temperature": settings.temperature,
+        },
         "linear": {
             **summary(linear.val, len(classes)),
             "train_top1": percent(linear.train.top1),
@@ -66,7 +74,9 @@ def probe_backbone(settings: ProbeConfig, weights: Path | None, backbone: str | 
     }
 
 
-def _per_class(classes: Sequence[str], train: Features, val: Features, knn: Hits, linear: Hits) -> dict[str, Any]:
+def _per_class(
+    classes: Sequence[str], train: Features, val: Features, knn: Hits, linear: Hits
+) -> dict[str, Any]:
     def counts(labels: Tensor) -> Tensor:
         return torch.bincount(labels, minlength=len(classes))
 
@@ -75,6 +85,12 @@ def _per_class(classes: Sequence[str], train: Features, val: Features, knn: Hits
 
     columns = (counts(train.labels), counts(val.labels), share(knn), share(linear))
     return {
-        name: {"images": {"train": in_train, "val": in_val}, "knn": round(by_knn, 3), "linear": round(by_linear, 3)}
-        for name, in_train, in_val, by_knn, by_linear in zip(classes, *(c.tolist() for c in columns), strict=True)
+        name: {
+            "images": {"train": in_train, "val": in_val},
+            "knn": round(by_knn, 3),
+            "linear": round(by_linear, 3),
+        }
+        for name, in_train, in_val, by_knn, by_linear in zip(
+            classes, *(c.tolist() for c in columns), strict=True
+        )
     }

@@ -33,7 +33,8 @@ class CentralViews(Dataset[Tensor | str]):
     """The central views of a folder's images; in place of one that cannot be read, the reason."""
 
     def __init__(self, folder: LabelledFolder, short_side: int, crop: int) -> None:
-        # Object arrays and lists would be copied page by page into every worker that counts references to them.
+        # Object arrays and lists would be copied page by page into every worker that counts
+        # references to them.
         self.paths = np.array([str(path) for path in folder.paths])
         self.short_side, self.crop = short_side, crop
 

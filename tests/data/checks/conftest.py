@@ -14,7 +14,9 @@ class Set:
 
     def __init__(self, folder, photograph):
         self.folder, self.form = folder, "coco"
-        self.contents = {half: self._make(half, photograph, row) for row, half in enumerate(("train", "val"))}
+        self.contents = {
+            half: self._make(half, photograph, row) for row, half in enumerate(("train", "val"))
+        }
 
     def _make(self, half, photograph, row):
         images, annotations = [], []

@@ -1,10 +1,11 @@
-"""A small detection set of a real photograph that the demo does not use: scikit-image's Greek coins.
+"""A small detection set of a real photograph that the demo does not use: scikit-image's Greek
+coins.
 
 Usage: python tests/data/checks/make_coins.py FOLDER
 
-Watershed finds the coins. The photograph's left part is cut into the training half, its right part into the validation
-half, so that no coin is in both. FOLDER receives images/, train/, train.json, val/ and val.json; category ids have a
-gap.
+Watershed finds the coins. The photograph's left part is cut into the training half, its right part
+into the validation half, so that no coin is in both. FOLDER receives images/, train/, train.json,
+val/ and val.json; category ids have a gap.
 """
 
 import json
@@ -36,7 +37,9 @@ def find_coins(photograph: np.ndarray) -> np.ndarray:
     """Number the coins: 0 is background."""
     markers = np.zeros_like(photograph, np.int32)
     markers[photograph < 30], markers[photograph > 150] = 1, 2
-    filled = ndimage.binary_fill_holes(segmentation.watershed(filters.sobel(photograph), markers) == 2)
+    filled = ndimage.binary_fill_holes(
+        segmentation.watershed(filters.sobel(photograph), markers) == 2
+    )
     labels = measure.label(ndimage.binary_opening(filled, iterations=2))
     for region in measure.regionprops(labels):
         if region.area < 400:
@@ -65,7 +68,9 @@ def write_half(folder, half, photograph, coins, windows) -> None:
 
 
 def annotate(mask, number, image, category) -> dict:
-    outline = max(cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], key=cv2.contourArea)
+    outline = max(
+        cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], key=cv2.contourArea
+    )
     left, top, width, height = cv2.boundingRect(outline)
     return {
         "id": number,

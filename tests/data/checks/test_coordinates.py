@@ -16,7 +16,9 @@ def spread(train):
 
 
 def scale_box(entry, sx, sy):
-    entry["bbox"] = [value * factor for value, factor in zip(entry["bbox"], (sx, sy) * 2, strict=True)]
+    entry["bbox"] = [
+        value * factor for value, factor in zip(entry["bbox"], (sx, sy) * 2, strict=True)
+    ]
 
 
 def scale_mask(entry, sx, sy):
@@ -50,14 +52,32 @@ def in_shares(entry):
     [
         ([as_corners], "x1, y1, x2, y2", "COCO's are x, y, width, height: convert them"),
         ([in_shares], "shares of the image", MULTIPLY),
-        ([lambda entry: scale_box(entry, 100 / WIDTH, 100 / HEIGHT)], "percent of the image", MULTIPLY),
+        (
+            [lambda entry: scale_box(entry, 100 / WIDTH, 100 / HEIGHT)],
+            "percent of the image",
+            MULTIPLY,
+        ),
         ([as_corners, in_shares], "x1, y1, x2, y2 in shares of the image", MULTIPLY),
-        ([as_centres], "the centre's x and y, width, height", "COCO's begin at the upper left corner"),
-        ([as_centres, in_shares], "the centre's x and y, width, height in shares of the image", MULTIPLY),
-        ([lambda entry: entry.update(bbox=[entry["bbox"][i] for i in (1, 0, 3, 2)])], "y, x, height, width", "COCO's"),
+        (
+            [as_centres],
+            "the centre's x and y, width, height",
+            "COCO's begin at the upper left corner",
+        ),
+        (
+            [as_centres, in_shares],
+            "the centre's x and y, width, height in shares of the image",
+            MULTIPLY,
+        ),
+        (
+            [lambda entry: entry.update(bbox=[entry["bbox"][i] for i in (1, 0, 3, 2)])],
+            "y, x, height, width",
+            "COCO's",
+        ),
     ],
 )
-def test_boxes_that_fit_their_masks_in_another_reading_are_refused(spread, findings, changes, reading, remedy):
+def test_boxes_that_fit_their_masks_in_another_reading_are_refused(
+    spread, findings, changes, reading, remedy
+):
     for entry in spread:
         for change in changes:
             change(entry)
@@ -73,10 +93,14 @@ def test_boxes_that_fit_their_masks_in_another_reading_are_refused(spread, findi
         (lambda entry: scale_mask(entry, 100 / WIDTH, 100 / HEIGHT), "percent of the image"),
     ],
 )
-def test_masks_that_fit_their_boxes_in_another_reading_are_refused(spread, findings, change, reading):
+def test_masks_that_fit_their_boxes_in_another_reading_are_refused(
+    spread, findings, change, reading
+):
     for entry in spread:
         change(entry)
-    assert refused(findings)[0].startswith(f"Masks, of 12, that fit their boxes only as {reading}: ")
+    assert refused(findings)[0].startswith(
+        f"Masks, of 12, that fit their boxes only as {reading}: "
+    )
     assert "multiply each x by the image's width and each y by its height" in refused(findings)[0]
 
 
@@ -88,8 +112,8 @@ def test_coordinates_from_0_to_1_are_refused(spread, findings, box):
         if not box:
             del entry["bbox"]
     assert refused(findings) == [
-        "Objects, of 12, whose coordinates are all from 0 to 1: 12 (101, 102, 103, ...); they are shares of the image, "
-        "and COCO's are pixels: multiply by its width and height."
+        "Objects, of 12, whose coordinates are all from 0 to 1: 12 (101, 102, 103, ...); they are"
+        " shares of the image, and COCO's are pixels: multiply by its width and height."
     ]
 
 
@@ -97,7 +121,9 @@ def test_a_part_of_the_objects_in_shares_is_enough(spread, findings):
     for entry in spread[::4]:
         scale_box(entry, 1 / WIDTH, 1 / HEIGHT)
         scale_mask(entry, 1 / WIDTH, 1 / HEIGHT)
-    assert refused(findings)[0].startswith("Objects, of 12, whose coordinates are all from 0 to 1: 3 (101, 105, 109)")
+    assert refused(findings)[0].startswith(
+        "Objects, of 12, whose coordinates are all from 0 to 1: 3 (101, 105, 109)"
+    )
 
 
 def test_a_few_objects_of_one_pixel_are_no_shares(spread, findings):
@@ -120,8 +146,12 @@ def test_objects_in_the_upper_left_quarter_alone_are_noted(spread, findings):
         scale_mask(entry, 0.5, 0.5)
     ((kind, _, count, sentence),) = findings()
     assert (kind, count) == ("noted", 12)
-    assert sentence.startswith("Objects within the first 40% of the width and 46% of the height of their images: 12 (")
-    assert sentence.endswith("if the coordinates are percent or of smaller copies of the images, scale them.")
+    assert sentence.startswith(
+        "Objects within the first 40% of the width and 46% of the height of their images: 12 ("
+    )
+    assert sentence.endswith(
+        "if the coordinates are percent or of smaller copies of the images, scale them."
+    )
 
 
 def test_objects_far_beyond_their_images_are_noted(spread, findings):
@@ -129,9 +159,11 @@ def test_objects_far_beyond_their_images_are_noted(spread, findings):
         scale_box(entry, 2, 2)
         scale_mask(entry, 2, 2)
     assert (
-        "Objects, of 12, that reach far beyond their images: 8 (105, 106, 107, ...); up to 1.6 times the width and 1.8 "
-        "times the height: if the coordinates are percent or of larger copies of the images, scale them."
-    ) in [sentence for kind, _, _, sentence in findings() if kind == "noted"]
+        "Objects, of 12, that reach far beyond their images: 8 (105, 106, 107, ...); up to 1.6"
+        " times the width and 1.8 times the height: if the coordinates are percent or of larger"
+        " copies of the images, scale them."
+        in [sentence for kind, _, _, sentence in findings() if kind == "noted"]
+    )
 
 
 def test_objects_all_over_their_images_have_no_findings(spread, findings):

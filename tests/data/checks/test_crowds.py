@@ -14,21 +14,34 @@ def test_a_half_of_crowds_alone_is_taken_for_one_of_single_objects(detection_set
             "mended",
             half,
             12,
-            "Objects with `iscrowd` 1, in a half without any other: 12 (101, 102, 103, ...); taken for single objects, "
-            "as CVAT exports brush masks: `iscrowd` set to 0.",
+            (
+                "Objects with `iscrowd` 1, in a half without any other: 12 (101, 102, 103, ...);"
+                " taken for single objects, as CVAT exports brush masks: `iscrowd` set to 0."
+            ),
         )
     ]
     train, val, _ = detection_set.write()
     assert [entry["iscrowd"] for entry in (*train["annotations"], *val["annotations"])] == [0] * 24
 
 
-def test_brush_masks_among_polygons_stay_crowds_and_are_noted_by_their_share(detection_set, train, val, findings):
+def test_brush_masks_among_polygons_stay_crowds_and_are_noted_by_their_share(
+    detection_set, train, val, findings
+):
     for entry in (*train["annotations"][:5], *val["annotations"][:3]):
-        entry |= {"iscrowd": 1, "segmentation": {"size": [30, 40], "counts": [125, *[10, 20] * 7, 10, 855]}}
+        entry |= {
+            "iscrowd": 1,
+            "segmentation": {"size": [30, 40], "counts": [125, *[10, 20] * 7, 10, 855]},
+        }
     then = "if each is a single object (CVAT's brush masks are), set it to 0."
     assert [sentence for *_, sentence in findings()] == [
-        f"Objects with `iscrowd` 1, 42% of all: 5 (101, 102, 103, ...); crowd regions are not trained on: {then}",
-        f"Objects with `iscrowd` 1, 25% of all: 3 (101, 102, 103); crowd regions are not scored: {then}",
+        (
+            "Objects with `iscrowd` 1, 42% of all: 5 (101, 102, 103, ...); crowd regions are not"
+            f" trained on: {then}"
+        ),
+        (
+            "Objects with `iscrowd` 1, 25% of all: 3 (101, 102, 103); crowd regions are not"
+            f" scored: {then}"
+        ),
     ]
     assert sum(entry["iscrowd"] for entry in detection_set.write()[0]["annotations"]) == 5
 
@@ -75,6 +88,9 @@ def test_an_ignore_that_is_false_is_taken_off(detection_set, third, findings, va
 def test_crowds_are_unknown_to_lvis(detection_set, train, findings):
     detection_set.as_lvis()
     set_all(train, iscrowd=1)
-    told = "Objects with `iscrowd`, which LVIS does not have: 12 (101, 102, 103, ...); used as any other."
+    told = (
+        "Objects with `iscrowd`, which LVIS does not have: 12 (101, 102, 103, ...); used as any"
+        " other."
+    )
     assert findings() == [("mended", "train", 12, told)]
     assert not any("iscrowd" in entry for entry in detection_set.write()[0]["annotations"])

@@ -56,14 +56,17 @@ def test_a_mended_file_is_a_copy_and_is_found_sound(detection_set, third, findin
     assert (detection_set.folder / "train.json").read_bytes() == given
     out = detection_set.folder / "out"
     beyond = "Boxes that do not enclose their mask closely: 1 (3); used as they are; look at some."
-    assert check_dataset(with_annotations(dataset, out / "val.json", out / "train.json")).findings == [
-        Finding("noted", "train", 1, beyond)
-    ]
+    assert check_dataset(
+        with_annotations(dataset, out / "val.json", out / "train.json")
+    ).findings == [Finding("noted", "train", 1, beyond)]
 
 
 def test_a_refused_set_is_not_written(detection_set, train):
     train["categories"][0]["id"] = "cup"
-    with pytest.raises(UserError, match=r"refused\. Category ids that are no whole numbers up to 2\^53: 1 \('cup'\)"):
+    with pytest.raises(
+        UserError,
+        match=r"refused\. Category ids that are no whole numbers up to 2\^53: 1 \('cup'\)",
+    ):
         detection_set.write()
     assert not (detection_set.folder / "out").exists()
 
@@ -104,7 +107,9 @@ def test_run_lengths_are_read_as_pycocotools_reads_them():
         counts = run_lengths(packed, width, height)
         assert covered(counts) == mask.sum() == mask_area(packed, width, height)
         x, y, w, h = mask_tools.toBbox(packed)
-        assert bounds(counts, height) == (x, y, x + w, y + h) == read_mask(packed, width, height).box
+        assert (
+            bounds(counts, height) == (x, y, x + w, y + h) == read_mask(packed, width, height).box
+        )
         plain = {"size": [height, width], "counts": counts.tolist()}
         assert mask_tools.frPyObjects(plain, height, width)["counts"].decode() == packed["counts"]
         assert (run_lengths(plain, width, height) == counts).all()
@@ -113,7 +118,11 @@ def test_run_lengths_are_read_as_pycocotools_reads_them():
 
 def test_the_command_tells_and_ends_well(coins, tmp_path, repository, capsys):
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(coins_config(coins)))
-    configs = [str(repository / "config.yaml"), str(repository / "recipes/own_data.yaml"), str(tmp_path / "mine.yaml")]
+    configs = [
+        str(repository / "config.yaml"),
+        str(repository / "recipes/own_data.yaml"),
+        str(tmp_path / "mine.yaml"),
+    ]
     assert main(["check-data", *configs]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("train.json): 30 images, 140 objects, 2 categories.")

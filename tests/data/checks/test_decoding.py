@@ -30,13 +30,18 @@ def cache(tmp_path):
 
 @pytest.fixture
 def decoded(detection_set, cache, caplog):
-    """Check the set with its cache; returns the halves' numbers of decoded images and the findings' sentences."""
+    """Check the set with its cache.
+
+    Returns the halves' numbers of decoded images and the findings' sentences.
+    """
 
     def check():
         caplog.clear()
         with caplog.at_level(logging.INFO, "soco.data.checks.files"):
             found = check_dataset(detection_set.dataset(), cache=cache).findings
-        counts = [record.args[0] for record in caplog.records if "images to decode" in record.getMessage()]
+        counts = [
+            record.args[0] for record in caplog.records if "images to decode" in record.getMessage()
+        ]
         return counts, [finding.sentence for finding in found]
 
     return check
@@ -56,7 +61,9 @@ def test_a_truncated_image_is_left_out_with_its_reason(detection_set, findings, 
     cut_short(photo(detection_set, half, 3))
     ((kind, of, count, sentence),) = findings()
     assert (kind, of, count) == ("mended", half, 1)
-    assert sentence.startswith(f"Images that cannot be read: 1 ({half}3.jpg: image file is truncated")
+    assert sentence.startswith(
+        f"Images that cannot be read: 1 ({half}3.jpg: image file is truncated"
+    )
     written = detection_set.write()[0 if half == "train" else 1]
     assert sorted(image["id"] for image in written["images"]) == [1, 2, *range(4, 13)]
     assert 3 not in {entry["image_id"] for entry in written["annotations"]}
@@ -70,7 +77,9 @@ def test_many_truncated_images_are_refused(detection_set, findings):
     assert [sentence[: len(told)] for sentence in refused] == [told]
 
 
-@pytest.mark.parametrize(("kind", "reason"), [(np.float32, "floats"), (np.int32, "32-bit integers")])
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(np.float32, "floats"), (np.int32, "32-bit integers")]
+)
 def test_values_without_an_agreed_white_are_left_out(detection_set, train, findings, kind, reason):
     Image.fromarray(np.ones(SIZE[::-1], kind)).save(detection_set.folder / "train" / "train3.tif")
     train["images"][2]["file_name"] = "train3.tif"
@@ -82,7 +91,9 @@ def claiming(width, height):
     """A PNG that claims more pixels than there are."""
 
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(b"")), chunk(b"IEND", b""))
@@ -229,7 +240,9 @@ def config(detection_set):
         path = detection_set.folder / "mine.yaml"
         dataset = detection_set.dataset().model_dump(mode="json")
         content = {"images": {"path": "x", **images}, "datasets": {"own": dataset}}
-        path.write_text(yaml.safe_dump(content | {"results": str(detection_set.folder / "results")}))
+        path.write_text(
+            yaml.safe_dump(content | {"results": str(detection_set.folder / "results")})
+        )
         return str(path)
 
     return write
@@ -243,9 +256,14 @@ def test_a_limit_on_unlabelled_images_leaves_none_of_the_set_out(config, capsys)
 def test_the_command_and_the_rule_share_what_is_remembered(detection_set, config, capsys, caplog):
     cut_short(photo(detection_set, "val", 3))
     assert main(["check-data", config()]) == 0
-    assert "mended: Images that cannot be read: 1 (val3.jpg: image file is truncated" in capsys.readouterr().out
+    assert (
+        "mended: Images that cannot be read: 1 (val3.jpg: image file is truncated"
+        in capsys.readouterr().out
+    )
     remembered = decoded_folder(detection_set.folder / "results", "own")
     with caplog.at_level(logging.INFO, "soco.data.checks.files"):
         check_dataset(detection_set.dataset(), threads=1, cache=remembered)
     assert [record.args for record in caplog.records] == [(0, 12), (1, 11)]
-    assert json.loads((detection_set.folder / "val.json").read_text()) == detection_set.contents["val"]
+    assert (
+        json.loads((detection_set.folder / "val.json").read_text()) == detection_set.contents["val"]
+    )

@@ -42,7 +42,9 @@ def test_a_name_that_differs_in_backslashes_or_unicode_form_alone_is_repaired(
     rename(listed, stored)
     ((kind, half, count, sentence),) = findings()
     assert (kind, half, count) == ("mended", "train", 12)
-    assert sentence.startswith("Images whose `file_name` has backslashes, or accents in another form of Unicode")
+    assert sentence.startswith(
+        "Images whose `file_name` has backslashes, or accents in another form of Unicode"
+    )
     written = detection_set.write()[0]
     assert len(written["annotations"]) == 12
     assert all((folder / image["file_name"]).is_file() for image in written["images"])
@@ -51,29 +53,66 @@ def test_a_name_that_differs_in_backslashes_or_unicode_form_alone_is_repaired(
 @pytest.mark.parametrize(
     ("listed", "stored", "remedy"),
     [
-        (r"images\{}", "{}", r"there is a train1.jpg in FOLDER for images\train1.jpg, ALL; take `images\` off"),
-        ("images/{}", "{}", "there is a train1.jpg in FOLDER for images/train1.jpg, ALL; take `images/` off"),
-        ("/home/me/x/{}", "{}", "for /home/me/x/train1.jpg, ALL; take `/home/me/x/` off `file_name`"),
+        (
+            r"images\{}",
+            "{}",
+            r"there is a train1.jpg in FOLDER for images\train1.jpg, ALL; take `images\` off",
+        ),
+        (
+            "images/{}",
+            "{}",
+            "there is a train1.jpg in FOLDER for images/train1.jpg, ALL; take `images/` off",
+        ),
+        (
+            "/home/me/x/{}",
+            "{}",
+            "for /home/me/x/train1.jpg, ALL; take `/home/me/x/` off `file_name`",
+        ),
         (r"C:\x\{}", "{}", r"for C:\x\train1.jpg, ALL; take `C:\x\` off `file_name`"),
         ("../other/{}", "{}", "for ../other/train1.jpg, ALL; take `../other/` off `file_name`"),
-        ("{}", "a/b/{}", "there is a a/b/train1.jpg in FOLDER for train1.jpg, ALL; set `images` to FOLDER/a/b, or"),
-        ("x/{}", "a/{}", "there is a a/train1.jpg in FOLDER for x/train1.jpg, ALL; correct the folder in"),
-        ("a%20b {}", "a b {}", "there is a a b train1.jpg in FOLDER for a%20b train1.jpg, ALL; decode `file_name`"),
+        (
+            "{}",
+            "a/b/{}",
+            (
+                "there is a a/b/train1.jpg in FOLDER for train1.jpg, ALL; set `images` to"
+                " FOLDER/a/b, or"
+            ),
+        ),
+        (
+            "x/{}",
+            "a/{}",
+            "there is a a/train1.jpg in FOLDER for x/train1.jpg, ALL; correct the folder in",
+        ),
+        (
+            "a%20b {}",
+            "a b {}",
+            "there is a a b train1.jpg in FOLDER for a%20b train1.jpg, ALL; decode `file_name`",
+        ),
         ("{}", "A{}", None),
         ("A{}", "a{}", "for Atrain1.jpg, ALL; correct upper and lower case in `file_name`"),
         ("{stem}.png", "{}", "for train1.png, ALL; correct the extension in `file_name`"),
         ("{stem}.JPG", "{}", "for train1.JPG, ALL; correct upper and lower case in `file_name`"),
-        ("x/{stem}.png", "a/{}", "there is a a/train1.jpg in FOLDER for x/train1.png, ALL; correct `file_name`"),
+        (
+            "x/{stem}.png",
+            "a/{}",
+            "there is a a/train1.jpg in FOLDER for x/train1.png, ALL; correct `file_name`",
+        ),
     ],
 )
 def test_the_file_that_a_name_may_mean_is_named(findings, rename, folder, listed, stored, remedy):
     rename(listed, stored)
     sentences = [sentence for *_, sentence in findings()]
-    assert f"Images left out, of 12: 12 ({listed.format('train1.jpg', stem='train1')}, " in sentences[1]
+    assert (
+        f"Images left out, of 12: 12 ({listed.format('train1.jpg', stem='train1')}, "
+        in sentences[1]
+    )
     if remedy is None:
         assert sentences[0].endswith("...); left out.")
     else:
-        assert remedy.replace("FOLDER", str(folder)).replace("ALL", "and so for 12 of them") in sentences[0]
+        assert (
+            remedy.replace("FOLDER", str(folder)).replace("ALL", "and so for 12 of them")
+            in sentences[0]
+        )
 
 
 @pytest.fixture
@@ -101,7 +140,10 @@ def test_the_search_follows_links_and_ends_at_loops(findings, linked, folder):
         (folder / loop).symlink_to(folder)
     (folder / "z").symlink_to(folder / "train2017")
     (folder / "self").symlink_to("self")
-    told = f"there is a train2017/train1.jpg in {folder} for train1.png, and so for 12 of them; correct `file_name`"
+    told = (
+        f"there is a train2017/train1.jpg in {folder} for train1.png, and so for 12 of them;"
+        " correct `file_name`"
+    )
     assert told in findings()[0][3]
 
 
@@ -142,7 +184,9 @@ def test_a_name_that_two_files_could_be_is_left_alone(train, findings, folder):
     assert findings()[0][3] == f"Images that are not below {folder}: 1 (train3.jpg); left out."
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "../../../../../../dev/zero", "a/../../val/x"])
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/etc/passwd", "../../../../../../dev/zero", "a/../../val/x"]
+)
 def test_a_name_that_leads_out_of_the_folder_is_not_opened(train, findings, folder, name):
     train["images"][2]["file_name"] = name
     what = f"Images whose `file_name` leads out of {folder}, which are not opened: 1 ({name})"
@@ -162,10 +206,14 @@ def test_a_whole_path_below_the_folder_is_taken(train, findings, folder):
     assert findings() == []
 
 
-@pytest.mark.parametrize("name", ["", None, 3, ["x"], {"a": 1}, "x" * 10000, "a\0b.jpg", "fifo", "zero", ".", "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["", None, 3, ["x"], {"a": 1}, "x" * 10000, "a\0b.jpg", "fifo", "zero", ".", "\ud800"]
+)
 def test_a_name_that_no_regular_file_bears_is_left_out_unopened(train, findings, folder, name):
     os.mkfifo(folder / "fifo")
     (folder / "zero").symlink_to("/dev/zero")
     train["images"][2]["file_name"] = name
-    assert findings()[0][3].startswith("Images whose `file_name` is missing or not the name of a regular file: 1 (")
+    assert findings()[0][3].startswith(
+        "Images whose `file_name` is missing or not the name of a regular file: 1 ("
+    )
     assert len(findings()[0][3]) < 300

@@ -12,14 +12,18 @@ def third_image(detection_set):
 
 def left_out(detection_set):
     train, _, _ = detection_set.write()
-    assert {entry["image_id"] for entry in train["annotations"]} == {image["id"] for image in train["images"]}
+    assert {entry["image_id"] for entry in train["annotations"]} == {
+        image["id"] for image in train["images"]
+    }
     return sorted(set(range(1, 13)) - {image["id"] for image in train["images"]})
 
 
 def test_a_missing_image_is_left_out_with_its_objects(detection_set, findings, third_image):
     third_image.unlink()
     folder = third_image.parent
-    assert findings() == [("mended", "train", 1, f"Images that are not below {folder}: 1 (train3.jpg); left out.")]
+    assert findings() == [
+        ("mended", "train", 1, f"Images that are not below {folder}: 1 (train3.jpg); left out.")
+    ]
     assert left_out(detection_set) == [3]
 
 
@@ -33,14 +37,18 @@ def test_a_name_that_is_no_text_leads_to_no_file(detection_set, train, findings)
 def test_many_missing_images_are_refused(detection_set, findings, third_image):
     third_image.unlink()
     third_image.with_name("train4.jpg").unlink()
-    refused = [(half, count, sentence) for kind, half, count, sentence in findings() if kind == "refused"]
+    refused = [
+        (half, count, sentence) for kind, half, count, sentence in findings() if kind == "refused"
+    ]
     told = "Images left out, of 12: 2 (train3.jpg, train4.jpg); more than a tenth"
     assert refused == [("train", 2, f"{told}: correct `images` in `datasets`, or the file.")]
 
 
 def test_an_image_that_cannot_be_read_is_left_out(detection_set, findings, third_image):
     third_image.write_bytes(b"no image")
-    assert findings()[0][3].startswith("Images that cannot be read: 1 (train3.jpg: not in a known image format")
+    assert findings()[0][3].startswith(
+        "Images that cannot be read: 1 (train3.jpg: not in a known image format"
+    )
     assert left_out(detection_set) == [3]
 
 
@@ -52,7 +60,9 @@ def test_an_image_of_another_size_is_left_out(detection_set, findings, third_ima
 
 def test_a_size_that_is_not_told_is_taken_from_the_image(detection_set, train, findings):
     del train["images"][2]["width"]
-    assert findings()[0][3].startswith("Images without a whole `width` and `height`: 1 (train3.jpg); taken")
+    assert findings()[0][3].startswith(
+        "Images without a whole `width` and `height`: 1 (train3.jpg); taken"
+    )
     assert detection_set.write()[0]["images"][2]["width"] == 40
 
 
@@ -76,13 +86,17 @@ def test_a_turned_image_that_was_annotated_unturned_is_left_out(detection_set, f
 def test_a_turned_image_that_was_annotated_upright_is_noted(detection_set, train, findings, turned):
     train["images"][2] |= {"width": 30, "height": 40}
     told = f"Images that their EXIF tag turns: 1 ({turned}); they are used upright"
-    assert [(kind, sentence[: len(told)]) for kind, _, _, sentence in findings()] == [("noted", told)]
+    assert [(kind, sentence[: len(told)]) for kind, _, _, sentence in findings()] == [
+        ("noted", told)
+    ]
     assert left_out(detection_set) == []
 
 
 def test_an_image_listed_twice_is_listed_once(detection_set, train, findings):
     train["images"].append(dict(train["images"][2]))
-    assert findings() == [("mended", "train", 1, "Images listed twice in the same words: 1 (3); listed once.")]
+    assert findings() == [
+        ("mended", "train", 1, "Images listed twice in the same words: 1 (3); listed once.")
+    ]
     assert len(detection_set.write()[0]["images"]) == 12
 
 
@@ -105,7 +119,9 @@ def test_a_file_under_two_ids_is_refused(train, findings):
 def test_ids_written_as_text_become_numbers(detection_set, train, findings):
     for entry in train["images"]:
         entry["id"] = str(entry["id"])
-    told = "Image ids written as text or with a point: 12 ('1', '2', '3', ...); read as whole numbers."
+    told = (
+        "Image ids written as text or with a point: 12 ('1', '2', '3', ...); read as whole numbers."
+    )
     assert findings() == [("mended", "train", 12, told)]
     assert [image["id"] for image in detection_set.write()[0]["images"]] == list(range(1, 13))
 
@@ -123,20 +139,33 @@ def test_ids_that_are_no_numbers_are_given_anew_in_both_tables(detection_set, tr
 def test_an_image_without_objects_is_noted(train, val, findings):
     del train["annotations"][2], val["annotations"][4:6]
     assert findings() == [
-        ("noted", "train", 1, "Images without an object: 1 (train3.jpg); training passes them over."),
+        (
+            "noted",
+            "train",
+            1,
+            "Images without an object: 1 (train3.jpg); training passes them over.",
+        ),
         (
             "noted",
             "val",
             2,
-            "Images without an object: 2 (val5.jpg, val6.jpg); whatever is detected there is a miss.",
+            (
+                "Images without an object: 2 (val5.jpg, val6.jpg); whatever is detected there is a"
+                " miss."
+            ),
         ),
     ]
 
 
-def test_an_image_without_objects_is_scored_by_its_negative_categories_in_lvis(detection_set, val, findings):
+def test_an_image_without_objects_is_scored_by_its_negative_categories_in_lvis(
+    detection_set, val, findings
+):
     detection_set.as_lvis()
     del val["annotations"][4]
-    then = "LVIS counts only detections of their `neg_category_ids` as misses there, and ignores others"
+    then = (
+        "LVIS counts only detections of their `neg_category_ids` as misses there, and ignores"
+        " others"
+    )
     assert findings() == [("noted", "val", 1, f"Images without an object: 1 (val5.jpg); {then}.")]
 
 
@@ -146,14 +175,18 @@ def test_ids_that_the_evaluator_would_round_are_given_anew(detection_set, train,
     assert [(kind, count) for kind, _, count, _ in findings()] == [("mended", 1)]
     assert findings()[0][3].startswith("Image ids that are no whole numbers up to 2^53: 1 (")
     assert len(findings()[0][3]) < 300
-    assert [entry["image_id"] for entry in detection_set.write()[0]["annotations"]] == list(range(1, 13))
+    assert [entry["image_id"] for entry in detection_set.write()[0]["annotations"]] == list(
+        range(1, 13)
+    )
 
 
 def test_an_image_in_both_halves_is_told_whatever_its_name(detection_set, findings, third_image):
     shutil.copy(third_image, detection_set.folder / "val" / "val7.jpg")
     ((kind, half, count, sentence),) = findings()
     assert (kind, half, count) == ("noted", "both", 1)
-    assert sentence.startswith("Validation images, of 12, that are in both halves: 1 (train3.jpg and val7.jpg)")
+    assert sentence.startswith(
+        "Validation images, of 12, that are in both halves: 1 (train3.jpg and val7.jpg)"
+    )
     assert "WARNING" in sentence
 
 

@@ -14,9 +14,18 @@ def test_a_sound_set_has_no_findings(findings):
     ("change", "expected"),
     [
         ({"image_id": 99}, "Objects on images that `images` does not list: 1 (103); left out."),
-        ({"category_id": 9}, "Objects of categories that `categories` does not list: 1 (103); left out."),
-        ({"segmentation": []}, "Objects without a mask, on which the detector trains: 1 (103); left out."),
-        ({"segmentation": None}, "Objects without a mask, on which the detector trains: 1 (103); left out."),
+        (
+            {"category_id": 9},
+            "Objects of categories that `categories` does not list: 1 (103); left out.",
+        ),
+        (
+            {"segmentation": []},
+            "Objects without a mask, on which the detector trains: 1 (103); left out.",
+        ),
+        (
+            {"segmentation": None},
+            "Objects without a mask, on which the detector trains: 1 (103); left out.",
+        ),
         (
             {"segmentation": {"size": [40, 30], "counts": [1200]}},
             "Run-length masks that are broken or not of their image's size: 1 (103); left out.",
@@ -31,17 +40,24 @@ def test_a_sound_set_has_no_findings(findings):
         ),
         (
             {"segmentation": {"x": [4, 12, 12], "y": [5, 5, 15]}},
-            "Masks that are mappings without `size` and `counts`: 1 (103); left out: write polygons, each as "
-            "[x1, y1, x2, y2, ...], or run lengths.",
+            (
+                "Masks that are mappings without `size` and `counts`: 1 (103); left out: write"
+                " polygons, each as [x1, y1, x2, y2, ...], or run lengths."
+            ),
         ),
         (
             {"segmentation": {"size": [30.0, 40.0], "counts": [600, 600]}},
             "Run-length masks that are broken or not of their image's size: 1 (103); left out.",
         ),
-        ({"bbox": [50, 5, 8, 10]}, "Boxes wholly outside their image: 1 (103); the objects are left out."),
+        (
+            {"bbox": [50, 5, 8, 10]},
+            "Boxes wholly outside their image: 1 (103); the objects are left out.",
+        ),
     ],
 )
-def test_an_object_that_cannot_be_used_is_left_out(detection_set, third, findings, change, expected):
+def test_an_object_that_cannot_be_used_is_left_out(
+    detection_set, third, findings, change, expected
+):
     third |= change
     assert ("mended", "train", 1, expected) in findings()
     train, _, _ = detection_set.write()
@@ -51,10 +67,26 @@ def test_an_object_that_cannot_be_used_is_left_out(detection_set, third, finding
 @pytest.mark.parametrize(
     ("change", "what", "mended"),
     [
-        ({"segmentation": [POINTS]}, "Objects with polygons of [x, y] points", {"segmentation": MASK}),
-        ({"segmentation": POINTS}, "Objects with polygons of [x, y] points", {"segmentation": MASK}),
-        ({"segmentation": [[POINTS]]}, "Objects with polygons of [x, y] points", {"segmentation": MASK}),
-        ({"segmentation": [[MASK]]}, "Objects with polygons of [x, y] points", {"segmentation": MASK}),
+        (
+            {"segmentation": [POINTS]},
+            "Objects with polygons of [x, y] points",
+            {"segmentation": MASK},
+        ),
+        (
+            {"segmentation": POINTS},
+            "Objects with polygons of [x, y] points",
+            {"segmentation": MASK},
+        ),
+        (
+            {"segmentation": [[POINTS]]},
+            "Objects with polygons of [x, y] points",
+            {"segmentation": MASK},
+        ),
+        (
+            {"segmentation": [[MASK]]},
+            "Objects with polygons of [x, y] points",
+            {"segmentation": MASK},
+        ),
         (
             {"segmentation": [*MASK, [{"x": 4, "y": 5}]]},
             "Objects with polygons of text or mappings, such as {x: 1, y: 2}",
@@ -81,7 +113,11 @@ def test_an_object_that_cannot_be_used_is_left_out(detection_set, third, finding
             {"segmentation": MASK},
         ),
         ({"bbox": [10**400, 5, 8, 10]}, "Boxes that are no four numbers", {"bbox": [4, 5, 8, 10]}),
-        ({"segmentation": MASK[0]}, "Polygons that are not in a list of polygons", {"segmentation": MASK}),
+        (
+            {"segmentation": MASK[0]},
+            "Polygons that are not in a list of polygons",
+            {"segmentation": MASK},
+        ),
         (
             {"segmentation": [[1, 2, 3, 4], *MASK, [1] * 7]},
             "Objects with polygons of fewer than three points",
@@ -95,8 +131,16 @@ def test_an_object_that_cannot_be_used_is_left_out(detection_set, third, finding
         ({"bbox": [4, 5, 8]}, "Boxes that are no four numbers", {"bbox": [4, 5, 8, 10]}),
         ({"bbox": [12, 15, -8, -10]}, "Boxes that are no four numbers", {"bbox": [4, 5, 8, 10]}),
         ({"bbox": [4, 5, 0, 10]}, "Boxes that are no four numbers", {"bbox": [4, 5, 8, 10]}),
-        ({"bbox": [float("nan"), 5, 8, 10]}, "Boxes that are no four numbers", {"bbox": [4, 5, 8, 10]}),
-        ({"bbox": [-3, 5, 15, 30]}, "Boxes that reach beyond their image", {"bbox": [0, 5, 12, 25]}),
+        (
+            {"bbox": [float("nan"), 5, 8, 10]},
+            "Boxes that are no four numbers",
+            {"bbox": [4, 5, 8, 10]},
+        ),
+        (
+            {"bbox": [-3, 5, 15, 30]},
+            "Boxes that reach beyond their image",
+            {"bbox": [0, 5, 12, 25]},
+        ),
         ({"area": None}, "Objects without `area`", {"area": 80.0}),
         ({"iscrowd": None}, "Objects without `iscrowd`", {"iscrowd": 0}),
         ({"iscrowd": "1"}, "Objects without `iscrowd`", {"iscrowd": 1}),
@@ -117,8 +161,14 @@ def test_an_object_is_mended(detection_set, third, findings, change, what, mende
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"bbox": [10, 5, 8, 10]}, "Boxes that do not enclose their mask closely: 1 (103); used as they are"),
-        ({"segmentation": [[4, 5, 12, 5, 12, 15, -4, 15]], "bbox": [0, 5, 12, 10]}, "Objects with polygons that reach"),
+        (
+            {"bbox": [10, 5, 8, 10]},
+            "Boxes that do not enclose their mask closely: 1 (103); used as they are",
+        ),
+        (
+            {"segmentation": [[4, 5, 12, 5, 12, 15, -4, 15]], "bbox": [0, 5, 12, 10]},
+            "Objects with polygons that reach",
+        ),
     ],
 )
 def test_what_is_odd_but_usable_is_noted_and_kept(detection_set, third, findings, change, expected):
@@ -132,7 +182,12 @@ def test_what_is_odd_but_usable_is_noted_and_kept(detection_set, third, findings
 def test_run_lengths_among_polygons_are_noted(third, findings):
     third["segmentation"] = {"size": [30, 40], "counts": [4 * 30 + 5, *[10, 20] * 7, 10, 855]}
     assert findings() == [
-        ("noted", "train", 1, "Run-length masks among polygons: 1 (103); no harm: all are trained on as bitmaps.")
+        (
+            "noted",
+            "train",
+            1,
+            "Run-length masks among polygons: 1 (103); no harm: all are trained on as bitmaps.",
+        )
     ]
 
 
@@ -141,8 +196,8 @@ def test_boxes_given_as_corners_are_refused(train, findings):
         entry["bbox"] = [4, 5, 12, 15]
     refused = [sentence for kind, _, _, sentence in findings() if kind == "refused"]
     assert refused == [
-        "Boxes, of 12, that fit their masks only as x1, y1, x2, y2: 12 (101, 102, 103, ...); COCO's are x, y, width, "
-        "height: convert them."
+        "Boxes, of 12, that fit their masks only as x1, y1, x2, y2: 12 (101, 102, 103, ...); COCO's"
+        " are x, y, width, height: convert them."
     ]
 
 

@@ -1,4 +1,7 @@
-"""Files of which a bit was flipped, or the end was lost: they are refused in a sentence, or what is read is right."""
+"""Files of which a bit was flipped, or the end was lost.
+
+They are refused in a sentence, or what is read is right.
+"""
 
 import random
 
@@ -18,7 +21,10 @@ from soco.pretrain.model import load_weights
 from soco.transfer.convert.formats import write_detectron2, write_safetensors
 from soco.transfer.convert.sources import read_detectron2
 
-MODEL = {"conv.weight": torch.arange(2000.0).reshape(20, 100), "bn.num_batches_tracked": torch.tensor(7)}
+MODEL = {
+    "conv.weight": torch.arange(2000.0).reshape(20, 100),
+    "bn.num_batches_tracked": torch.tensor(7),
+}
 KEYS = [f"images/{number:05d}.jpg" for number in range(200)]
 
 
@@ -41,7 +47,9 @@ def write_store(path):
 def read_store(path):
     """As pretraining does at its start."""
     store, digest = ProposalStore(path), rows_digest(path)
-    rows = [(store.entry(row), store.size(row), store.rects(row).tolist()) for row in range(len(store))]
+    rows = [
+        (store.entry(row), store.size(row), store.rects(row).tolist()) for row in range(len(store))
+    ]
     return digest, rows
 
 
@@ -63,8 +71,14 @@ FORMATS = {
         lambda path: read_table(path, PROPOSAL_SCHEMA).to_pylist(),
     ),
     "store.arrow": (write_store, read_store),
-    "weights.safetensors": (lambda path: write_safetensors(path, MODEL), lambda path: numbers(load_weights(path))),
-    "detectron2_c4.pkl": (lambda path: write_detectron2(path, MODEL), lambda path: numbers(read_detectron2(path))),
+    "weights.safetensors": (
+        lambda path: write_safetensors(path, MODEL),
+        lambda path: numbers(load_weights(path)),
+    ),
+    "detectron2_c4.pkl": (
+        lambda path: write_detectron2(path, MODEL),
+        lambda path: numbers(read_detectron2(path)),
+    ),
 }
 
 
@@ -111,7 +125,11 @@ def test_the_newest_sound_checkpoint_is_taken_and_damaged_ones_put_aside(tmp_pat
         save_archive(path, {"number": number})
     paths[2].write_bytes(paths[2].read_bytes()[:-30])
     assert newest_sound(paths) == (paths[1], {"number": 1})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model_0.pth", "model_1.pth", "model_2.damaged"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "model_0.pth",
+        "model_1.pth",
+        "model_2.damaged",
+    ]
     assert "model_2.pth cannot be read" in caplog.text
     assert newest_sound([]) is None
 

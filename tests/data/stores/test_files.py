@@ -60,7 +60,9 @@ def test_a_folder_that_is_removed_is_whole_under_its_name_or_gone(tmp_path, monk
     assert len(list(folder.iterdir())) == 2
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         calls = []
-        patch.setattr("shutil.rmtree", lambda path, **_: interrupted() if calls else calls.append(path))
+        patch.setattr(
+            "shutil.rmtree", lambda path, **_: interrupted() if calls else calls.append(path)
+        )
         remove_folder(folder)
     assert not folder.exists() and len(list(tmp_path.iterdir())) == 1
     remove_folder(folder)

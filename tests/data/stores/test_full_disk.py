@@ -36,13 +36,22 @@ WRITERS = {
     "report.json": lambda path: write_json(path, NOISE.tolist()),
     "raw.parquet": lambda path: write_table(path, pa.table({"size": NOISE})),
     "store.arrow": lambda path: write_arrow(
-        path, pa.record_batch([pa.nulls(SIZE // 8, field.type) for field in STORE_SCHEMA], schema=STORE_SCHEMA)
+        path,
+        pa.record_batch(
+            [pa.nulls(SIZE // 8, field.type) for field in STORE_SCHEMA], schema=STORE_SCHEMA
+        ),
     ),
     "step-00000001.pt": lambda path: save_archive(path, {"weight": torch.from_numpy(NOISE)}),
-    "weights.safetensors": whole(lambda path: write_safetensors(path, {"weight": torch.from_numpy(NOISE)})),
+    "weights.safetensors": whole(
+        lambda path: write_safetensors(path, {"weight": torch.from_numpy(NOISE)})
+    ),
     "detectron2_c4.pkl": whole(lambda path: write_detectron2(path, {"weight": NOISE})),
-    "mmdetection.pth": whole(lambda path: write_mmdetection(path, {"weight": torch.from_numpy(NOISE)})),
-    "page.png": whole(lambda path: Image.fromarray(NOISE.astype(np.uint8).reshape(1024, -1)).save(path, "png")),
+    "mmdetection.pth": whole(
+        lambda path: write_mmdetection(path, {"weight": torch.from_numpy(NOISE)})
+    ),
+    "page.png": whole(
+        lambda path: Image.fromarray(NOISE.astype(np.uint8).reshape(1024, -1)).save(path, "png")
+    ),
     "copy.json": whole(lambda path: shutil.copyfile(_multiarray_umath.__file__, path)),
 }
 
@@ -77,21 +86,28 @@ def test_a_disk_without_room_for_a_name_is_told_the_same_way(tmp_path):
     with mounted(tmp_path / "disk", "size=1m,nr_inodes=3") as disk:
         (disk / "one").touch()
         (disk / "two").touch()
-        with pytest.raises(UserError, match=r"^The disk is full: \S+/disk/file\.json cannot be written"):
+        with pytest.raises(
+            UserError, match=r"^The disk is full: \S+/disk/file\.json cannot be written"
+        ):
             write_json(disk / "file.json", {})
 
 
 def test_a_read_only_folder_is_one_sentence(disk):
     write_json(disk / "file.json", {"old": 1})
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    with pytest.raises(UserError, match=r"^\S+/file\.json cannot be written: its file system is read-only; mount it"):
+    with pytest.raises(
+        UserError,
+        match=r"^\S+/file\.json cannot be written: its file system is read-only; mount it",
+    ):
         write_json(disk / "file.json", {})
     assert "old" in (disk / "file.json").read_text()
 
 
 def test_a_folder_that_vanishes_meanwhile_is_one_sentence(tmp_path):
     path = tmp_path / "results" / "file.json"
-    refused = pytest.raises(UserError, match=rf"^{path} cannot be written: its folder is gone; mount its disk again")
+    refused = pytest.raises(
+        UserError, match=rf"^{path} cannot be written: its folder is gone; mount its disk again"
+    )
     with refused, atomic_write(path) as temporary:
         temporary.write_text("whole")
         shutil.rmtree(path.parent)

@@ -9,10 +9,20 @@ from soco.data import Entry
 from soco.data.stores.merged import STORE_SCHEMA, ProposalStore, write_arrow
 from soco.data.stores.merging import merge_files, proposal_tables
 from soco.data.stores.parquet import read_table, write_table
-from soco.data.stores.schema import PROPOSAL_SCHEMA, entries_of, image_columns, rect_columns, rects_of
+from soco.data.stores.schema import (
+    PROPOSAL_SCHEMA,
+    entries_of,
+    image_columns,
+    rect_columns,
+    rects_of,
+)
 from soco.errors import UserError
 
-ENTRIES = [Entry("c", "2.tar", 1536, 90), Entry("b/é", "1.tar", 512, 80), Entry("a\nb", "1.tar", 1 << 33, 70)]
+ENTRIES = [
+    Entry("c", "2.tar", 1536, 90),
+    Entry("b/é", "1.tar", 512, 80),
+    Entry("a\nb", "1.tar", 1 << 33, 70),
+]
 RECTS = [[[1, 2, 3, 4], [5, 6, 7, 8]], [], [[9, 10, 11, 12]]]
 
 
@@ -59,7 +69,9 @@ def test_rects_survive_the_columns(table):
 def test_the_parquet_encodings_lose_nothing(table, tmp_path):
     write_table(tmp_path / "store.parquet", table)
     assert read_table(tmp_path / "store.parquet", PROPOSAL_SCHEMA).equals(table)
-    assert read_table(tmp_path / "store.parquet", PROPOSAL_SCHEMA, ["key", "left"]).column_names == ["key", "left"]
+    assert read_table(
+        tmp_path / "store.parquet", PROPOSAL_SCHEMA, ["key", "left"]
+    ).column_names == ["key", "left"]
 
 
 def test_the_store_tells_where_each_image_lies_sorted_by_key(store):
@@ -112,7 +124,8 @@ def test_a_store_of_another_version_is_refused(table, merge, tmp_path, metadata)
 
 def test_other_files_are_refused(tmp_path):
     write_arrow(
-        tmp_path / "other.arrow", pa.record_batch({"key": ["a"]}).replace_schema_metadata(STORE_SCHEMA.metadata)
+        tmp_path / "other.arrow",
+        pa.record_batch({"key": ["a"]}).replace_schema_metadata(STORE_SCHEMA.metadata),
     )
     with pytest.raises(UserError, match="make it again"):
         ProposalStore(tmp_path / "other.arrow")

@@ -16,7 +16,9 @@ from soco.pretrain.model.neck import FPN
 from soco.pretrain.model.recompute import recomputed
 from soco.pretrain.views.batch import Batch, Pair
 
-SMALL = DetectorConfig(backbone="resnet18", fpn_channels=8, head_channels=8, head_convs=2, head_fc=16)
+SMALL = DetectorConfig(
+    backbone="resnet18", fpn_channels=8, head_channels=8, head_convs=2, head_fc=16
+)
 
 
 def make_batch(sizes, seed=0, images=2, boxes=3):
@@ -25,7 +27,10 @@ def make_batch(sizes, seed=0, images=2, boxes=3):
 
     def random_boxes():
         corner = torch.rand(images, boxes, 2, generator=generator) * 0.5
-        return torch.cat([corner, corner + 0.1 + torch.rand(images, boxes, 2, generator=generator) * 0.39], dim=-1)
+        return torch.cat(
+            [corner, corner + 0.1 + torch.rand(images, boxes, 2, generator=generator) * 0.39],
+            dim=-1,
+        )
 
     ids = torch.arange(1, boxes + 1).expand(images, -1)
     pairs = tuple(Pair(random_boxes(), ids, random_boxes(), ids) for _ in sizes[1:])
@@ -100,7 +105,11 @@ def test_every_online_parameter_has_a_gradient_whatever_the_levels(tiny_recipe, 
     loss = model(make_batch([64, 64, 32])).loss
     loss.backward()
     assert (loss.item() == 0) == (bounds[-1] == 4)  # then no box has a level
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters() if p.requires_grad)
+    assert all(
+        p.grad is not None and p.grad.isfinite().all()
+        for p in model.parameters()
+        if p.requires_grad
+    )
     assert all(buffer.isfinite().all() for buffer in model.buffers())
 
 
@@ -116,9 +125,13 @@ def test_recomputation_changes_no_bit(tiny_recipe, kind, bf16):
                 loss = model(make_batch([view.size for view in recipe.views], seed)).loss
             loss.backward()
         gradients = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
-        ended.append({"loss": loss, **gradients, **{f"state {n}": t for n, t in model.state_dict().items()}})
+        ended.append(
+            {"loss": loss, **gradients, **{f"state {n}": t for n, t in model.state_dict().items()}}
+        )
     assert ended[0].keys() == ended[1].keys()
-    assert [name for name, tensor in ended[0].items() if not torch.equal(tensor, ended[1][name])] == []
+    assert [
+        name for name, tensor in ended[0].items() if not torch.equal(tensor, ended[1][name])
+    ] == []
 
 
 class Casts(TorchDispatchMode):
@@ -157,8 +170,15 @@ def test_the_model_follows_from_its_seed_and_leaves_torchs_generator_alone(tiny_
 
 def test_weights_start_as_the_releases_do(tiny_recipe):
     model = build_model(tiny_recipe, DetectorConfig(backbone="resnet50"), seed=1)
-    assert all(not block.bn3.weight.any() for n in range(1, 5) for block in getattr(model.encoder, f"layer{n}"))
-    for conv, fan in ((model.neck.fpn_convs[0].conv, 256 * 9), (model.neck.lateral_convs[3].conv, 256)):
+    assert all(
+        not block.bn3.weight.any()
+        for n in range(1, 5)
+        for block in getattr(model.encoder, f"layer{n}")
+    )
+    for conv, fan in (
+        (model.neck.fpn_convs[0].conv, 256 * 9),
+        (model.neck.lateral_convs[3].conv, 256),
+    ):
         assert conv.weight.std().item() == pytest.approx((2 / fan) ** 0.5, rel=0.05)
     assert model.head.conv1.weight.abs().max().item() == pytest.approx((256 * 9) ** -0.5, rel=0.01)
 
@@ -174,35 +194,53 @@ def test_similarity_counts_equal_ids_and_averages_over_images():
     values = torch.tensor([[[1.0, 0.0], [0.0, 2.0]], [[1.0, 0.0], [1.0, 0.0]]])
     online = Vectors(values, torch.tensor([[1, 2], [0, 0]]))
     target = Vectors(
-        torch.tensor([[[3.0, 0.0], [0.0, -1.0]], [[1.0, 0.0], [1.0, 0.0]]]), torch.tensor([[1, 2], [0, 0]])
+        torch.tensor([[[3.0, 0.0], [0.0, -1.0]], [[1.0, 0.0], [1.0, 0.0]]]),
+        torch.tensor([[1, 2], [0, 0]]),
     )
-    assert similarity(online, target).item() == pytest.approx(0.0)  # image 1: (1 - 1) / 2; image 2: no pair
+    assert similarity(online, target).item() == pytest.approx(
+        0.0
+    )  # image 1: (1 - 1) / 2; image 2: no pair
     repeated = dataclasses.replace(online, ids=torch.tensor([[1, 1], [0, 0]]))
     assert similarity(repeated, target).item() == pytest.approx((1 + 0) / 2 / 2)
 
 
 def test_signs_of_collapse_are_what_they_say():
     generator = torch.Generator().manual_seed(0)
-    values, ids = torch.randn(6, 4, 32, generator=generator), torch.randint(0, 4, (6, 4), generator=generator)
+    values, ids = (
+        torch.randn(6, 4, 32, generator=generator),
+        torch.randint(0, 4, (6, 4), generator=generator),
+    )
     spread, apart = collapse_metrics(values, ids)
     units = F.normalize(values, dim=-1)[ids > 0]
     image = torch.arange(6)[:, None].expand(6, 4)[ids > 0]
     different = image[:, None] != image[None, :]
     assert apart.item() == pytest.approx((units @ units.T)[different].mean().item(), abs=1e-5)
-    assert spread.item() == pytest.approx(units.std(dim=0, correction=0).mean().item() * 32**0.5, abs=1e-5)
-    spread, apart = collapse_metrics(values[:1, :1].expand(6, 4, 32), torch.ones(6, 4, dtype=torch.long))
+    assert spread.item() == pytest.approx(
+        units.std(dim=0, correction=0).mean().item() * 32**0.5, abs=1e-5
+    )
+    spread, apart = collapse_metrics(
+        values[:1, :1].expand(6, 4, 32), torch.ones(6, 4, dtype=torch.long)
+    )
     assert (spread.item(), apart.item()) == pytest.approx((0, 1), abs=1e-5)
 
 
 def test_our_fpn_is_torchvisions():
     torch.manual_seed(0)
-    ours, theirs = FPN((8, 12), 4).eval(), FeaturePyramidNetwork([8, 12], 4, norm_layer=torch.nn.BatchNorm2d).eval()
+    ours, theirs = (
+        FPN((8, 12), 4).eval(),
+        FeaturePyramidNetwork([8, 12], 4, norm_layer=torch.nn.BatchNorm2d).eval(),
+    )
     for level in range(2):
-        for mine, its in ((ours.lateral_convs, theirs.inner_blocks), (ours.fpn_convs, theirs.layer_blocks)):
+        for mine, its in (
+            (ours.lateral_convs, theirs.inner_blocks),
+            (ours.fpn_convs, theirs.layer_blocks),
+        ):
             its[level][0].weight.data.copy_(mine[level].conv.weight)
     maps = [torch.randn(1, 8, 10, 10), torch.randn(1, 12, 5, 5)]
     expected = theirs({"a": maps[0], "b": maps[1]})
-    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(ours(maps), expected.values(), strict=True))
+    assert all(
+        torch.allclose(a, b, atol=1e-6) for a, b in zip(ours(maps), expected.values(), strict=True)
+    )
 
 
 @pytest.mark.parametrize(

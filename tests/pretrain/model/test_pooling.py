@@ -16,7 +16,11 @@ CORNERS = [
 
 
 def random_boxes(images, count, seed=0):
-    corners = torch.rand(images, count, 2, 2, generator=torch.Generator().manual_seed(seed)).sort(dim=2).values
+    corners = (
+        torch.rand(images, count, 2, 2, generator=torch.Generator().manual_seed(seed))
+        .sort(dim=2)
+        .values
+    )
     return corners.flatten(2)
 
 
@@ -43,7 +47,10 @@ def test_two_products_are_torchvisions_roi_align_and_its_gradient(size, side):
 
 
 def test_pooling_in_bf16_is_as_near_as_bf16_is():
-    features, boxes = torch.randn(2, 8, 56, 56, generator=torch.Generator().manual_seed(0)), random_boxes(2, 16)
+    features, boxes = (
+        torch.randn(2, 8, 56, 56, generator=torch.Generator().manual_seed(0)),
+        random_boxes(2, 16),
+    )
     exact = reference(features, boxes, 7)
     error = pool(features.bfloat16(), *box_weights(boxes, 56, 56, 7)).float() - exact
     rounded = reference(features.bfloat16().float(), boxes, 7).bfloat16().float() - exact
@@ -52,8 +59,13 @@ def test_pooling_in_bf16_is_as_near_as_bf16_is():
 
 def test_each_box_is_pooled_on_its_own_level_and_boxes_without_one_stay_out():
     generator = torch.Generator().manual_seed(2)
-    maps = [[torch.randn(3, 4, size // s, size // s, generator=generator) for s in (1, 2)] for size in (16, 8)]
-    levels = [torch.tensor(of_set) for of_set in ([[0, 1], [1, -1], [-1, -1]], [[1, 1], [0, 0], [-1, 0]])]
+    maps = [
+        [torch.randn(3, 4, size // s, size // s, generator=generator) for s in (1, 2)]
+        for size in (16, 8)
+    ]
+    levels = [
+        torch.tensor(of_set) for of_set in ([[0, 1], [1, -1], [-1, -1]], [[1, 1], [0, 0], [-1, 0]])
+    ]
     ids = torch.tensor([[1, 2]] * 3)
     sets = [BoxSet(view, random_boxes(3, 2, seed=view), ids, levels[view]) for view in (0, 1)]
     calls = []
@@ -67,7 +79,9 @@ def test_each_box_is_pooled_on_its_own_level_and_boxes_without_one_stay_out():
     assert calls == [8]
     for view, (box_set, of_set) in enumerate(zip(sets, vectors, strict=True)):
         assert torch.equal(of_set.ids, ids * (levels[view] >= 0))
-        on_each = torch.stack([reference(m, box_set.boxes, 7).flatten(1).view(3, 2, -1) for m in maps[view]])
+        on_each = torch.stack(
+            [reference(m, box_set.boxes, 7).flatten(1).view(3, 2, -1) for m in maps[view]]
+        )
         for image, box in torch.cartesian_prod(torch.arange(3), torch.arange(2)).tolist():
             level = levels[view][image, box]
             expected = on_each[level, image, box] if level >= 0 else torch.zeros(4 * 49)

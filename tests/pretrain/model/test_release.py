@@ -36,9 +36,18 @@ def released(names_and_shapes, options=OPTIONS):
     """A raw checkpoint with all the keys of the release's; each tensor is one number, repeated."""
     return {
         "opt": options,
-        "model": {f"module.{n}": torch.tensor(number_of(n)).expand(s) for n, s in names_and_shapes.items()},
-        "optimizer": {"state": {0: {"momentum_buffer": torch.zeros(3)}}, "param_groups": [{"lr": 8.0, "params": [0]}]},
-        "scheduler": {"last_epoch": 7, "finished": False, "after_scheduler": {"T_max": 9, "base_lrs": [8.0]}},
+        "model": {
+            f"module.{n}": torch.tensor(number_of(n)).expand(s) for n, s in names_and_shapes.items()
+        },
+        "optimizer": {
+            "state": {0: {"momentum_buffer": torch.zeros(3)}},
+            "param_groups": [{"lr": 8.0, "params": [0]}],
+        },
+        "scheduler": {
+            "last_epoch": 7,
+            "finished": False,
+            "after_scheduler": {"T_max": 9, "base_lrs": [8.0]},
+        },
         "epoch": 100,
         "amp": {"loss_scaler0": {"loss_scale": 65536.0, "unskipped": 3}},
     }
@@ -47,9 +56,13 @@ def released(names_and_shapes, options=OPTIONS):
 @pytest.fixture
 def small_model():
     settings = PretrainConfig(
-        views=(ViewConfig(size=32), ViewConfig(size=32, crop="a")), projector_hidden=8, projector_out=4
+        views=(ViewConfig(size=32), ViewConfig(size=32, crop="a")),
+        projector_hidden=8,
+        projector_out=4,
     )
-    sizes = DetectorConfig(backbone="resnet18", fpn_channels=4, head_channels=4, head_convs=1, head_fc=8)
+    sizes = DetectorConfig(
+        backbone="resnet18", fpn_channels=4, head_channels=4, head_convs=1, head_fc=8
+    )
     return build_model(settings, sizes, seed=3)
 
 
@@ -77,7 +90,9 @@ def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path, place, zi
         content[place] = trap
     torch.save(content, tmp_path / "evil.pth", _use_new_zipfile_serialization=zipped)
     for load in (load_released, load_weights):
-        with pytest.raises(UserError, match=r"evil\.pth is refused: reading it would use (_?io|builtins)\.open, "):
+        with pytest.raises(
+            UserError, match=r"evil\.pth is refused: reading it would use (_?io|builtins)\.open, "
+        ):
             load(tmp_path / "evil.pth")
     assert not (tmp_path / "sprung").exists()
     torch.load(tmp_path / "evil.pth", weights_only=False)
@@ -98,7 +113,9 @@ def test_our_own_files_are_told_by_what_they_hold(tmp_path, small_model):
     for path in (tmp_path / "step-00000005.pt", tmp_path / "weights.pth"):
         state = load_weights(path)
         assert state.keys() == small_model.state_dict().keys()
-        assert all(torch.equal(state[name], tensor) for name, tensor in small_model.state_dict().items())
+        assert all(
+            torch.equal(state[name], tensor) for name, tensor in small_model.state_dict().items()
+        )
 
 
 @pytest.fixture
@@ -113,7 +130,9 @@ def test_a_file_without_checksums_is_read_with_a_warning(tmp_path, without_check
     torch.save(released({"a": [100]}), path)
     assert load_weights(path)["a"].tolist() == [number_of("a")] * 100
     assert len(caplog.records) == 1
-    assert f"{path} was saved without checksums (torch.serialization.set_crc32_options)" in caplog.text
+    assert (
+        f"{path} was saved without checksums (torch.serialization.set_crc32_options)" in caplog.text
+    )
 
 
 def test_a_flipped_bit_in_a_checksum_or_a_weight_is_found_whatever_wrote_the_file(tmp_path, caplog):
@@ -125,7 +144,10 @@ def test_a_flipped_bit_in_a_checksum_or_a_weight_is_found_whatever_wrote_the_fil
         flipped = bytearray(whole)
         flipped[place] ^= 1
         path.write_bytes(flipped)
-        with pytest.raises(UserError, match=r"\(the checksum of its record \S+ is wrong\); copy or download it again"):
+        with pytest.raises(
+            UserError,
+            match=r"\(the checksum of its record \S+ is wrong\); copy or download it again",
+        ):
             load_weights(path)
     assert not caplog.records
 
@@ -140,7 +162,9 @@ def test_a_file_cut_short_is_named_in_one_sentence(tmp_path, kind, cut):
         torch.save(released({"a": [100]}), path, _use_new_zipfile_serialization=kind == "zip")
     whole = path.read_bytes()
     path.write_bytes(whole[: cut if cut >= 1 or cut == 0 else int(cut * len(whole))])
-    with pytest.raises(UserError, match=r"cut\.pth cannot be read as weights \(.+\); copy or download it again\.$"):
+    with pytest.raises(
+        UserError, match=r"cut\.pth cannot be read as weights \(.+\); copy or download it again\.$"
+    ):
         load_weights(path)
 
 

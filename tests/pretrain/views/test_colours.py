@@ -38,16 +38,24 @@ def shares(first):
 
 
 def test_changes_of_view_one():
-    assert shares(first=True) == pytest.approx({"jitter": 0.8, "grey": 0.2, "blur": 1.0, "solarize": 0.0}, abs=0.03)
+    assert shares(first=True) == pytest.approx(
+        {"jitter": 0.8, "grey": 0.2, "blur": 1.0, "solarize": 0.0}, abs=0.03
+    )
 
 
 def test_changes_of_the_other_views():
-    assert shares(first=False) == pytest.approx({"jitter": 0.8, "grey": 0.2, "blur": 0.1, "solarize": 0.2}, abs=0.03)
+    assert shares(first=False) == pytest.approx(
+        {"jitter": 0.8, "grey": 0.2, "blur": 0.1, "solarize": 0.2}, abs=0.03
+    )
 
 
 def test_jitter_has_all_four_in_every_order_and_the_releases_amounts():
     rng = np.random.default_rng(0)
-    drawn = [colours.jitter for colours in (draw_colours(rng, first=True) for _ in range(DRAWS)) if colours.jitter]
+    drawn = [
+        colours.jitter
+        for colours in (draw_colours(rng, first=True) for _ in range(DRAWS))
+        if colours.jitter
+    ]
     assert len({tuple(name for name, _ in jitter) for jitter in drawn}) == 24
     for name, low, high in [
         ("brightness", 0.6, 1.4),
@@ -69,9 +77,11 @@ def test_blur_has_the_releases_deviations():
 @pytest.mark.parametrize("name", ADJUSTMENTS)
 @pytest.mark.parametrize("share", [-1.0, -0.4, 0.0, 0.7, 1.0])
 def test_each_adjustment_is_torchvisions(image, name, share):
-    amount = {"brightness": 1 + 0.4 * share, "contrast": 1 + 0.4 * share, "saturation": 1 + 0.2 * share}.get(
-        name, share / 10
-    )
+    amount = {
+        "brightness": 1 + 0.4 * share,
+        "contrast": 1 + 0.4 * share,
+        "saturation": 1 + 0.2 * share,
+    }.get(name, share / 10)
     theirs = getattr(functional, f"adjust_{name}")(torch.from_numpy(image), amount)
     largest, mean = off(recolour(image.copy(), Colours(jitter=((name, amount),))), theirs)
     assert largest <= 1
@@ -96,7 +106,9 @@ def test_grey_solarize_and_blur_are_torchvisions_and_opencvs(image):
     assert off(recolour(image.copy(), Colours(grey=True)), grey)[0] <= 1
     inverted = functional.solarize(torch.from_numpy(image), threshold=128)
     assert np.array_equal(recolour(image.copy(), Colours(solarize=True)), inverted)
-    blurred = cv2.GaussianBlur(np.ascontiguousarray(image.transpose(1, 2, 0)), (0, 0), 1.3).transpose(2, 0, 1)
+    blurred = cv2.GaussianBlur(
+        np.ascontiguousarray(image.transpose(1, 2, 0)), (0, 0), 1.3
+    ).transpose(2, 0, 1)
     assert np.array_equal(recolour(image.copy(), Colours(blur=1.3)), blurred)
 
 
@@ -116,5 +128,7 @@ def test_changes_are_made_in_their_order(image):
 
 
 def test_normalisation_is_imagenets(image):
-    theirs = functional.normalize(torch.from_numpy(image).float() / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    theirs = functional.normalize(
+        torch.from_numpy(image).float() / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    )
     assert normalise(image) == pytest.approx(theirs.numpy(), abs=1e-5)

@@ -15,7 +15,9 @@ def dataset(small_store, tiny_recipe):
 
 
 def tensors(sample):
-    pairs = [getattr(pair, field.name) for pair in sample.pairs for field in dataclasses.fields(pair)]
+    pairs = [
+        getattr(pair, field.name) for pair in sample.pairs for field in dataclasses.fields(pair)
+    ]
     return [*sample.views, *pairs, sample.numbers]
 
 
@@ -33,7 +35,13 @@ def test_workers_change_nothing(dataset):
     places = [[(0, 0), (0, 3)], [(1, 2), (1, 1)]]
     alone = list(DataLoader(dataset, batch_sampler=places, collate_fn=collate))
     shared = list(
-        DataLoader(dataset, batch_sampler=places, collate_fn=collate, num_workers=2, worker_init_fn=prepare_worker)
+        DataLoader(
+            dataset,
+            batch_sampler=places,
+            collate_fn=collate,
+            num_workers=2,
+            worker_init_fn=prepare_worker,
+        )
     )
     assert all(same(a, b) for a, b in zip(alone, shared, strict=True))
 
@@ -59,7 +67,11 @@ def test_a_plan_is_what_the_sample_shows(dataset):
 
 def test_shapes_of_a_batch(dataset):
     batch = collate([dataset[0, 0], dataset[0, 1]])
-    assert [tuple(view.shape) for view in batch.views] == [(2, 3, 64, 64), (2, 3, 64, 64), (2, 3, 32, 32)]
+    assert [tuple(view.shape) for view in batch.views] == [
+        (2, 3, 64, 64),
+        (2, 3, 64, 64),
+        (2, 3, 32, 32),
+    ]
     assert len(batch.pairs) == 2
     for pair in batch.pairs:
         assert pair.boxes_1.shape == pair.boxes_v.shape == (2, 4, 4)

@@ -12,7 +12,10 @@ FPN = (ViewConfig(size=224), ViewConfig(size=224, crop="a"), ViewConfig(size=112
 
 def plans(recipe, width, height, count=40):
     boxes = np.array([[10, 10, width - 20, height - 20], [0, 0, width / 2, height / 2]], np.float32)
-    return [plan_views(np.random.default_rng(seed), boxes, width, height, recipe) for seed in range(count)]
+    return [
+        plan_views(np.random.default_rng(seed), boxes, width, height, recipe)
+        for seed in range(count)
+    ]
 
 
 def test_an_image_without_proposals_is_one_box(tiny_recipe):
@@ -25,7 +28,8 @@ def test_an_image_without_proposals_is_one_box(tiny_recipe):
 
 def test_views_of_one_crop_name_show_the_same_crop():
     recipe = PretrainConfig(
-        views=(ViewConfig(size=64), ViewConfig(size=64, crop="a"), ViewConfig(size=32, crop="a")), boxes=1
+        views=(ViewConfig(size=64), ViewConfig(size=64, crop="a"), ViewConfig(size=32, crop="a")),
+        boxes=1,
     )
     for plan in plans(recipe, 100, 80):
         assert plan.views[1].crop == plan.views[2].crop
@@ -58,7 +62,13 @@ def test_only_view_one_is_blurred_by_rule_and_never_cut_out(tiny_recipe):
 
 @pytest.mark.parametrize(
     ("size", "reductions"),
-    [((500, 375), {1}), ((800, 600), {1, 2}), ((2000, 1500), {4}), ((8000, 6000), {8}), ((8000, 300), {1})],
+    [
+        ((500, 375), {1}),
+        ((800, 600), {1, 2}),
+        ((2000, 1500), {4}),
+        ((8000, 6000), {8}),
+        ((8000, 300), {1}),
+    ],
 )
 def test_an_image_is_reduced_while_every_view_still_samples_down(size, reductions):
     drawn = plans(PretrainConfig(views=FPN), *size)
@@ -72,5 +82,7 @@ def test_an_image_is_reduced_while_every_view_still_samples_down(size, reduction
 
 def test_an_eighth_is_the_most():
     (plan,) = plans(PretrainConfig(views=FPN), 8000, 6000, count=1)
-    small = dataclasses.replace(plan, views=tuple(dataclasses.replace(view, size=8) for view in plan.views))
+    small = dataclasses.replace(
+        plan, views=tuple(dataclasses.replace(view, size=8) for view in plan.views)
+    )
     assert largest_reduction(small) == 8

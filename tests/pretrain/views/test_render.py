@@ -35,16 +35,24 @@ def jpeg(image, **options):
 def check_boxes_are_white(plan, views, tolerance):
     """What is white in a view is what its box says, flipped or not."""
     pairs = plan.pairs
-    for view, boxes in [(views[0], pairs[0].boxes_1), (views[1], pairs[0].boxes_v), (views[2], pairs[1].boxes_v)]:
+    for view, boxes in [
+        (views[0], pairs[0].boxes_1),
+        (views[1], pairs[0].boxes_v),
+        (views[2], pairs[1].boxes_v),
+    ]:
         rows, columns = torch.nonzero(view[0] > 0, as_tuple=True)
         white = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-        assert (boxes[0] * view.shape[-1]).tolist() == pytest.approx([int(edge) for edge in white], abs=tolerance)
+        assert (boxes[0] * view.shape[-1]).tolist() == pytest.approx(
+            [int(edge) for edge in white], abs=tolerance
+        )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2)])
 def test_an_image_of_a_few_pixels_still_gives_views(tiny_recipe, size):
     boxes = np.array([[0, 0, size[1] - 1, size[0] - 1]], np.float32)
-    views, _ = make_views(np.random.default_rng(0), np.zeros((*size, 3), np.uint8), boxes, tiny_recipe)
+    views, _ = make_views(
+        np.random.default_rng(0), np.zeros((*size, 3), np.uint8), boxes, tiny_recipe
+    )
     assert [view.shape for view in views] == [(3, 64, 64), (3, 64, 64), (3, 32, 32)]
 
 
@@ -60,7 +68,10 @@ def test_a_box_marks_the_same_pixels_in_every_view(plain):
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_a_box_marks_the_same_pixels_in_views_of_a_reduced_image(plain, orientation):
-    """The same in a JPEG that is read at a quarter or a half; turned ones are of sides that four divides."""
+    """The same in a JPEG that is read at a quarter or a half.
+
+    Turned ones are of sides that four divides.
+    """
     width, height = (1000, 800) if orientation > 1 else (1003, 801)
     image = np.zeros((height, width, 3), np.uint8)
     image[203:505, 298:701] = 255
@@ -80,8 +91,13 @@ def test_a_box_marks_the_same_pixels_in_views_of_a_reduced_image(plain, orientat
 
 
 def test_a_reduced_image_shows_the_same_where_it_was(plain, photograph):
-    """Views of a photograph and of it reduced: alike, and less alike when shifted by half a pixel of the view."""
-    rgb = np.asarray(Image.fromarray(photograph("coffee_half")).resize((1203, 801), Image.Resampling.BICUBIC))
+    """Views of a photograph and of it reduced.
+
+    Alike, and less alike when shifted by half a pixel of the view.
+    """
+    rgb = np.asarray(
+        Image.fromarray(photograph("coffee_half")).resize((1203, 801), Image.Resampling.BICUBIC)
+    )
     data = jpeg(rgb)
     plan = plain(3, np.array([[100, 100, 1100, 700]], np.float32), 1203, 801)
     decoded = decode_reduced(data, 8)
@@ -101,7 +117,9 @@ def test_holes_are_zero_after_normalisation_and_nothing_else_changes(plain, phot
     plan = plain(0, np.array([[10, 10, 90, 90]], np.float32), 200, 150)
     hole = Crop(top=3, left=50, height=9, width=14)
     untouched = render(plan, rgb)[1]
-    cut = render(dataclasses.replace(plan, views=(dataclasses.replace(plan.views[1], holes=(hole,)),)), rgb)[0]
+    cut = render(
+        dataclasses.replace(plan, views=(dataclasses.replace(plan.views[1], holes=(hole,)),)), rgb
+    )[0]
     inside = torch.zeros(64, 64, dtype=torch.bool)
     inside[3:12, 50:64] = True
     assert (cut[:, inside] == 0).all()
@@ -115,7 +133,8 @@ def test_render_does_not_change_the_image(plain, photograph):
     before = rgb.copy()
     recipe_plan = plain(0, np.array([[10, 10, 90, 90]], np.float32), 200, 150)
     jittered = tuple(
-        dataclasses.replace(view, colours=Colours((("hue", 0.1),), True, 1.0, True)) for view in recipe_plan.views
+        dataclasses.replace(view, colours=Colours((("hue", 0.1),), True, 1.0, True))
+        for view in recipe_plan.views
     )
     render(dataclasses.replace(recipe_plan, views=jittered), rgb)
     assert np.array_equal(rgb, before)

@@ -23,17 +23,25 @@ def rgb(photograph):
 )
 def test_pixels_are_those_of_pil(rgb, part, size):
     """Down and up, of a part that ends with pixels: crop, then PIL's antialiased bilinear."""
-    theirs = np.asarray(Image.fromarray(rgb).crop(part).resize((size, size), Image.Resampling.BILINEAR))
+    theirs = np.asarray(
+        Image.fromarray(rgb).crop(part).resize((size, size), Image.Resampling.BILINEAR)
+    )
     ours = resize(rgb, part, size, flipped=False).transpose(1, 2, 0)
     assert np.abs(ours.astype(int) - theirs).max() <= 1
     assert np.array_equal(resize(rgb, part, size, flipped=True).transpose(1, 2, 0), ours[:, ::-1])
 
 
 def test_an_edge_within_a_pixel_is_where_it_is_said(rgb):
-    """A ramp of a level a pixel: what an output shows is its centre's place, to the rounding of a level."""
+    """A ramp of a level a pixel.
+
+    What an output shows is its centre's place, to the rounding of a level.
+    """
     ramp = np.repeat(np.arange(250, dtype=np.uint8)[None, :, None], 200, axis=0).repeat(3, axis=2)
     part = (20.3, 10.6, 171.9, 150.2)
-    for image, low, high in ((ramp, part[0], part[2]), (ramp[:200, :200].swapaxes(0, 1), part[1], part[3])):
+    for image, low, high in (
+        (ramp, part[0], part[2]),
+        (ramp[:200, :200].swapaxes(0, 1), part[1], part[3]),
+    ):
         view = resize(np.ascontiguousarray(image), part, 40, flipped=False)[0].astype(float)
         line = view[20] if image is ramp else view[:, 20]
         centres = low + (np.arange(40) + 0.5) * (high - low) / 40 - 0.5
@@ -48,4 +56,9 @@ def test_what_lies_outside_of_the_part_is_not_seen():
 
 
 def test_white_stays_white():
-    assert resize(np.full((999, 1777, 3), 255, np.uint8), (0.1, 0.2, 1776.9, 998.7), 5, flipped=False).min() == 255
+    assert (
+        resize(
+            np.full((999, 1777, 3), 255, np.uint8), (0.1, 0.2, 1776.9, 998.7), 5, flipped=False
+        ).min()
+        == 255
+    )

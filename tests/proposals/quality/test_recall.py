@@ -17,18 +17,33 @@ ONLY_SOCO = QualityConfig(engines=("soco",))
 
 @pytest.fixture
 def dataset(repository, tmp_path):
-    """Write annotations of the repository's photographs, of boxes by photograph; returns the split."""
+    """Write annotations of the repository's photographs, of boxes by photograph.
+
+    Returns the split.
+    """
 
     def write(boxes, **fields):
         images = [{"id": n, "file_name": f"{name}.png"} for n, name in enumerate(NAMES)]
         entries = [
-            {"id": 1, "image_id": NAMES.index(name), "category_id": 1, "bbox": [float(value) for value in box]}
+            {
+                "id": 1,
+                "image_id": NAMES.index(name),
+                "category_id": 1,
+                "bbox": [float(value) for value in box],
+            }
             for name, of_image in boxes.items()
             for box in of_image
         ]
-        content = {"images": images, "annotations": entries, "categories": [{"id": 1, "name": "thing"}], **fields}
+        content = {
+            "images": images,
+            "annotations": entries,
+            "categories": [{"id": 1, "name": "thing"}],
+            **fields,
+        }
         (tmp_path / "made.json").write_text(json.dumps(content))
-        return SplitConfig(images=str(repository / "tests/golden/images"), annotations=str(tmp_path / "made.json"))
+        return SplitConfig(
+            images=str(repository / "tests/golden/images"), annotations=str(tmp_path / "made.json")
+        )
 
     return write
 
@@ -36,7 +51,9 @@ def dataset(repository, tmp_path):
 @pytest.fixture
 def measure(tmp_path):
     def run(split, quality=ONLY_SOCO, filters=None):
-        return measure_recall(split, quality, ProposalsConfig(), filters or FilterConfig(), 1, tmp_path / "out.json")
+        return measure_recall(
+            split, quality, ProposalsConfig(), filters or FilterConfig(), 1, tmp_path / "out.json"
+        )
 
     return run
 
@@ -58,7 +75,9 @@ def test_an_object_that_is_a_proposal_is_found_by_all_boxes(dataset, measure, ph
     entry = measure(dataset({"coffee_half": as_objects(kept[:1])}))["engines"][0]
     for kind, boxes in (("proposals", kept), ("regions", regions)):
         assert entry[kind]["boxes"] == len(boxes)
-        assert [entry[kind][name]["all"] for name in ("recall_50", "recall_70", "abo")] == pytest.approx([1, 1, 1])
+        assert [
+            entry[kind][name]["all"] for name in ("recall_50", "recall_70", "abo")
+        ] == pytest.approx([1, 1, 1])
         assert 0 < entry[kind]["recall_70"]["drawn"][0] < 1
 
 
@@ -108,7 +127,11 @@ def test_at_most_the_asked_number_of_images_is_searched(dataset, measure):
 
 
 def test_crowds_and_flat_boxes_are_no_objects(dataset):
-    boxes = {"iscrowd": 1, "bbox": [0, 0, 9, 9]}, {"bbox": [0, 0, 0, 9]}, {"iscrowd": 0, "bbox": [1, 2, 3, 4]}
+    boxes = (
+        {"iscrowd": 1, "bbox": [0, 0, 9, 9]},
+        {"bbox": [0, 0, 0, 9]},
+        {"iscrowd": 0, "bbox": [1, 2, 3, 4]},
+    )
     entries = [{"id": n, "image_id": 2, "category_id": 1, **entry} for n, entry in enumerate(boxes)]
     split = dataset({}, annotations=entries)
     (image,) = annotated_images(split)

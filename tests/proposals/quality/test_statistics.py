@@ -7,7 +7,13 @@ import pytest
 from soco.config import FilterConfig
 from soco.data import Entry
 from soco.data.stores.parquet import read_table, write_table
-from soco.data.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, image_columns, rect_columns, rects_of
+from soco.data.stores.schema import (
+    PROPOSAL_SCHEMA,
+    RAW_SCHEMA,
+    image_columns,
+    rect_columns,
+    rects_of,
+)
 from soco.errors import UserError
 from soco.proposals import selective_search
 from soco.proposals.filter_stage import filter_shard, fix_up_shard
@@ -19,7 +25,9 @@ def shards(photograph, tmp_path_factory):
     """Two shards of searched photographs, one of them with images that the filter and its fallback leave empty."""
     folder = tmp_path_factory.mktemp("shards")
     settings = FilterConfig(fallbacks=("ratio3",))
-    searched = {name: selective_search(photograph(name)) for name in ("coffee_half", "chelsea_half")}
+    searched = {
+        name: selective_search(photograph(name)) for name in ("coffee_half", "chelsea_half")
+    }
     made = {
         "0": [("coffee", *photograph("coffee_half").shape[:2], searched["coffee_half"])],
         "1": [
@@ -32,11 +40,18 @@ def shards(photograph, tmp_path_factory):
         keys, heights, widths, found = map(list, zip(*rows, strict=True))
         sizes = pa.array([regions[:, 4] for regions in found], pa.list_(pa.int32()))
         rects = rect_columns([regions[:, :4] for regions in found])
-        images = image_columns([Entry(key, "", 0, 1) for key in keys], list(zip(widths, heights, strict=True)))
+        images = image_columns(
+            [Entry(key, "", 0, 1) for key in keys], list(zip(widths, heights, strict=True))
+        )
         columns = {**images, **rects, "size": sizes}
         write_table(folder / f"raw{number}", pa.table(columns, schema=RAW_SCHEMA))
         filter_shard(folder / f"raw{number}", settings, folder / f"filtered{number}")
-        fix_up_shard(folder / f"raw{number}", folder / f"filtered{number}", settings, folder / f"fixed{number}")
+        fix_up_shard(
+            folder / f"raw{number}",
+            folder / f"filtered{number}",
+            settings,
+            folder / f"fixed{number}",
+        )
     return folder, settings
 
 
@@ -48,14 +63,17 @@ def described(shards):
 
 
 @pytest.mark.parametrize(
-    ("kind", "stage", "schema"), [("regions", "raw", RAW_SCHEMA), ("proposals", "fixed", PROPOSAL_SCHEMA)]
+    ("kind", "stage", "schema"),
+    [("regions", "raw", RAW_SCHEMA), ("proposals", "fixed", PROPOSAL_SCHEMA)],
 )
 def test_the_histograms_equal_a_count_box_by_box(shards, described, kind, stage, schema):
     folder, _ = shards
     sizes, ratios, counts = [], [], []
     for number in (0, 1):
         table = read_table(folder / f"{stage}{number}", schema)
-        for row, rects in zip(table.select(["width", "height"]).to_pylist(), rects_of(table), strict=True):
+        for row, rects in zip(
+            table.select(["width", "height"]).to_pylist(), rects_of(table), strict=True
+        ):
             counts.append(len(rects))
             for _, _, width, height in rects.tolist():
                 sizes.append((width * height) ** 0.5 / (row["width"] * row["height"]) ** 0.5)
@@ -69,7 +87,9 @@ def test_the_histograms_equal_a_count_box_by_box(shards, described, kind, stage,
         # A value on an edge may fall on either side of it by rounding.
         assert np.abs(np.cumsum(shown[name]["counts"]) - np.cumsum(expected)).max() <= 2, name
         assert sum(shown[name]["counts"]) == len(values)
-        assert shown[name]["median"] == pytest.approx(np.quantile(values, 0.5, method="lower"), abs=step), name
+        assert shown[name]["median"] == pytest.approx(
+            np.quantile(values, 0.5, method="lower"), abs=step
+        ), name
     assert sum(shown["per_image"]["counts"]) == described["images"] == 4
 
 
@@ -93,12 +113,20 @@ def test_shards_that_do_not_belong_together_are_refused(shards):
 
 
 def test_images_without_any_box_are_described(tmp_path):
-    columns = {**image_columns([Entry("a", "", 0, 1)], [(9, 9)]), **rect_columns([np.empty((0, 4), int)])}
+    columns = {
+        **image_columns([Entry("a", "", 0, 1)], [(9, 9)]),
+        **rect_columns([np.empty((0, 4), int)]),
+    }
     write_table(
-        tmp_path / "raw", pa.table({**columns, "size": pa.array([[]], pa.list_(pa.int32()))}, schema=RAW_SCHEMA)
+        tmp_path / "raw",
+        pa.table({**columns, "size": pa.array([[]], pa.list_(pa.int32()))}, schema=RAW_SCHEMA),
     )
     fixed = {**columns, "regions": [0], "strategy": [""]}
     write_table(tmp_path / "fixed", pa.table(fixed, schema=PROPOSAL_SCHEMA))
-    shown = describe_proposals([tmp_path / "raw"], [tmp_path / "fixed"], FilterConfig(), tmp_path / "out.json")
-    assert shown["proposals"]["relative_size"]["median"] is None and shown["proposals"]["boxes"] == 0
+    shown = describe_proposals(
+        [tmp_path / "raw"], [tmp_path / "fixed"], FilterConfig(), tmp_path / "out.json"
+    )
+    assert (
+        shown["proposals"]["relative_size"]["median"] is None and shown["proposals"]["boxes"] == 0
+    )
     assert shown["without_proposals"][-1] == {"after": "none", "images": 1, "share": 1.0}

@@ -44,12 +44,18 @@ class Run:
         self.write(path, data)
 
     def write(self, path, data):
-        """Put another file in the place of one; the finished run, whose files these are, keeps its own."""
+        """Put another file in the place of one.
+
+        The finished run, whose files these are, keeps its own.
+        """
         Path(path).unlink()
         Path(path).write_bytes(data)
 
     def make_hashes_fit(self):
-        """Write the present hashes wherever hashes are told: in each record, in the report, in the report's record."""
+        """Write the present hashes wherever hashes are told.
+
+        In each record, in the report, in the report's record.
+        """
         report = self.content
         for artefact in report["artefacts"]:
             artefact.update(fingerprint(Path(artefact["path"])))
@@ -59,7 +65,12 @@ class Run:
         self._fit_record("results/origins/report.json")
 
     def _fit_record(self, path):
-        self.edit(path, lambda record: [made.update(fingerprint(Path(made["path"]))) for made in record["outputs"]])
+        self.edit(
+            path,
+            lambda record: [
+                made.update(fingerprint(Path(made["path"]))) for made in record["outputs"]
+            ],
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -89,12 +100,17 @@ def move_a_box():
     """Tamper with a store of boxes."""
 
     def move(path):
-        """Shift the first box of the first image that has one by a pixel; all else, the origin inside too, stays."""
+        """Shift the first box of the first image that has one by a pixel.
+
+        All else, the origin inside too, stays.
+        """
         table = pq.read_table(path)
         rects = [boxes.copy() for boxes in rects_of(table)]
         next(boxes for boxes in rects if len(boxes))[0, 0] += 1
         for name, column in rect_columns(rects).items():
-            table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
+            table = table.set_column(
+                table.schema.get_field_index(name), table.schema.field(name), column
+            )
         write_table(path, table)
 
     return move

@@ -30,8 +30,14 @@ def test_imported_boxes_are_read_again(imported, failing, tmp_path, move_a_box):
     ]
     checks = audit(imported.report, Options(seed=1))
     assert failing(checks) == {}
-    assert {check.status for check in checks if check.name in ("imported regions", "store")} == {"PASS"}
-    raw = next(path for path in sorted(imported.path("proposals/raw").iterdir()) if path.stat().st_size > 4000)
+    assert {check.status for check in checks if check.name in ("imported regions", "store")} == {
+        "PASS"
+    }
+    raw = next(
+        path
+        for path in sorted(imported.path("proposals/raw").iterdir())
+        if path.stat().st_size > 4000
+    )
     move_a_box(raw)
     imported.make_hashes_fit()
     found = failing(check_shards(imported.read(), count=2, seed=1, folder=tmp_path))

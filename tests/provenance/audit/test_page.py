@@ -39,11 +39,17 @@ def test_the_page_of_an_untouched_run_is_made_again_to_the_byte(run):
 
 
 def test_an_ap_edited_on_the_page_is_found_by_a_quick_audit(edited, failing):
-    told = edited(lambda page: re.sub(r'(<td class="n edge">)[\d.]+(</td>)', r"\g<1>99.9\2", page, count=1))
+    told = edited(
+        lambda page: re.sub(r'(<td class="n edge">)[\d.]+(</td>)', r"\g<1>99.9\2", page, count=1)
+    )
     assert failing(check_hashes(told)) == {}
     found = failing(audit(told.path, Options(quick=True)))
     assert found.keys() == {WORDS}
-    assert "1 line differs" in found[WORDS] and '">99.9</td>' in found[WORDS] and "made again" in found[WORDS]
+    assert (
+        "1 line differs" in found[WORDS]
+        and '">99.9</td>' in found[WORDS]
+        and "made again" in found[WORDS]
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,11 +75,16 @@ def test_a_script_on_the_page_is_found(edited, failing):
 
 def test_a_figure_put_in_the_place_of_another_is_found(edited, failing):
     def swap(page):
-        first, second, *_ = [found[0] for found in parted(page).figures if found[0].startswith("PHN2Zy")]
+        first, second, *_ = [
+            found[0] for found in parted(page).figures if found[0].startswith("PHN2Zy")
+        ]
         return page.replace(first, second, 1)
 
     found = failing(check_page(edited(swap)))
-    assert found.keys() == {FIGURES} and "1 figure differs from the one made again, the first: '" in found[FIGURES]
+    assert (
+        found.keys() == {FIGURES}
+        and "1 figure differs from the one made again, the first: '" in found[FIGURES]
+    )
 
 
 def test_a_figure_that_is_no_image_is_found(edited):
@@ -102,7 +113,9 @@ def test_of_other_code_a_page_that_differs_is_skipped_with_the_reason(run):
     checks = {check.name: check for check in check_page(run.read())}
     # Its line on the commit is now another.
     assert checks[WORDS].status == "SKIP" and checks[FIGURES].status == "PASS"
-    assert checks[WORDS].said.startswith(f"The page was made by the code of {'f' * 40}, and this is ")
+    assert checks[WORDS].said.startswith(
+        f"The page was made by the code of {'f' * 40}, and this is "
+    )
 
 
 def test_with_other_packages_the_words_are_compared_and_other_figures_skipped(run, edited):
@@ -110,7 +123,9 @@ def test_with_other_packages_the_words_are_compared_and_other_figures_skipped(ru
     made_elsewhere(run, packages=packages)
     assert set(statuses(run.read()).values()) == {"PASS"}
     _, first = parted(PAGE.read_text(encoding="utf-8")).figures[0]
-    told = edited(lambda page: re.sub(r"(base64,)[A-Za-z0-9+/=]{40}", r"\g<1>" + "A" * 40, page, count=1))
+    told = edited(
+        lambda page: re.sub(r"(base64,)[A-Za-z0-9+/=]{40}", r"\g<1>" + "A" * 40, page, count=1)
+    )
     checks = {check.name: check for check in check_page(told)}
     assert checks[WORDS].status == "PASS" and checks[FIGURES].status == "SKIP"
     assert "with other packages" in checks[FIGURES].said and first[:60] in checks[FIGURES].said
@@ -139,7 +154,10 @@ def test_a_record_that_no_longer_names_the_page_is_found(run, failing):
         (lambda record: record.update(seconds=1.0), {"report: jobs", "report: resources"}),
         (lambda record: record["params"].update(seed=7), {"report: jobs"}),
         (lambda record: record["outputs"].pop(), {"report: jobs", "report: artefacts"}),
-        (lambda record: record["environment"]["packages"].update(torch="0.1"), {"report: environments"}),
+        (
+            lambda record: record["environment"]["packages"].update(torch="0.1"),
+            {"report: environments"},
+        ),
     ],
 )
 def test_edited_rows_of_a_record_are_found(run, failing, change, sections):

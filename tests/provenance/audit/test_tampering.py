@@ -24,13 +24,29 @@ def raise_ap(metrics):
 
 
 def raise_reported_ap(report):
-    rows = [row for task in report["results"] if task["task"] == "shapes_coco" for row in task["rows"]]
+    rows = [
+        row for task in report["results"] if task["task"] == "shapes_coco" for row in task["rows"]
+    ]
     raise_ap(next(row for row in rows if row["initialisation"] == "soco"))
 
 
 def test_an_untouched_run_passes_every_check(run, repository, tmp_path, capsys):
     config = [str(repository / name) for name in ("config.yaml", "recipes/test.yaml")]
-    assert main(["audit", str(run.report), "--config", *config, "--seed", "3", "--out", str(tmp_path / "out")]) == 0
+    assert (
+        main(
+            [
+                "audit",
+                str(run.report),
+                "--config",
+                *config,
+                "--seed",
+                "3",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     printed = capsys.readouterr().out
     assert "0 FAIL" in printed and "--seed 3" in printed
     told = json.loads((tmp_path / "out" / "audit.json").read_text())
@@ -43,9 +59,14 @@ def test_an_untouched_run_passes_every_check(run, repository, tmp_path, capsys):
         "conversion soco, c4",
         "evaluation of shapes_lvis, soco, seed 2",
     )
-    assert {names[name] for name in (*again, "lock", "configuration", "report: results")} == {"PASS"}
+    assert {names[name] for name in (*again, "lock", "configuration", "report: results")} == {
+        "PASS"
+    }
     assert set(names.values()) <= {"PASS", "SKIP"}
-    assert [name for name, status in names.items() if status == "SKIP"] in ([], ["code of the jobs"])
+    assert [name for name, status in names.items() if status == "SKIP"] in (
+        [],
+        ["code of the jobs"],
+    )
     assert (tmp_path / "out" / "audit.txt").read_text().strip() in printed
 
 
@@ -90,7 +111,9 @@ def test_files_that_are_gone_are_named(run, failing):
 def swapped(run):
     """The detector that started from SoCo is replaced by the one that started from scratch."""
     folder = Path("results/finetune/shapes_coco")
-    run.write(folder / "soco/seed_1/weights.pth", (folder / "scratch/seed_1/weights.pth").read_bytes())
+    run.write(
+        folder / "soco/seed_1/weights.pth", (folder / "scratch/seed_1/weights.pth").read_bytes()
+    )
     return run
 
 
@@ -99,12 +122,18 @@ def test_a_swapped_checkpoint_is_found_by_hash_and_by_origin(swapped, failing):
     assert failing(check_origins(swapped.read())).keys() == {"origin in files of finetune_detector"}
 
 
-def test_a_swapped_checkpoint_whose_hashes_fit_is_found_by_origin_and_evaluation(swapped, failing, tmp_path):
+def test_a_swapped_checkpoint_whose_hashes_fit_is_found_by_origin_and_evaluation(
+    swapped, failing, tmp_path
+):
     swapped.make_hashes_fit()
     assert failing(check_hashes(swapped.read())) == {}
     found = failing(check_origins(swapped.read()))
     assert '"initialisation": "scratch"' in found["origin in files of finetune_detector"]
-    named = (check for check in check_evaluations(swapped.read(), tmp_path) if "shapes_coco, soco" in check.name)
+    named = (
+        check
+        for check in check_evaluations(swapped.read(), tmp_path)
+        if "shapes_coco, soco" in check.name
+    )
     assert next(named).status == "FAIL"
 
 
@@ -135,7 +164,9 @@ def test_an_ap_edited_everywhere_is_found_by_its_detections(run, failing):
     ("store", "checks"),
     [("raw", {"search"}), ("filtered", {"filter"}), ("fixed", {"fix-up"})],
 )
-def test_a_box_moved_with_all_hashes_made_to_fit_is_found_afresh(run, failing, move_a_box, tmp_path, store, checks):
+def test_a_box_moved_with_all_hashes_made_to_fit_is_found_afresh(
+    run, failing, move_a_box, tmp_path, store, checks
+):
     move_a_box(f"results/proposals/{store}/0001.parquet")
     run.make_hashes_fit()
     assert failing(check_hashes(run.read())) == failing(check_origins(run.read())) == {}

@@ -6,7 +6,9 @@ import pytest
 
 from soco.provenance.compare import Run, compare_runs
 
-_spec = importlib.util.spec_from_file_location("written_run", Path(__file__).parent / "written_run.py")
+_spec = importlib.util.spec_from_file_location(
+    "written_run", Path(__file__).parent / "written_run.py"
+)
 written_run = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(written_run)
 
@@ -25,7 +27,10 @@ def report(tmp_path):
 
 @pytest.fixture
 def compared(report):
-    """Compare the run with a copy of its report that a function changed; gives the sections by name."""
+    """Compare the run with a copy of its report that a function changed.
+
+    Gives the sections by name.
+    """
 
     def compare(change):
         other = json.loads(json.dumps(report))

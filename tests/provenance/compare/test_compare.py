@@ -28,7 +28,10 @@ def test_configuration_is_told_key_by_key(compared):
 
     section = compared(change)["configuration"]
     assert section.heading == "Configuration: 4 keys differ."
-    assert section.lines[:2] == ("filter.min_side: 32 -> 48", "pretrain.soco.views.1.size: 128 -> 96")
+    assert section.lines[:2] == (
+        "filter.min_side: 32 -> 48",
+        "pretrain.soco.views.1.size: 128 -> 96",
+    )
     assert section.lines[2].startswith("finetune.shapes_lvis: only in A (")
     assert section.lines[3].startswith("finetune.again: only in B (")
     assert section.data["changes"][0] == {"key": "filter.min_side", "a": 32, "b": 48}
@@ -55,7 +58,9 @@ def test_code_lock_packages_and_machine(compared):
 
     found = compared(change)
     assert found["code"].differs
-    assert found["code"].heading.endswith("B commit 0123456789ab with changes that were not committed.")
+    assert found["code"].heading.endswith(
+        "B commit 0123456789ab with changes that were not committed."
+    )
     assert found["packages"].lines == ("torch: 2.14.1 -> 2.15.0", "detectron2: only in B (0.6)")
     assert found["machines"].lines == ('gpus: none -> "H100, H100"',)
     assert found["lock"].heading == "Lock of packages: abababababab -> cdcdcdcdcdcd."
@@ -78,7 +83,10 @@ def test_data_are_held_together_by_their_digests(compared):
 
     section = compared(change)["data"]
     assert section.heading == "Data: 1 of 4 sets the same."
-    assert section.lines[0] == "images: other content, digest cdcdcdcdcdcd -> 999999999999; 480 -> 481 files"
+    assert (
+        section.lines[0]
+        == "images: other content, digest cdcdcdcdcdcd -> 999999999999; 480 -> 481 files"
+    )
     assert section.lines[1] == "annotations shapes_coco.val: only in A (data/coco_val.json)"
     assert section.lines[2] == "annotations other.val: only in B (data/coco_val.json)"
 
@@ -92,7 +100,14 @@ def other_bytes(copy, *paths):
 def test_the_stage_at_which_the_runs_part_is_named_with_its_cause(compared):
     def change(copy):
         copy["jobs"][2]["params"]["min_side"] = 48
-        later = ("proposals/filtered", "proposals/store", "proposals/summary", "pretrain", "finetune", "evaluate")
+        later = (
+            "proposals/filtered",
+            "proposals/store",
+            "proposals/summary",
+            "pretrain",
+            "finetune",
+            "evaluate",
+        )
         other_bytes(copy, *later)
 
     section = compared(change)["artefacts"]
@@ -149,7 +164,9 @@ def test_a_stage_of_one_side(compared):
 
     lines = compared(change)["artefacts"].lines
     assert len(lines) == 1
-    assert lines[0].startswith("evaluate_detector: 2 files only in A (evaluate/coco/soco/seed_1/metrics.json")
+    assert lines[0].startswith(
+        "evaluate_detector: 2 files only in A (evaluate/coco/soco/seed_1/metrics.json"
+    )
 
 
 def test_ap_is_matched_by_seed_with_sign(compared):
@@ -163,9 +180,17 @@ def test_ap_is_matched_by_seed_with_sign(compared):
 
 def test_means_and_deviations_over_seeds(written, report):
     a, b = written.with_seeds(report, 20.0, 22.0), written.with_seeds(report, 21.0, 24.0, 27.0)
-    section = next(s for s in compare_runs(Run("a", a), Run("b", b)).sections if s.name == "results")
-    assert "coco, soco, mean of 2 seeds and of 3 seeds: box AP 21.00 ± 1.41 -> 24.00 ± 3.00 (+3.00)" in section.lines
-    assert any(line.startswith("coco, soco, seed 3: box AP 27.00") and "only in B" in line for line in section.lines)
+    section = next(
+        s for s in compare_runs(Run("a", a), Run("b", b)).sections if s.name == "results"
+    )
+    assert (
+        "coco, soco, mean of 2 seeds and of 3 seeds: box AP 21.00 ± 1.41 -> 24.00 ± 3.00 (+3.00)"
+        in section.lines
+    )
+    assert any(
+        line.startswith("coco, soco, seed 3: box AP 27.00") and "only in B" in line
+        for line in section.lines
+    )
 
 
 def test_ap_of_other_protocols_is_not_compared(compared):
@@ -184,7 +209,9 @@ def test_ap_of_another_number_of_detections_is_not_compared(report):
     for held, limit, ap in ((a, 100, 66.3), (b, 500, 100.0)):
         row = held["results"][0]["rows"][0]
         row["protocol"]["detections_per_image"], row["box"]["AP"] = limit, ap
-    section = next(s for s in compare_runs(Run("a", a), Run("b", b)).sections if s.name == "results")
+    section = next(
+        s for s in compare_runs(Run("a", a), Run("b", b)).sections if s.name == "results"
+    )
     assert section.lines == (
         "coco, soco, seed 1: box AP 66.30 -> 100.00. Not to be compared, for the protocols differ: "
         "detections_per_image: 100 -> 500.",
@@ -196,7 +223,11 @@ def test_an_ap_of_0_is_no_missing_one(compared):
         copy["results"][0]["rows"][0]["box"] |= {"AP": 0.0, "AP50": 0.0, "AP75": None}
 
     (line,) = compared(change)["results"].lines
-    assert line == "coco, soco, seed 1: box AP 20.50 -> 0.00 (-20.50), AP50 43.00 -> 0.00 (-43.00), AP75 19.00 -> –"
+    assert (
+        line
+        == "coco, soco, seed 1: box AP 20.50 -> 0.00 (-20.50), AP50 43.00 -> 0.00 (-43.00), AP75"
+        " 19.00 -> –"
+    )
 
 
 def test_another_torch_is_no_other_protocol_and_a_category_is_a_figure(compared):
@@ -243,18 +274,26 @@ def test_the_command_ends_as_diff_does(tmp_path, written, report, capsys):
     told = json.loads((tmp_path / "out.json").read_text())
     assert told["same_results"] is False
     entry = told["sections"]["results"]["entries"][0]
-    assert entry["figures"]["mask"]["AP"] == {"a": 18.2, "b": 1.0, "difference": pytest.approx(-17.2)}
+    assert entry["figures"]["mask"]["AP"] == {
+        "a": 18.2,
+        "b": 1.0,
+        "difference": pytest.approx(-17.2),
+    }
     assert main(["compare", str(a), str(tmp_path / "none.json")]) == 2
 
 
 def test_reports_of_an_older_form_are_refused_in_one_sentence(tmp_path, written, report):
     del report["schema"], report["jobs"], report["environments"]
     path = written.save(report, tmp_path / "run")
-    with pytest.raises(UserError, match=r"older form \(it lacks environments, jobs\); make the report again"):
+    with pytest.raises(
+        UserError, match=r"older form \(it lacks environments, jobs\); make the report again"
+    ):
         read_run(path)
 
 
-@pytest.mark.parametrize("content", ["[1]", '{"sections": []}', '{"schema": 9, "config": {}, "results": []}'])
+@pytest.mark.parametrize(
+    "content", ["[1]", '{"sections": []}', '{"schema": 9, "config": {}, "results": []}']
+)
 def test_what_is_no_report_of_ours_is_refused(tmp_path, content):
     (tmp_path / "file.json").write_text(content)
     with pytest.raises(UserError, match=r"file\.json is (no report of a run|of schema 9)"):

@@ -21,9 +21,22 @@ PROTOCOL = {
     "seed": 1,
 }
 
-# Rule, wildcards, params, inputs, outputs (path below results, bytes); a stage reads what the one before it made.
-SHARD = ("shard_images", {}, {}, ["data/images"], ["shards/manifest.parquet", "shards/0000.parquet"])
-SEARCH = ("search_regions", {"shard": "0000"}, {}, ["results/shards/0000.parquet"], ["proposals/raw/0000.parquet"])
+# Rule, wildcards, params, inputs, outputs (path below results, bytes); a stage reads what the one
+# before it made.
+SHARD = (
+    "shard_images",
+    {},
+    {},
+    ["data/images"],
+    ["shards/manifest.parquet", "shards/0000.parquet"],
+)
+SEARCH = (
+    "search_regions",
+    {"shard": "0000"},
+    {},
+    ["results/shards/0000.parquet"],
+    ["proposals/raw/0000.parquet"],
+)
 FILTER = (
     "filter_regions",
     {"shard": "0000"},
@@ -72,7 +85,9 @@ def write_run(folder: Path, unlike: tuple[str, ...] = (), large: tuple[str, ...]
     jobs, artefacts = [], []
     for place, (rule, wildcards, params, inputs, outputs) in enumerate(STAGES):
         for name in outputs:
-            content = f"{name}{' of another run' if name in unlike else ''}\n" * (40_000 if name in large else 1)
+            content = f"{name}{' of another run' if name in unlike else ''}\n" * (
+                40_000 if name in large else 1
+            )
             artefacts.append(_written(folder, f"results/{name}", content) | {"job": place})
         jobs.append(
             {"rule": rule, "wildcards": wildcards, "params": params, "seed": 1, "environment": 0,
@@ -135,7 +150,8 @@ def with_seeds(report: dict, *aps: float) -> dict:
     changed = copy.deepcopy(report)
     row = changed["results"][0]["rows"][0]
     changed["results"][0]["rows"] = [
-        copy.deepcopy(row) | {"seed": place + 1, "box": row["box"] | {"AP": ap}} for place, ap in enumerate(aps)
+        copy.deepcopy(row) | {"seed": place + 1, "box": row["box"] | {"AP": ap}}
+        for place, ap in enumerate(aps)
     ]
     return changed
 
@@ -144,4 +160,8 @@ def _written(folder: Path, name: str, content: str) -> dict:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
-    return {"path": name, "bytes": len(content), "sha256": hashlib.sha256(content.encode()).hexdigest()}
+    return {
+        "path": name,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content.encode()).hexdigest(),
+    }

@@ -7,7 +7,9 @@ import pytest
 from soco.provenance.compare import Run
 from soco.provenance.crate import export_crate
 
-_spec = importlib.util.spec_from_file_location("written_run", Path(__file__).parents[1] / "compare" / "written_run.py")
+_spec = importlib.util.spec_from_file_location(
+    "written_run", Path(__file__).parents[1] / "compare" / "written_run.py"
+)
 written_run = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(written_run)
 
@@ -52,6 +54,9 @@ def listed(value):
 def crate(tmp_path_factory):
     """The crate of a run with one large file; tests only read it."""
     folder = tmp_path_factory.mktemp("crate")
-    run = Run(folder / "run/results/report/report.json", written_run.write_run(folder / "run", large=(LARGE,)))
+    run = Run(
+        folder / "run/results/report/report.json",
+        written_run.write_run(folder / "run", large=(LARGE,)),
+    )
     export_crate(run, folder / "run", folder / "crate")
     return Crate(folder / "crate", run)

@@ -1,4 +1,5 @@
-"""Put a JSON-LD context into the validator's cache, for a machine without a network: URL FILE CACHE.
+"""Put a JSON-LD context into the validator's cache, for a machine without a network: URL FILE
+CACHE.
 
 Runs in the validator's own environment.
 """
@@ -19,11 +20,15 @@ class OneFile(requests.adapters.HTTPAdapter):
 
     def send(self, request, **options):
         headers = {"Content-Type": "application/ld+json"}
-        raw = HTTPResponse(body=io.BytesIO(self.content), status=200, headers=headers, preload_content=False)
+        raw = HTTPResponse(
+            body=io.BytesIO(self.content), status=200, headers=headers, preload_content=False
+        )
         return self.build_response(request, raw)
 
 
 url, file, cache = sys.argv[1:]
-session = CachedSession(cache_name=cache, expire_after=-1, backend="sqlite", allowable_methods=("GET",))
+session = CachedSession(
+    cache_name=cache, expire_after=-1, backend="sqlite", allowable_methods=("GET",)
+)
 session.mount("https://", OneFile(Path(file).read_bytes()))
 session.get(url, headers={"Accept": "application/ld+json, application/json"}).raise_for_status()

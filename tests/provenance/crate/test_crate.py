@@ -39,8 +39,12 @@ def test_it_is_read_back_by_the_library(crate):
 
 
 def test_every_file_is_told_of_and_every_file_told_of_is_there(crate):
-    files = {p.relative_to(crate.folder).as_posix() for p in crate.folder.rglob("*") if p.is_file()} - OWN
-    told = {entity["@id"] for entity in crate.of_type("File") if not entity["@id"].startswith("ni:")}
+    files = {
+        p.relative_to(crate.folder).as_posix() for p in crate.folder.rglob("*") if p.is_file()
+    } - OWN
+    told = {
+        entity["@id"] for entity in crate.of_type("File") if not entity["@id"].startswith("ni:")
+    }
     assert files == told
     assert {
         "rules/report.smk",
@@ -60,7 +64,11 @@ def test_every_file_is_told_of_and_every_file_told_of_is_there(crate):
 
 def test_every_reference_leads_somewhere(crate):
     values = [
-        value for entity in crate.graph for key, held in entity.items() if key[0] != "@" for value in listed(held)
+        value
+        for entity in crate.graph
+        for key, held in entity.items()
+        if key[0] != "@"
+        for value in listed(held)
     ]
     references = {value["@id"] for value in values if isinstance(value, dict)}
     assert len(references) > 300
@@ -84,14 +92,25 @@ def test_a_job_is_an_action_with_what_it_read_and_made(crate):
     read, made = ([crate.by_id[one] for one in ids(action[key])] for key in ("object", "result"))
     assert [entity["name"] for entity in read] == job["inputs"]
     assert [entity["name"] for entity in made] == job["outputs"]
-    assert (action["startTime"], action["endTime"]) == ("2026-11-23T10:04:00+00:00", "2026-11-23T10:04:30+00:00")
+    assert (action["startTime"], action["endTime"]) == (
+        "2026-11-23T10:04:00+00:00",
+        "2026-11-23T10:04:30+00:00",
+    )
     assert crate.by_id[action["resourceUsage"]["@id"]]["value"] == "512.25"
 
 
 def test_the_run_has_all_that_it_was_given_and_made(crate):
     action = crate.by_id["#run"]
-    given, made = ({crate.by_id[one]["name"] for one in ids(action[key])} for key in ("object", "result"))
-    assert given == {"config.yaml", "seed", "data/images", "data/coco_train.json", "data/coco_val.json"}
+    given, made = (
+        {crate.by_id[one]["name"] for one in ids(action[key])} for key in ("object", "result")
+    )
+    assert given == {
+        "config.yaml",
+        "seed",
+        "data/images",
+        "data/coco_train.json",
+        "data/coco_val.json",
+    }
     outputs = {path for job in crate.run["jobs"] for path in job["outputs"]}
     assert made == outputs | {"report.json", "report.html"}
     assert ids(action["instrument"]) == ids(crate.by_id["./"]["mainEntity"])
@@ -108,7 +127,9 @@ def test_parameters_and_their_examples_name_each_other(crate):
         for example in ids(parameter["workExample"]):
             assert parameter["@id"] in ids(crate.by_id[example]["exampleOfWork"])
     workflow = crate.by_id["Snakefile"]
-    assert {*ids(workflow["input"]), *ids(workflow["output"])} == {parameter["@id"] for parameter in parameters}
+    assert {*ids(workflow["input"]), *ids(workflow["output"])} == {
+        parameter["@id"] for parameter in parameters
+    }
 
 
 def test_an_output_of_many_jobs_is_one_parameter():
@@ -190,7 +211,11 @@ def test_a_folder_that_holds_something_is_not_written_into(run, tmp_path, capsys
 def test_results_elsewhere_lie_below_results_in_the_crate(written, tmp_path):
     report = written.write_run(tmp_path / "run")
     (tmp_path / "run/results").rename(tmp_path / "run/out")
-    text = json.dumps(report).replace('"results/', '"out/').replace('"results": "results"', '"results": "out"')
+    text = (
+        json.dumps(report)
+        .replace('"results/', '"out/')
+        .replace('"results": "results"', '"results": "out"')
+    )
     path = tmp_path / "run/out/report/report.json"
     path.write_text(text)
     assert main(["export-crate", str(path), str(tmp_path / "crate")]) == 0
@@ -203,9 +228,15 @@ def test_folders_that_jobs_made_are_told_of_and_data_of_the_run_are_no_input(wri
     job = report["jobs"][0] | {"rule": "demo_data", "inputs": [], "outputs": ["data/images"]}
     report["jobs"].append(job)
     report["artefacts"].append(made)
-    export_crate(Run(tmp_path / "run/results/report/report.json", report), tmp_path / "run", tmp_path / "crate")
+    export_crate(
+        Run(tmp_path / "run/results/report/report.json", report),
+        tmp_path / "run",
+        tmp_path / "crate",
+    )
     graph = json.loads((tmp_path / "crate/ro-crate-metadata.json").read_text())["@graph"]
-    (entity,) = [entity for entity in graph if entity.get("name") == "data/images" and "sha256" in entity]
+    (entity,) = [
+        entity for entity in graph if entity.get("name") == "data/images" and "sha256" in entity
+    ]
     by_id = {held["@id"]: held for held in graph}
     assert entity["@type"] == "Dataset"
     assert entity["@id"].endswith("?path=data/images/")

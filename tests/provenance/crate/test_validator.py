@@ -17,7 +17,10 @@ def validator():
     """`rocrate-validator`, on the path or as SOCO_ROCRATE_VALIDATOR names it."""
     found = os.environ.get("SOCO_ROCRATE_VALIDATOR") or shutil.which("rocrate-validator")
     if not found:
-        pytest.skip("No rocrate-validator is here: pip install roc-validator into an environment of its own.")
+        pytest.skip(
+            "No rocrate-validator is here: pip install roc-validator into an environment of its"
+            " own."
+        )
     return Path(found)
 
 
@@ -26,9 +29,24 @@ def validator():
 def test_the_validator_accepts_it(crate, tmp_path, profile):
     """With the part of RO-Crate's context that the crate uses, so that no network is needed."""
     program, cache, told = validator(), tmp_path / "cache", tmp_path / "told.json"
-    prime = [program.with_name("python"), HERE / "prime_cache.py", CONTEXT, HERE / "context.json", cache]
+    prime = [
+        program.with_name("python"),
+        HERE / "prime_cache.py",
+        CONTEXT,
+        HERE / "context.json",
+        cache,
+    ]
     subprocess.run(prime, check=True)
-    options = ["--offline", "--cache-path", cache, "--output-format", "json", "--output-file", told, "--no-paging"]
+    options = [
+        "--offline",
+        "--cache-path",
+        cache,
+        "--output-format",
+        "json",
+        "--output-file",
+        told,
+        "--no-paging",
+    ]
     command = [program, "-y", "validate", "--profile-identifier", profile, *options, crate.folder]
     done = subprocess.run(command, capture_output=True, text=True)
     assert told.exists(), done.stdout + done.stderr
@@ -43,6 +61,8 @@ def test_snakemake_plans_the_run_again_from_the_crate(crate, tmp_path):
     shutil.copytree(crate.folder, tmp_path / "again", ignore=shutil.ignore_patterns("results"))
     command = [sys.executable, "-m", "snakemake", "all", "--dry-run", "--cores", "2"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "again")}
-    done = subprocess.run(command, cwd=tmp_path / "again", env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=tmp_path / "again", env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pretrain_model" in done.stdout

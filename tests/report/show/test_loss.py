@@ -10,7 +10,10 @@ from soco.cli import main
 @pytest.fixture
 def log(tmp_path):
     path = tmp_path / "log.jsonl"
-    lines = [{"step": n, "loss": -n / 3, "lr": 0.1, "spread": 0.8, "cosine_apart": None} for n in range(10)]
+    lines = [
+        {"step": n, "loss": -n / 3, "lr": 0.1, "spread": 0.8, "cosine_apart": None}
+        for n in range(10)
+    ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
 
@@ -21,13 +24,23 @@ def test_the_curve_is_drawn_and_the_mean_cosine_told(log, tmp_path, capsys):
         "loss -3.000 at step 9: a mean cosine of 0.38 (of 2 pairs of views; --config says"
     )
     drawn = np.array(Image.open(tmp_path / "loss.png").convert("RGB")).astype(int)
-    rows, columns = np.nonzero(((drawn - [0x2F, 0x81, 0xD6]) ** 2).sum(axis=-1) < 20)  # the line's blue
+    rows, columns = np.nonzero(
+        ((drawn - [0x2F, 0x81, 0xD6]) ** 2).sum(axis=-1) < 20
+    )  # the line's blue
     falls = rows < len(drawn) // 3  # the loss's panel is the first
     assert np.corrcoef(columns[falls], rows[falls])[0, 1] > 0.9
 
 
 def test_the_run_says_how_many_pairs_there_are(log, repository, tmp_path, capsys):
-    call = ["show", "loss", str(log), "--out", str(tmp_path / "loss.png"), "--config", str(repository / "config.yaml")]
+    call = [
+        "show",
+        "loss",
+        str(log),
+        "--out",
+        str(tmp_path / "loss.png"),
+        "--config",
+        str(repository / "config.yaml"),
+    ]
     assert main([*call, "--run", "soco"]) == 0
     assert "a mean cosine of 0.38" in capsys.readouterr().out
     assert main([*call, "--config", str(repository / "recipes/soco_c4_100.yaml")]) == 0

@@ -23,8 +23,10 @@ def test_the_drawing_lies_in_the_current_folder_and_the_counts_are_told(
     rgb = photograph("coffee_half")
     regions = selective_search(rgb)[:, :4]
     kept = proposals_of(regions, (rgb.shape[1], rgb.shape[0]), FilterConfig())[1]
-    assert capsys.readouterr().out == (
-        f"{len(regions)} regions (soco), {len(kept)} proposals (ratio3size0308); see coffee_half_proposals.png\n"
+    assert (
+        capsys.readouterr().out
+        == f"{len(regions)} regions (soco), {len(kept)} proposals (ratio3size0308); see"
+        " coffee_half_proposals.png\n"
     )
     with Image.open("coffee_half_proposals.png") as drawn:
         drawn.load()
@@ -36,13 +38,18 @@ def test_the_drawing_lies_in_the_current_folder_and_the_counts_are_told(
 
 def test_engine_and_configuration_can_be_chosen(coffee, photograph, repository, tmp_path, capsys):
     overlay = tmp_path / "mine.yaml"
-    overlay.write_text("filter: {strategy: size1010, fallbacks: [ratio2]}\nproposals: {engine: opencv}\n")
+    overlay.write_text(
+        "filter: {strategy: size1010, fallbacks: [ratio2]}\nproposals: {engine: opencv}\n"
+    )
     call = ["show", "proposals", coffee, "--out", str(tmp_path / "a" / "b.png")]
     call += ["--config", str(repository / "config.yaml"), "--config", str(overlay)]
     assert main(call) == 0
     fast = len(opencv_selective_search(photograph("coffee_half"), "fast"))
     told = capsys.readouterr().out
-    assert told.startswith(f"{fast} regions (opencv_fast), ") and "(ratio2, as size1010 keeps none)" in told
+    assert (
+        told.startswith(f"{fast} regions (opencv_fast), ")
+        and "(ratio2, as size1010 keeps none)" in told
+    )
     assert main([*call, "--engine", "opencv_single", "--side", "100"]) == 0
     single = len(opencv_selective_search(photograph("coffee_half"), "single"))
     assert capsys.readouterr().out.startswith(f"{single} regions (opencv_single), ")
@@ -52,7 +59,9 @@ def test_engine_and_configuration_can_be_chosen(coffee, photograph, repository, 
 def test_regions_are_left_of_proposals_and_coloured_by_size():
     grey = np.full((100, 200, 3), 128, np.uint8)
     large, small = np.array([[10, 10, 180, 80]]), np.array([[100, 40, 20, 20]])
-    drawn = np.array(compose(grey, np.concatenate([small, large]), large, "a title", 200)).astype(int)
+    drawn = np.array(compose(grey, np.concatenate([small, large]), large, "a title", 200)).astype(
+        int
+    )
     left, right = drawn[:, 12:212], drawn[:, 224:424]
     coloured = [np.ptp(panel[60:160], axis=2) > 60 for panel in (left, right)]
     assert coloured[0].sum() > 500 and coloured[1].sum() > 900  # proposals' lines are thicker
@@ -77,12 +86,20 @@ def test_a_filter_that_keeps_nothing_is_told(coffee, repository, tmp_path, capsy
     overlay.write_text("filter: {min_side: 5000}\n")
     call = ["show", "proposals", coffee, "--out", str(tmp_path / "none.png")]
     assert main([*call, "--config", str(repository / "config.yaml"), "--config", str(overlay)]) == 0
-    assert "0 proposals (no strategy keeps any: training takes the whole image)" in capsys.readouterr().out
+    assert (
+        "0 proposals (no strategy keeps any: training takes the whole image)"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("name", ["absent.png", "notes.txt", "e_empty.jpg"])
 def test_an_unreadable_image_is_told_in_a_sentence(folder_of_images, tmp_path, capsys, name):
-    assert main(["show", "proposals", str(folder_of_images / name), "--out", str(tmp_path / "out.png")]) == 1
+    assert (
+        main(
+            ["show", "proposals", str(folder_of_images / name), "--out", str(tmp_path / "out.png")]
+        )
+        == 1
+    )
     told = capsys.readouterr().err
     assert told.startswith("Error: ") and name in told and told.count("\n") == 1
     assert not (tmp_path / "out.png").exists()

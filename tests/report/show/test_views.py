@@ -47,10 +47,14 @@ def test_boxes_are_drawn_where_the_batch_has_them(dataset):
         for pair, corners in zip(sample.batch.pairs, places(2, SIDE), strict=True):
             for boxes, corner in zip((pair.boxes_1, pair.boxes_v), corners, strict=True):
                 for box, box_id in zip(boxes.numpy() * SIDE, pair.ids_1.tolist(), strict=True):
-                    # A label or a later box may hide a part, and the whole of a box that is the same as another.
+                    # A label or a later box may hide a part, and the whole of a box that is the
+                    # same as another.
                     shades = [colours[i] for i, b in zip(pair.ids_1.tolist(), boxes.numpy() * SIDE, strict=True)
                               if np.abs(b - box).max() < 3]  # fmt: skip
-                    found = [any(near(drawn, *place, shade) for shade in shades) for place in outline_of(box, corner)]
+                    found = [
+                        any(near(drawn, *place, shade) for shade in shades)
+                        for place in outline_of(box, corner)
+                    ]
                     assert np.mean(found) > 0.3, box_id
 
 
@@ -63,7 +67,9 @@ def outline_of(box, corner):
 
 def test_labels_tell_id_and_level_and_captions_the_flip(dataset, monkeypatch):
     words = []
-    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda self, place, text, **_: words.append(text))
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw, "text", lambda self, place, text, **_: words.append(text)
+    )
     (sample,) = samples_of(dataset, images=1, epoch=0, count=1)
     compose(sample, dataset.settings, SIDE)
     bounds = dataset.settings.level_bounds
@@ -92,7 +98,9 @@ def test_a_line_joins_the_edges_of_corresponding_boxes(dataset):
     (sample,) = samples_of(dataset, images=1, epoch=0, count=1)
     batch = sample.batch
     boxes = {"boxes_1": [0.1, 0.1, 0.5, 0.5], "boxes_v": [0.4, 0.5, 0.8, 0.9]}
-    pair = dataclasses.replace(batch.pairs[0], **{name: torch.tensor([box] * 4) for name, box in boxes.items()})
+    pair = dataclasses.replace(
+        batch.pairs[0], **{name: torch.tensor([box] * 4) for name, box in boxes.items()}
+    )
     pair = dataclasses.replace(pair, ids_1=torch.full((4,), 2), ids_v=torch.full((4,), 2))
     one = dataclasses.replace(sample, batch=dataclasses.replace(batch, pairs=(pair,)))
     drawn = np.array(compose(one, dataset.settings, SIDE))
@@ -119,11 +127,17 @@ def test_a_view_looks_as_it_did_before_normalisation(dataset):
 
 def test_cut_out_squares_are_outlined(dataset):
     recipe = dataset.settings.model_copy(update={"cutout_probability": 0.0})
-    (sample,) = samples_of(ViewDataset(dataset.store.path, dataset.source, recipe, 3), images=1, epoch=0, count=1)
+    (sample,) = samples_of(
+        ViewDataset(dataset.store.path, dataset.source, recipe, 3), images=1, epoch=0, count=1
+    )
     cut = sample.batch.views[1].clone()
     cut[:, 20:40, 24:44] = 0
-    batch = dataclasses.replace(sample.batch, views=(sample.batch.views[0], cut, sample.batch.views[2]))
-    plain, changed = (np.array(compose(s, recipe, 64)) for s in (sample, dataclasses.replace(sample, batch=batch)))
+    batch = dataclasses.replace(
+        sample.batch, views=(sample.batch.views[0], cut, sample.batch.views[2])
+    )
+    plain, changed = (
+        np.array(compose(s, recipe, 64)) for s in (sample, dataclasses.replace(sample, batch=batch))
+    )
     _, (left, top) = places(2, 64)[0]
     rows, columns = np.nonzero((plain != changed).any(axis=-1))
     assert abs(rows.min() - top - 20) <= 2 and abs(rows.max() - top - 39) <= 2
@@ -137,7 +151,10 @@ def test_crops_and_flips_are_those_of_the_batch(dataset):
     for sample in samples_of(dataset, images=5, epoch=0, count=8):
         for number, pair in enumerate(sample.batch.pairs, start=1):
             boxes = sample.boxes[pair.ids_v.numpy() - 1]
-            for shown, given in ((sample.shown[0], pair.boxes_1), (sample.shown[number], pair.boxes_v)):
+            for shown, given in (
+                (sample.shown[0], pair.boxes_1),
+                (sample.shown[number], pair.boxes_v),
+            ):
                 seen = clip_to_crop(boxes, shown.crop)
                 assert np.allclose(flip(seen) if shown.flipped else seen, given.numpy(), atol=1e-6)
 
@@ -154,14 +171,20 @@ def test_image_files_are_searched_and_filtered(coffee, photograph, tiny_recipe):
     with searched([coffee], ProposalsConfig(), FilterConfig(), tiny_recipe, 1) as dataset:
         (sample,) = samples_of(dataset, images=1, epoch=0, count=1)
     rgb = photograph("coffee_half")
-    kept = proposals_of(selective_search(rgb)[:, :4], (rgb.shape[1], rgb.shape[0]), FilterConfig())[1]
+    kept = proposals_of(selective_search(rgb)[:, :4], (rgb.shape[1], rgb.shape[0]), FilterConfig())[
+        1
+    ]
     assert np.array_equal(sample.boxes, rects_to_boxes(kept)) and np.array_equal(sample.rgb, rgb)
 
 
 def test_a_c4_sample_has_one_row(dataset):
-    recipe = PretrainConfig(architecture="c4", views=(ViewConfig(size=64), ViewConfig(size=64, crop="a")))
+    recipe = PretrainConfig(
+        architecture="c4", views=(ViewConfig(size=64), ViewConfig(size=64, crop="a"))
+    )
     c4 = ViewDataset(dataset.store.path, dataset.source, recipe, 3)
-    three, two = (compose(next(iter(samples_of(d, 1, 0, 1))), d.settings, SIDE).height for d in (dataset, c4))
+    three, two = (
+        compose(next(iter(samples_of(d, 1, 0, 1))), d.settings, SIDE).height for d in (dataset, c4)
+    )
     assert two < three - SIDE // 2
 
 
@@ -174,7 +197,9 @@ def test_a_gallery_is_a_png_or_a_folder_with_a_page(dataset, tmp_path):
     single = [Image.open(tmp_path / "folder" / name) for name in names[:3]]
     together = Image.open(tmp_path / "all.png")
     assert together.height == sum(image.height for image in single)
-    assert np.array_equal(np.array(together)[: single[0].height, : single[0].width], np.array(single[0]))
+    assert np.array_equal(
+        np.array(together)[: single[0].height, : single[0].width], np.array(single[0])
+    )
     page = (tmp_path / "folder" / "index.html").read_text()
     assert all(f'src="{name}"' in page for name in names[:3]) and "a/one.jpg, epoch 0" in page
 
@@ -184,9 +209,13 @@ def test_the_command_draws_files_with_the_papers_settings(coffee, tmp_path, monk
     assert main(["show", "views", str(coffee), "--samples", "2", "--side", "64"]) == 0
     assert capsys.readouterr().out == "2 samples; see views.png\n"
     first = np.array(Image.open("views.png"))
-    assert main(["show", "views", str(coffee), "--samples", "2", "--side", "64", "--seed", "1"]) == 0
+    assert (
+        main(["show", "views", str(coffee), "--samples", "2", "--side", "64", "--seed", "1"]) == 0
+    )
     assert np.array_equal(np.array(Image.open("views.png")), first)
-    assert main(["show", "views", str(coffee), "--samples", "2", "--side", "64", "--seed", "2"]) == 0
+    assert (
+        main(["show", "views", str(coffee), "--samples", "2", "--side", "64", "--seed", "2"]) == 0
+    )
     assert not np.array_equal(np.array(Image.open("views.png")), first)
 
 
@@ -214,7 +243,10 @@ def test_the_command_draws_images_of_a_store(small_store, folder_of_images, tmp_
         (["IMAGE", "--out", "views.jpg"], "ends in .png, or a folder"),
         (["IMAGE", "--run", "mine"], "--run is mine"),
         (["IMAGE", "--config", "CONFIG"], "Say with --run which"),
-        (["--store", "none.arrow", "--config", "CONFIG", "--run", "one"], "no proposal store none.arrow"),
+        (
+            ["--store", "none.arrow", "--config", "CONFIG", "--run", "one"],
+            "no proposal store none.arrow",
+        ),
         (["absent.png"], "absent.png cannot be read"),
     ],
 )

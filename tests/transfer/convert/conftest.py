@@ -37,19 +37,29 @@ def installed():
 @pytest.fixture(scope="session")
 def small():
     """Sizes at which a conversion takes a blink."""
-    return DetectorConfig(backbone="resnet18", fpn_channels=16, head_channels=12, head_convs=2, head_fc=24)
+    return DetectorConfig(
+        backbone="resnet18", fpn_channels=16, head_channels=12, head_convs=2, head_fc=24
+    )
 
 
 @pytest.fixture(scope="session")
 def weights(small, trained):
     """Weights at those sizes, and tensors of parts that are left behind."""
-    left = ("projector.linear1.weight", "predictor.linear2.bias", "encoder_k.conv1.weight", "head_k.fc1.bias")
+    left = (
+        "projector.linear1.weight",
+        "predictor.linear2.bias",
+        "encoder_k.conv1.weight",
+        "head_k.fc1.bias",
+    )
     return trained(small) | {name: torch.ones(2) for name in left}
 
 
 @pytest.fixture(scope="session")
 def paper(trained):
-    """Weights of the paper's sizes: ResNet-50, FPN of 256 channels, four convolutions and one layer of 1024."""
+    """Weights of the paper's sizes.
+
+    ResNet-50, FPN of 256 channels, four convolutions and one layer of 1024.
+    """
     return trained(DetectorConfig())
 
 
@@ -76,9 +86,15 @@ def _trained(detector):
         torch.manual_seed(7)
         encoder = build_encoder(detector.backbone)
         neck = FPN(channels_of(encoder), detector.fpn_channels)
-        head = BoxHead(detector.fpn_channels, detector.head_channels, detector.head_convs, detector.head_fc)
+        head = BoxHead(
+            detector.fpn_channels, detector.head_channels, detector.head_convs, detector.head_fc
+        )
     parts = {"encoder": encoder, "neck": neck, "head": head}
-    state = {f"{part}.{name}": held for part, module in parts.items() for name, held in module.state_dict().items()}
+    state = {
+        f"{part}.{name}": held
+        for part, module in parts.items()
+        for name, held in module.state_dict().items()
+    }
     for name, held in state.items():
         if name.endswith("num_batches_tracked"):
             held.fill_(9)

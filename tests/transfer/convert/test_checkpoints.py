@@ -1,4 +1,7 @@
-"""Checkpoints of other libraries: the ResNet in them is found, and computes what it computed there."""
+"""Checkpoints of other libraries.
+
+The ResNet in them is found, and computes what it computed there.
+"""
 
 import json
 import logging
@@ -47,8 +50,17 @@ def behind(prefix, state):
 
 
 M, C = plain(MODEL), plain(COPY)
-LIGHTNING = {"epoch": 9, "global_step": 10, "pytorch-lightning_version": "2.4.0", "lr_schedulers": [], "loops": {}}
-OPTIMIZER = {"optimizer": {"state": {0: {"exp_avg": torch.ones(2)}}, "param_groups": []}, "epoch": 9}
+LIGHTNING = {
+    "epoch": 9,
+    "global_step": 10,
+    "pytorch-lightning_version": "2.4.0",
+    "lr_schedulers": [],
+    "loops": {},
+}
+OPTIMIZER = {
+    "optimizer": {"state": {0: {"exp_avg": torch.ones(2)}}, "param_groups": []},
+    "epoch": 9,
+}
 
 LIBRARIES = {
     # name: the checkpoint, and where the ResNet that is taken lies in it
@@ -59,7 +71,10 @@ LIBRARIES = {
             "arch": "resnet18",
             "state_dict": behind("module.encoder_q.", M | behind("fc.", HEAD))
             | behind("module.encoder_k.", C | behind("fc.", HEAD))
-            | {"module.queue": torch.ones(4, 8), "module.queue_ptr": torch.zeros(1, dtype=torch.long)},
+            | {
+                "module.queue": torch.ones(4, 8),
+                "module.queue_ptr": torch.zeros(1, dtype=torch.long),
+            },
         },
         "encoder_q.",
     ),
@@ -114,19 +129,25 @@ LIBRARIES = {
     ),
     "BYOL of two state dicts": (
         {
-            "online_network_state_dict": behind("encoder.", children(MODEL)) | behind("projetion.net.", HEAD),
-            "target_network_state_dict": behind("encoder.", children(COPY)) | behind("projetion.net.", HEAD),
+            "online_network_state_dict": behind("encoder.", children(MODEL))
+            | behind("projetion.net.", HEAD),
+            "target_network_state_dict": behind("encoder.", children(COPY))
+            | behind("projetion.net.", HEAD),
             "optimizer_state_dict": {"state": {0: torch.ones(1)}},
         },
         "online_network_state_dict.encoder.",
     ),
     "SimCLR": ({"state_dict": behind("backbone.", M | behind("fc.", HEAD))}, "backbone."),
     "SimSiam": (
-        {"state_dict": behind("module.encoder.", M | behind("fc.", HEAD)) | behind("module.predictor.", HEAD)},
+        {
+            "state_dict": behind("module.encoder.", M | behind("fc.", HEAD))
+            | behind("module.predictor.", HEAD)
+        },
         "encoder.",
     ),
     "SwAV": (
-        behind("module.", M | behind("projection_head.", HEAD)) | {"module.prototypes.weight": torch.ones(3, 4)},
+        behind("module.", M | behind("projection_head.", HEAD))
+        | {"module.prototypes.weight": torch.ones(3, 4)},
         "top",
     ),
     "OpenMMLab, MoCo": (
@@ -140,11 +161,19 @@ LIBRARIES = {
         "backbone.",
     ),
     "mmdetection": (
-        {"state_dict": behind("backbone.", M) | behind("neck.lateral_convs.0.conv.", HEAD) | behind("roi_head.", HEAD)},
+        {
+            "state_dict": behind("backbone.", M)
+            | behind("neck.lateral_convs.0.conv.", HEAD)
+            | behind("roi_head.", HEAD)
+        },
         "backbone.",
     ),
     "VISSL": (
-        {"classy_state_dict": {"base_model": {"model": {"trunk": behind("_feature_blocks.", M), "heads": HEAD}}}},
+        {
+            "classy_state_dict": {
+                "base_model": {"model": {"trunk": behind("_feature_blocks.", M), "heads": HEAD}}
+            }
+        },
         "classy_state_dict.base_model.model.trunk._feature_blocks.",
     ),
     "torch.compile": (
@@ -178,11 +207,16 @@ def test_features_are_those_of_the_model(saved, tmp_path, capsys):
         converted = torchvision.models.resnet18(weights=None).eval()
         converted.load_state_dict(load_file(output), strict=False)
         ours, theirs = features(MODEL), features(converted)
-        assert max((theirs[level] - ours[level]).abs().max().item() for level in ours) == 0.0, library
+        assert max((theirs[level] - ours[level]).abs().max().item() for level in ours) == 0.0, (
+            library
+        )
         told = json.loads((tmp_path / "out.json").read_text())
         assert (told["taken_from"] or "top") == place, library
         assert told["converted"] == 120, library
-        assert f"took the ResNet at {'the top' if place == 'top' else place[:-1]}" in capsys.readouterr().out
+        assert (
+            f"took the ResNet at {'the top' if place == 'top' else place[:-1]}"
+            in capsys.readouterr().out
+        )
 
 
 @pytest.mark.parametrize("name", ["resnet34", "resnet50", "resnet101"])
@@ -190,8 +224,12 @@ def test_deeper_resnets_are_told_by_their_shapes(saved, name):
     model = resnet(3, name)
     source = read_source(saved({"state_dict": behind("module.encoder_q.", model.state_dict())}))
     assert source.prefix == "encoder_q."
-    assert {own: held.tolist() for own, held in source.state.items() if own.endswith("bn1.bias")} == {
-        f"encoder.{own}": held.tolist() for own, held in plain(model).items() if own.endswith("bn1.bias")
+    assert {
+        own: held.tolist() for own, held in source.state.items() if own.endswith("bn1.bias")
+    } == {
+        f"encoder.{own}": held.tolist()
+        for own, held in plain(model).items()
+        if own.endswith("bn1.bias")
     }
 
 
@@ -200,13 +238,16 @@ def test_what_was_taken_and_left_is_said_with_three_names(saved, tmp_path, capsy
     convert_file(saved(content), "timm", tmp_path / "out.safetensors", tmp_path / "out.json")
     printed = capsys.readouterr().out
     assert (
-        "took the ResNet at encoder_q, not that at encoder_k, and left out 130 other tensors "
-        "(encoder_k.bn1.bias, encoder_k.bn1.num_batches_tracked, encoder_k.bn1.running_mean and 127 others)." in printed
+        "took the ResNet at encoder_q, not that at encoder_k, and left out 130 other tensors"
+        " (encoder_k.bn1.bias, encoder_k.bn1.num_batches_tracked, encoder_k.bn1.running_mean and"
+        " 127 others)." in printed
     )
     reasons = json.loads((tmp_path / "out.json").read_text())["left_behind_by_reason"]
     assert reasons == {
         "it belongs to another network of the file, encoder_k": 124,
-        "it belongs to no ResNet, but to a head, a queue or other parts of that library's training": 6,
+        "it belongs to no ResNet, but to a head, a queue or other parts of that library's training": (
+            6
+        ),
     }
 
 
@@ -222,8 +263,12 @@ def test_a_probe_takes_the_same_and_says_so(saved, caplog):
 def test_safetensors_and_half_precision(tmp_path):
     half = {name: held.half() if held.is_floating_point() else held for name, held in M.items()}
     save_file(behind("module.encoder_q.", half), tmp_path / "x.safetensors")
-    convert_file(tmp_path / "x.safetensors", "timm", tmp_path / "out.safetensors", tmp_path / "out.json")
-    assert torch.equal(load_file(tmp_path / "out.safetensors")["conv1.weight"], half["conv1.weight"].float())
+    convert_file(
+        tmp_path / "x.safetensors", "timm", tmp_path / "out.safetensors", tmp_path / "out.json"
+    )
+    assert torch.equal(
+        load_file(tmp_path / "out.safetensors")["conv1.weight"], half["conv1.weight"].float()
+    )
 
 
 def test_names_of_a_pretraining_of_ours_are_not_searched(weights, file_of):
@@ -242,11 +287,17 @@ def deep_stem():
 ODD = {
     "a missing tensor": (
         lambda: {name: held for name, held in M.items() if name != "layer3.1.bn2.running_var"},
-        r"is no plain resnet18 as torchvision has it; tensors 1 missing \(layer3\.1\.bn2\.running_var\): give",
+        (
+            r"is no plain resnet18 as torchvision has it; tensors 1 missing"
+            r" \(layer3\.1\.bn2\.running_var\): give"
+        ),
     ),
     "a swapped shape": (
         lambda: M | {"layer2.0.conv2.weight": M["layer3.0.conv2.weight"]},
-        r"1 of another shape \(layer2\.0\.conv2\.weight \(256, 256, 3, 3\) for \(128, 128, 3, 3\)\)",
+        (
+            r"1 of another shape \(layer2\.0\.conv2\.weight \(256, 256, 3, 3\) for \(128, 128, 3,"
+            r" 3\)\)"
+        ),
     ),
     "a 3x3 stem": (
         lambda: M | {"conv1.weight": torch.ones(64, 3, 3, 3)},
@@ -254,12 +305,21 @@ ODD = {
     ),
     "a deep stem": (
         deep_stem,
-        r"3 without a place \(conv1\.0\.weight, conv1\.3\.weight, conv1\.6\.weight\); 1 missing \(conv1\.weight\)",
+        (
+            r"3 without a place \(conv1\.0\.weight, conv1\.3\.weight, conv1\.6\.weight\); 1 missing"
+            r" \(conv1\.weight\)"
+        ),
     ),
-    "another width": (wide, r"\d\d of another shape \(layer1\.0\.bn1\.bias \(128,\) for \(64,\), .* and \d+ others\)"),
+    "another width": (
+        wide,
+        r"\d\d of another shape \(layer1\.0\.bn1\.bias \(128,\) for \(64,\), .* and \d+ others\)",
+    ),
     "another depth": (
         lambda: {name: held for name, held in M.items() if not name.startswith("layer2.1.")},
-        r"has 2, 1, 2, 2 blocks of 2 convolutions, and is none of resnet18, .*; give the weights of one of these\.",
+        (
+            r"has 2, 1, 2, 2 blocks of 2 convolutions, and is none of resnet18, .*; give the"
+            r" weights of one of these\."
+        ),
     ),
     "whole numbers": (
         lambda: M | {"conv1.weight": torch.ones(64, 3, 7, 7, dtype=torch.int8)},
@@ -280,19 +340,26 @@ def test_a_resnet_of_another_form_is_refused_in_a_short_sentence(saved, odd):
 def test_a_vision_transformer_is_called_one(saved):
     model = torchvision.models.VisionTransformer(32, 16, 2, 2, 16, 32)
     content = {"teacher": behind("backbone.", model.state_dict())}
-    with pytest.raises(UserError, match=r"no ResNet .*but a vision transformer \(.* and 29 others\); give the weights"):
+    with pytest.raises(
+        UserError,
+        match=r"no ResNet .*but a vision transformer \(.* and 29 others\); give the weights",
+    ):
         read_source(saved(content))
 
 
 def test_tensors_of_anything_else_are_named_three_at_most(saved):
     content = {f"net.{n}.weight": torch.ones(1) for n in range(120)}
-    with pytest.raises(UserError, match=r"\(?net\.0\.weight, net\.1\.weight, net\.10\.weight and 117 others; give a"):
+    with pytest.raises(
+        UserError,
+        match=r"\(?net\.0\.weight, net\.1\.weight, net\.10\.weight and 117 others; give a",
+    ):
         read_source(saved(content))
 
 
 def test_two_resnets_of_one_rank_that_differ_are_not_chosen_between(saved):
     with pytest.raises(
-        UserError, match=r"holds 2 ResNets that differ, at 'left', 'right', .* save the one that you want"
+        UserError,
+        match=r"holds 2 ResNets that differ, at 'left', 'right', .* save the one that you want",
     ):
         read_source(saved(behind("left.", M) | behind("right.", C)))
 
@@ -314,9 +381,13 @@ class Trap:
 
 
 def test_a_checkpoint_that_would_run_code_stays_refused(saved, tmp_path):
-    content = {"state_dict": behind("module.encoder_q.", M), "hyper_parameters": Trap(tmp_path / "sprung")}
+    content = {
+        "state_dict": behind("module.encoder_q.", M),
+        "hyper_parameters": Trap(tmp_path / "sprung"),
+    }
     with pytest.raises(
-        UserError, match=r"is refused: reading it would use (_?io|builtins)\.open, .*its state dict alone"
+        UserError,
+        match=r"is refused: reading it would use (_?io|builtins)\.open, .*its state dict alone",
     ):
         read_source(saved(content))
     assert not (tmp_path / "sprung").exists()

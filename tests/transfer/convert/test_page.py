@@ -14,7 +14,10 @@ def blocks(repository):
     """The page's blocks of Python, by the section that each stands in first."""
     page = (repository / "docs" / "conversion.md").read_text()
     sections = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
-    return {section.split("\n")[0]: re.findall(r"```python\n(.*?)```", section, re.DOTALL) for section in sections}
+    return {
+        section.split("\n")[0]: re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+        for section in sections
+    }
 
 
 @pytest.fixture
@@ -27,7 +30,9 @@ def here(tmp_path, monkeypatch, paper):
         ("resnet", "torchvision_resnet"),
         ("timm", "timm"),
     ]:
-        TARGETS[target].write(tmp_path / f"{name}{TARGETS[target].suffix}", convert_state(paper, target))
+        TARGETS[target].write(
+            tmp_path / f"{name}{TARGETS[target].suffix}", convert_state(paper, target)
+        )
     return tmp_path
 
 
@@ -90,7 +95,10 @@ def test_the_command_names_every_target(capsys):
 
 def test_the_command_converts_and_tells(tmp_path, monkeypatch, weights, file_of, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["convert", str(file_of(weights)), "out.safetensors", "--to", "torchvision_resnet"]) == 0
+    assert (
+        main(["convert", str(file_of(weights)), "out.safetensors", "--to", "torchvision_resnet"])
+        == 0
+    )
     assert "compute the features that the pretraining's model computes" in capsys.readouterr().out
     assert (tmp_path / "out.safetensors").exists()
     assert (tmp_path / "out.safetensors.json").exists()

@@ -44,7 +44,11 @@ def reading(tmp_path):
 @pytest.mark.parametrize("protocol", [3, 4, 5])
 @pytest.mark.parametrize("array", ARRAYS, ids=lambda array: f"{array.dtype.str}{array.shape}")
 def test_arrays_come_back(reading, array, protocol):
-    found = reading(pickle.dumps({"model": {"a": array}, "more": [1, (2.5, None, "text", b"x", True)]}, protocol))
+    found = reading(
+        pickle.dumps(
+            {"model": {"a": array}, "more": [1, (2.5, None, "text", b"x", True)]}, protocol
+        )
+    )
     np.testing.assert_array_equal(found["model"]["a"], array)
     assert found["model"]["a"].dtype == array.dtype.newbyteorder("=")
     assert found["more"] == [1, (2.5, None, "text", b"x", True)]
@@ -78,7 +82,9 @@ def test_an_ordered_dictionary_is_a_dictionary(reading):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 @pytest.mark.parametrize("protocol", [3, 4])
-def test_what_is_more_than_numbers_is_refused_and_not_run(reading, tmp_path, monkeypatch, value, tried, protocol):
+def test_what_is_more_than_numbers_is_refused_and_not_run(
+    reading, tmp_path, monkeypatch, value, tried, protocol
+):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as refused:
         reading(pickle.dumps(value, protocol))
@@ -126,7 +132,9 @@ def test_a_damaged_file_is_named(reading, cut):
 
 @pytest.mark.parametrize("protocol", [3, 4])
 def test_a_set_is_no_plain_container(reading, protocol):
-    with pytest.raises(UserError, match=r"is refused: reading it would use (builtins\.set|a value of set)"):
+    with pytest.raises(
+        UserError, match=r"is refused: reading it would use (builtins\.set|a value of set)"
+    ):
         reading(pickle.dumps({"model": {1, 2}}, protocol))
 
 

@@ -15,7 +15,9 @@ from soco.transfer.convert.safe_pickle import read_pickle
 ONLINE = ("encoder.", "neck.", "head.")
 
 
-@pytest.fixture(params=["ours", "checkpoint", "released", "released before torch 1.6", "detectron2"])
+@pytest.fixture(
+    params=["ours", "checkpoint", "released", "released before torch 1.6", "detectron2"]
+)
 def source(request, tmp_path, weights, file_of):
     """One and the same weights in each of the files that are read."""
     path = tmp_path / "source"
@@ -34,7 +36,9 @@ def source(request, tmp_path, weights, file_of):
 
 def test_every_source_is_told_by_its_content(source, weights):
     found = load_source(source)
-    assert {name for name in found if name.startswith(ONLINE)} == {name for name in weights if name.startswith(ONLINE)}
+    assert {name for name in found if name.startswith(ONLINE)} == {
+        name for name in weights if name.startswith(ONLINE)
+    }
     for name, held in found.items():
         assert held.dtype == weights[name].dtype
         assert torch.equal(held, weights[name])
@@ -43,20 +47,31 @@ def test_every_source_is_told_by_its_content(source, weights):
 def test_a_detectron2_file_of_a_resnet_alone_comes_back(tmp_path, weights):
     write_detectron2(tmp_path / "c4.pkl", convert_state(weights, "detectron2_c4"))
     assert all(name.startswith("encoder.") for name in load_source(tmp_path / "c4.pkl"))
-    convert_file(tmp_path / "c4.pkl", "torchvision_resnet", tmp_path / "out.safetensors", tmp_path / "out.json")
+    convert_file(
+        tmp_path / "c4.pkl",
+        "torchvision_resnet",
+        tmp_path / "out.safetensors",
+        tmp_path / "out.json",
+    )
     assert (tmp_path / "out.safetensors").stat().st_size > 40_000_000
     with pytest.raises(UserError, match="no neck and no head"):
-        convert_file(tmp_path / "c4.pkl", "mmdetection", tmp_path / "out.pth", tmp_path / "out.json")
+        convert_file(
+            tmp_path / "c4.pkl", "mmdetection", tmp_path / "out.pth", tmp_path / "out.json"
+        )
 
 
-@pytest.mark.parametrize("form", ["state dict", "state dict before torch 1.6", "under state_dict", "safetensors"])
+@pytest.mark.parametrize(
+    "form", ["state dict", "state dict before torch 1.6", "under state_dict", "safetensors"]
+)
 def test_a_supervised_resnet_is_taken_and_its_classifier_left(tmp_path, form):
     model = torchvision.models.resnet50()
     state, path = model.state_dict(), tmp_path / "resnet50"
     if form == "safetensors":
         save_file(state, path)
     elif form == "state dict before torch 1.6":
-        state = {name: held for name, held in state.items() if not name.endswith("num_batches_tracked")}
+        state = {
+            name: held for name, held in state.items() if not name.endswith("num_batches_tracked")
+        }
         torch.save(state, path, _use_new_zipfile_serialization=False)
     else:
         torch.save({"state_dict": state} if "under" in form else state, path)
@@ -70,14 +85,20 @@ def test_a_supervised_resnet_is_taken_and_its_classifier_left(tmp_path, form):
 
 
 def test_unknown_names_of_detectron2_are_listed(tmp_path):
-    write_detectron2(tmp_path / "odd.pkl", {"stem.conv1.weight": np.ones(1), "rpn.weight": np.ones(1)})
+    write_detectron2(
+        tmp_path / "odd.pkl", {"stem.conv1.weight": np.ones(1), "rpn.weight": np.ones(1)}
+    )
     with pytest.raises(UserError, match=r"odd\.pkl holds 1 tensor\(s\) .*\(rpn\.weight\)"):
         load_source(tmp_path / "odd.pkl")
 
 
 def test_of_many_unknown_names_of_detectron2_three_are_said(tmp_path):
-    write_detectron2(tmp_path / "odd.pkl", {f"rpn.{number}.weight": np.ones(1) for number in range(120)})
-    with pytest.raises(UserError, match=r"120 tensor\(s\) .*\(rpn\.0\.weight, rpn\.1\.weight, .* and 117 others\)"):
+    write_detectron2(
+        tmp_path / "odd.pkl", {f"rpn.{number}.weight": np.ones(1) for number in range(120)}
+    )
+    with pytest.raises(
+        UserError, match=r"120 tensor\(s\) .*\(rpn\.0\.weight, rpn\.1\.weight, .* and 117 others\)"
+    ):
         load_source(tmp_path / "odd.pkl")
 
 
@@ -89,8 +110,12 @@ def test_a_pickle_without_a_model_is_named(tmp_path):
 
 def test_a_source_that_would_run_code_is_refused(tmp_path):
     (tmp_path / "bad.pkl").write_bytes(pickle.dumps({"model": {"stem.conv1.weight": print}}))
-    with pytest.raises(UserError, match=r"bad\.pkl is refused: reading it would use builtins\.print"):
-        convert_file(tmp_path / "bad.pkl", "detectron2", tmp_path / "out.pkl", tmp_path / "out.json")
+    with pytest.raises(
+        UserError, match=r"bad\.pkl is refused: reading it would use builtins\.print"
+    ):
+        convert_file(
+            tmp_path / "bad.pkl", "detectron2", tmp_path / "out.pkl", tmp_path / "out.json"
+        )
     assert not (tmp_path / "out.pkl").exists()
 
 

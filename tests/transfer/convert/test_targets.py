@@ -12,7 +12,10 @@ from soco.transfer.convert.weights import verify_conversion
 RUN = [target for target in TARGETS if target != "mmdetection"]
 """Targets whose library is installed with the project."""
 
-MAPS = {"c4": {"C2", "C3", "C4", "C5"}, "fpn_head": {"C2", "C3", "C4", "C5", "P2", "P3", "P4", "P5", "head"}}
+MAPS = {
+    "c4": {"C2", "C3", "C4", "C5"},
+    "fpn_head": {"C2", "C3", "C4", "C5", "P2", "P3", "P4", "P5", "head"},
+}
 
 
 @pytest.fixture
@@ -47,14 +50,23 @@ def test_other_sizes_are_told_from_the_tensors(tmp_path, weights, installed, fil
 
 def test_names_and_shapes_are_those_of_mmdetection(paper, converters):
     shapes = converters["SoCo_FPN raw checkpoint"]["shapes"]
-    expected = {theirs: shapes[ours] for ours, theirs in converters["SoCo_FPN -> mmdetection_Head"]["keys"].items()}
-    assert {name: list(held.shape) for name, held in tensors_of(DetectorConfig()).items()} == expected
-    assert {name: list(held.shape) for name, held in convert_state(paper, "mmdetection").items()} == expected
+    expected = {
+        theirs: shapes[ours]
+        for ours, theirs in converters["SoCo_FPN -> mmdetection_Head"]["keys"].items()
+    }
+    assert {
+        name: list(held.shape) for name, held in tensors_of(DetectorConfig()).items()
+    } == expected
+    assert {
+        name: list(held.shape) for name, held in convert_state(paper, "mmdetection").items()
+    } == expected
 
 
 def swapped(tensors):
     """Two tensors of one shape in each other's place."""
-    first = next(name for name in tensors if name.endswith(("layer1.0.conv1.weight", "res2.0.conv1.weight")))
+    first = next(
+        name for name in tensors if name.endswith(("layer1.0.conv1.weight", "res2.0.conv1.weight"))
+    )
     second = first.replace(".0.conv1", ".1.conv1")
     return tensors | {first: tensors[second], second: tensors[first]}
 
@@ -71,7 +83,9 @@ def test_leftovers_on_either_side_are_listed(weights, installed, converted, targ
     last = list(convert_state(weights, installed(target)))[-1]
 
     def without_the_last(tensors):
-        return {name: held for name, held in tensors.items() if name != last} | {"surplus.weight": torch.ones(3)}
+        return {name: held for name, held in tensors.items() if name != last} | {
+            "surplus.weight": torch.ones(3)
+        }
 
     with pytest.raises(UserError, match=r"1 without a place \(surplus\.weight\)") as refused:
         verify_conversion(converted(weights, target, without_the_last), weights, TARGETS[target])
@@ -79,27 +93,50 @@ def test_leftovers_on_either_side_are_listed(weights, installed, converted, targ
 
 
 def test_another_shape_is_listed(weights, converted):
-    made = converted(weights, "mmdetection", lambda tensors: tensors | {"backbone.bn1.bias": torch.ones(3)})
-    with pytest.raises(UserError, match=r"1 of another shape \(backbone\.bn1\.bias \(3,\) for \(64,\)\)"):
+    made = converted(
+        weights, "mmdetection", lambda tensors: tensors | {"backbone.bn1.bias": torch.ones(3)}
+    )
+    with pytest.raises(
+        UserError, match=r"1 of another shape \(backbone\.bn1\.bias \(3,\) for \(64,\)\)"
+    ):
         verify_conversion(made, weights, TARGETS["mmdetection"])
 
 
-def test_weights_that_lack_a_tensor_are_refused_before_anything_is_written(tmp_path, weights, file_of):
-    state = {name: held for name, held in weights.items() if name != "neck.fpn_convs.2.bn.running_var"}
+def test_weights_that_lack_a_tensor_are_refused_before_anything_is_written(
+    tmp_path, weights, file_of
+):
+    state = {
+        name: held for name, held in weights.items() if name != "neck.fpn_convs.2.bn.running_var"
+    }
     with pytest.raises(UserError, match=r"1 missing \(neck\.fpn_convs\.2\.bn\.running_var\)"):
-        convert_file(file_of(state), "torchvision", tmp_path / "out.safetensors", tmp_path / "out.json")
+        convert_file(
+            file_of(state), "torchvision", tmp_path / "out.safetensors", tmp_path / "out.json"
+        )
     assert not (tmp_path / "out.safetensors").exists()
     assert not (tmp_path / "out.json").exists()
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path, weights, file_of):
-    broken = weights | {"encoder.layer3.0.bn1.bias": torch.full_like(weights["encoder.layer3.0.bn1.bias"], torch.nan)}
+    broken = weights | {
+        "encoder.layer3.0.bn1.bias": torch.full_like(
+            weights["encoder.layer3.0.bn1.bias"], torch.nan
+        )
+    }
     with pytest.raises(UserError, match=r"C4 by nan.*finite"):
-        convert_file(file_of(broken), "torchvision_resnet", tmp_path / "out.safetensors", tmp_path / "out.json")
+        convert_file(
+            file_of(broken),
+            "torchvision_resnet",
+            tmp_path / "out.safetensors",
+            tmp_path / "out.json",
+        )
     assert not (tmp_path / "out.safetensors").exists()
 
 
 def test_a_resnet_of_another_form_is_refused(weights, converted):
-    state = {name: held for name, held in weights.items() if not name.startswith("encoder.layer2.1.")}
-    with pytest.raises(UserError, match=r"ResNet has 2, 1, 2, 2 blocks of 2 convolutions, and is none of resnet18"):
+    state = {
+        name: held for name, held in weights.items() if not name.startswith("encoder.layer2.1.")
+    }
+    with pytest.raises(
+        UserError, match=r"ResNet has 2, 1, 2, 2 blocks of 2 convolutions, and is none of resnet18"
+    ):
         verify_conversion(converted(state, "timm"), state, TARGETS["timm"])

@@ -22,12 +22,18 @@ STATE = {
 
 @pytest.mark.parametrize(
     ("target", "conversion"),
-    [("detectron2", "SoCo_FPN -> detectron2_Head"), ("mmdetection", "SoCo_FPN -> mmdetection_Head")],
+    [
+        ("detectron2", "SoCo_FPN -> detectron2_Head"),
+        ("mmdetection", "SoCo_FPN -> mmdetection_Head"),
+    ],
 )
 def test_every_shape_of_the_release_is_kept(converters, target, conversion):
     shapes = converters["SoCo_FPN raw checkpoint"]["shapes"]
     converted = convert_state(
-        {name: torch.zeros(1).expand(shape or ()) if shape else torch.tensor(0) for name, shape in shapes.items()},
+        {
+            name: torch.zeros(1).expand(shape or ()) if shape else torch.tensor(0)
+            for name, shape in shapes.items()
+        },
         target,
     )
     names = converters[conversion]["keys"]
@@ -44,7 +50,9 @@ def test_values_are_kept():
         "fpn_lateral3.weight",
         "box_head.fc1.weight",
     }
-    torch.testing.assert_close(converted["stem.conv1.weight"], STATE["encoder.conv1.weight"], rtol=0, atol=0)
+    torch.testing.assert_close(
+        converted["stem.conv1.weight"], STATE["encoder.conv1.weight"], rtol=0, atol=0
+    )
     assert converted["stem.conv1.norm.num_batches_tracked"].dtype == torch.int64
 
 
@@ -54,18 +62,26 @@ def test_half_precision_is_widened():
 
 
 def test_a_resnet_is_carried_alone():
-    assert set(convert_state(STATE, "detectron2_c4")) == {"stem.conv1.weight", "stem.conv1.norm.num_batches_tracked"}
+    assert set(convert_state(STATE, "detectron2_c4")) == {
+        "stem.conv1.weight",
+        "stem.conv1.norm.num_batches_tracked",
+    }
     assert set(convert_state(STATE, "timm")) == {"conv1.weight", "bn1.num_batches_tracked"}
 
 
 def test_unknown_names_are_listed():
     with pytest.raises(UserError, match=r"2 tensor\(s\).*bottom\.weight, encoder\.fc\.bias"):
-        convert_state(STATE | {"encoder.fc.bias": torch.ones(1), "bottom.weight": torch.ones(1)}, "timm")
+        convert_state(
+            STATE | {"encoder.fc.bias": torch.ones(1), "bottom.weight": torch.ones(1)}, "timm"
+        )
 
 
 def test_of_many_unknown_names_three_are_said():
     unknown = {f"bottom.{number}.weight": torch.ones(1) for number in range(120)}
-    with pytest.raises(UserError, match=r"bottom\.0\.weight, bottom\.1\.weight, bottom\.10\.weight and 117 others\)"):
+    with pytest.raises(
+        UserError,
+        match=r"bottom\.0\.weight, bottom\.1\.weight, bottom\.10\.weight and 117 others\)",
+    ):
         convert_state(STATE | unknown, "timm")
 
 
@@ -79,7 +95,10 @@ def test_a_c4_run_gives_no_head(target):
 def test_the_file_is_in_the_format_of_the_release(tmp_path, converters):
     write_detectron2(tmp_path / "out.pkl", convert_state(STATE, "detectron2_c4"))
     content = pickle.loads((tmp_path / "out.pkl").read_bytes())
-    assert content.keys() == converters["SoCo_C4 -> detectron2_C4"]["container"].keys() | {"model", DIGEST}
+    assert content.keys() == converters["SoCo_C4 -> detectron2_C4"]["container"].keys() | {
+        "model",
+        DIGEST,
+    }
     assert content["matching_heuristics"] is True
     assert all(isinstance(value, np.ndarray) for value in content["model"].values())
 
@@ -87,12 +106,16 @@ def test_the_file_is_in_the_format_of_the_release(tmp_path, converters):
 def test_the_file_for_mmdetection_is_in_the_format_of_the_release(tmp_path, converters):
     TARGETS["mmdetection"].write(tmp_path / "out.pth", convert_state(STATE, "mmdetection"))
     content = torch.load(tmp_path / "out.pth", weights_only=True)
-    assert content.keys() == converters["SoCo_FPN -> mmdetection_Head"]["container"].keys() | {"state_dict"}
+    assert content.keys() == converters["SoCo_FPN -> mmdetection_Head"]["container"].keys() | {
+        "state_dict"
+    }
     assert content["meta"] == {}
 
 
 def test_the_summary_accounts_for_every_tensor(tmp_path, weights, file_of, capsys):
-    convert_file(file_of(weights), "torchvision", tmp_path / "out.safetensors", tmp_path / "out.json")
+    convert_file(
+        file_of(weights), "torchvision", tmp_path / "out.safetensors", tmp_path / "out.json"
+    )
     summary = json.loads((tmp_path / "out.json").read_text())
     assert (summary["target"], summary["kind"]) == ("torchvision", "fpn_head")
     assert summary["converted"] == len(summary["names"]) == len(weights) - 4
@@ -107,7 +130,10 @@ def test_the_summary_accounts_for_every_tensor(tmp_path, weights, file_of, capsy
 
 
 def test_another_ending_than_the_library_demands_is_refused(tmp_path, weights, file_of):
-    with pytest.raises(UserError, match=r"out\.pth is no name of a file for timm; give one that ends in \.safetensors"):
+    with pytest.raises(
+        UserError,
+        match=r"out\.pth is no name of a file for timm; give one that ends in \.safetensors",
+    ):
         convert_file(file_of(weights), "timm", tmp_path / "out.pth", tmp_path / "out.json")
 
 

@@ -23,7 +23,9 @@ CATEGORIES = [(2, "disc", "f"), (5, "square", "c"), (9, "triangle", "r")]
 
 @pytest.fixture(scope="session")
 def detector():
-    return DetectorConfig(backbone="resnet18", fpn_channels=16, head_channels=16, head_convs=2, head_fc=32)
+    return DetectorConfig(
+        backbone="resnet18", fpn_channels=16, head_channels=16, head_convs=2, head_fc=32
+    )
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +59,9 @@ def tiny(tmp_path_factory):
     (folder / "coco.json").write_text(json.dumps(content))
     (folder / "rle.json").write_text(json.dumps(_with_run_lengths(content)))
     (folder / "lvis.json").write_text(json.dumps(_as_lvis(content)))
-    (folder / "mixed.json").write_text(json.dumps(_compose(folder / "mixed", np.random.default_rng(1), extra=9)))
+    (folder / "mixed.json").write_text(
+        json.dumps(_compose(folder / "mixed", np.random.default_rng(1), extra=9))
+    )
     return folder
 
 
@@ -92,10 +96,16 @@ def encoder():
 @pytest.fixture(scope="session")
 def pretrained(encoder, detector):
     """Tensors of a pretraining by our names."""
-    state = {f"encoder.{name}": value for name, value in encoder.state_dict().items() if not name.startswith("fc.")}
+    state = {
+        f"encoder.{name}": value
+        for name, value in encoder.state_dict().items()
+        if not name.startswith("fc.")
+    }
     fpn, head = detector.fpn_channels, detector.head_channels
     for entry, channels in enumerate((64, 128, 256, 512)):
-        state |= _conv(f"neck.lateral_convs.{entry}.conv", f"neck.lateral_convs.{entry}.bn", channels, fpn, 1)
+        state |= _conv(
+            f"neck.lateral_convs.{entry}.conv", f"neck.lateral_convs.{entry}.bn", channels, fpn, 1
+        )
         state |= _conv(f"neck.fpn_convs.{entry}.conv", f"neck.fpn_convs.{entry}.bn", fpn, fpn, 3)
     for n in range(1, detector.head_convs + 1):
         state |= _conv(f"head.conv{n}", f"head.bn{n}", fpn if n == 1 else head, head, 3)
@@ -113,7 +123,8 @@ def converted(pretrained, tmp_path_factory):
 
 def _conv(conv, norm, inputs, outputs, side):
     return {
-        f"{conv}.weight": torch.randn(outputs, inputs, side, side) / math.sqrt(inputs * side * side),
+        f"{conv}.weight": torch.randn(outputs, inputs, side, side)
+        / math.sqrt(inputs * side * side),
         f"{norm}.weight": 1 + torch.rand(outputs),
         f"{norm}.bias": torch.randn(outputs),
         f"{norm}.running_mean": torch.randn(outputs),
@@ -131,7 +142,9 @@ def _compose(folder: Path, random, extra=0):
         image = Image.fromarray(random.integers(0, 80, (SIDE, width, 3), dtype=np.uint8))
         for place, (category, _, _) in enumerate(CATEGORIES):
             corners = _polygon((24, 4, 3)[place], random.uniform(16, 48, 2), random.uniform(8, 14))
-            ImageDraw.Draw(image).polygon([tuple(corner) for corner in corners], fill=(250, 90 * place, 200))
+            ImageDraw.Draw(image).polygon(
+                [tuple(corner) for corner in corners], fill=(250, 90 * place, 200)
+            )
             annotations.append(_annotation(len(annotations) + 1, key, category, corners))
         image.save(folder / f"{key:012d}.png")
         images.append({"id": key, "file_name": f"{key:012d}.png", "width": width, "height": SIDE})

@@ -1,9 +1,11 @@
 """Fine-tune and evaluate undisturbed, then killed at each of their writes: run by test_kills.
 
-Every run is a child that is forked from this process, which has everything loaded and starts no thread. Prints, as
-JSON, for each kill what was being written; fails where the run after a kill does not end with the same files.
+Every run is a child that is forked from this process, which has everything loaded and starts no
+thread. Prints, as JSON, for each kill what was being written; fails where the run after a kill does
+not end with the same files.
 
-Arguments: a pickle of what to fine-tune, a folder to work in, and of how many last writes to die at, 0 for all.
+Arguments: a pickle of what to fine-tune, a folder to work in, and of how many last writes to die
+    at, 0 for all.
 """
 
 import json
@@ -18,7 +20,14 @@ import torch
 
 from soco.transfer.detect import evaluate, finetune
 
-OUTPUTS = ("weights.pth", "loading.json", "ap.jsonl", "training.json", "metrics.json", "detections.json")
+OUTPUTS = (
+    "weights.pth",
+    "loading.json",
+    "ap.jsonl",
+    "training.json",
+    "metrics.json",
+    "detections.json",
+)
 
 
 def places(folder):
@@ -38,7 +47,10 @@ def work(given, folder):
         finetune(*given, None, **places(folder), seed=1)
         (folder / "finetuned").touch()
     task, settings, detector, dataset = given
-    results = (folder / name for name in ("weights.pth", "training.json", "metrics.json", "detections.json"))
+    results = (
+        folder / name
+        for name in ("weights.pth", "training.json", "metrics.json", "detections.json")
+    )
     evaluate(task, "scratch", settings, detector, dataset, *results, seed=1)
 
 
@@ -49,17 +61,26 @@ class Writes:
         self.moment, self.number, self.seen = moment, number, []
 
     def watch(self):
-        for owner, name in ((Path, "replace"), (Path, "rename"), (shutil, "rmtree"), (torch, "save")):
+        for owner, name in (
+            (Path, "replace"),
+            (Path, "rename"),
+            (shutil, "rmtree"),
+            (torch, "save"),
+        ):
             setattr(owner, name, self.watched(getattr(owner, name), name))
 
     def watched(self, original, name):
         def call(first, *rest, **named):
-            saves = name == "save" and str(getattr(rest[0], "name", "")).endswith(".part")  # detectron2 saves, too
+            saves = name == "save" and str(getattr(rest[0], "name", "")).endswith(
+                ".part"
+            )  # detectron2 saves, too
             if saves and self.is_the_one(f"{name} {Path(rest[0].name).name}"):
                 original(first, *rest, **named)
                 rest[0].truncate(rest[0].tell() // 2)
                 os.kill(os.getpid(), self.moment)
-            ours = name in ("replace", "rename") or (name == "rmtree" and Path(first, "lock").exists())
+            ours = name in ("replace", "rename") or (
+                name == "rmtree" and Path(first, "lock").exists()
+            )
             if ours and self.is_the_one(f"{name} {Path(first).name}"):
                 if name == "rmtree":  # some files are gone
                     for path in sorted(Path(first).iterdir())[:2]:
@@ -99,7 +120,11 @@ def contents(folder):
 
 
 def main():
-    given, folder, last = pickle.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2]), int(sys.argv[3])
+    given, folder, last = (
+        pickle.loads(Path(sys.argv[1]).read_bytes()),
+        Path(sys.argv[2]),
+        int(sys.argv[3]),
+    )
     code, writes = in_child(given, folder / "whole")
     assert code == 0, (folder / "whole" / "log").read_text()
     whole, told = contents(folder / "whole"), []
@@ -107,12 +132,21 @@ def main():
         moment = signal.SIGTERM if number % 4 == 0 else signal.SIGKILL
         killed = folder / str(number)
         code, _ = in_child(given, killed, moment, number)
-        assert code == -moment, (number, writes[number - 1], code, (killed / "log").read_text()[-3000:])
+        assert code == -moment, (
+            number,
+            writes[number - 1],
+            code,
+            (killed / "log").read_text()[-3000:],
+        )
         code, _ = in_child(given, killed)
         assert code == 0, (writes[number - 1], (killed / "log").read_text()[-3000:])
         differing = [name for name, content in contents(killed).items() if content != whole[name]]
         assert not differing, (writes[number - 1], differing)
-        left = [path.name for path in killed.iterdir() if path.name.endswith(".part") or "checkpoints" in path.name]
+        left = [
+            path.name
+            for path in killed.iterdir()
+            if path.name.endswith(".part") or "checkpoints" in path.name
+        ]
         assert not left, (writes[number - 1], left)
         told.append(writes[number - 1])
     print(json.dumps(told))

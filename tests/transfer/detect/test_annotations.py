@@ -70,7 +70,9 @@ def test_halves_with_other_categories_are_refused(tiny, tmp_path, datasets):
 def test_a_training_half_of_crowds_alone_is_refused(tiny, tmp_path, datasets):
     entries = json.loads((tiny / "coco.json").read_text())["annotations"]
     train = changed(tiny, tmp_path, annotations=[{**entry, "iscrowd": 1} for entry in entries])
-    with pytest.raises(UserError, match=r"annotates no object but crowd regions .*give a file with objects"):
+    with pytest.raises(
+        UserError, match=r"annotates no object but crowd regions .*give a file with objects"
+    ):
         read_dataset(DatasetConfig(train=train, val=datasets["coco"].val))
 
 

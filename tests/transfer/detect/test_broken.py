@@ -21,13 +21,20 @@ def halves(tiny, folder):
     """A half with the images that may break, and one with others."""
     shutil.copy(tiny / "coco.json", folder.parent / "coco.json")
     breakable = SplitConfig(images=str(folder), annotations=str(folder.parent / "coco.json"))
-    return breakable, SplitConfig(images=str(tiny / "train2017"), annotations=str(tiny / "coco.json"))
+    return breakable, SplitConfig(
+        images=str(tiny / "train2017"), annotations=str(tiny / "coco.json")
+    )
 
 
 @pytest.fixture
 def places(tmp_path):
     """Where a fine-tuning writes."""
-    files = {"output": "weights.pth", "loading_report": "loading.json", "history": "history.jsonl", "curve": "ap.jsonl"}
+    files = {
+        "output": "weights.pth",
+        "loading_report": "loading.json",
+        "history": "history.jsonl",
+        "curve": "ap.jsonl",
+    }
     others = {"training": "training.json", "checkpoint_dir": "checkpoints"}
     return {name: tmp_path / "made" / file for name, file in (files | others).items()}
 
@@ -38,8 +45,10 @@ def cut_short(path):
 
 def sentence(path):
     return (
-        rf"^The image {path} cannot be read \(image file is truncated[^\n]*\); put the right file in its place and run "
-        r"the same command again \(a training resumes from its last checkpoint\), or take the image out of the "
+        rf"^The image {path} cannot be read \(image file is truncated[^\n]*\); put the right file"
+        r" in its place and run "
+        r"the same command again \(a training resumes from its last checkpoint\), or take the image"
+        r" out of the "
         r"annotation file\.$"
     )
 
@@ -52,7 +61,10 @@ def test_training_stops_at_a_broken_image_in_one_sentence(
         cut_short(path)
     breakable, other = halves
     loading = settings.model_copy(update={"processes": processes, "workers": workers})
-    with caplog.at_level(logging.INFO), pytest.raises(UserError, match=sentence(folder / r"\d+\.png")):
+    with (
+        caplog.at_level(logging.INFO),
+        pytest.raises(UserError, match=sentence(folder / r"\d+\.png")),
+    ):
         dataset = DatasetConfig(train=breakable, val=other)
         finetune("tiny", loading, detector, dataset, None, **places, seed=1)
     assert [record.getMessage() for record in caplog.records if record.exc_info] == []
@@ -71,7 +83,12 @@ def test_evaluation_stops_at_a_broken_image_and_takes_the_right_one_afterwards(
     path = folder / "000000000002.png"
     whole = path.read_bytes()
     cut_short(path)
-    scored = (places["output"], places["training"], tmp_path / "metrics.json", tmp_path / "detections.json")
+    scored = (
+        places["output"],
+        places["training"],
+        tmp_path / "metrics.json",
+        tmp_path / "detections.json",
+    )
     with pytest.raises(UserError, match=sentence(path)):
         evaluate("tiny", "scratch", loading, detector, dataset, *scored, seed=1)
     assert not scored[2].exists()

@@ -18,7 +18,12 @@ from soco.transfer.detect.trainer import Trainer
 @pytest.fixture
 def places(tmp_path):
     """Where a fine-tuning writes."""
-    names = {"output": "weights.pth", "loading_report": "loading.json", "history": "history.jsonl", "curve": "ap.jsonl"}
+    names = {
+        "output": "weights.pth",
+        "loading_report": "loading.json",
+        "history": "history.jsonl",
+        "curve": "ap.jsonl",
+    }
     names |= {"training": "training.json", "checkpoint_dir": "checkpoints"}
     return {key: tmp_path / name for key, name in names.items()}
 
@@ -51,23 +56,36 @@ def stopped(monkeypatch, iteration, *arguments, **named):
 def test_a_damaged_checkpoint_is_passed_over_and_the_bits_are_the_same(
     settings, detector, datasets, places, monkeypatch, capsys, caplog, damaged
 ):
-    arguments = ("tiny", settings.model_copy(update={"iterations": 4}), detector, datasets["coco"], None)
+    arguments = (
+        "tiny",
+        settings.model_copy(update={"iterations": 4}),
+        detector,
+        datasets["coco"],
+        None,
+    )
     finetune(*arguments, **places, seed=1)
     whole = places["output"].read_bytes()
     stopped(monkeypatch, 3, *arguments, **places, seed=1)
     folder = places["checkpoint_dir"]
-    assert sorted(path.name for path in folder.glob("*.pth")) == ["model_0000001.pth", "model_0000002.pth"]
+    assert sorted(path.name for path in folder.glob("*.pth")) == [
+        "model_0000001.pth",
+        "model_0000002.pth",
+    ]
     for number in range(damaged):
         flip_in_a_weight(folder / f"model_000000{2 - number}.pth")
     capsys.readouterr()
     finetune(*arguments, **places, seed=1)
-    assert ("Goes on from a checkpoint after 2 of 4 iterations" in capsys.readouterr().out) == (damaged == 1)
+    assert ("Goes on from a checkpoint after 2 of 4 iterations" in capsys.readouterr().out) == (
+        damaged == 1
+    )
     assert "model_0000002.pth cannot be read (the checksum of its record" in caplog.text
     assert ("training starts anew" in caplog.text) == (damaged == 2)
     assert places["output"].read_bytes() == whole
 
 
-def test_final_weights_that_were_damaged_are_made_again(settings, detector, datasets, places, monkeypatch):
+def test_final_weights_that_were_damaged_are_made_again(
+    settings, detector, datasets, places, monkeypatch
+):
     arguments = ("tiny", settings, detector, datasets["coco"], None)
     finetune(*arguments, **places, seed=1)
     whole = places["output"].read_bytes()
@@ -79,7 +97,10 @@ def test_final_weights_that_were_damaged_are_made_again(settings, detector, data
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "train", then_damage)
-        with pytest.raises(UserError, match=r"model_final\.pth was damaged after .*run it again: it resumes from the"):
+        with pytest.raises(
+            UserError,
+            match=r"model_final\.pth was damaged after .*run it again: it resumes from the",
+        ):
             finetune(*arguments, **places, seed=1)
     finetune(*arguments, **places, seed=1)
     assert places["output"].read_bytes() == whole
@@ -90,7 +111,8 @@ def test_a_damaged_detector_is_not_scored(settings, detector, datasets, places, 
     flip_in_a_weight(places["output"])
     results = (tmp_path / "metrics.json", tmp_path / "detections.json")
     with pytest.raises(
-        UserError, match=r"weights\.pth is damaged \(the checksum of its record .* is wrong\); remove it"
+        UserError,
+        match=r"weights\.pth is damaged \(the checksum of its record .* is wrong\); remove it",
     ):
         evaluate("tiny", "scratch", settings, detector, datasets["coco"], places["output"], places["training"],
                  *results, seed=1)  # fmt: skip
@@ -115,7 +137,9 @@ def test_a_damaged_note_of_the_last_checkpoint_does_not_matter_nor_does_the_cloc
     ],
     ids=["earlier version", "other settings"],
 )
-def test_files_of_another_training_are_removed_and_folders_left_alone(tmp_path, capsys, said, whose):
+def test_files_of_another_training_are_removed_and_folders_left_alone(
+    tmp_path, capsys, said, whose
+):
     save_archive(tmp_path / "model_0000009.pth", {"model": {}, **said})
     for name in ("history.jsonl", "lock", "model_0000008.damaged"):
         (tmp_path / name).touch()
@@ -123,7 +147,11 @@ def test_files_of_another_training_are_removed_and_folders_left_alone(tmp_path, 
     (tmp_path / "notes" / "mine.txt").touch()
     open_folder(tmp_path, {"seed": 1})
     assert capsys.readouterr().out == f"{tmp_path} holds checkpoints {whose}; they are removed.\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "model_0000008.damaged", "notes"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "lock",
+        "model_0000008.damaged",
+        "notes",
+    ]
     assert (tmp_path / "notes" / "mine.txt").exists()
 
 
@@ -139,7 +167,9 @@ def test_a_second_fine_tuning_does_not_write_into_the_folder_of_a_first(
         finetune("tiny", settings, detector, datasets["coco"], None, **places, seed=1)
 
 
-def test_a_killed_worker_ends_the_training_with_a_sentence(settings, detector, datasets, places, monkeypatch):
+def test_a_killed_worker_ends_the_training_with_a_sentence(
+    settings, detector, datasets, places, monkeypatch
+):
     """As the system kills one when memory runs out."""
     parent = os.getpid()
 
@@ -149,6 +179,18 @@ def test_a_killed_worker_ends_the_training_with_a_sentence(settings, detector, d
 
     monkeypatch.setattr("soco.transfer.detect.order._AugmentedImages.__getitem__", killed)
     with pytest.raises(
-        UserError, match=r"^A process that loads images or trains (was killed|ended unexpectedly).* lower `workers`"
+        UserError,
+        match=(
+            r"^A process that loads images or trains (was killed|ended unexpectedly).* lower"
+            r" `workers`"
+        ),
     ):
-        finetune("tiny", settings.model_copy(update={"workers": 1}), detector, datasets["coco"], None, **places, seed=1)
+        finetune(
+            "tiny",
+            settings.model_copy(update={"workers": 1}),
+            detector,
+            datasets["coco"],
+            None,
+            **places,
+            seed=1,
+        )

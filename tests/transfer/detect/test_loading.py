@@ -23,7 +23,9 @@ def model(settings, detector):
     return build_model(cfg)
 
 
-def test_backbone_fpn_and_head_take_their_values_and_nothing_else_does(model, converted, pretrained):
+def test_backbone_fpn_and_head_take_their_values_and_nothing_else_does(
+    model, converted, pretrained
+):
     DetectionCheckpointer(model).load(str(converted))
     report = loading_report(model, converted)
     names = set(model.state_dict())
@@ -60,7 +62,9 @@ def test_a_tensor_that_was_not_loaded_is_not_counted(model, converted):
 
 def test_a_file_of_which_something_does_not_fit_is_refused(model, tmp_path):
     write_detectron2(tmp_path / "odd.pkl", {"stem.conv1.weight": np.zeros((1, 1), np.float32)})
-    with pytest.raises(UserError, match=r"1 tensor\(s\) of .*odd\.pkl .*\(the first is stem\.conv1\.weight\)"):
+    with pytest.raises(
+        UserError, match=r"1 tensor\(s\) of .*odd\.pkl .*\(the first is stem\.conv1\.weight\)"
+    ):
         refuse_misfits(loading_report(model, tmp_path / "odd.pkl"))
 
 
@@ -89,14 +93,21 @@ def test_the_box_head_computes_what_was_pretrained(model, converted, pretrained,
     pooled = torch.randn(3, detector.fpn_channels, 7, 7)
     expected = pooled
     for n in range(1, detector.head_convs + 1):
-        norm = {key: pretrained[f"head.bn{n}.{key}"] for key in ("running_mean", "running_var", "weight", "bias")}
-        convolved = torch.nn.functional.conv2d(expected, pretrained[f"head.conv{n}.weight"], padding=1)
+        norm = {
+            key: pretrained[f"head.bn{n}.{key}"]
+            for key in ("running_mean", "running_var", "weight", "bias")
+        }
+        convolved = torch.nn.functional.conv2d(
+            expected, pretrained[f"head.conv{n}.weight"], padding=1
+        )
         expected = torch.nn.functional.batch_norm(convolved, **norm).relu()
     expected = torch.nn.functional.linear(
         expected.flatten(1), pretrained["head.fc1.weight"], pretrained["head.fc1.bias"]
     ).relu()
     with torch.no_grad():
-        torch.testing.assert_close(model.eval().roi_heads.box_head(pooled), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            model.eval().roi_heads.box_head(pooled), expected, rtol=1e-4, atol=1e-4
+        )
 
 
 def test_every_value_is_in_the_file(converted, pretrained):

@@ -31,7 +31,11 @@ def as_detected(settings, detector, tmp_path):
     def read(path, order="RGB", **listed):
         cfg = build_config(settings, detector, 3, rle=False, seed=1)
         cfg.INPUT.FORMAT, cfg.INPUT.MIN_SIZE_TEST = order, 0
-        return ImageMapper(cfg, False)({"file_name": str(path), **listed})["image"].numpy().transpose(1, 2, 0)
+        return (
+            ImageMapper(cfg, False)({"file_name": str(path), **listed})["image"]
+            .numpy()
+            .transpose(1, 2, 0)
+        )
 
     return read
 
@@ -45,7 +49,16 @@ def encoded(image, kind, **options):
 def stored(rgb, orientation):
     """The pixels that lie in a file whose EXIF orientation turns them into `rgb`."""
     turned = rgb.swapaxes(0, 1)
-    of = [rgb, rgb[:, ::-1], rgb[::-1, ::-1], rgb[::-1], turned, turned[::-1], turned[::-1, ::-1], turned[:, ::-1]]
+    of = [
+        rgb,
+        rgb[:, ::-1],
+        rgb[::-1, ::-1],
+        rgb[::-1],
+        turned,
+        turned[::-1],
+        turned[::-1, ::-1],
+        turned[:, ::-1],
+    ]
     return Image.fromarray(np.ascontiguousarray(of[orientation - 1]))
 
 
@@ -93,7 +106,13 @@ def ycck(rgb):
 
 
 def animated(rgb, kind, **options):
-    return encoded(Image.fromarray(rgb), kind, save_all=True, append_images=[Image.fromarray(255 - rgb)], **options)
+    return encoded(
+        Image.fromarray(rgb),
+        kind,
+        save_all=True,
+        append_images=[Image.fromarray(255 - rgb)],
+        **options,
+    )
 
 
 FILES = {
@@ -103,7 +122,9 @@ FILES = {
     "grey with alpha PNG": lambda rgb: encoded(with_alpha(grey(rgb)), "PNG"),
     "RGB with alpha PNG": lambda rgb: encoded(with_alpha(Image.fromarray(rgb)), "PNG"),
     "RGB with alpha TIFF": lambda rgb: encoded(with_alpha(Image.fromarray(rgb)), "TIFF"),
-    "RGB with alpha WebP": lambda rgb: encoded(with_alpha(Image.fromarray(rgb)), "WEBP", lossless=True, exact=True),
+    "RGB with alpha WebP": lambda rgb: encoded(
+        with_alpha(Image.fromarray(rgb)), "WEBP", lossless=True, exact=True
+    ),
     "RGB with a transparent colour PNG": lambda rgb: encoded(
         Image.fromarray(rgb), "PNG", transparency=tuple(map(int, rgb[0, 0]))
     ),
@@ -122,7 +143,9 @@ FILES = {
     "progressive JPEG": lambda rgb: encoded(Image.fromarray(rgb), "JPEG", progressive=True),
     "BMP": lambda rgb: encoded(Image.fromarray(rgb), "BMP"),
     "MPO": lambda rgb: animated(rgb, "MPO"),
-    "turned MPO": lambda rgb: turned(rgb, "MPO", save_all=True, append_images=[Image.fromarray(255 - rgb)]),
+    "turned MPO": lambda rgb: turned(
+        rgb, "MPO", save_all=True, append_images=[Image.fromarray(255 - rgb)]
+    ),
     "animated GIF": lambda rgb: animated(rgb, "GIF"),
     "animated WebP": lambda rgb: animated(rgb, "WEBP", lossless=True),
     "animated PNG": lambda rgb: animated(rgb, "PNG"),
@@ -134,11 +157,20 @@ FILES = {
     "turned TIFF, told by XMP": lambda rgb: encoded(stored(rgb, 6), "TIFF", tiffinfo={700: XMP}),
     "turned PNG, told by XMP": lambda rgb: encoded(stored(rgb, 6), "PNG", pnginfo=_xmp_chunk()),
     **{f"TIFF of orientation {n}": lambda rgb, n=n: turned(rgb, "TIFF", n) for n in range(1, 9)},
-    **{f"LZW TIFF of orientation {n}": lambda rgb, n=n: turned(rgb, "TIFF", n, compression="tiff_lzw") for n in (3, 6)},
+    **{
+        f"LZW TIFF of orientation {n}": lambda rgb, n=n: turned(
+            rgb, "TIFF", n, compression="tiff_lzw"
+        )
+        for n in (3, 6)
+    },
     "JPEG TIFF of orientation 6": lambda rgb: turned(rgb, "TIFF", 6, compression="jpeg"),
 }
 LIKE_THE_PHOTOGRAPH = {
-    *(name for name in FILES if "turned" in name or "orientation" in name or "animated" in name or "pages" in name),
+    *(
+        name
+        for name in FILES
+        if "turned" in name or "orientation" in name or "animated" in name or "pages" in name
+    ),
     *("16-bit RGB PNG", "palette PNG", "MPO", "BMP", "progressive JPEG", "CMYK TIFF"),
 }
 
@@ -200,9 +232,18 @@ def cut(data):
 
 
 REFUSED = {
-    "float TIFF": (lambda rgb: encoded(Image.fromarray(rgb[..., 0].astype(np.float32)), "TIFF"), "floats"),
-    "32-bit TIFF": (lambda rgb: encoded(Image.fromarray(rgb[..., 0].astype(np.int32)), "TIFF"), "32-bit integers"),
-    "JPEG 2000": (lambda rgb: encoded(Image.fromarray(rgb), "JPEG2000"), "not in a known image format"),
+    "float TIFF": (
+        lambda rgb: encoded(Image.fromarray(rgb[..., 0].astype(np.float32)), "TIFF"),
+        "floats",
+    ),
+    "32-bit TIFF": (
+        lambda rgb: encoded(Image.fromarray(rgb[..., 0].astype(np.int32)), "TIFF"),
+        "32-bit integers",
+    ),
+    "JPEG 2000": (
+        lambda rgb: encoded(Image.fromarray(rgb), "JPEG2000"),
+        "not in a known image format",
+    ),
     "empty": (lambda rgb: b"", "the file is empty"),
     "text": (lambda rgb: b"words", "not in a known image format"),
     **{
@@ -233,13 +274,18 @@ def test_what_the_detector_refuses_is_what_the_check_leaves_out(name, rgb, as_de
     assert (file.size, file.reason) == (None, str(told.value))
     with pytest.raises(UserError) as error:
         as_detected(path, width=200, height=150)
-    assert str(error.value) == (
-        f"The image {path} cannot be read ({told.value}); put the right file in its place and run the same command "
-        "again (a training resumes from its last checkpoint), or take the image out of the annotation file."
+    assert (
+        str(error.value)
+        == f"The image {path} cannot be read ({told.value}); put the right file in its place and"
+        " run the same command again (a training resumes from its last checkpoint), or take the"
+        " image out of the annotation file."
     )
 
 
 def test_an_image_of_another_size_than_listed_is_named(rgb, as_detected, tmp_path):
     Image.fromarray(rgb).save(tmp_path / "other.png")
-    with pytest.raises(UserError, match=r"other\.png has 200 x 150 pixels, and its annotation file lists 64 x 48; put"):
+    with pytest.raises(
+        UserError,
+        match=r"other\.png has 200 x 150 pixels, and its annotation file lists 64 x 48; put",
+    ):
         as_detected(tmp_path / "other.png", width=64, height=48)

@@ -42,7 +42,9 @@ def load(settings, detector):
         train, _ = read_dataset(dataset)
         cfg = build_config(settings, detector, len(train.classes), train.rle, seed=1)
         mapper = ImageMapper(cfg, True)
-        return [mapper(record)["instances"] for record in DatasetCatalog.get(register(train, "coco"))]
+        return [
+            mapper(record)["instances"] for record in DatasetCatalog.get(register(train, "coco"))
+        ]
 
     return loaded
 
@@ -53,5 +55,7 @@ def test_detectron2_stops_at_the_faults_and_takes_the_mended_copy(faulty, load, 
     checked = check_dataset(faulty)
     checked.write(tmp_path / "train.json", tmp_path / "val.json", tmp_path / "findings.json")
     objects = load(with_annotations(faulty, tmp_path / "val.json", tmp_path / "train.json"))
-    assert sum(map(len, objects)) == 18 - 1  # the one with `ignore` became a crowd region, which training passes over
+    assert (
+        sum(map(len, objects)) == 18 - 1
+    )  # the one with `ignore` became a crowd region, which training passes over
     assert all(len(instances.gt_masks) == len(instances) for instances in objects)

@@ -10,7 +10,10 @@ WIDE = [True, False, False, True, False]
 
 
 def batches(codes, batch):
-    """The groups that detectron2 makes of images in an order: those of one batch all wide, or all high."""
+    """The groups that detectron2 makes of images in an order.
+
+    Those of one batch all wide, or all high.
+    """
     waiting = {True: [], False: []}
     for code in codes:
         group = waiting[WIDE[code % len(WIDE)]]
@@ -24,5 +27,7 @@ def batches(codes, batch):
 @pytest.mark.parametrize("start", [0, 1, 2, 5, 8])
 def test_what_follows_is_what_would_have_followed(batch, start):
     whole = list(itertools.islice(batches(itertools.count(), batch), 20))
-    rest = itertools.islice(batches(after(itertools.count(), WIDE, batch, start), batch), 20 - start)
+    rest = itertools.islice(
+        batches(after(itertools.count(), WIDE, batch, start), batch), 20 - start
+    )
     assert list(rest) == whole[start:]

@@ -18,7 +18,10 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="session")
 def textures(tmp_path_factory):
-    """Patches of seven photographs, a class each: train shows their left halves, val their right ones."""
+    """Patches of seven photographs, a class each.
+
+    Train shows their left halves, val their right ones.
+    """
     root, rng = tmp_path_factory.mktemp("textures"), np.random.default_rng(0)
     for name in CLASSES:
         photograph = getattr(skimage.data, name)()
@@ -28,7 +31,9 @@ def textures(tmp_path_factory):
             folder.mkdir(parents=True)
             for number in range(COUNTS[half]):
                 top, left = rng.integers(0, height - SIDE), rng.integers(first, last - SIDE)
-                Image.fromarray(photograph[top : top + SIDE, left : left + SIDE]).save(folder / f"{number:02d}.png")
+                Image.fromarray(photograph[top : top + SIDE, left : left + SIDE]).save(
+                    folder / f"{number:02d}.png"
+                )
     return root
 
 
@@ -54,7 +59,10 @@ def features(textures):
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
-    """A file of a run's names: a ResNet-18 whose norms have seen images, and a tensor of another part."""
+    """A file of a run's names.
+
+    A ResNet-18 whose norms have seen images, and a tensor of another part.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         encoder = build_encoder("resnet18").train()

@@ -15,25 +15,38 @@ def line(settings, *more):
 
 def test_a_probe_prints_and_writes_its_figures(settings, weights, tmp_path, capsys):
     out = tmp_path / "out" / "probe.json"
-    assert main([*line(settings, str(weights)), "--base-lrs", "0.01", "0.1", "--out", str(out)]) == 0
+    assert (
+        main([*line(settings, str(weights)), "--base-lrs", "0.01", "0.1", "--out", str(out)]) == 0
+    )
     printed = capsys.readouterr().out
     found = json.loads(out.read_text())
     expected = settings.model_copy(update={"epochs": 5, "base_lrs": (0.01, 0.1)})
     given = {"probe": None, "initialisation": str(weights)}
     assert found == given | json.loads(json.dumps(probe_backbone(expected, weights, None, seed=1)))
     assert "resnet18, 7 classes, 168 training and 84 validation images (0 skipped)" in printed
-    assert f"knn     top-1 {found['knn']['top1']:.1f} %, top-5 {found['knn']['top5']:.1f} % (neighbours 20)" in printed
+    assert (
+        f"knn     top-1 {found['knn']['top1']:.1f} %, top-5 {found['knn']['top5']:.1f} %"
+        " (neighbours 20)" in printed
+    )
     assert f"linear  top-1 {found['linear']['top1']:.1f} %" in printed
 
 
 def test_the_figures_agree_with_each_other(settings):
     found = probe_backbone(settings, None, "resnet18", seed=1)
-    assert (found["backbone"], found["classes"], found["commonest_class"]) == ("resnet18", 7, 14.286)
+    assert (found["backbone"], found["classes"], found["commonest_class"]) == (
+        "resnet18",
+        7,
+        14.286,
+    )
     for name in ("knn", "linear"):
         share = sum(row[name] * row["images"]["val"] for row in found["per_class"].values()) / 84
         assert found[name]["top1"] == pytest.approx(share, abs=ROUND)
         assert found[name]["top1"] <= found[name]["top5"] <= 100
-    assert sum(row["images"]["train"] for row in found["per_class"].values()) == found["images"]["train"] == 168
+    assert (
+        sum(row["images"]["train"] for row in found["per_class"].values())
+        == found["images"]["train"]
+        == 168
+    )
     assert [row["base_lr"] for row in found["linear"]["choice"]] == [0.003, 0.03, 0.3]
 
 

@@ -48,7 +48,11 @@ def test_colours_are_rgb(tmp_path):
 def test_features_are_those_of_torchvision_s_resnet(weights):
     theirs = torchvision.models.resnet18()
     theirs.fc = torch.nn.Identity()
-    held = {name.removeprefix("encoder."): value for name, value in load_file(weights).items() if "encoder" in name}
+    held = {
+        name.removeprefix("encoder."): value
+        for name, value in load_file(weights).items()
+        if "encoder" in name
+    }
     theirs.load_state_dict(held)
     encoder, name = frozen_backbone(weights, None, seed=1)
     images = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
@@ -56,14 +60,19 @@ def test_features_are_those_of_torchvision_s_resnet(weights):
     assert name == "resnet18"
     assert not found.requires_grad
     assert torch.allclose(found, theirs.eval()(images), atol=1e-5)
-    assert not torch.allclose(found, pooled_c5(frozen_backbone(None, "resnet18", seed=1)[0], images), atol=1e-2)
+    assert not torch.allclose(
+        found, pooled_c5(frozen_backbone(None, "resnet18", seed=1)[0], images), atol=1e-2
+    )
 
 
 def test_a_detectron2_file_gives_the_same_features(weights, tmp_path):
     held = {name: value for name, value in load_file(weights).items() if "encoder" in name}
     write_detectron2(tmp_path / "c4.pkl", convert_state(held, "detectron2_c4"))
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    ours, theirs = (pooled_c5(frozen_backbone(path, None, 1)[0], images) for path in (weights, tmp_path / "c4.pkl"))
+    ours, theirs = (
+        pooled_c5(frozen_backbone(path, None, 1)[0], images)
+        for path in (weights, tmp_path / "c4.pkl")
+    )
     assert torch.equal(ours, theirs)
 
 
@@ -84,14 +93,18 @@ def test_a_resnet_of_torchvision_is_probed_as_it_is(tmp_path):
 
 
 def test_scratch_is_what_a_pretraining_of_the_seed_begins_with(tiny_recipe):
-    sizes = DetectorConfig(backbone="resnet18", fpn_channels=4, head_channels=4, head_convs=1, head_fc=8)
+    sizes = DetectorConfig(
+        backbone="resnet18", fpn_channels=4, head_channels=4, head_convs=1, head_fc=8
+    )
     begun = build_model(tiny_recipe, sizes, seed=3).encoder.state_dict()
     drawn = frozen_backbone(None, "resnet18", seed=3)[0].state_dict()
     assert all(torch.equal(value, begun[name]) for name, value in drawn.items())
 
 
 def test_another_backbone_is_refused(weights):
-    with pytest.raises(UserError, match=r"weights\.safetensors holds a resnet18, and a resnet50 is asked for"):
+    with pytest.raises(
+        UserError, match=r"weights\.safetensors holds a resnet18, and a resnet50 is asked for"
+    ):
         frozen_backbone(weights, "resnet50", seed=1)
 
 
@@ -99,7 +112,9 @@ def test_weights_that_lack_a_tensor_are_refused(weights, tmp_path):
     held = load_file(weights)
     del held["encoder.layer4.1.bn2.running_mean"]
     save_file(held, tmp_path / "cut.safetensors")
-    with pytest.raises(UserError, match=r"1 tensors are missing and 0 do not fit \(encoder\.layer4\.1\.bn2"):
+    with pytest.raises(
+        UserError, match=r"1 tensors are missing and 0 do not fit \(encoder\.layer4\.1\.bn2"
+    ):
         frozen_backbone(tmp_path / "cut.safetensors", None, seed=1)
 
 

@@ -22,7 +22,15 @@ def halves(tmp_path):
 
 
 def test_a_class_is_a_sub_folder_and_may_hold_a_tree(halves, caplog):
-    make(halves[0], "cat/b/two.jpeg", "cat/a/one.jpg", "cat/notes.txt", "cat/.hidden/x.jpg", ".cache/x.jpg", "top.jpg")
+    make(
+        halves[0],
+        "cat/b/two.jpeg",
+        "cat/a/one.jpg",
+        "cat/notes.txt",
+        "cat/.hidden/x.jpg",
+        ".cache/x.jpg",
+        "top.jpg",
+    )
     train, val = labelled_halves(*halves)
     assert train.classes == val.classes == ("cat", "dog")
     told = [path.relative_to(halves[0]).as_posix() for path in train.paths]
@@ -46,7 +54,9 @@ def test_classes_that_differ_are_told_by_name(halves):
 
 
 def test_a_folder_that_is_absent_is_named(halves, tmp_path):
-    with pytest.raises(UserError, match=r"There is no folder .*absent; give one whose sub-folders are the classes"):
+    with pytest.raises(
+        UserError, match=r"There is no folder .*absent; give one whose sub-folders are the classes"
+    ):
         labelled_halves(tmp_path / "absent", halves[1])
 
 
@@ -66,7 +76,9 @@ def test_fewer_than_two_classes_are_refused(tmp_path, names, count):
 def test_a_link_that_leads_back_to_a_folder_above_is_refused(halves):
     for name in ("one", "two"):
         (halves[0] / "cat" / name).symlink_to("..")
-    with pytest.raises(UserError, match=r"The link .*cat/one leads back to a folder above it; remove it\."):
+    with pytest.raises(
+        UserError, match=r"The link .*cat/one leads back to a folder above it; remove it\."
+    ):
         labelled_halves(*halves)
 
 
@@ -80,7 +92,9 @@ def test_a_folder_that_cannot_be_read_is_named(halves, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(UserError, match=r"The folder .*dog/locked/? cannot be read \(Permission denied\); make it"):
+    with pytest.raises(
+        UserError, match=r"The folder .*dog/locked/? cannot be read \(Permission denied\); make it"
+    ):
         labelled_halves(*halves)
 
 

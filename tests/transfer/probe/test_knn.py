@@ -27,13 +27,18 @@ def clouds():
 
 def by_sklearn(train, val, neighbours, temperature):
     judge = KNeighborsClassifier(
-        neighbours, metric="cosine", algorithm="brute", weights=lambda distances: np.exp((1 - distances) / temperature)
+        neighbours,
+        metric="cosine",
+        algorithm="brute",
+        weights=lambda distances: np.exp((1 - distances) / temperature),
     )
     judge.fit(train.vectors.double().numpy(), train.labels.numpy())
     return judge.predict(val.vectors.double().numpy()) == val.labels.numpy()
 
 
-@pytest.mark.parametrize(("neighbours", "temperature"), [(1, 0.07), (20, 0.07), (200, 0.07), (20, 1.0)])
+@pytest.mark.parametrize(
+    ("neighbours", "temperature"), [(1, 0.07), (20, 0.07), (200, 0.07), (20, 1.0)]
+)
 def test_votes_are_those_of_scikit_learn(clouds, neighbours, temperature):
     ours = knn_hits(*clouds, 5, neighbours, temperature, CPU).top1.numpy()
     assert 0.3 < ours.mean() < 1
@@ -65,15 +70,22 @@ def test_the_nearest_decides_when_the_temperature_is_small(clouds):
 def test_length_is_of_no_account(clouds):
     train, val = clouds
     longer = of(train.vectors * torch.linspace(0.1, 9, 600)[:, None], train.labels)
-    assert torch.equal(knn_hits(train, val, 5, 20, 0.07, CPU).top1, knn_hits(longer, val, 5, 20, 0.07, CPU).top1)
+    assert torch.equal(
+        knn_hits(train, val, 5, 20, 0.07, CPU).top1, knn_hits(longer, val, 5, 20, 0.07, CPU).top1
+    )
 
 
 def test_a_tie_is_no_hit():
     found = hits(torch.tensor([[1.0, 1.0, 0.0], [0.0, 2.0, 1.0]]), torch.tensor([0, 1]))
     assert found.top1.tolist() == [False, True]
-    # Of seven classes one has votes; the true one, with none, is not among the five highest by its number.
-    assert hits(torch.tensor([[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0]]), torch.tensor([0])).top5.tolist() == [False]
-    assert hits(torch.tensor([[3.0, 0.0, 4.0, 5.0, 6.0, 7.0, 0.0]]), torch.tensor([0])).top5.tolist() == [True]
+    # Of seven classes one has votes; the true one, with none, is not among the five highest by its
+    # number.
+    assert hits(
+        torch.tensor([[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0]]), torch.tensor([0])
+    ).top5.tolist() == [False]
+    assert hits(
+        torch.tensor([[3.0, 0.0, 4.0, 5.0, 6.0, 7.0, 0.0]]), torch.tensor([0])
+    ).top5.tolist() == [True]
 
 
 def test_a_score_that_is_no_number_is_no_hit():
@@ -83,7 +95,10 @@ def test_a_score_that_is_no_number_is_no_hit():
 
 
 def test_accuracies_are_percent_and_top5_needs_six_classes():
-    one, other = hits(torch.eye(6), torch.arange(6)), hits(torch.eye(6), torch.tensor([1, 1, 1, 1, 1, 1]))
+    one, other = (
+        hits(torch.eye(6), torch.arange(6)),
+        hits(torch.eye(6), torch.tensor([1, 1, 1, 1, 1, 1])),
+    )
     both = joined([one, other])
     assert summary(both, 6)["top1"] == pytest.approx(100 * 7 / 12, abs=1e-3)
     assert summary(both, 5) == {"top1": percent(both.top1), "top5": None}

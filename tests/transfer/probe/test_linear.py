@@ -33,7 +33,10 @@ def test_textures_are_told_apart_as_logistic_regression_does(features, settings)
 
 @pytest.fixture
 def noisy():
-    """Two classes whose features overlap by far, so that one layer is the best one: 4000 images a half."""
+    """Two classes whose features overlap by far, so that one layer is the best one.
+
+    4000 images a half.
+    """
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 8000)
     vectors = rng.normal(size=(8000, 10)) + 0.3 * labels[:, None]
@@ -51,7 +54,9 @@ def test_where_classes_overlap_it_finds_the_optimum_of_logistic_regression(noisy
 
 
 def test_the_seed_decides_and_nothing_else(features, settings):
-    found = [linear_probe(*features, 7, changed(settings, epochs=3), seed, CPU) for seed in (1, 1, 2)]
+    found = [
+        linear_probe(*features, 7, changed(settings, epochs=3), seed, CPU) for seed in (1, 1, 2)
+    ]
     assert same(found[0], found[1])
     assert not same(found[0], found[2])
 
@@ -59,14 +64,23 @@ def test_the_seed_decides_and_nothing_else(features, settings):
 def test_scale_and_offset_of_a_channel_are_of_no_account(features, settings):
     scale = torch.logspace(-2, 2, features[0].vectors.shape[1])
     moved = [Features(each.vectors * scale + 1, each.labels, 0) for each in features]
-    one, other = (linear_probe(*each, 7, changed(settings, base_lrs=(0.03,)), 1, CPU) for each in (features, moved))
+    one, other = (
+        linear_probe(*each, 7, changed(settings, base_lrs=(0.03,)), 1, CPU)
+        for each in (features, moved)
+    )
     assert (one.val.top1 != other.val.top1).sum() <= 1
 
 
 def test_a_channel_that_does_not_vary_is_of_no_account(features, settings):
-    wider = [Features(torch.nn.functional.pad(e.vectors, (1, 1), value=7.3), e.labels, 0) for e in features]
+    wider = [
+        Features(torch.nn.functional.pad(e.vectors, (1, 1), value=7.3), e.labels, 0)
+        for e in features
+    ]
     wider[1].vectors[:, 0] = -1e4
-    one, other = (linear_probe(*each, 7, changed(settings, base_lrs=(0.03,)), 1, CPU) for each in (features, wider))
+    one, other = (
+        linear_probe(*each, 7, changed(settings, base_lrs=(0.03,)), 1, CPU)
+        for each in (features, wider)
+    )
     assert torch.equal(one.val.top1, other.val.top1)
 
 
@@ -85,7 +99,9 @@ def test_one_rate_is_not_chosen(features, settings):
 
 
 def test_rates_are_tried_apart_from_each_other(features, settings):
-    pair, triple = (changed(settings, epochs=5, base_lrs=rates) for rates in ((0.001, 0.03), (0.001, 0.03, 3.0)))
+    pair, triple = (
+        changed(settings, epochs=5, base_lrs=rates) for rates in ((0.001, 0.03), (0.001, 0.03, 3.0))
+    )
     one, other = (linear_probe(*features, 7, each, 1, CPU) for each in (pair, triple))
     assert {rate: other.choice[rate] for rate in one.choice} == one.choice
 

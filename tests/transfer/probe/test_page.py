@@ -28,7 +28,11 @@ def test_the_page_s_overlay_is_accepted(page, repository, tmp_path):
 
 
 def test_the_page_s_commands_name_options_that_there_are(page):
-    known = {f"--{key.replace('_', '-')}" for key in ProbeConfig.model_fields} | {"--backbone", "--seed", "--out"}
+    known = {f"--{key.replace('_', '-')}" for key in ProbeConfig.model_fields} | {
+        "--backbone",
+        "--seed",
+        "--out",
+    }
     commands = re.findall(r"^soco probe .*(?:\\\n.*)?", page, re.MULTILINE)
     assert len(commands) == 2
     assert {option for command in commands for option in re.findall(r"--[a-z-]+", command)} <= known
