@@ -4,7 +4,7 @@ import re
 import pytest
 import torch
 
-from soco.recipes import recipe
+from soco.config.recipes import recipe
 
 # The page trains at the paper's size; these keys make its model and views small.
 SMALL = (

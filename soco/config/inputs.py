@@ -6,7 +6,6 @@ told by the stages that read: the listing of images counts them, the check of a 
 what its files list.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from soco.config.known import KNOWN, KnownPath, KnownSplit
 from soco.config.schema import Config
+from soco.io import sha256_of
 
 
 @dataclass(frozen=True)
@@ -156,8 +156,7 @@ def _of_file(path: Path, known: KnownPath) -> str | None:
         return f"has {length:,} bytes and not {known.bytes:,}"
     if known.sha256 is None:
         return None
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(path)
     return (
         None
         if digest.startswith(known.sha256)

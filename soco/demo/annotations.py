@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from soco.data.stores.files import atomic_write
 from soco.demo.categories import COARSE_IDS, FINE, FINE_BY_NAME, FINE_IDS, frequency
 from soco.demo.compose import Composed, Instance
 from soco.demo.photographs import Split
+from soco.io import atomic_write
 
 Json = dict[str, Any]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from soco.demo.arrange import arrange, ownership
-from soco.demo.draws import generator
 from soco.demo.images import write_image
 from soco.demo.paint import paint
 from soco.demo.photographs import Split
 from soco.demo.plan import PlannedImage
 from soco.demo.polygons import polygons_of
+from soco.seeds import generator
 
 
 @dataclass(frozen=True)

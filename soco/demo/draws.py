@@ -1,19 +1,6 @@
-"""Random draws that depend on nothing but the seed, what is drawn, and for which item."""
-
-import zlib
+"""Random crops."""
 
 import numpy as np
-
-
-def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
-    """Returns the generator of one item, the same on every run and in any order of items.
-
-    Args:
-        seed: The run's seed, at least 0.
-        purpose: What is drawn, such as `images`; different purposes never share draws.
-        index: The item's number.
-    """
-    return np.random.default_rng((seed, zlib.crc32(purpose.encode()), index))
 
 
 def crop_box(

@@ -5,9 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from soco.demo.draws import crop_box, generator
+from soco.demo.draws import crop_box
 from soco.demo.photographs import Photograph, of_split, pixels_of
 from soco.errors import UserError
+from soco.seeds import generator
 
 CROP_SHARES = (0.4, 1.0)
 JPEG_QUALITY = 92
@@ -23,7 +24,7 @@ def write_images(folder: Path, count: int, longest: int, seed: int) -> None:
         seed: Decides every crop.
     """
     photographs = of_split("train", scenes_only=True)
-    order = generator(seed, "pictures/order").permutation(len(photographs))
+    order = generator(seed, "pictures/order", 0).permutation(len(photographs))
     for index in range(count):
         photograph = photographs[order[index % len(photographs)]]
         path = folder / photograph.scene / f"{Path(photograph.file).stem}_{index:05d}.jpg"

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 from soco.config.schema import DemoConfig
-from soco.data.stores.files import atomic_write
 from soco.demo.annotations import write_coco, write_lvis
 from soco.demo.compose import compose_split
 from soco.demo.cutouts import write_cutouts
@@ -13,6 +12,7 @@ from soco.demo.images import write_images
 from soco.demo.photographs import PHOTOGRAPHS, SPLITS, path_of
 from soco.demo.plan import plan_split
 from soco.errors import UserError
+from soco.io import atomic_write
 
 
 def make_demo(settings: DemoConfig, seed: int) -> None:

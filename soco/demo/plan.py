@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from soco.demo.categories import FINE
-from soco.demo.draws import generator
 from soco.demo.photographs import Photograph, Split, of_split
+from soco.seeds import generator
 
 # Fewest objects of a fine category in a split, where there is room: an average over one object
 # would mean little.
@@ -48,7 +48,7 @@ def plan_split(split: Split, count: int, objects: tuple[int, int], seed: int) ->
     Returns:
         One plan an image. No texture shows the scene of the background it stands on.
     """
-    rng = generator(seed, f"plan/{split}")
+    rng = generator(seed, f"plan/{split}", 0)
     sizes = rng.integers(objects[0], objects[1], size=count, endpoint=True)
     deck = iter(_deck(split, count, int(sizes.sum()), rng))
     backgrounds = _turns(of_split(split, scenes_only=True), count, rng)

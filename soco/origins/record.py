@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from soco.data.stores.files import write_json
 from soco.errors import UserError
-from soco.origins.fingerprint import fingerprint
+from soco.io import fingerprint, write_json
 
 Record = dict[str, Any]
 _KEYS = (

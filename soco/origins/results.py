@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from soco.data.stores.files import write_json
+from soco.io import write_json
 from soco.origins.inside import origin_inside
 
 

@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from soco.data.stores.files import atomic_write
 from soco.errors import UserError
+from soco.io import atomic_write
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.launch import STOPPED, ending_of, pretrain
 from soco.pretrain.ranks import started_by_torchrun

@@ -13,8 +13,8 @@ from torch import nn
 
 import soco
 from soco.data.stores.archives import Content, newest_sound, save_archive
-from soco.data.stores.files import remove_folder
 from soco.errors import UserError
+from soco.io import remove_folder
 from soco.origins import origin_inside
 
 log = logging.getLogger(__name__)

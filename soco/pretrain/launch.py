@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from soco.data.stores.files import write_json
 from soco.data.stores.lock import exclusive_lock
 from soco.errors import UserError
+from soco.io import write_json
 from soco.machine import machine_faults
 from soco.pretrain.hardware import fix_threads, see_that_cores_suffice, training_device
 from soco.pretrain.job import PretrainJob

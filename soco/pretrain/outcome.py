@@ -8,8 +8,8 @@ from typing import Any
 import safetensors.torch
 
 import soco
-from soco.data.stores.files import atomic_write
 from soco.data.stores.tensors import DIGEST, tensors_digest
+from soco.io import atomic_write
 from soco.origins import KEY, origin_inside, write_result
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.model import SoCo

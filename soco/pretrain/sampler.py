@@ -10,6 +10,7 @@ import numpy.typing as npt
 from torch.utils.data import Sampler
 
 from soco.errors import UserError
+from soco.seeds import generator
 
 # Keeps this stream of chance apart from that of the samples, whose third number is an image's.
 _ORDER = 2**32
@@ -71,7 +72,7 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
 
     def of_epoch(self, epoch: int) -> npt.NDArray[np.int64]:
         """The images of an epoch, in their order: (steps_per_epoch * batch_size,)."""
-        order = np.random.default_rng((self.seed, epoch, _ORDER)).permutation(self.images)
+        order = generator(self.seed, epoch, _ORDER).permutation(self.images)
         return order[: self.steps_per_epoch * self.batch_size]
 
     def __len__(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from soco.data.stores.files import atomic_write
+from soco.io import atomic_write
 from soco.pretrain.collapse_watch import CollapseWatch
 from soco.pretrain.event_log import EventLog
 from soco.progress import progress_bar

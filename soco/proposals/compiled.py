@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from soco.compiling import compiler
+from soco.numba_cache import compiler
 
 compiled = compiler(Path(__file__).parent)()
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from soco.data.stores.files import atomic_write
 from soco.data.stores.merged import ProposalStore
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, rects_of
 from soco.errors import UserError
+from soco.io import atomic_write
 
 Boxes = npt.NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from soco.printable import printable
+from soco.errors import printable
 from soco.report.categories import DRAWN
 from soco.report.drawing.marks import PageImage
 from soco.report.drawing.plotting import SERIES, WIDTH, add_legend, as_image, styled

@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from soco.config import ImagesConfig, PretrainConfig
 from soco.data import open_source
-from soco.data.stores.files import atomic_write, write_json
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import PROPOSAL_SCHEMA
 from soco.errors import UserError
+from soco.io import atomic_write, write_json
 from soco.report.ap_figures import ap_figure, category_figure
 from soco.report.collect import collect
 from soco.report.detections import task_detections

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import ParamSpec, TypeVar
 
-from soco.errors import UserError
-from soco.printable import printable
+from soco.errors import UserError, printable
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import jinja2
 import yaml
 from markupsafe import Markup, escape
 
-from soco.printable import printable, printable_lines
+from soco.errors import printable, printable_lines
 from soco.report.detections import TaskDetections
 from soco.report.drawing.marks import PageImage
 from soco.report.drawn import Undrawn

@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from soco.io import sha256_of
 from soco.origins import Record
 from soco.origins.environment import REPOSITORY, git_state
-from soco.origins.fingerprint import sha256_of
 
 SCHEMA = 2
 LOCK = Path("envs", "requirements.lock")

@@ -26,7 +26,7 @@ def plain(value: Any) -> Any:
 
 
 def read_back(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content as `soco.data.stores.files.write_json` writes it and a reader gets it.
+    """The content as `soco.io.write_json` writes it and a reader gets it.
 
     Its keys are sorted.
     """

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from soco import detection_limit
+from soco.data import detection_limit
 from soco.report.protocol import value_words
 
 _MINUS = "\u2212"

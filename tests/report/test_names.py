@@ -13,8 +13,7 @@ from soco.cli import main
 from soco.config import SplitConfig
 from soco.config.schema import DatasetConfig
 from soco.data.checks.dataset import check_dataset
-from soco.errors import UserError
-from soco.printable import printable, printable_lines
+from soco.errors import UserError, printable, printable_lines
 from soco.provenance.audit.checks import Check
 from soco.provenance.audit.table import as_table
 from soco.report.ap_figures import ap_figure, category_figure

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from soco.config import load_config
-from soco.recipes import recipe, recipe_names
+from soco.config.recipes import recipe, recipe_names
 from soco.report.paper import PAPER_ROWS
 
 UNKNOWN = {

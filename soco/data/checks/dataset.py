@@ -17,10 +17,9 @@ from soco.data.checks.findings import Finding, Findings, HalfName
 from soco.data.checks.images import Images, check_images
 from soco.data.checks.objects import check_objects
 from soco.data.checks.tables import Entry, Tables, encoding, lvis_faults, read_tables
-from soco.data.stores.files import atomic_write
-from soco.errors import UserError
+from soco.errors import UserError, printable
+from soco.io import atomic_write
 from soco.origins import origin_inside, write_result
-from soco.printable import printable
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from soco.data import annotated_image
 from soco.data.checks.findings import LONGEST, Findings
 from soco.data.checks.tables import Entry
-from soco.printable import printable
+from soco.errors import printable
 
 _THREADS = 16
 _MOST_FILES = 500_000

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from soco.printable import printable
+from soco.errors import printable
 
 Kind = Literal["refused", "mended", "noted"]
 HalfName = Literal["train", "val", "both"]

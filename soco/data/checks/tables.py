@@ -7,8 +7,7 @@ from typing import Any
 
 from soco.config import SplitConfig
 from soco.data.checks.findings import LONGEST
-from soco.errors import UserError
-from soco.printable import printable
+from soco.errors import UserError, printable
 
 Entry = dict[str, Any]
 Tables = dict[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from soco.data.stores.files import atomic_write
+from soco.io import atomic_write
 from soco.machine import machine_fault
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from soco.data.sources import Entry
-from soco.data.stores.files import atomic_write
 from soco.errors import UserError
+from soco.io import atomic_write
 from soco.origins import metadata_inside
 
 # A row of 40 boxes and a key of 30 characters takes less than 400 bytes. An image's rects lie

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from soco.data.stores.files import atomic_write
 from soco.errors import UserError
+from soco.io import atomic_write
 from soco.machine import machine_fault
 from soco.origins import metadata_inside
 

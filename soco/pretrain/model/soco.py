@@ -27,6 +27,7 @@ from soco.pretrain.model.pooling import (
 )
 from soco.pretrain.model.recompute import Call, plain, recomputed
 from soco.pretrain.views.batch import Batch
+from soco.seeds import seeded_torch
 
 _C4_ROI_SIDE = 14
 
@@ -196,7 +197,6 @@ class SoCo(nn.Module):
 
 
 def build_model(settings: PretrainConfig, detector: DetectorConfig, seed: int) -> SoCo:
-    """Make the model with weights drawn from a seed; torch's own generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    """Make the model with weights drawn from a seed."""
+    with seeded_torch(seed):
         return SoCo(settings, detector)

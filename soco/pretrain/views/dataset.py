@@ -14,6 +14,7 @@ from soco.errors import UserError
 from soco.pretrain.views.batch import Batch
 from soco.pretrain.views.plan import Plan, largest_reduction, plan_views
 from soco.pretrain.views.render import render
+from soco.seeds import generator
 
 
 class ViewDataset(Dataset[Batch]):
@@ -54,7 +55,7 @@ class ViewDataset(Dataset[Batch]):
     def plan(self, place: tuple[int, int]) -> Plan:
         """Draw the views of an image, without reading it."""
         epoch, number = place
-        rng = np.random.default_rng((self.seed, epoch, number))
+        rng = generator(self.seed, epoch, number)
         return plan_views(rng, self.boxes(number), *self.store.size(number), self.settings)
 
     def boxes(self, number: int) -> Boxes:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from soco.io import fingerprint
 from soco.origins import read_record
-from soco.origins.fingerprint import fingerprint
 from soco.provenance.audit.checks import Check, check
 from soco.provenance.audit.reported import Reported
 

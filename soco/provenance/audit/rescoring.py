@@ -15,7 +15,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from soco.data.checks.categories import names_apart
-from soco.no_detections import NoLvisDetections, no_coco_detections
+from soco.data.no_detections import NoLvisDetections, no_coco_detections
 
 Scores = dict[str, Any]
 

@@ -30,6 +30,7 @@ from soco.proposals.import_stage import import_shards
 from soco.proposals.search_stage import search_shard
 from soco.provenance.audit.checks import Check, check
 from soco.provenance.audit.reported import Reported, given, output
+from soco.seeds import generator
 
 Faults = tuple[list[str], str]
 _IMAGES = "the images, read and worked on again"
@@ -61,7 +62,7 @@ def check_shards(run: Reported, count: int, seed: int, folder: Path) -> Iterator
 
 def chosen(shards: int, count: int, seed: int) -> list[str]:
     """The names of shards drawn without replacement, in order."""
-    numbers = np.random.default_rng(seed).choice(shards, min(count, shards), replace=False)
+    numbers = generator(seed).choice(shards, min(count, shards), replace=False)
     return [f"{number:04d}" for number in sorted(numbers)]
 
 

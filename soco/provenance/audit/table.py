@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from soco.data.stores.files import atomic_write, write_json
+from soco.errors import printable
+from soco.io import atomic_write, sha256_of, write_json
 from soco.origins.environment import environment
-from soco.origins.fingerprint import sha256_of
-from soco.printable import printable
 from soco.provenance.audit.checks import Check
 from soco.provenance.audit.run import Options
 

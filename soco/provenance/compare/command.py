@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from soco.data.stores.files import write_json
+from soco.io import write_json
 from soco.provenance.compare.comparison import compare_runs
 from soco.provenance.compare.reading import read_run
 

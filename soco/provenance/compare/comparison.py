@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from soco.printable import printable
+from soco.errors import printable
 from soco.provenance.compare.artefacts import artefact_section
 from soco.provenance.compare.changes import changes
 from soco.provenance.compare.costs import cost_section

@@ -7,8 +7,8 @@ from pathlib import Path
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from soco.data.stores.files import atomic_write
 from soco.errors import UserError
+from soco.io import atomic_write
 from soco.provenance.compare import Run
 from soco.provenance.crate.actions import add_actions
 from soco.provenance.crate.archive import pack

@@ -2,7 +2,7 @@
 
 from PIL import ImageFont
 
-from soco.printable import printable
+from soco.errors import printable
 
 MARGIN, LINE = 12, 24
 GROUND, INK = "#ffffff", "#1f2328"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from soco.printable import LONGEST_DRAWN, printable
+from soco.errors import LONGEST_DRAWN, printable
 from soco.report.drawing.frame import Frame, Rect
 from soco.report.drawing.masks import Pixels, paint
 

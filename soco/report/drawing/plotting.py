@@ -13,7 +13,7 @@ import matplotlib.style
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from soco.printable import LONGEST_DRAWN, printable
+from soco.errors import LONGEST_DRAWN, printable
 from soco.report.drawing.marks import PageImage
 
 # Stands for the page's text colour until the drawing is written; no plot uses it for anything else.

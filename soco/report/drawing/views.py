@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 from soco.config import PretrainConfig
+from soco.errors import LONGEST_DRAWN, printable
 from soco.pretrain.views.batch import Pair
-from soco.printable import LONGEST_DRAWN, printable
 from soco.report.drawing.canvas import (
     GROUND,
     INK,

@@ -13,8 +13,7 @@ from soco.config import (
     load_config,
 )
 from soco.config.schema import Engine
-from soco.errors import UserError
-from soco.printable import printable
+from soco.errors import UserError, printable
 
 
 def add_show(show: argparse.ArgumentParser) -> None:

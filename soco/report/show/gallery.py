@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from soco.config import PretrainConfig
-from soco.data.stores.files import atomic_write
-from soco.printable import printable
+from soco.errors import printable
+from soco.io import atomic_write
 from soco.report.drawing.canvas import GROUND
 from soco.report.drawing.samples import Sample
 from soco.report.drawing.views import compose

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from soco.data.stores.files import atomic_write
 from soco.errors import UserError
+from soco.io import atomic_write
 from soco.report.drawing.plotting import styled
 from soco.report.drawing.training_curve import curve_of, draw_curve
 from soco.report.reading import read_lines

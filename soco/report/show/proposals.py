@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from soco.config import FilterConfig, ProposalsConfig
 from soco.data import UnreadableImageError, read_rgb
-from soco.data.stores.files import atomic_write
 from soco.errors import UserError
+from soco.io import atomic_write
 from soco.proposals.engines import engine_of, search
 from soco.proposals.filters import Rects, proposals_of
 from soco.report.drawing.canvas import (

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from soco.data.stores.files import atomic_write
 from soco.errors import UserError
+from soco.io import atomic_write
 from soco.origins import write_result
 from soco.transfer.convert.features import differences, pretrained_features, see_that_they_agree
 from soco.transfer.convert.names import KINDS, left_behind, part_of, renamed

@@ -5,7 +5,6 @@ the final weights are written. Each checkpoint says what is trained, so that a t
 resumes from one of other settings.
 """
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -17,8 +16,8 @@ from torch import nn
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.data.stores.archives import DamagedArchive, load_archive, newest_sound, save_archive
-from soco.data.stores.files import atomic_write
 from soco.errors import UserError
+from soco.io import atomic_write, sha256_of
 from soco.origins import origin_inside
 
 FINAL = "model_final"
@@ -52,8 +51,8 @@ def describe_training(
         "settings": settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
         "detector": detector.model_dump(mode="json"),
         "train": dataset.train.model_dump(mode="json"),
-        "annotations": _digest(Path(dataset.train.annotations)),
-        "weights": _digest(weights) if weights else None,
+        "annotations": sha256_of(Path(dataset.train.annotations)),
+        "weights": sha256_of(weights) if weights else None,
         "seed": seed,
     }
 
@@ -203,8 +202,3 @@ def _iteration(line: str) -> int | None:
         return int(json.loads(line)["iteration"])
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ import numpy as np
 from detectron2.evaluation import COCOEvaluator, LVISEvaluator
 from detectron2.evaluation.coco_evaluation import COCOevalMaxDets
 
-from soco.no_detections import NoLvisDetections, no_coco_detections
+from soco.data.no_detections import NoLvisDetections, no_coco_detections
 from soco.transfer.detect.compat import remembered_lvis, restore_numpy_float
 from soco.transfer.detect.datasets import Form
 

@@ -12,9 +12,9 @@ from detectron2.utils.env import seed_all_rng
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.config.protocols import PROTOCOLS, changed
-from soco.data.stores.files import remove_folder
 from soco.data.stores.lock import exclusive_lock
 from soco.errors import UserError
+from soco.io import remove_folder
 from soco.machine import let_no_worker_fall_silent, machine_faults
 from soco.origins import write_result
 from soco.pretrain.hardware import see_that_cores_suffice

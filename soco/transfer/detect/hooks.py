@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from detectron2.engine import HookBase, hooks
 from detectron2.utils import comm
+
+from soco.seeds import torch_seed
 
 
 class SeedEachStep(HookBase):
@@ -19,10 +20,7 @@ class SeedEachStep(HookBase):
 
     def before_step(self) -> None:
         """Seed PyTorch's generators, from which detectron2 draws the boxes that it trains on."""
-        state = np.random.SeedSequence(
-            (self._seed, self.trainer.iter, comm.get_rank())
-        ).generate_state(2, np.uint32)
-        torch.manual_seed(int(state[0]) << 32 | int(state[1]))
+        torch.manual_seed(torch_seed(self._seed, self.trainer.iter, comm.get_rank()))
 
 
 class PreciseBN(hooks.PreciseBN):

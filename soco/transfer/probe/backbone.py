@@ -3,11 +3,11 @@
 import logging
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from soco.errors import UserError
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5
+from soco.seeds import seeded_torch
 from soco.transfer.convert.sizes import sizes_of
 from soco.transfer.convert.sources import read_source
 from soco.transfer.convert.state_dicts import some_of
@@ -45,8 +45,7 @@ def frozen_backbone(weights: Path | None, backbone: str | None, seed: int) -> tu
             )
         backbone = held
     name = backbone or "resnet50"
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded_torch(seed):
         encoder = build_encoder(name)
     if weights is not None:
         _load(encoder, state, weights)

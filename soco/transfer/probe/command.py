@@ -53,7 +53,7 @@ def run_probe(chosen: argparse.Namespace) -> None:
     Raises:
         UserError: An option is refused, or the folders or the weights cannot be used.
     """
-    from soco.data.stores.files import write_json
+    from soco.io import write_json
     from soco.transfer.probe.probe import (
         probe_backbone,
     )  # loads torch, which `soco keys` need not wait for

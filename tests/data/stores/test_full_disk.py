@@ -13,10 +13,10 @@ from PIL import Image
 from small_disks import SIZE, fill, mounted
 
 from soco.data.stores.archives import save_archive
-from soco.data.stores.files import atomic_write, write_json
 from soco.data.stores.merged import STORE_SCHEMA, write_arrow
 from soco.data.stores.parquet import write_table
 from soco.errors import UserError
+from soco.io import atomic_write, write_json
 from soco.transfer.convert.formats import write_detectron2, write_mmdetection, write_safetensors
 
 NOISE = np.random.default_rng(0).integers(0, 1 << 30, SIZE)

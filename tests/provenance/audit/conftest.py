@@ -7,10 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from soco.data.stores.files import write_json
 from soco.data.stores.parquet import write_table
 from soco.data.stores.schema import rect_columns, rects_of
-from soco.origins.fingerprint import fingerprint
+from soco.io import fingerprint, write_json
 from soco.provenance.audit.reported import read_report
 
 REPORT = Path("results/report/report.json")

@@ -3,7 +3,7 @@ import hashlib
 import pytest
 
 from soco.errors import UserError
-from soco.origins.fingerprint import fingerprint
+from soco.io import fingerprint
 
 
 def test_a_files_hash_is_hashlibs(tmp_path):

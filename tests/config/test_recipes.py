@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from soco.config import DetectorConfig, PretrainConfig, ViewConfig, load_config
+from soco.config.recipes import recipe, recipe_names
 from soco.errors import UserError
 from soco.pretrain.model import model_of_recipe
-from soco.recipes import recipe, recipe_names
 
 # What the release's five scripts and its option defaults set; a value here is changed only by a
 # look at the release.

@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
-from soco.data.stores.files import atomic_write, remove_folder, write_json
+from soco.io import atomic_write, remove_folder, write_json
 
 LEAVE_HALF = """
 import os, signal, sys
-from soco.data.stores.files import atomic_write
+from soco.io import atomic_write
 with atomic_write(sys.argv[1]) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
