@@ -6,13 +6,21 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from soco.errors import UserError
 from soco.machine import ask_to_write, machine_faults
 
+Origin = dict[str, Any]
+"""What made a file: rule, wildcards, seed, code and packages; no time and no machine, so that the
+same job of the same code writes the same bytes."""
+
+KEY = "soco"
+"""The name that metadata of Parquet, Arrow and safetensors files have for an origin."""
+
+_VARIABLE = "SOCO_ORIGIN"  # TODO: goes when every stage passes its origin on
 _SUFFIX = ".part"
 _SNAKEMAKES_OWN = ".snakemake_timestamp"
 
@@ -62,8 +70,9 @@ def _under_its_own_name(temporary: Path, path: Path) -> Iterator[None]:
         raise
 
 
-def write_json(path: str | Path, content: Any) -> None:
-    """Write JSON with sorted keys, whole or not at all."""
+def write_json(path: str | Path, content: Any, origin: Origin | None = None) -> None:
+    """Write JSON with sorted keys, whole or not at all; an object's key `origin` says what made it."""
+    content = {**content, "origin": origin} if origin else content
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
@@ -167,3 +176,44 @@ def _size(path: Path) -> int:
 
 def _missing(path: Path) -> UserError:
     return UserError(f"There is no {path}; run the stage that makes it, then the report again.")
+
+
+@contextlib.contextmanager
+def made_by(origin: Origin) -> Iterator[None]:
+    """Have all files that the block writes carry this origin."""
+    before = os.environ.get(_VARIABLE)
+    os.environ[_VARIABLE] = json.dumps(origin, sort_keys=True)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_VARIABLE]
+        else:
+            os.environ[_VARIABLE] = before
+
+
+def origin_inside(origin: Origin | None = None) -> dict[str, Any]:
+    """`{"origin": ...}`, to be put into what a file holds; empty without an origin."""
+    text = os.environ.get(_VARIABLE)
+    origin = origin or (json.loads(text) if text else None)
+    return {"origin": origin} if origin else {}
+
+
+def metadata_inside(origin: Origin | None = None, short: bool = False) -> dict[bytes, bytes]:
+    """The same as metadata of an Arrow schema.
+
+    Args:
+        origin: What made the file.
+        short: Write the rule alone. For files whose bytes tell Snakemake what to make again: with
+            the commit in them, images that were listed by another would all be searched again.
+    """
+    inside = origin_inside(origin)
+    if not inside:
+        return {}
+    kept = {"rule": inside["origin"]["rule"]} if short else inside["origin"]
+    return {KEY.encode(): json.dumps({"origin": kept}, sort_keys=True).encode()}
+
+
+def write_result(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object; in a stage its key `origin` says what made it."""
+    write_json(path, {**content, **origin_inside()})

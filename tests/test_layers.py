@@ -3,7 +3,6 @@
 import ast
 
 LAYERS = ("config", "data", "proposals", "pretrain", "transfer", "report", "provenance", "demo")
-TOP = {"origins"}
 
 
 def imported(path):
@@ -36,9 +35,9 @@ def test_no_package_imports_a_later_one(repository):
 
 def test_the_folders_are_these_layers(repository):
     folders = {path.parent.name for path in (repository / "soco").glob("*/__init__.py")}
-    assert folders == {*LAYERS, *TOP}
+    assert folders == set(LAYERS)
 
 
 def test_the_tests_mirror_the_packages(repository):
     folders = {path.name for path in (repository / "tests").iterdir() if path.is_dir()}
-    assert {*LAYERS, *TOP} <= folders
+    assert set(LAYERS) <= folders

@@ -39,7 +39,7 @@ def run(block, names):
 
 def test_ten_lines_pretrain_on_a_folder_of_images(blocks, here):
     block = blocks[0]
-    small = re.sub(r"batch_size=32.*?\)", lambda match: SMALL, block)
+    small = re.sub(r"batch_size=32.*?\)", lambda match: SMALL, block, flags=re.DOTALL)
     small = small.replace(
         "\npretrain(", "\ndetector = detector.model_copy(update=SIZES)\npretrain("
     )

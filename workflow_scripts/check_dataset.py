@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soco.config import DatasetConfig
 from soco.data.checks import check_dataset, decoded_folder
-from soco.origins import stage
+from soco.jobs import stage
 
 with stage(snakemake):
     name = snakemake.wildcards.dataset

@@ -5,7 +5,7 @@ Run by rule `convert_weights` and what is made of it.
 
 from pathlib import Path
 
-from soco.origins import stage
+from soco.jobs import stage
 from soco.transfer.convert import convert_file
 
 with stage(snakemake):

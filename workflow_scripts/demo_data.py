@@ -2,7 +2,7 @@
 
 from soco.config import DemoConfig
 from soco.demo import make_demo
-from soco.origins import stage
+from soco.jobs import stage
 
 with stage(snakemake):
     make_demo(DemoConfig.model_validate(snakemake.params.settings), seed=snakemake.params.seed)

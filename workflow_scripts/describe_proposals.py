@@ -1,7 +1,7 @@
 """Describe the regions and proposals of all shards; run by rule `describe_proposals`."""
 
 from soco.config import FilterConfig
-from soco.origins import stage
+from soco.jobs import stage
 from soco.proposals.quality import describe_proposals
 
 with stage(snakemake):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.data.checks import with_annotations
-from soco.origins import stage
+from soco.jobs import stage
 
 with stage(snakemake):
     import torch

@@ -1,7 +1,7 @@
 """Keep the regions of one shard that the strategy accepts; run by rule `filter_regions`."""
 
 from soco.config import FilterConfig
-from soco.origins import stage
+from soco.jobs import stage
 from soco.proposals.filter_stage import filter_shard
 
 with stage(snakemake):

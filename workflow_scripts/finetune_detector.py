@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.data.checks import with_annotations
-from soco.origins import stage
+from soco.jobs import stage
 
 # detectron2 starts a process for each GPU, and each of them imports this file.
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Give images without a proposal those of a fallback; run by rule `fix_up_proposals`."""
 
 from soco.config import FilterConfig
-from soco.origins import stage
+from soco.jobs import stage
 from soco.proposals.filter_stage import fix_up_shard
 
 with stage(snakemake):

@@ -1,7 +1,7 @@
 """Give the images of all shards the boxes of a file; run by rule `import_regions`."""
 
 from soco.config import ImagesConfig
-from soco.origins import stage
+from soco.jobs import stage
 from soco.proposals.import_stage import import_shards
 
 with stage(snakemake):

@@ -1,7 +1,7 @@
 """Measure the recall of proposals on an annotated set; run by rule `measure_recall`."""
 
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
-from soco.origins import stage
+from soco.jobs import stage
 from soco.proposals.quality import measure_recall
 
 with stage(snakemake):

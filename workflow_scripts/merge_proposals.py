@@ -1,7 +1,7 @@
 """Merge the shards into the store that training reads; run by rule `merge_proposals`."""
 
 from soco.config import FilterConfig
-from soco.origins import stage
+from soco.jobs import stage
 from soco.proposals.merge_stage import merge_shards
 
 with stage(snakemake):

@@ -1,6 +1,6 @@
 """Pretrain one run of the configuration; run by rule `pretrain_model`."""
 
-from soco.origins import stage
+from soco.jobs import stage
 
 with stage(snakemake):
     from soco.pretrain import PretrainJob, pretrain

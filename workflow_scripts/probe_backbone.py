@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from soco.config import ProbeConfig
-from soco.origins import stage, write_result
+from soco.io import write_result
+from soco.jobs import stage
 
 with stage(snakemake):
     import torch

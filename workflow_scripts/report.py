@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from soco.origins import job_of, stage
+from soco.jobs import job_of, stage
 from soco.report import report_inputs
 from soco.report.build import build_report
 

@@ -2,7 +2,7 @@
 
 from soco.config import ImagesConfig, ProposalsConfig
 from soco.data import open_source
-from soco.origins import stage
+from soco.jobs import stage
 from soco.proposals.search_stage import search_shard
 
 with stage(snakemake):

@@ -2,7 +2,7 @@
 
 from soco.config import ImagesConfig
 from soco.data import deal_images, open_source
-from soco.origins import stage
+from soco.jobs import stage
 
 with stage(snakemake):
     known = snakemake.config["images"][

@@ -14,8 +14,7 @@ from torch import nn
 import soco
 from soco.data.stores.archives import Content, newest_sound, save_archive
 from soco.errors import UserError
-from soco.io import remove_folder
-from soco.origins import origin_inside
+from soco.io import origin_inside, remove_folder
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,7 @@ import safetensors.torch
 
 import soco
 from soco.data.stores.tensors import DIGEST, tensors_digest
-from soco.io import atomic_write
-from soco.origins import KEY, origin_inside, write_result
+from soco.io import KEY, atomic_write, origin_inside, write_result
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.model import SoCo
 from soco.pretrain.schedules import peak_rate

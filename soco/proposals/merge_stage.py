@@ -15,7 +15,7 @@ from soco.data.stores.parquet import read_table, write_table, write_tables
 from soco.data.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, SKIPPED_SCHEMA
 from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
-from soco.origins import write_result
+from soco.io import write_result
 from soco.proposals.filters import left_empty
 
 log = logging.getLogger(__name__)

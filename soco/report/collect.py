@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import SKIPPED_SCHEMA
-from soco.origins import read_record
+from soco.jobs import read_record
 from soco.report.data import data_sets
 from soco.report.drawing.training_curve import curve_of
 from soco.report.findings import set_findings

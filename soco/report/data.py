@@ -8,7 +8,7 @@ from typing import Any
 from soco.data import MANIFEST_SCHEMA
 from soco.data.stores.parquet import read_table
 from soco.io import digest_of_lines, fingerprint, sha256_of
-from soco.origins import Record
+from soco.jobs import Record
 
 Data = dict[str, Any]
 

@@ -129,7 +129,7 @@ class ReportInputs:
         conversions: One entry a converted file.
         evaluations: One entry a task, initialisation and seed; a task's entries follow one another.
         origins: The record of every job that made them, in the order of the stages; see
-            `soco.origins.record`.
+            `soco.jobs`.
         findings: One entry a detection set that was checked.
         probes: One entry a probe and initialisation.
     """

@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from soco.environment import REPOSITORY, git_state
 from soco.io import sha256_of
-from soco.origins import Record
-from soco.origins.environment import REPOSITORY, git_state
+from soco.jobs import Record
 
 SCHEMA = 2
 LOCK = Path("envs", "requirements.lock")
@@ -32,7 +32,7 @@ def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, An
           not known here.
         * `git`: commit of the code that made the report, see `git_state`.
         * `lock`: `path` and `sha256` of the lock of packages; None where the code lies without it.
-        * `environments`: the distinct ones of the jobs, see `soco.origins.environment`.
+        * `environments`: the distinct ones of the jobs, see `soco.environment`.
         * `jobs`: see `_job`.
         * `artefacts`: every file that a job made: `path`, `bytes`, `sha256`, `job` (its number
           among the jobs); of a folder also `files`, and its `sha256` is that of its listing, see

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from soco.origins import Record
+from soco.jobs import Record
 
 # In the order of the work.
 STAGES = {

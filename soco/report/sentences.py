@@ -65,7 +65,7 @@ def commit_words(report: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -
     """Which code the run had.
 
     Args:
-        report: Of the report itself, see `soco.origins.environment.git_state`.
+        report: Of the report itself, see `soco.environment.git_state`.
         jobs: Of each environment of the jobs.
     """
     ran = list(dict.fromkeys(map(_commit, jobs)))

@@ -19,9 +19,8 @@ from soco.data.stores.schema import (
     rect_columns,
     rects_of,
 )
-from soco.origins import Job
-from soco.origins.environment import environment
-from soco.origins.record import Clock, write_record
+from soco.environment import environment
+from soco.jobs import Clock, Job, write_record
 from soco.proposals.merge_stage import merge_shards
 from soco.proposals.quality import describe_proposals, measure_recall
 from soco.report import (

@@ -1,6 +1,6 @@
 import re
 
-from soco.origins import read_record
+from soco.jobs import read_record
 from soco.report.resources import STAGES, rule_resources, stage_costs, stage_of
 
 

@@ -18,8 +18,7 @@ from soco.data.checks.images import Images, check_images
 from soco.data.checks.objects import check_objects
 from soco.data.checks.tables import Entry, Tables, encoding, lvis_faults, read_tables
 from soco.errors import UserError, printable
-from soco.io import atomic_write
-from soco.origins import origin_inside, write_result
+from soco.io import atomic_write, origin_inside, write_result
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ import pyarrow as pa
 
 from soco.data.sources import Entry
 from soco.errors import UserError
-from soco.io import atomic_write
-from soco.origins import metadata_inside
+from soco.io import Origin, atomic_write, metadata_inside
 
 # A row of 40 boxes and a key of 30 characters takes less than 400 bytes. An image's rects lie
 # together, so that a row is one view of the file. Lists count their rects with 32 bits: at most
@@ -39,7 +38,7 @@ _DIGEST = b"rows_sha256"
 MOST_RECTS = int(np.iinfo(np.int32).max)
 
 
-def write_arrow(path: str | Path, batch: pa.RecordBatch) -> None:
+def write_arrow(path: str | Path, batch: pa.RecordBatch, origin: Origin | None = None) -> None:
     """Write rows of `STORE_SCHEMA` as the one, uncompressed batch of a file, so that a reader can
     point into it.
 
@@ -47,7 +46,7 @@ def write_arrow(path: str | Path, batch: pa.RecordBatch) -> None:
     schema, at the file's beginning, and is known only when the rows have been laid out in a file:
     they are written, read and written again.
     """
-    metadata = {**(batch.schema.metadata or {}), **metadata_inside()}
+    metadata = {**(batch.schema.metadata or {}), **metadata_inside(origin)}
     with atomic_write(path) as temporary:
         _write_batch(temporary, batch.replace_schema_metadata(metadata))
         digest = _digest_in(temporary)[

@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soco.errors import UserError
-from soco.io import atomic_write
+from soco.io import Origin, atomic_write, metadata_inside
 from soco.machine import machine_fault
-from soco.origins import metadata_inside
 
 # Measured on the regions of 106 photographs, 500 px long, 253 regions each. Bytes an image of the
 # list columns at zstd level 9: dictionary 1790, delta 1707, plain 1691, split into byte streams
@@ -23,22 +22,30 @@ KEY_ENCODING = "DELTA_BYTE_ARRAY"
 PLACE_ENCODING = "DELTA_BINARY_PACKED"
 
 
-def write_table(path: str | Path, table: pa.Table, short_origin: bool = False) -> None:
+def write_table(
+    path: str | Path, table: pa.Table, short_origin: bool = False, origin: Origin | None = None
+) -> None:
     """Write a table as Parquet (zstd), whole or not at all.
 
     `short_origin` as `short` of `metadata_inside`.
     """
-    write_tables(path, table.schema, [table], short_origin)
+    write_tables(path, table.schema, [table], short_origin, origin)
 
 
 def write_tables(
-    path: str | Path, schema: pa.Schema, tables: Iterable[pa.Table], short_origin: bool = False
+    path: str | Path,
+    schema: pa.Schema,
+    tables: Iterable[pa.Table],
+    short_origin: bool = False,
+    origin: Origin | None = None,
 ) -> None:
     """Write tables of one schema one below the other, each as soon as it comes.
 
     In a stage with its origin.
     """
-    schema = schema.with_metadata({**(schema.metadata or {}), **metadata_inside(short_origin)})
+    schema = schema.with_metadata(
+        {**(schema.metadata or {}), **metadata_inside(origin, short_origin)}
+    )
     with (
         atomic_write(path) as temporary,
         pq.ParquetWriter(temporary, schema, **_options(schema)) as writer,

@@ -20,7 +20,7 @@ from torch import Tensor
 from soco.data.stores.archives import check_archive
 from soco.data.stores.tensors import DIGEST, refuse_damaged
 from soco.errors import UserError
-from soco.origins import KEY
+from soco.io import KEY
 
 # What torch says of a class or function that it refuses to touch.
 _REFUSED = re.compile(r"\bGLOBAL (\S+)")

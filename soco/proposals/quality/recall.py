@@ -15,7 +15,7 @@ import numpy.typing as npt
 from soco.choice import evenly
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
 from soco.errors import UserError
-from soco.origins import write_result
+from soco.io import write_result
 from soco.progress import progress
 from soco.proposals.quality.annotated import annotated_images
 from soco.proposals.quality.annotated_search import DRAWN, THRESHOLDS, Search, search_annotated

@@ -17,7 +17,7 @@ from soco.config import FilterConfig
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, rects_of
 from soco.errors import UserError
-from soco.origins import write_result
+from soco.io import write_result
 from soco.proposals.filters import left_empty
 from soco.proposals.quality.histogram import Histogram, whole_numbers
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from soco.origins.environment import REPOSITORY, git_state
+from soco.environment import REPOSITORY, git_state
 from soco.provenance.audit.checks import Check, check, skipped
 from soco.provenance.audit.contents import differences
 from soco.provenance.audit.reported import Reported

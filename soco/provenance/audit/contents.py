@@ -5,7 +5,7 @@ from typing import Any
 
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import PROPOSAL_SCHEMA
-from soco.origins import read_record
+from soco.jobs import read_record
 from soco.provenance.audit.checks import Check, check
 from soco.provenance.audit.reported import Reported
 from soco.report import report_inputs

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from soco.origins import Record
+from soco.jobs import Record
 from soco.provenance.audit.checks import Check, check
 from soco.provenance.audit.contents import differences
 from soco.provenance.audit.reported import Reported, given, output

@@ -11,8 +11,8 @@ from typing import Any
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.data.checks import with_annotations
-from soco.origins import Record
-from soco.origins.environment import environment
+from soco.environment import environment
+from soco.jobs import Record
 from soco.provenance.audit.checks import Check, check, skipped
 from soco.provenance.audit.reported import Reported, given, output
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from soco.io import fingerprint
-from soco.origins import read_record
+from soco.jobs import read_record
 from soco.provenance.audit.checks import Check, check
 from soco.provenance.audit.reported import Reported
 

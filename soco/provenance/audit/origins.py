@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import safetensors
 import torch
 
-from soco.origins import KEY, Record, described
+from soco.io import KEY
+from soco.jobs import Record, described
 from soco.provenance.audit.checks import Check, check
 from soco.provenance.audit.reported import Reported
 from soco.transfer.convert import read_pickle

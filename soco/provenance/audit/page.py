@@ -10,8 +10,8 @@ from itertools import zip_longest
 
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import PROPOSAL_SCHEMA
-from soco.origins import Record, read_record
-from soco.origins.environment import environment
+from soco.environment import environment
+from soco.jobs import Record, read_record
 from soco.provenance.audit.checks import Check, check, skipped
 from soco.provenance.audit.evaluation import same_machine
 from soco.provenance.audit.reported import Reported, output

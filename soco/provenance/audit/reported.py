@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from soco.errors import UserError
-from soco.origins import Record, read_record
+from soco.jobs import Record, read_record
 from soco.report.provenance import SCHEMA
 
 _KEYS = ("config", "jobs", "artefacts", "environments", "lock", "results", "data")

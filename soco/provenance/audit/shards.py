@@ -24,7 +24,7 @@ from soco.data.stores.schema import (
     rects_of,
 )
 from soco.errors import UserError
-from soco.origins import Record
+from soco.jobs import Record
 from soco.proposals.filter_stage import filter_shard, fix_up_shard
 from soco.proposals.import_stage import import_shards
 from soco.proposals.search_stage import search_shard

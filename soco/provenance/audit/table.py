@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from soco.environment import environment
 from soco.errors import printable
 from soco.io import atomic_write, sha256_of, write_json
-from soco.origins.environment import environment
 from soco.provenance.audit.checks import Check
 from soco.provenance.audit.run import Options
 

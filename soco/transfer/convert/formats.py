@@ -11,7 +11,7 @@ from torch import Tensor
 
 from soco.data.stores.archives import write_archive
 from soco.data.stores.tensors import DIGEST, tensors_digest
-from soco.origins import KEY, origin_inside
+from soco.io import KEY, origin_inside
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from soco.errors import UserError
-from soco.io import atomic_write
-from soco.origins import write_result
+from soco.io import atomic_write, write_result
 from soco.transfer.convert.features import differences, pretrained_features, see_that_they_agree
 from soco.transfer.convert.names import KINDS, left_behind, part_of, renamed
 from soco.transfer.convert.sizes import sizes_of

@@ -17,8 +17,7 @@ from torch import nn
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.data.stores.archives import DamagedArchive, load_archive, newest_sound, save_archive
 from soco.errors import UserError
-from soco.io import atomic_write, sha256_of
-from soco.origins import origin_inside
+from soco.io import atomic_write, origin_inside, sha256_of
 
 FINAL = "model_final"
 _POINTER = "last_checkpoint"

@@ -14,8 +14,8 @@ from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.config.protocols import changed
 from soco.data.stores.archives import DamagedArchive, load_archive
 from soco.errors import UserError
+from soco.io import write_result
 from soco.machine import let_no_worker_fall_silent
-from soco.origins import write_result
 from soco.transfer.detect.annotations import check_lvis, read_split
 from soco.transfer.detect.checkpoints import copy_whole
 from soco.transfer.detect.datasets import register

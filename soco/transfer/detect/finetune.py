@@ -14,9 +14,8 @@ from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.config.protocols import PROTOCOLS, changed
 from soco.data.stores.lock import exclusive_lock
 from soco.errors import UserError
-from soco.io import remove_folder
+from soco.io import remove_folder, write_result
 from soco.machine import let_no_worker_fall_silent, machine_faults
-from soco.origins import write_result
 from soco.pretrain.hardware import see_that_cores_suffice
 from soco.pretrain.stop import ends_with_parent
 from soco.transfer.detect import loading

@@ -26,7 +26,7 @@ PACKAGES = (
     "lvis",
     "matplotlib",
 )
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 _GPUS = Path("/proc/driver/nvidia/gpus")
 
 

@@ -2,7 +2,7 @@ import subprocess
 
 import pytest
 
-from soco.origins.environment import git_state, machine, package_versions
+from soco.environment import git_state, machine, package_versions
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,7 @@ from detectron2.checkpoint import DetectionCheckpointer
 from soco.data.stores.merged import ProposalStore, rows_digest, write_arrow
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import read_table, write_table
-from soco.io import write_json
-from soco.origins import made_by, write_result
+from soco.io import made_by, write_json, write_result
 from soco.provenance.audit.origins import read_origin
 from soco.transfer.convert.formats import write_detectron2, write_mmdetection, write_safetensors
 

@@ -1,23 +1,29 @@
-"""The record of a job.
+"""A job of the workflow: what its script runs in, and the record that it leaves.
 
-What made its files, from what, in what, how long, and how each file was when it was made.
+The record says what made the job's files, from what, in what, how long it took, and the hash of
+each file when it was made.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import resource
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from soco.environment import environment
 from soco.errors import UserError
-from soco.io import fingerprint, write_json
+from soco.io import Origin, fingerprint, made_by, write_json
+from soco.logs import stage_log
 
 Record = dict[str, Any]
+_RECORD = "origin"
 _KEYS = (
     "rule",
     "wildcards",
@@ -65,7 +71,7 @@ def described(job: Job | Record, environment: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         job: The job, or its record.
-        environment: What it runs in, see `soco.origins.environment`.
+        environment: What it runs in, see `soco.environment`.
     """
     told = dataclasses.asdict(job) | {"seed": job.seed} if isinstance(job, Job) else job
     code = environment["code"]
@@ -158,3 +164,41 @@ def _peak_mb(own: int, largest_child: int) -> float:
         pass
     per_mb = 1e6 if sys.platform == "darwin" else 1e6 / 1024
     return max(own, largest_child) / per_mb
+
+
+@contextlib.contextmanager
+def stage(snakemake: Any) -> Iterator[Origin]:
+    """Run a script's work: into its log (see `stage_log`), its files with their origin, and a
+    record at its end.
+
+    Args:
+        snakemake: What Snakemake hands to a script. Its log comes first; its output `origin`
+            receives the record.
+    """
+    with stage_log(snakemake.log[0]):
+        clock, job, runs_in = Clock(), job_of(snakemake), environment()
+        origin = described(job, runs_in)
+        with made_by(origin):
+            yield origin
+        write_record(Path(snakemake.output[_RECORD]), job, runs_in, clock)
+
+
+def job_of(snakemake: Any) -> Job:
+    """The job in plain values."""
+    outputs = _paths(snakemake.output.items())
+    del outputs[_RECORD]
+    return Job(
+        rule=snakemake.rule,
+        wildcards={name: str(value) for name, value in snakemake.wildcards.items()},
+        params=json.loads(json.dumps(dict(snakemake.params.items()), default=str)),
+        threads=snakemake.threads,
+        inputs=_paths(snakemake.input.items()),
+        outputs=outputs,
+    )
+
+
+def _paths(named: Iterable[tuple[str, Any]]) -> dict[str, list[str]]:
+    return {
+        name: [str(held)] if isinstance(held, str) else [str(path) for path in held]
+        for name, held in named
+    }

@@ -3,10 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from soco.environment import environment
 from soco.errors import UserError
-from soco.origins import Job, described, job_of, read_record
-from soco.origins.environment import environment
-from soco.origins.record import Clock, write_record
+from soco.jobs import Clock, Job, described, job_of, read_record, write_record
 
 
 class Named(list):
