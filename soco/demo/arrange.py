@@ -8,13 +8,13 @@ import numpy as np
 from soco.demo.forms import loops_of
 from soco.demo.plan import PlannedObject
 
-REFERENCE_SIDE = 128
+REFERENCE_SIDE = 128  # pixels
 SIDES = (28.0, 72.0)  # of an object, in an image of REFERENCE_SIDE
-LARGEST_TURN = 18.0
-LARGEST_STRETCH = 1.2
-LEAST_VISIBLE = 0.4
+LARGEST_TURN = 18.0  # degrees, in both directions
+LARGEST_STRETCH = 1.2  # factor between width and height
+LEAST_VISIBLE = 0.4  # share of an object's mask
 TRIES = 30
-_SUBPIXELS = 8
+_SUBPIXELS = 8  # points per side of a pixel, for anti-aliased edges
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _draw(planned: PlannedObject, side: int, shrink: float, rng: np.random.Gener
 
 
 def _coverage(loops: list[np.ndarray], side: int) -> np.ndarray:
-    """float32 (side, side): the share of a pixel's 8 x 8 points inside the loops (even-odd rule)."""
+    """float32 (side, side): the share of each pixel's 8 x 8 points inside the loops (even-odd)."""
     points = [np.round(loop * _SUBPIXELS - 0.5).astype(np.int32) for loop in loops]
     canvas = np.zeros((side * _SUBPIXELS, side * _SUBPIXELS), np.uint8)
     cv2.fillPoly(canvas, points, 255)

@@ -1,4 +1,4 @@
-"""The categories: six coarse ones (COCO file), and sixteen fine ones with a long tail (LVIS file)."""
+"""The categories: six coarse ones (COCO file), sixteen fine ones with a long tail (LVIS file)."""
 
 from dataclasses import dataclass
 from typing import Literal

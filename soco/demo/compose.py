@@ -1,4 +1,4 @@
-"""Paint the composed images of a split, record what their pixels show, and cut their objects out."""
+"""Paint the composed images of a split, record what they show, and cut out their objects."""
 
 from collections import Counter
 from dataclasses import dataclass

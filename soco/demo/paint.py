@@ -12,9 +12,9 @@ BACKGROUND_CONTRAST = 0.5
 BACKGROUND_LIGHT = (45.0, 105.0)  # bounds of the mean, of 255
 BACKGROUND_BLUR = 0.8  # sigma in pixels, in an image of REFERENCE_SIDE
 TEXTURE_CONTRAST = 0.5
-OBJECT_LIGHT = (150.0, 225.0)
-TINT = 35.0
-SLOPE = 0.2
+OBJECT_LIGHT = (150.0, 225.0)  # of 255, above BACKGROUND_LIGHT
+TINT = 35.0  # most that a channel differs from the light, of 255
+SLOPE = 0.2  # most that the light changes across an object
 RIM_WIDTH = 1.6  # pixels, in an image of REFERENCE_SIDE
 RIM_LIGHT = 0.55
 

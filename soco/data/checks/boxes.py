@@ -10,7 +10,7 @@ from soco.data.checks.tables import Entry
 Faults = Mapping[str, list[Any]]
 """Labels of the objects that have a fault, by its code in `soco.data.checks.sentences`."""
 
-_ROUNDING = 1.01
+_ROUNDING = 1.01  # an area may exceed the image by this factor
 
 
 def corners_of(box: Any) -> Box | None:

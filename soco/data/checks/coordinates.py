@@ -14,13 +14,13 @@ from soco.data.checks.findings import Findings
 from soco.data.checks.run_lengths import Box
 
 _ROUNDING = 0.001
-_UNIT = 1 + _ROUNDING
-_SMALLEST_SIDE = 8
-_MOST_UNIT = 0.1
-_ENOUGH = 10
-_MOST_REACH = 0.52
-_FAR_BEYOND = 1.1
-_MOST_BEYOND = 0.1
+_UNIT = 1 + _ROUNDING  # the largest coordinate of an object in fractions of the image
+_SMALLEST_SIDE = 8  # on smaller images, an object within the first pixel is no surprise
+_MOST_UNIT = 0.1  # share of objects with decimals from 0 to 1 that refuses the split
+_ENOUGH = 10  # objects, places or images from which a pattern is not chance
+_MOST_REACH = 0.52  # of the image; coordinates of copies at half the size reach 0.5
+_FAR_BEYOND = 1.1  # sides of the image that an object reaches to count as far beyond it
+_MOST_BEYOND = 0.1  # share of objects far beyond the image that gets a note
 
 
 @dataclass(frozen=True)
@@ -139,12 +139,15 @@ class Coordinates:
 
     def judge(self, findings: Findings) -> None:
         """Refuse coordinates that are not pixels in COCO's order; note those that may not be."""
-        for readings, what in ((_BOXES, "boxes"), (_MASKS, "masks")):
+        for readings, code in (
+            (_BOXES, "coordinates.boxes_misread"),
+            (_MASKS, "coordinates.masks_misread"),
+        ):
             for reading in readings:
                 labels = self._fitting[reading]
                 if len(labels) > self._compared / 2:
                     findings.add(
-                        f"coordinates.{what}_misread",
+                        code,
                         labels,
                         total=self._compared,
                         reading=reading.name,

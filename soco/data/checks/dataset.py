@@ -91,7 +91,7 @@ def check_dataset(
     """Check a detection set without changing any of the user's files.
 
     Reads both annotation files and decodes every image. Objects, images and ids that would stop
-    training or falsify AP are repaired in the returned copies where the meaning is beyond doubt. A
+    training or falsify AP are repaired in the returned copies if their meaning is clear. A
     set with `known_as` is refused if its counts are not those of the published set.
 
     Args:

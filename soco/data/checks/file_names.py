@@ -16,8 +16,8 @@ from soco.data.checks.findings import LONGEST, Findings
 from soco.data.checks.tables import Entry
 from soco.errors import printable
 
-_THREADS = 16
-_MOST_FILES = 500_000
+_THREADS = 16  # they wait for the disk
+_MOST_FILES = 500_000  # among more, any name is likely to have a namesake
 
 _State = Literal["found", "missing", "outside", "bad_name"]
 

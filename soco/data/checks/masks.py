@@ -18,9 +18,9 @@ FARTHEST = 10
 Drawing a polygon that reaches further would take unbounded memory.
 """
 
-_LARGEST = 1e15
-_NUMBERS = {int, float}
-_DEEPEST = 4
+_LARGEST = 1e15  # of a coordinate
+_NUMBERS = {int, float}  # types, so that bool is not one
+_DEEPEST = 4  # nested lists around a polygon
 
 
 @dataclass(frozen=True)

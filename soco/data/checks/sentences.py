@@ -114,7 +114,7 @@ SENTENCES: dict[str, tuple[Kind, str, str]] = {
     ),
     "image.renamed": (
         "repaired",
-        "Images whose `file_name` has backslashes, or accents in another Unicode form than the file",
+        "Images whose `file_name` has backslashes or accents in another Unicode form than its file",
         "the name of the file is used",
     ),
     "image.missing": ("repaired", "Images that are not in {folder}", "dropped{hint}"),

@@ -45,7 +45,7 @@ class SplitJob:
     Attributes:
         config: Where the split is.
         form: The format of its annotations.
-        known: The published split that it should be; None: it is not said to be one.
+        known: The published split that it should be; None: it is the user's own.
         threads: How many images are decoded at once; None: one for each core.
         cache: Parquet file of the decoded images; None: no cache.
     """
@@ -66,7 +66,7 @@ def check_split(job: SplitJob, findings: Findings) -> CheckedSplit | None:
 
     Returns:
         The repaired split; None if the categories or the published counts are refused, since
-        nothing reliable can then be said about images and objects.
+        the ids of images and objects then mean nothing.
 
     Raises:
         UserError: The annotation file or the image folder cannot be read.

@@ -1,6 +1,7 @@
 import contextlib
 import io
 import json
+import re
 import runpy
 
 import numpy as np
@@ -17,6 +18,7 @@ from soco.config.known import KNOWN, KnownCounts
 from soco.data.checks import check_dataset, with_annotations
 from soco.data.checks.masks import mask_area, read_mask
 from soco.data.checks.run_lengths import bounds, covered, run_lengths
+from soco.data.checks.sentences import SENTENCES
 
 
 def coins_config(folder):
@@ -32,6 +34,14 @@ def coins(repository, tmp_path_factory):
     folder = tmp_path_factory.mktemp("coins")
     runpy.run_path(str(repository / "tests/data/checks/make_coins.py"))["make_coins"](folder)
     return folder
+
+
+def test_every_code_has_a_sentence_and_every_sentence_is_used(repository):
+    files = [*(repository / "soco/data/checks").glob("*.py")]
+    text = "\n".join(path.read_text() for path in files if path.name != "sentences.py")
+    packages = "|".join({code.split(".")[0] for code in SENTENCES})
+    used = set(re.findall(rf'"((?:{packages})\.\w+)"', text))
+    assert used - {"file.other_counts"} == set(SENTENCES)  # that one is composed
 
 
 def test_a_sound_file_is_copied_byte_for_byte_and_no_file_of_the_user_changes(coins, tmp_path):
