@@ -65,8 +65,8 @@ def check_split(job: SplitJob, findings: Findings) -> CheckedSplit | None:
         findings: Receives what was found.
 
     Returns:
-        The repaired split; None if the categories or the published counts are refused, since
-        the ids of images and objects then mean nothing.
+        The repaired split; None if the categories or the published counts are refused, since all
+        further findings would be unreliable.
 
     Raises:
         UserError: The annotation file or the image folder cannot be read.
