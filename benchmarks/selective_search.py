@@ -26,13 +26,13 @@ from PIL import Image
 from skimage import data
 from skimage.segmentation import felzenszwalb
 from skimage.util import img_as_float
+from soco.proposals.opencv_search import opencv_selective_search
 
 from soco.data import decode_rgb
 from soco.proposals import selective_search
 from soco.proposals.blur import blur
 from soco.proposals.edges import make_edges, order_ties, sort_edges
 from soco.proposals.grouping import group
-from soco.proposals.opencv_search import opencv_selective_search
 from soco.proposals.regions import describe_segments
 from soco.proposals.segmentation import join_pixels
 

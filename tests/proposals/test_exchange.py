@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from soco.proposals.names import ImageNames
 
 from soco.config import FilterConfig, ImagesConfig
 from soco.data import Entry
@@ -23,7 +24,6 @@ from soco.proposals.exchange import export_proposals, read_boxes
 from soco.proposals.filter_stage import filter_shard, fix_up_shard
 from soco.proposals.import_stage import import_shards
 from soco.proposals.merge_stage import merge_shards
-from soco.proposals.names import ImageNames
 
 KEYS = ["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]
 

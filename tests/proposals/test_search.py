@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from soco.proposals.budget import PixelBudget
+from soco.proposals.opencv_search import opencv_selective_search
 
 import soco
 from soco.config import ImagesConfig, ProposalsConfig
 from soco.data import open_source
 from soco.proposals import selective_search
-from soco.proposals.budget import PixelBudget
 from soco.proposals.grouping import group
-from soco.proposals.opencv_search import opencv_selective_search
 from soco.proposals.regions import BINS, Regions, neighbours
 from soco.proposals.search_stage import search_image
 

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from soco.boxes import rects_to_boxes
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
 from soco.errors import UserError
 from soco.proposals import selective_search
+from soco.proposals.boxes import rects_to_boxes
 from soco.proposals.filters import proposals_of
 from soco.proposals.quality import measure_recall
 from soco.proposals.quality.annotated import annotated_images

@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-
 from soco.proposals.quality.draws import expected_recall, missed, overlap
 
 
