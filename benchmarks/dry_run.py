@@ -25,7 +25,7 @@ OF_SHARDS = {
     "raw": "search_regions",
     "skipped": None,
     "filtered": "filter_regions",
-    "fixed": "fix_up_proposals",
+    "fixed": "apply_fallbacks",
 }
 MERGED = [
     f"proposals/{name}"
