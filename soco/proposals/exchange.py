@@ -119,9 +119,9 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, FileBoxes]]:
                     yield str(key), _checked(path, str(key), boxes)
     except (KeyError, pa.ArrowException):
         raise UserError(
-            "proposals.missing_columns",
-            "{path} lacks one of the columns {columns} (all but the first are lists of numbers);"
-            " add them.",
+            "proposals.invalid_parquet",
+            "{path} is not valid Parquet with the columns {columns} (the last four are lists of"
+            " numbers); correct it.",
             path=path,
             columns=", ".join(("key", *RECT_COLUMNS)),
         ) from None

@@ -81,7 +81,7 @@ def _log_without_proposals(store: ProposalStore, settings: FilterConfig) -> None
     found = count_without(store)
     if found.without:
         log.warning(
-            "%s; pretraining takes each of them as one box, the whole image, and refuses more than "
+            "%s; pretraining uses each of them as one box, the whole image, and refuses more than "
             "pretrain.NAME.max_without_proposals",
             found.words(settings),
         )

@@ -173,7 +173,7 @@ def test_parquet_with_other_columns_and_number_types_is_read(imported, tmp_path)
 )
 def test_other_files_are_refused(tmp_path, text):
     (tmp_path / "boxes.json").write_bytes(text.encode("latin-1"))
-    code = "missing_columns" if text == "PAR1" else "invalid_json"
+    code = "invalid_parquet" if text == "PAR1" else "invalid_json"
     with refused(f"proposals.{code}", path=tmp_path / "boxes.json"):
         list(read_boxes(tmp_path / "boxes.json"))
 
@@ -198,7 +198,7 @@ def test_a_long_file_is_read_entry_by_entry(tmp_path, monkeypatch):
 
 def test_other_parquet_and_missing_files_are_refused(tmp_path):
     pq.write_table(pa.table({"key": ["a"], "left": [[1]]}), tmp_path / "boxes.parquet")
-    with refused("proposals.missing_columns", path=tmp_path / "boxes.parquet"):
+    with refused("proposals.invalid_parquet", path=tmp_path / "boxes.parquet"):
         list(read_boxes(tmp_path / "boxes.parquet"))
     uneven = {"key": ["a"], "left": [[1]], "top": [[1]], "box_width": [[1]], "box_height": [[1, 2]]}
     pq.write_table(pa.table(uneven), tmp_path / "uneven.parquet")
