@@ -105,8 +105,8 @@ def counts_row(wildcards, output):
         ("images", str(found["images"])),
         skipped=found["skipped"],
         regions=found["regions"],
-        proposals=found["proposals_after_fix_up"],
-        images_without=found["images_without_proposals_after_fix_up"],
+        proposals=found["proposals_after_fallbacks"],
+        images_without=found["images_without_proposals_after_fallbacks"],
     )
 
 

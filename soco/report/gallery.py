@@ -8,9 +8,9 @@ import logging
 import numpy as np
 import pyarrow as pa
 
-from soco.choice import evenly, middles
 from soco.data import ImageSource, UnreadableImageError, decode_rgb
 from soco.data.stores.schema import entries_of, rects_of
+from soco.proposals.choice import evenly, middles
 from soco.report.drawing.marks import COLOURS, Mark, PageImage, draw_marks
 from soco.report.spread import counts_per_image
 

@@ -14,7 +14,7 @@ STAGES = {
         "search_regions",
         "import_regions",
         "filter_regions",
-        "fix_up_proposals",
+        "apply_fallbacks",
         "merge_proposals",
     ),
     "their quality": ("describe_proposals", "measure_recall"),

@@ -101,7 +101,7 @@ def test_the_summary_tells_what_was_trained_on_what(built, parsed):
     counts = built[0]["proposals"]["counts"]
     for told in (
         f"{counts['images']}, without labels, from",
-        f"{counts['proposals_after_fix_up']:,}".replace(",", "\u202f") + ", an image",
+        f"{counts['proposals_after_fallbacks']:,}".replace(",", "\u202f") + ", an image",
         "soco: ResNet-18-FPN, 10 epochs, 150 steps of 32 images, 3 min 34 s on cpu",
         (
             "coco: Mask R-CNN on shapes_coco, 220 iterations of 8 images; scored on 6 validation"

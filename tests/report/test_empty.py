@@ -13,7 +13,7 @@ from soco.config import FilterConfig, ImagesConfig
 from soco.data import open_source
 from soco.data.stores.parquet import read_table, write_table
 from soco.data.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns
-from soco.proposals.merge_stage import merge_shards
+from soco.proposals.merge_stage import MergeJob, merge_shards
 from soco.proposals.quality import describe_proposals
 from soco.report.ap_figures import ap_figure, category_figure
 from soco.report.drawing.training_curve import curve_of
@@ -48,7 +48,9 @@ def without_proposals(inputs, tmp_path):
             name: folder / name
             for name in ("store.parquet", "store.arrow", "skipped.parquet", "summary.json")
         }
-        merge_shards(fixed_shard, fixed_shard, skipped, FilterConfig(), 0.0, *files.values())
+        merge_shards(
+            MergeJob(fixed_shard, fixed_shard, skipped, FilterConfig(), 0.0, *files.values())
+        )
         describe_proposals(
             [folder / "raw.parquet"], [files["store.parquet"]], FilterConfig(), folder / "s.json"
         )

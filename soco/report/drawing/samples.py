@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from soco.choice import evenly
 from soco.config import FilterConfig, ImagesConfig, PretrainConfig, ProposalsConfig
 from soco.data import Entry, ImageSource, UnreadableImageError, decode_rgb, open_source, read_listed
 from soco.data.contents import content_of
@@ -26,6 +25,7 @@ from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
 from soco.errors import UserError
 from soco.pretrain.views import Batch, ViewDataset
 from soco.pretrain.views.plan import ViewPlan
+from soco.proposals.choice import evenly
 from soco.proposals.engines import engine_of, search
 from soco.proposals.filters import proposals_of
 from soco.proposals.search_stage import check_sides
