@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from soco.pretrain.model.levels import NO_LEVEL, levels, pixel_boxes
+from soco.pretrain.model.pooling import NO_LEVEL, levels, pixel_boxes
 from soco.pretrain.views.boxes import clip_to_crop, overlapping
 from soco.pretrain.views.crops import Crop, whole
 

@@ -7,7 +7,7 @@ from torch.utils.data import Dataset
 
 from soco.data import UnreadableImageError, read_rgb
 from soco.pretrain.views.colours import normalise
-from soco.pretrain.views.compiled import Bytes, Real
+from soco.pretrain.views.pixels import Bytes, Real
 from soco.pretrain.views.resize import resize
 from soco.transfer.probe.folder import LabelledFolder
 
