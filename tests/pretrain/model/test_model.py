@@ -8,11 +8,10 @@ from torchvision.ops import FeaturePyramidNetwork
 
 from soco.config import DetectorConfig, ViewConfig
 from soco.pretrain.model import build_model
-from soco.pretrain.model.collapse import collapse_metrics
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, channels_of
-from soco.pretrain.model.levels import levels
-from soco.pretrain.model.loss import Vectors, similarity
+from soco.pretrain.model.loss import Vectors, collapse_metrics, similarity
 from soco.pretrain.model.neck import FPN
+from soco.pretrain.model.pooling import levels
 from soco.pretrain.model.recompute import recomputed
 from soco.pretrain.views.batch import Batch, Pair
 

@@ -3,7 +3,7 @@ import torch
 from torchvision.ops import roi_align
 
 from soco.pretrain.model.pooling import BoxSet, describe_assigned, plan_assigned
-from soco.pretrain.model.separable import box_weights, pool
+from soco.pretrain.model.roi_align import box_weights, pool
 
 CORNERS = [
     [0.0, 0.0, 1.0, 1.0],
