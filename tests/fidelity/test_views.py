@@ -16,7 +16,7 @@ def check_view(expected, seen, size, bounds):
     return ours
 
 
-def test_boxes_levels_and_pairs_are_the_authors(golden):
+def test_boxes_levels_and_pairs_are_those_of_the_release(golden):
     content = golden("views")
     for case in content["cases"]:
         boxes = np.array(case["proposals_xyxy"], np.float32)
