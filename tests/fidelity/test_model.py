@@ -136,9 +136,12 @@ def with_noise(batch, seed):
 def train(model, batch, plan):
     """Run three steps of LARS and EMA, and yield the values of each."""
     recipe = PretrainConfig(
-        epochs=plan["epochs"], warmup_epochs=plan["warmup_epochs"], warmup_divisor=plan["warmup_multiplier"],
-        batch_size=256, base_lr=plan["base_lr_times_batch_scale"],
-    )  # fmt: skip
+        epochs=plan["epochs"],
+        warmup_epochs=plan["warmup_epochs"],
+        warmup_divisor=plan["warmup_multiplier"],
+        batch_size=256,
+        base_lr=plan["base_lr_times_batch_scale"],
+    )
     optimiser = LARS(
         (p for p in model.parameters() if p.requires_grad),
         plan["sgd_momentum"],
@@ -205,8 +208,8 @@ def test_trajectory_with_norms_in_train_mode(golden, model_of, name):
         assert step.loss == pytest.approx(theirs["loss"], abs=allowed), f"step {number + 1}"
         assert step.conv1_norm == pytest.approx(theirs["conv1_norm"], rel=1e-6)
         assert step.key_conv1_norm == pytest.approx(theirs["key_conv1_norm"], rel=1e-6)
-        # The weight of this norm changes by 1 to 3 millionths a step, just enough in float32 to show
-        # a wrong learning rate or momentum.
+        # The weight of this norm changes by 1 to 3 millionths a step, just enough in float32 to
+        # show a wrong learning rate or momentum.
         allowed = max(5e-7 * theirs["pred_bn_norm"], 3 * spread("pred_bn_norm"))
         assert step.pred_bn_norm == pytest.approx(theirs["pred_bn_norm"], abs=allowed)
 

@@ -91,9 +91,7 @@ def test_a_pretraining_longer_than_its_time_limit_is_requeued_and_resumes(
     stopped = processes_of(searched, "pretrain_model")
     signal_all(stopped, signal.SIGSTOP)
     number, start = cluster("squeue", "-h", "-t", "R", "-o", "%A %S").split()
-    wait_until(
-        lambda: time.time() > float(start) + 108.5, "the last tenth of its time limit"
-    )
+    wait_until(lambda: time.time() > float(start) + 108.5, "the last tenth of its time limit")
     signal_all(stopped, signal.SIGCONT)
     searched.ends_well(running)
     assert re.search(r"Restarts=[1-9]", cluster("scontrol", "show", "job", number))

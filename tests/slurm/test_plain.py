@@ -13,7 +13,9 @@ def jobs_of(cluster, clone):
     return [job[:3] for line in lines if (job := line.split("|"))[3] == str(clone.folder)]
 
 
-def test_the_whole_workflow_through_slurm_gives_the_results_of_a_local_run(cluster, clone, local, slurm):
+def test_the_whole_workflow_through_slurm_gives_the_results_of_a_local_run(
+    cluster, clone, local, slurm
+):
     seconds = clone("all", *slurm)
     jobs = jobs_of(cluster, clone)
     print(f"\n{len(jobs)} jobs, {seconds:.0f} s; on this machine alone {local.seconds:.0f} s")

@@ -13,9 +13,16 @@ from soco.pretrain.model import SoCo, build_model, load_released, load_weights
 
 ARCHITECTURES = {"SoCo_FPN": "fpn", "SoCo_FPN_Star": "fpn", "SoCo_C4": "c4"}
 OPTIONS = argparse.Namespace(
-    model="SoCo_FPN", epochs=100, base_learning_rate=1.0, crop=0.5, aligned=True, resume="", aware_range=[48, 96],
-    cutout_ratio=(0.1, 0.3), num_instances=1281167,
-)  # fmt: skip
+    model="SoCo_FPN",
+    epochs=100,
+    base_learning_rate=1.0,
+    crop=0.5,
+    aligned=True,
+    resume="",
+    aware_range=[48, 96],
+    cutout_ratio=(0.1, 0.3),
+    num_instances=1281167,
+)
 
 
 class Trap:

@@ -83,7 +83,9 @@ def test_each_adjustment_agrees_with_torchvision(image, name, share):
         "saturation": 1 + 0.2 * share,
     }.get(name, share / 10)
     theirs = getattr(functional, f"adjust_{name}")(torch.from_numpy(image), amount)
-    largest, mean = differences_of(recolour(image.copy(), Colours(jitter=((name, amount),))), theirs)
+    largest, mean = differences_of(
+        recolour(image.copy(), Colours(jitter=((name, amount),))), theirs
+    )
     assert largest <= 1
     assert mean < 0.05  # values that round to the next level
     assert name == "hue" or share == 0 or differences_of(image, theirs)[1] > 1
