@@ -1,8 +1,8 @@
 """Samples a second on one core: ours, and PIL with torchvision's classic transforms.
 
 Both read the same JPEG files (photographs, quality 90) and follow the same plans of crops, boxes
-and colour changes. They alternate by image; the table has medians over the rounds. A second table shows
-where our time goes.
+and colour changes. They alternate by image; the table has medians over the rounds. A second table
+shows where our time goes.
 """
 
 import argparse

@@ -54,7 +54,7 @@ def test_another_seed_gives_other_weights(run, weights, tiny_recipe):
 def test_a_loss_that_is_not_finite_stops_the_run(run, weights, tiny_recipe):
     with refused("pretrain.loss_not_finite", loss="nan", step=1, checkpoint="none") as caught:
         run("broken", tiny_recipe.model_copy(update={"base_lr": 1e30, "epochs": 4}))
-    assert caught.value.values["lr"] == pytest.approx(3.9e27, rel=0.01)
+    assert caught.value.values["lr"] == pytest.approx(3.9e27, rel=0.02)
     assert len(caught.value.values["images"].split(", ")) == 2
 
 

@@ -174,8 +174,8 @@ def _unsafe(path: str | Path, message: str) -> UserError:
     return UserError(
         "pretrain.unsafe_checkpoint",
         "{path} is refused: reading it would use {name}, but weights need only tensors, plain"
-        " values and argparse.Namespace. None of its code was run. Give a file of its state dict alone,"
-        " from a source that you trust.",
+        " values and argparse.Namespace. None of its code was run. Give a file of its state dict"
+        " alone, from a source that you trust.",
         path=path,
         name=match[1],
     )

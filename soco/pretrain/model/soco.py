@@ -209,9 +209,9 @@ class SoCo(nn.Module):
 def weights_cast_once(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
     """Compute without gradients, but let autocast cast each weight only once.
 
-    Autocast caches the casts of parameters that require a gradient, and of no others. Therefore the
-    target's say so for the block; within `no_grad` this has no other effect. Without it, the
-    target's weights would be cast again for each view.
+    Autocast caches the casts of parameters that require a gradient, and of no others. So the
+    target's parameters require one during the block, which has no other effect within `no_grad`.
+    Otherwise they would be cast again for each view.
     """
     parameters = list(parameters)
     with torch.no_grad():

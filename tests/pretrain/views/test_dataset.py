@@ -11,7 +11,7 @@ from user_errors import refused
 
 from soco.pretrain.views import ViewDataset, collate, prepare_worker
 
-TELL = """
+WORKER = """
 import json, os, signal, cv2, numba, torch
 from soco.pretrain.views import prepare_worker
 torch.set_num_threads(2)
@@ -123,5 +123,5 @@ def test_an_image_replaced_by_a_file_of_another_length_is_named(
 
 
 def test_a_worker_has_one_thread_and_ignores_the_signals_that_its_trainer_handles():
-    told = subprocess.run([sys.executable, "-c", TELL], capture_output=True, text=True, check=True)
-    assert json.loads(told.stdout) == [1, 1]
+    done = subprocess.run([sys.executable, "-c", WORKER], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [1, 1]
