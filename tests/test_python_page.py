@@ -58,7 +58,7 @@ def test_the_first_example_pretrains_on_a_folder_of_images(blocks, here):
 
 
 def test_the_keys_of_the_example_are_keys_of_a_recipe(blocks):
-    asked = re.search(r"recipe\((.*?)\)", blocks[0]).group(1)
+    asked = re.search(r"recipe\((.*?)\)", blocks[0], re.DOTALL).group(1)
     settings, _ = eval(f"recipe({asked})", {"recipe": recipe})
     assert (settings.batch_size, settings.epochs) == (32, 10)
 
