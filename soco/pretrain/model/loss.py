@@ -42,9 +42,10 @@ def similarity(online: Vectors, target: Vectors) -> Tensor:
 
 
 def pair_loss(online: tuple[Vectors, Vectors], target: tuple[Vectors, Vectors]) -> Tensor:
-    """Return -2 times the cosine similarity of a pair of views, symmetrised (equation 5).
+    """Return the symmetrised loss of a pair of views.
 
-    View 1 goes through the online branch and view v through the target, and the other way round.
+    -2 cos(v_1, v'_v) - 2 cos(v_v, v'_1), averaged over boxes and images, where v is a vector of the
+    online branch, v' one of the target, 1 is view 1 and v the other view.
     """
     return -2 * (similarity(online[0], target[1]) + similarity(online[1], target[0]))
 
@@ -52,7 +53,7 @@ def pair_loss(online: tuple[Vectors, Vectors], target: tuple[Vectors, Vectors]) 
 def total_loss(
     online: list[tuple[Vectors, Vectors]], target: list[tuple[Vectors, Vectors]]
 ) -> Tensor:
-    """Return the sum over the pairs of views (equation 6): from 0 down to -4 for each pair.
+    """Return the sum over the pairs of views: from 0 down to -4 for each pair.
 
     The pairs are (1, 2) and (1, 3); SoCo* adds (1, 4), and SoCo-C4 has (1, 2) alone.
     """

@@ -35,7 +35,10 @@ _C4_ROI_SIDE = 14
 
 @dataclasses.dataclass(frozen=True)
 class Branch:
-    """The modules of one branch (SoCo section 3, equations 1 to 3).
+    """The modules of one branch (SoCo section 3).
+
+    A box b of a view V gets h = head(RoIAlign(FPN(ResNet(V)), b)), then v = projector(h), and in the
+    online branch v = predictor(projector(h)).
 
     Without neck and head (C4), boxes are pooled on C4 and described by the ResNet's last stage.
 

@@ -123,5 +123,7 @@ def test_an_image_replaced_by_a_file_of_another_length_is_named(
 
 
 def test_a_worker_has_one_thread_and_ignores_the_signals_that_its_trainer_handles():
-    done = subprocess.run([sys.executable, "-c", WORKER], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER], capture_output=True, text=True, check=True
+    )
     assert json.loads(done.stdout) == [1, 1]
