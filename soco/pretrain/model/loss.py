@@ -44,8 +44,8 @@ def similarity(online: Vectors, target: Vectors) -> Tensor:
 def pair_loss(online: tuple[Vectors, Vectors], target: tuple[Vectors, Vectors]) -> Tensor:
     """Return the symmetrised loss of a pair of views.
 
-    -2 cos(v_1, v'_v) - 2 cos(v_v, v'_1), averaged over boxes and images, where v is a vector of the
-    online branch, v' one of the target, 1 is view 1 and v the other view.
+    For each box -2 cos(q_1, k_2) - 2 cos(q_2, k_1), averaged over boxes and images: q is a vector of
+    the online branch, k one of the target, and 1 and 2 are the views of the pair.
     """
     return -2 * (similarity(online[0], target[1]) + similarity(online[1], target[0]))
 

@@ -37,8 +37,8 @@ _C4_ROI_SIDE = 14
 class Branch:
     """The modules of one branch (SoCo section 3).
 
-    A box b of a view V gets h = head(RoIAlign(FPN(ResNet(V)), b)), then v = projector(h), and in the
-    online branch v = predictor(projector(h)).
+    A box b of a view V gets h = head(RoIAlign(FPN(ResNet(V)), b)), then v = projector(h), and in
+    the online branch v = predictor(projector(h)).
 
     Without neck and head (C4), boxes are pooled on C4 and described by the ResNet's last stage.
 

@@ -51,7 +51,7 @@ def resize(image: Bytes, part: Part, size: int, flipped: bool) -> Bytes:
 def _weights(
     low: float, high: float, size: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """For each output between two edges: its first input, and the weights of the inputs from there on.
+    """For each output between two edges: its first input, and the weights from there on.
 
     The filter is a triangle around the output's centre. It reaches as far as the scale when it
     shrinks (antialiasing) and one input pixel when it enlarges (bilinear).
