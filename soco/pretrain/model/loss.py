@@ -44,8 +44,8 @@ def similarity(online: Vectors, target: Vectors) -> Tensor:
 def pair_loss(online: tuple[Vectors, Vectors], target: tuple[Vectors, Vectors]) -> Tensor:
     """Return the symmetrised loss of a pair of views.
 
-    For each box -2 cos(q_1, k_2) - 2 cos(q_2, k_1), averaged over boxes and images: q is a vector of
-    the online branch, k one of the target, and 1 and 2 are the views of the pair.
+    For each box -2 cos(q_1, k_2) - 2 cos(q_2, k_1), averaged over boxes and images: q is a vector
+    of the online branch, k one of the target, and 1 and 2 are the views of the pair.
     """
     return -2 * (similarity(online[0], target[1]) + similarity(online[1], target[0]))
 
