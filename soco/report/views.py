@@ -62,7 +62,7 @@ def run_views(
     """
     dataset = ViewDataset(store, source, recipe, seed)
     rows = []
-    seen = EpochSampler(len(dataset), recipe.batch_size, recipe.epochs, seed).of_epoch(0)
+    seen = EpochSampler(len(dataset), recipe, seed).of_epoch(0)
     for number in middles(sorted(seen.tolist()), IMAGES):
         try:
             rows.append(_row(sample_of(dataset, number, epoch=0), recipe))

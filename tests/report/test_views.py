@@ -37,7 +37,7 @@ def test_each_row_is_an_image_and_its_views(inputs, recipe, source):
     assert shown.run == "soco" and [len(row) for row in shown.rows] == [4, 4, 4]
     dataset = ViewDataset(inputs.arrow, source, recipe, 1)
     # The first of the 48 images' epochs has one step of 32: those left over were not seen.
-    seen = sorted(next(iter(EpochSampler(48, 32, 6, seed=1))))
+    seen = sorted(next(iter(EpochSampler(48, recipe, seed=1))))
     for (epoch, number), (original, *views) in zip(
         (seen[5], seen[16], seen[26]), shown.rows, strict=True
     ):

@@ -24,7 +24,7 @@ def test_a_stopped_pretraining_is_restarted_by_snakemake(copied, weights, differ
     assert running.returncode == 0, printed
     assert "Trying to restart job" in printed
     log = copied.path("logs", "pretrain_model", "soco.log").read_text()
-    assert "goes on from results/checkpoints/pretrain/soco/step-" in log
+    assert "resuming from results/checkpoints/pretrain/soco/step-" in log
     assert not differing(weights(copied), trained)
 
 
@@ -39,6 +39,6 @@ def test_a_killed_pretraining_resumes_and_ends_with_the_same_bits(copied, weight
     assert not copied.path("pretrain", "soco", "metrics.json").exists()
     copied(options=("--unlock",))
     copied("pretrain", options=("--rerun-incomplete",))
-    assert "goes on from" in copied.path("logs", "pretrain_model", "soco.log").read_text()
+    assert "resuming from" in copied.path("logs", "pretrain_model", "soco.log").read_text()
     assert not differing(weights(copied), trained)
     assert not checkpoints.exists()

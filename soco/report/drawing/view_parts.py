@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from soco.config import PretrainConfig
-from soco.pretrain.model.levels import NO_LEVEL, levels
+from soco.pretrain.model.pooling import NO_LEVEL, levels
 from soco.pretrain.views.colours import MEAN, STD
 from soco.report.drawing.frame import Frame, Rect
 from soco.report.drawing.marks import COLOURS

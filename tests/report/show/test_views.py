@@ -8,7 +8,7 @@ from PIL import Image, ImageColor, ImageDraw
 
 from soco.cli import main
 from soco.config import FilterConfig, PretrainConfig, ProposalsConfig, ViewConfig
-from soco.pretrain.model.levels import NO_LEVEL, levels
+from soco.pretrain.model.pooling import NO_LEVEL, levels
 from soco.pretrain.views import ViewDataset
 from soco.pretrain.views.boxes import clip_to_crop, flip
 from soco.pretrain.views.crops import Crop
