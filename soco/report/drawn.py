@@ -1,4 +1,4 @@
-"""A figure of the report that cannot be drawn costs its place on the page, not the page."""
+"""Draw figures so that one that fails does not cost the page."""
 
 import logging
 from collections.abc import Callable
@@ -17,10 +17,10 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class Undrawn:
-    """What stands on the page in the place of a figure.
+    """What the page shows in the place of a figure that failed.
 
     Attributes:
-        figure: What it was to show, such as `loss of soco`.
+        figure: What it would show, such as `loss of soco`.
         reason: Why it could not be drawn.
     """
 
@@ -28,7 +28,7 @@ class Undrawn:
     reason: str
 
     def data(self) -> dict[str, str]:
-        """The same for `report.json`."""
+        """The same for report.json."""
         return asdict(self)
 
 
@@ -36,7 +36,7 @@ class Drawer:
     """Draws figures one by one.
 
     Attributes:
-        failed: Those that could not be drawn.
+        failed: The figures that could not be drawn.
     """
 
     def __init__(self) -> None:
@@ -49,16 +49,16 @@ class Drawer:
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Drawn | Undrawn:
-        """Draw a figure; where that fails, log the traceback and give what stands in its place.
+        """Draw a figure; if that fails, log the traceback and return an `Undrawn`.
 
         Args:
             figure: What it shows.
-            work: Draws it.
-            arguments: Of the work.
-            named: The same.
+            work: The function that draws it.
+            arguments: Its positional arguments.
+            named: Its keyword arguments.
 
         Raises:
-            UserError: A file that the figure is drawn from is missing or holds something else.
+            UserError: A file that the figure is drawn from is missing or malformed.
         """
         try:
             return work(*arguments, **named)
@@ -66,8 +66,6 @@ class Drawer:
             raise
         except Exception as error:
             log.exception("could not draw the figure: %s", figure)
-            said = str(error).strip() or "no reason given"
-            self.failed.append(
-                Undrawn(printable(figure), printable(f"{type(error).__name__}: {said}", _LONGEST))
-            )
+            reason = f"{type(error).__name__}: {str(error).strip() or 'no reason given'}"
+            self.failed.append(Undrawn(printable(figure), printable(reason, _LONGEST)))
             return self.failed[-1]
