@@ -58,7 +58,7 @@ def test_ten_lines_pretrain_on_a_folder_of_images(blocks, here):
 
 
 def test_the_page_asks_for_what_a_recipe_can_be(blocks):
-    asked = re.search(r"recipe\((.*?)\)", blocks[0]).group(1)
+    asked = re.search(r"recipe\((.*?)\)", blocks[0], re.DOTALL).group(1)
     settings, _ = eval(f"recipe({asked})", {"recipe": recipe})
     assert (settings.batch_size, settings.epochs) == (32, 10)
 

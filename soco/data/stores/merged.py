@@ -81,7 +81,7 @@ class ProposalStore:
             raise UserError(
                 f"There is no proposal store {path}; make it with `snakemake proposals`."
             ) from None
-        except (OSError, pa.ArrowException):
+        except (OSError, ValueError, pa.ArrowException):
             raise UserError(
                 f"{path} is no proposal store; make one with `snakemake proposals`."
             ) from None
