@@ -53,7 +53,7 @@ def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, An
         ],
         "artefacts": [
             {key: output[key] for key in ("path", "bytes", "sha256", "files") if key in output}
-            | {"job": number}
+            | {"deterministic": output.get("deterministic", True), "job": number}
             for number, record in enumerate(records)
             for output in record["outputs"]
         ],

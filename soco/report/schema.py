@@ -98,6 +98,7 @@ class Artefact(_Closed):
         description="Of the file; of a folder, that of its sorted lines `path, tab, bytes`."
     )
     files: Count | None = Field(None, description="Of a folder: how many files it contains.")
+    deterministic: bool = Field(description="Whether every run writes the same bytes.")
     job: Count = Field(description="Index into `jobs` of the job that made it.")
 
 

@@ -1,4 +1,4 @@
-"""What evaluations of detectors leave, on a validation half of six photographs."""
+"""The files of evaluations of detectors, on a validation split of six photographs."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,7 @@ import pycocotools.mask as mask_tools
 import skimage.data
 from PIL import Image
 
-from soco.report import (
-    EvaluationFiles,
-)
+from soco.report.inputs import EvaluationFiles
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "retina", "hubble_deep_field")
 
@@ -51,7 +49,7 @@ def evaluation(
 ) -> EvaluationFiles:
     folder = root / "results" / "evaluate" / task / f"{start}-{seed}"
     folder.mkdir(parents=True)
-    annotations, images = validation_half(root)
+    annotations, images = validation_split(root)
     names = ["AP", "AP50", "AP75", "APm", "APl"] + (["APr", "APc", "APf"] if task == "lvis" else [])
     figures = {name: float(random.uniform(2, 14)) for name in names} | {"APs": None}
     (folder / "metrics.json").write_text(json.dumps(metrics_of(task, start, seed, figures, task)))
@@ -84,8 +82,10 @@ def evaluation(
     names = ("metrics.json", "detections.json", "ap.jsonl", "loading.json", "weights.pth")
     scores, detections, measured, loaded, weights = (folder / name for name in names)
     return EvaluationFiles(
-        task, start, seed, scores, annotations, images, detections, measured, loaded, weights
-    )
+        task=task, initialisation=start, seed=seed, dataset=f"shapes_{task}",
+        images=images, annotations=annotations, metrics=scores, detections=detections,
+        curve=measured, loading=loaded, weights=weights,
+    )  # fmt: skip
 
 
 def run_lengths(box: list[int], side: int = 128) -> dict:
@@ -99,7 +99,7 @@ def run_lengths(box: list[int], side: int = 128) -> dict:
     return {"size": [side, side], "counts": code["counts"].decode()}
 
 
-def validation_half(root: Path) -> tuple[Path, Path]:
+def validation_split(root: Path) -> tuple[Path, Path]:
     """Six images of 128 pixels, each with two labelled objects, a polygon and run lengths, and a crowd."""
     annotations, images = root / "val.json", root / "val"
     if annotations.exists():

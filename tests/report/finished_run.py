@@ -1,4 +1,4 @@
-"""A finished run in small: every file that a report reads, written as its stage writes it."""
+"""A small finished run: every file that a report reads, as its stage writes it."""
 
 import json
 import pickle
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import skimage.data
-from evaluated import PHOTOGRAPHS, evaluation, validation_half
+from evaluated import PHOTOGRAPHS, evaluation, validation_split
 from PIL import Image
 
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig, load_config
@@ -23,7 +23,7 @@ from soco.environment import environment
 from soco.jobs import Clock, Job, write_record
 from soco.proposals.merge_stage import merge_shards
 from soco.proposals.quality import describe_proposals, measure_recall
-from soco.report import (
+from soco.report.inputs import (
     ConversionFiles,
     FindingsFiles,
     PretrainFiles,
@@ -127,7 +127,7 @@ def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Pat
 
 
 def _quality(root: Path, store: Path) -> tuple[Path, tuple[RecallFiles, ...]]:
-    """The statistics of the store, its proposals standing for the regions too, and recall of soco and opencv_fast."""
+    """Statistics of the store, whose proposals are the regions too, and recall of two engines."""
     folder = root / "results" / "quality"
     fixed = read_table(store, PROPOSAL_SCHEMA)
     rects = rects_of(fixed)
@@ -136,7 +136,7 @@ def _quality(root: Path, store: Path) -> tuple[Path, tuple[RecallFiles, ...]]:
     write_table(root / "raw.parquet", pa.table({**columns, "size": sizes}, schema=RAW_SCHEMA))
     describe_proposals([root / "raw.parquet"], [store], FilterConfig(), folder / "statistics.json")
     measured = folder / "recall" / "shapes_coco.json"
-    annotations, images = validation_half(root)
+    annotations, images = validation_split(root)
     split = SplitConfig(images=str(images), annotations=str(annotations))
     engines = QualityConfig(engines=("soco", "opencv_fast"), images=4)
     measure_recall(split, engines, ProposalsConfig(), FilterConfig(), 1, measured)
@@ -190,20 +190,20 @@ def _conversion(root: Path, kind: str) -> ConversionFiles:
 
 
 def _findings(root: Path) -> tuple[FindingsFiles, ...]:
-    """Of the COCO set, whose halves are used as they are, and of the LVIS set, whose validation half was mended."""
+    """Of the COCO set, used as it is, and of the LVIS set with a repaired validation split."""
     sentence = "Boxes without an area: 2 (7, 9); left out."
-    found = {"kind": "mended", "half": "val", "count": 2, "sentence": sentence}
+    found = {"kind": "repaired", "split": "val", "count": 2, "sentence": sentence}
     files = []
     for task, findings in (("coco", []), ("lvis", [found])):
         counts = {"images": 6, "objects": 12, "categories": 3}
-        halves = {
-            half: counts
-            | {"annotations": f"{task}_{half}.json", "mended": bool(findings) and half == "val"}
-            for half in ("train", "val")
+        splits = {
+            split: counts
+            | {"annotations": f"{task}_{split}.json", "repaired": bool(findings) and split == "val"}
+            for split in ("train", "val")
         }
         path = root / "results" / "checks" / f"shapes_{task}" / "findings.json"
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps({"halves": halves, "findings": findings}))
+        path.write_text(json.dumps({"splits": splits, "findings": findings}))
         files.append(FindingsFiles(f"shapes_{task}", path))
     return tuple(files)
 
@@ -226,10 +226,18 @@ def _probes(root: Path) -> tuple[ProbeFiles, ...]:
 
 
 def _origins(root: Path, made: dict[str, list[Path]]) -> tuple[Path, ...]:
-    """The record of each job, in whose rule's name a number tells two apart.
+    """The record of each job; a number distinguishes two jobs of one rule.
 
-    Seconds and MB as no machine measures.
+    Seconds and MB are made up.
     """
+    stages = {
+        "demo": ["demo_data"],
+        "proposals": ["search_regions", "filter_regions", "merge_proposals"],
+        "pretrain": ["pretrain_model"],
+        "convert": ["convert_weights"],
+        "finetune": ["finetune_detector", "evaluate_detector"],
+    }
+    stage_of = {rule: stage for stage, rules in stages.items() for rule in rules}
     measured = {
         "demo_data": (11.2, 310.5), "search_regions/0": (61.5, 512.25), "search_regions/1": (58.5, 530.75),
         "filter_regions/0": (0.3, 210.0), "merge_proposals": (1.4, 210.0), "pretrain_model": (214.0, 2950.4),
@@ -245,12 +253,13 @@ def _origins(root: Path, made: dict[str, list[Path]]) -> tuple[Path, ...]:
         job = Job(rule, wildcards, {"seed": 1}, 2, {"images": [str(root / "images")]}, outputs)
         write_record(path, job, runs_in, Clock())
         record = json.loads(path.read_text())
-        told = {
+        measures = {
+            "stage": stage_of[rule],
             "seconds": seconds,
             "peak_mb": memory,
             "cpu_seconds": seconds * 1.5,
             "started": STARTED,
         }
-        path.write_text(json.dumps(record | told))
+        path.write_text(json.dumps(record | measures))
         paths.append(path)
     return tuple(paths)

@@ -103,24 +103,24 @@ def test_a_gallery_whose_images_are_gone_says_so(changed, inputs, build, parsed,
 
 
 @pytest.mark.parametrize("losses", [[], [-1.5], [None], [None, None, -2.0], [-1.0, -2.0]])
-def test_the_loss_of_few_steps_is_drawn_and_told(losses):
+def test_the_loss_of_few_steps_is_drawn(losses):
     lines = [{"step": step, "loss": loss, "lr": 0.1} for step, loss in enumerate(losses)]
     image = loss_figure({"run": "r", "curve": curve_of(lines), "loss_floor": -8})
     assert is_drawn(image)
-    told = {
+    words = {
         0: "over steps, above",
         1: "steps, -1.50, above",
         2: "steps, from -1.00 to -2.00, above",
     }
     known = [loss for loss in losses[:: max(1, len(losses) - 1)] if loss is not None]
-    assert (told[len(known)] if len(losses) != 3 else "over steps, -2.00, above") in image.alt
+    assert (words[len(known)] if len(losses) != 3 else "over steps, -2.00, above") in image.alt
 
 
 def test_a_pretraining_that_logged_nothing_has_a_sentence(changed, inputs, build, tmp_path):
     (tmp_path / "log.jsonl").write_text("")
     runs = (dataclasses.replace(inputs.pretrain[0], log=tmp_path / "log.jsonl"),)
     _, page = build(changed(pretrain=runs), tmp_path)
-    assert "Its log holds no step." in page
+    assert "Its log has no step." in page
 
 
 def test_ap_that_was_never_scored_is_drawn_as_a_dash(changed, inputs, build, parsed, tmp_path):
@@ -150,7 +150,7 @@ def test_ap_that_was_never_scored_is_drawn_as_a_dash(changed, inputs, build, par
     assert all(is_drawn(draw(content["results"][0])) for draw in (category_figure, ap_figure))
     shown = parsed(page)
     assert "coco: soco has no box AP; scratch has no box AP." in " ".join(shown.text.split())
-    assert len(shown.told("scratch: nothing")) == 4 and shown.told("disc not scored scratch")
+    assert len(shown.alts("scratch: nothing")) == 4 and shown.alts("disc not scored scratch")
 
 
 def test_a_task_without_categories_or_points_is_drawn():
@@ -165,7 +165,7 @@ def test_one_stage_that_took_no_time_is_drawn():
     assert is_drawn(cost_figure([stage]))
 
 
-def test_a_validation_half_whose_images_are_gone_says_so(changed, inputs, build, tmp_path):
+def test_missing_validation_images_are_mentioned(changed, inputs, build, tmp_path):
     files = [dataclasses.replace(files, images=tmp_path / "gone") for files in inputs.evaluations]
     _, page = build(changed(evaluations=tuple(files)), tmp_path)
-    assert page.count("No labelled image could be read, so none is drawn.") == 2
+    assert page.count("None of the labelled images could be read.") == 2

@@ -16,10 +16,10 @@ from soco.pretrain.views.crops import Crop
 from soco.proposals import selective_search
 from soco.proposals.filters import proposals_of
 from soco.report.drawing.canvas import MARGIN
-from soco.report.drawing.samples import samples_of, searched
-from soco.report.drawing.view_parts import colours_of, denormalised
-from soco.report.drawing.views import compose, places
-from soco.report.show.gallery import write_gallery
+from soco.report.drawing.samples import colours_of, denormalised
+from soco.report.show.proposals import Search
+from soco.report.show.samples import samples_of, searched
+from soco.report.show.views import compose, places, write_gallery
 
 SIDE = 128
 
@@ -65,7 +65,7 @@ def outline_of(box, corner):
     return [*((x, y) for x in across for y in (y1, y2)), *((x, y) for x in (x1, x2) for y in down)]
 
 
-def test_labels_tell_id_and_level_and_captions_the_flip(dataset, monkeypatch):
+def test_labels_have_id_and_level_and_captions_the_flip(dataset, monkeypatch):
     words = []
     monkeypatch.setattr(
         ImageDraw.ImageDraw, "text", lambda self, place, text, **_: words.append(text)
@@ -168,7 +168,7 @@ def test_samples_are_those_that_training_sees(dataset):
 
 
 def test_image_files_are_searched_and_filtered(coffee, photograph, tiny_recipe):
-    with searched([coffee], ProposalsConfig(), FilterConfig(), tiny_recipe, 1) as dataset:
+    with searched([coffee], Search(ProposalsConfig(), FilterConfig()), tiny_recipe, 1) as dataset:
         (sample,) = samples_of(dataset, images=1, epoch=0, count=1)
     rgb = photograph("coffee_half")
     kept = proposals_of(selective_search(rgb)[:, :4], (rgb.shape[1], rgb.shape[0]), FilterConfig())[
@@ -237,12 +237,12 @@ def test_the_command_draws_images_of_a_store(small_store, folder_of_images, tmp_
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ([], "one of the two"),
-        (["IMAGE", "--store", "store.arrow"], "one of the two"),
+        ([], "Give either image files"),
+        (["IMAGE", "--store", "store.arrow"], "Give either image files"),
         (["--store", "store.arrow"], "give --config"),
         (["IMAGE", "--out", "views.jpg"], "ends in .png, or a folder"),
         (["IMAGE", "--run", "mine"], "--run is mine"),
-        (["IMAGE", "--config", "CONFIG"], "Say with --run which"),
+        (["IMAGE", "--config", "CONFIG"], "Choose a pretraining with --run"),
         (
             ["--store", "none.arrow", "--config", "CONFIG", "--run", "one"],
             "no proposal store none.arrow",
@@ -250,7 +250,7 @@ def test_the_command_draws_images_of_a_store(small_store, folder_of_images, tmp_
         (["absent.png"], "absent.png cannot be read"),
     ],
 )
-def test_what_cannot_be_drawn_is_told_in_a_sentence(
+def test_refusals_are_one_sentence(
     options, told, coffee, folder_of_images, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
