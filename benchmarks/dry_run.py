@@ -1,10 +1,9 @@
-"""`snakemake --profile slurm -n proposals` with as many shards as ImageNet takes: seconds, memory
-and Slurm's jobs.
+"""Measure `snakemake --profile slurm -n proposals` with as many shards as ImageNet needs.
 
-With groups of 40 shards, as the profile has them, beside a job for each shard, and beside a tenth
-of the shards: on the first run, with every shard listed and half of them searched, and when every
-file is there. The files are empty: a dry run reads none of them. It submits nothing, and does all
-else that goes before.
+Prints seconds, memory and the number of Slurm jobs, with groups of 40 shards as in the profile and
+with a job for each shard, and with a tenth of the shards: on the first run, with half of the shards
+searched, and when every file exists. The files are empty, since a dry run reads none of them. A dry
+run does everything except to submit jobs.
 """
 
 import argparse
@@ -25,7 +24,7 @@ OF_SHARDS = {
     "raw": "search_regions",
     "skipped": None,
     "filtered": "filter_regions",
-    "fixed": "fix_up_proposals",
+    "fixed": "apply_fallbacks",
 }
 MERGED = [
     f"proposals/{name}"
@@ -35,7 +34,7 @@ MERGED += ["origins/merge_proposals.json"]
 
 
 class DryRun(NamedTuple):
-    """What a dry run took and found: seconds, peak memory in MB, jobs of Slurm's."""
+    """The figures of a dry run: seconds, peak memory in MB, number of Slurm jobs."""
 
     seconds: float
     memory: float
@@ -43,15 +42,9 @@ class DryRun(NamedTuple):
 
 
 def dry_run(folder: Path, group: int) -> DryRun:
-    """Run one with so many shards in a job of Slurm's."""
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--dry-run",
-        "--profile",
-        str(REPOSITORY / "slurm"),
-    ]
+    """Run one with so many shards in a Slurm job."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run"]
+    command += ["--profile", str(REPOSITORY / "slurm")]
     command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", "overlay.yaml"]
     command += ["--group-components", f"shards={group}", "--", "proposals"]
     with (folder / "printed").open("w") as printed:
@@ -62,7 +55,7 @@ def dry_run(folder: Path, group: int) -> DryRun:
     text = (folder / "printed").read_text()
     if status:
         raise SystemExit(f"The dry run failed:\n{text[-2000:]}")
-    # A group's own jobs are indented; a target makes no files, and is none of Slurm's.
+    # The jobs of a group are indented; a target makes no files and is not a Slurm job.
     jobs = re.findall(
         r"^(?:\[.*\] Group job |(?:rule|checkpoint) (?!proposals:))", text, re.MULTILINE
     )
@@ -70,20 +63,20 @@ def dry_run(folder: Path, group: int) -> DryRun:
 
 
 def make_folder(folder: Path, shards: int) -> None:
-    """Lay out a configuration of so many shards over the repository's own photographs."""
+    """Write a configuration of so many shards for the repository's own photographs."""
     (folder / "config.yaml").write_text((REPOSITORY / "config.yaml").read_text())
     images = {"path": str(REPOSITORY / "tests" / "golden" / "images"), "shards": shards}
     (folder / "overlay.yaml").write_text(yaml.safe_dump({"demo": None, "images": images}))
 
 
 def make_listing(folder: Path, shards: int) -> None:
-    """Make what rule shard_images makes."""
+    """Make the outputs of rule shard_images."""
     names = ["shards/manifest.parquet", "origins/shard_images.json"]
     make_files(folder, names + [f"shards/{shard:04d}.parquet" for shard in range(shards)])
 
 
 def make_proposals(folder: Path, shards: range) -> None:
-    """Make the outputs of the three rules that take a shard, in the order in which they would be made."""
+    """Make the outputs of the three rules that process a shard, in their order."""
     for kind, rule in OF_SHARDS.items():
         make_files(folder, [f"proposals/{kind}/{shard:04d}.parquet" for shard in shards])
         if rule:
@@ -91,7 +84,7 @@ def make_proposals(folder: Path, shards: range) -> None:
 
 
 def make_files(folder: Path, names: list[str]) -> None:
-    """Make empty files among the results."""
+    """Make empty files in the results folder."""
     for name in names:
         path = folder / "results" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +92,7 @@ def make_files(folder: Path, names: list[str]) -> None:
 
 
 def states(folder: Path, shards: int) -> Iterator[str]:
-    """Bring a folder from state to state, in which a run may start."""
+    """Yield the names of the states in which a run may start; the folder is then in that state."""
     make_folder(folder, shards)
     yield "first run"
     make_listing(folder, shards)
@@ -116,13 +109,13 @@ def main() -> None:
     parser.add_argument(
         "--shards", type=int, default=1282, help="shards of the larger run [1282, as for ImageNet]"
     )
-    parser.add_argument("--group", type=int, default=40, help="shards in a job of Slurm's [40]")
+    parser.add_argument("--group", type=int, default=40, help="shards in a Slurm job [40]")
     asked = parser.parse_args()
-    head = (
-        f"{'shards':>8} "
-        f" {'':13}{f'groups of {asked.group}':>14}{'jobs':>6}{'no groups':>14}{'jobs':>6}{'ratio':>8}"
+    groups = f"groups of {asked.group}"
+    print(
+        f"{'shards':>8}  {'':13}{groups:>14}{'jobs':>6}{'no groups':>14}{'jobs':>6}{'ratio':>8}"
+        f"{'peak memory':>14}"
     )
-    print(head + f"{'peak memory':>14}")
     for shards in (asked.shards // 10, asked.shards):
         with tempfile.TemporaryDirectory() as name:
             for state in states(Path(name), shards):

@@ -1,9 +1,8 @@
-"""The proposal store at ImageNet's size, beside the SoCo authors' JSON: bytes, opening, memory and
-reading a row.
+"""Compare the proposal store with the SoCo authors' JSON at ImageNet's size.
 
-Boxes are synthetic; columns, keys and numbers are as in a real run. The JSON is made of a part of
-the images and its figures are scaled up, since all of it would not fit into this machine's memory
-four times.
+Measures bytes, opening time, memory and the time to read a row. Boxes are synthetic; columns, keys
+and their number are as in a real run. The JSON has only some of the images and its figures are
+scaled up: four processes with all of it would not fit into this machine's memory.
 """
 
 import argparse
@@ -32,7 +31,7 @@ from soco.data.stores.parquet import write_table, write_tables
 from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns
 from soco.demo.photographs import PHOTOGRAPHS, pixels_of
 from soco.proposals.exchange import export_proposals
-from soco.proposals.raw import write_found
+from soco.proposals.raw import write_raw
 from soco.proposals.selective_search import selective_search
 
 SHARD = 1000
@@ -45,14 +44,14 @@ Opener = Callable[[Path], tuple[int, Reader]]
 
 
 def image(number: int) -> Entry:
-    """An image with a key as ImageNet's training images have."""
+    """An image with a key like those of ImageNet's training images."""
     synset = f"n{1440764 + number // 1280 * 7919:08d}"
     content = content_of(hashlib.sha256(str(number).encode()).digest())
     return Entry(f"{synset}/{synset}_{number}.JPEG", "", 0, 110_000, content)
 
 
 def write_shards(folder: Path, images: int) -> None:
-    """The fixed-up shards of so many images."""
+    """Write the shards of so many images, as they are after the fallbacks."""
     rng = np.random.default_rng(0)
     for first in range(0, images, SHARD):
         numbers = range(first, min(images, first + SHARD))
@@ -65,7 +64,7 @@ def write_shards(folder: Path, images: int) -> None:
 
 
 def raw_bytes(folder: Path) -> tuple[float, float]:
-    """Regions an image of real photographs, 500 pixels long, and the bytes that the raw store takes for one."""
+    """Mean regions, and bytes in the raw store, of real photographs of 500 pixels."""
     found = []
     for photograph in PHOTOGRAPHS:
         rgb = pixels_of(photograph)[:, :, ::-1]
@@ -73,7 +72,7 @@ def raw_bytes(folder: Path) -> tuple[float, float]:
         size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
         found.append((*size, selective_search(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))))
     entries = [image(number) for number in range(len(found))]
-    write_found(entries, found, folder / "raw.parquet", folder / "skipped.parquet")
+    write_raw(entries, found, folder / "raw.parquet", folder / "skipped.parquet")
     columns = pq.ParquetFile(folder / "raw.parquet").metadata.row_group(0)
     size_of_columns = sum(
         columns.column(number).total_compressed_size for number in range(columns.num_columns)
@@ -82,13 +81,13 @@ def raw_bytes(folder: Path) -> tuple[float, float]:
 
 
 def open_arrow(path: Path) -> tuple[int, Reader]:
-    """The store as training opens it; a row is boxes and place of an image."""
+    """Open the store as training does; a row is the boxes and the location of an image."""
     store = ProposalStore(path)
     return len(store), lambda number: (store.rects(number), store.entry(number))
 
 
 def open_json(path: Path) -> tuple[int, Reader]:
-    """The authors' layout, loaded whole."""
+    """Load the authors' JSON."""
     with path.open() as file:
         content = json.load(file)
     names = list(content)
@@ -96,7 +95,7 @@ def open_json(path: Path) -> tuple[int, Reader]:
 
 
 def use(opener: Opener, path: Path, seed: int, pipe: Connection) -> None:
-    """Open a store, read rows, and tell what it took, while the other processes still hold theirs."""
+    """Open a store, read rows, and send the figures while the other processes keep theirs open."""
     before = memory()
     start = time.perf_counter()
     count, read = opener(path)
@@ -127,48 +126,43 @@ def use(opener: Opener, path: Path, seed: int, pipe: Connection) -> None:
 
 
 def measure(opener: Opener, path: Path) -> dict[str, float]:
-    """Open the store in fresh processes at a time; medians over them."""
+    """Open the store in several new processes at once; returns the medians over them."""
     context = multiprocessing.get_context("spawn")
     pipes = []
     for seed in range(PROCESSES):
         ours, theirs = context.Pipe()
         context.Process(target=use, args=(opener, path, seed, theirs)).start()
         pipes.append(ours)
-    for _ in range(2):  # when all have read, they measure memory; when all have measured, they time
+    for _ in range(2):  # measure memory when all have read, then time when all have measured
         for pipe in pipes:
             pipe.recv()
         for pipe in pipes:
             pipe.send(None)
-    told = [pipe.recv() for pipe in pipes]
-    return {key: statistics.median(row[key] for row in told) for key in told[0]}
+    figures = [pipe.recv() for pipe in pipes]
+    return {key: statistics.median(row[key] for row in figures) for key in figures[0]}
 
 
 def make_stores(folder: Path, images: int) -> None:
-    """Merge so many images, as the merge stage does."""
+    """Merge the shards, as the merge stage does."""
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     shards = sorted((folder / "shards").iterdir())
     merged = merge_files(shards)
     write_tables(folder / "store.parquet", PROPOSAL_SCHEMA, proposal_tables(merged))
     write_arrow(folder / "store.arrow", merged)
-    seconds, held = (
-        time.perf_counter() - start,
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before,
-    )
-    print(
-        f"merging {len(shards)} shards: {seconds:.0f} s, {held / 1e3:.0f} MB of memory more than"
-        " before"
-    )
+    seconds = time.perf_counter() - start
+    added = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(f"merging {len(shards)} shards: {seconds:.0f} s, {added / 1e3:.0f} MB more memory")
 
 
 def make_json(folder: Path, images: int) -> None:
-    """The same layout as the authors' file, of so many images."""
+    """Write a JSON file of so many images in the authors' format."""
     shards = sorted((folder / "shards").iterdir())
     write_arrow(folder / "part.arrow", merge_files(shards[: -(-images // SHARD)]))
     export_proposals(folder / "part.arrow", folder / "authors.json")
 
 
 def in_a_process(task: Callable[[Path, int], None], folder: Path, images: int) -> None:
-    """Run a task in a process of its own, so that its memory is its own."""
+    """Run a task in a new process, so that its memory is measured alone."""
     process = multiprocessing.get_context("spawn").Process(target=task, args=(folder, images))
     process.start()
     process.join()
@@ -177,12 +171,10 @@ def in_a_process(task: Callable[[Path, int], None], folder: Path, images: int) -
 
 
 def main() -> None:
-    """Make the stores, measure, print."""
+    """Make the stores, measure them, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=1_280_000, help="images in the store")
-    parser.add_argument(
-        "--json-images", type=int, default=64_000, help="images in the JSON, scaled up"
-    )
+    parser.add_argument("--json-images", type=int, default=64_000, help="images in the JSON")
     chosen = parser.parse_args()
     part = min(chosen.images, chosen.json_images)
     scale = chosen.images / part
@@ -201,8 +193,8 @@ def main() -> None:
             measure(open_json, folder / "authors.json"),
         )
     print(
-        f"{chosen.images} images of {BOXES} boxes; JSON of {part}, its opening and memory times"
-        f" {scale:g}"
+        f"{chosen.images} images of {BOXES} boxes; the JSON has {part}, its opening time and"
+        f" memory are multiplied by {scale:g}"
     )
     print(f"{'':<44}{'store.arrow':>13}{'JSON':>13}{'JSON / arrow':>14}")
     row("bytes an image", sizes["store.arrow"] / chosen.images, sizes["authors.json"] / part)

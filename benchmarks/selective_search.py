@@ -1,9 +1,8 @@
-"""Whole selective search beside scikit-image's Felzenszwalb alone and OpenCV's modes, on one core,
-in the same run.
+"""Compare selective search with scikit-image's Felzenszwalb and OpenCV's modes on one core.
 
 Prints the best seconds of each on photographs of 500 x 375 and of 2000 x 1500, the ratio to
-Felzenszwalb, where the time goes, how much two threads or processes give, and the memory that an
-image takes.
+Felzenszwalb, the time of each step, the speed-up of two threads or processes, and the memory of a
+search.
 """
 
 import argparse
@@ -16,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-# One core: numerical libraries must not spread over others while they are timed.
+# Numerical libraries must use one core while they are timed.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import cv2
@@ -30,9 +29,9 @@ from skimage.util import img_as_float
 from soco.data import decode_rgb
 from soco.proposals import selective_search
 from soco.proposals.blur import blur
-from soco.proposals.edges import make_edges, order_ties, sort_edges
+from soco.proposals.edges import make_edges, sort_edges, sort_ties
+from soco.proposals.engines import opencv_selective_search
 from soco.proposals.grouping import group
-from soco.proposals.opencv_search import opencv_selective_search
 from soco.proposals.regions import describe_segments
 from soco.proposals.segmentation import join_pixels
 
@@ -42,7 +41,7 @@ SCALE, SIGMA, MIN_SIZE = 300.0, 0.9, 100
 
 
 def best_seconds(task: Callable[[], object], repeats: int) -> float:
-    """Least seconds of a few runs, after one that compiles and warms caches."""
+    """The shortest of a few runs, in seconds, after one that compiles and warms caches."""
     task()
     seconds = []
     for _ in range(repeats):
@@ -61,7 +60,7 @@ def photograph(name: str, size: tuple[int, int]) -> np.ndarray:
 
 
 def compare_engines(size: tuple[int, int], repeats: int, opencv: bool) -> None:
-    """Print a line an engine and photograph."""
+    """Print a line for each engine and photograph."""
     print(
         f"\n{size[0]} x {size[1]}:"
         f" {'engine':<22}{'seconds':>9}{'of Felzenszwalb':>17}{'regions':>9}"
@@ -93,7 +92,7 @@ def steps(rgb: np.ndarray, repeats: int) -> dict[str, float]:
     made = make_edges(blurred)
     by_key = sort_edges(made.copy())
     edges = by_key.copy()
-    order_ties(edges, colours, width)
+    sort_ties(edges, colours, width)
     labels, count = join_pixels(edges.copy(), colours, width, SCALE / 255.0, MIN_SIZE)
     regions = describe_segments(rgb, labels, count)
     copying = best_seconds(made.copy, repeats)
@@ -102,7 +101,7 @@ def steps(rgb: np.ndarray, repeats: int) -> dict[str, float]:
         "blur": best_seconds(partial(blur, rgb, SIGMA), repeats),
         "edges": best_seconds(partial(make_edges, blurred), repeats),
         "sort": best_seconds(lambda: sort_edges(made.copy()), repeats)
-        + best_seconds(lambda: order_ties(by_key.copy(), colours, width), repeats)
+        + best_seconds(lambda: sort_ties(by_key.copy(), colours, width), repeats)
         - 2 * copying,
         "union": best_seconds(
             lambda: join_pixels(edges.copy(), colours, width, SCALE / 255.0, MIN_SIZE), repeats
@@ -114,7 +113,7 @@ def steps(rgb: np.ndarray, repeats: int) -> dict[str, float]:
 
 
 def print_steps(size: tuple[int, int], repeats: int) -> None:
-    """Print where the time of one photograph goes."""
+    """Print the time of each step for one photograph."""
     of_step = steps(photograph("coffee", size), repeats)
     print(f"\ncoffee, {size[0]} x {size[1]}: milliseconds of each step")
     print("  ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in of_step.items()))
@@ -128,10 +127,7 @@ def search_all(queue: list[np.ndarray], jobs: int, backend: str) -> None:
 
 
 def print_spread(images: int, rounds: int) -> None:
-    """Print how much two threads, and two processes, give over one.
-
-    The best of rounds in which each has its turn.
-    """
+    """Print the speed-up of two threads and of two processes, the best of interleaved rounds."""
     queue = [photograph(NAMES[number % len(NAMES)], SMALL) for number in range(images)]
     ways = ((1, "threading"), (2, "threading"), (2, "loky"))
     seconds = [
@@ -143,12 +139,12 @@ def print_spread(images: int, rounds: int) -> None:
 
 
 def peak_kilobytes() -> int:
-    """The most memory that this process has held."""
+    """The peak memory of this process."""
     return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]
 
 
 def added_bytes(size: tuple[int, int]) -> float:
-    """Bytes a pixel that one search adds to this process at its peak."""
+    """Bytes a pixel that one search adds to this process's peak memory."""
     rgb = photograph("coffee", size)
     selective_search(rgb[:48, :64])
     before = peak_kilobytes()
@@ -159,7 +155,7 @@ def added_bytes(size: tuple[int, int]) -> float:
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7, help="runs of which the best counts")
+    parser.add_argument("--repeats", type=int, default=7, help="runs, of which the fastest counts")
     repeats = parser.parse_args().repeats
     cv2.setNumThreads(1)
     compare_engines(SMALL, repeats, opencv=True)

@@ -1,9 +1,9 @@
-# Boxes that others made, in place of the search: read once for all shards; minutes for ImageNet.
+# Imported boxes, in place of the search. The file is read once for all shards, which takes minutes for ImageNet.
 # Included when proposals.engine is `imported`.
 #
 # In:  {results}/shards/{shard}.parquet, and the file that proposals.file names.
-# Out: {results}/proposals/raw/{shard}.parquet        the file's boxes of every image that could be read
-#      {results}/proposals/skipped/{shard}.parquet    images that could not, with the reason
+# Out: {results}/proposals/raw/{shard}.parquet        the file's boxes of every readable image
+#      {results}/proposals/skipped/{shard}.parquet    unreadable images, with the reason
 
 
 ruleorder: import_regions > search_regions

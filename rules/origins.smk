@@ -29,7 +29,7 @@ def all_origins():
         rules.shard_images.output.origin,
         *searched,
         *expand(rules.filter_regions.output.origin, shard=SHARDS),
-        *expand(rules.fix_up_proposals.output.origin, shard=SHARDS),
+        *expand(rules.apply_fallbacks.output.origin, shard=SHARDS),
         rules.merge_proposals.output.origin,
         rules.describe_proposals.output.origin,
         *expand(rules.check_dataset.output.origin, dataset=CHECKED),

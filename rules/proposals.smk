@@ -1,19 +1,19 @@
-# Proposals: from images to boxes that may hold an object. The search takes about 0.03 s of a core for a
-# photograph of 500 x 375, the other rules seconds; raw regions are kept, so that another filter repeats no search.
+# Proposals: from images to boxes that may contain an object. The search takes about 0.03 s of a core for a
+# photograph of 500 x 375, the other rules take seconds. Raw regions are kept, so a new filter needs no new search.
 #
-# With `proposals.engine: imported`, rules/import.smk takes the place of the search.
+# With `proposals.engine: imported`, rules/import.smk replaces the search.
 #
 # In:  {results}/shards/{shard}.parquet, and the images.
-# Out: {results}/proposals/raw/{shard}.parquet        every region of every image that could be read
-#      {results}/proposals/skipped/{shard}.parquet    images that could not, with the reason
+# Out: {results}/proposals/raw/{shard}.parquet        all regions of every readable image
+#      {results}/proposals/skipped/{shard}.parquet    unreadable images, with the reason
 #      {results}/proposals/filtered/{shard}.parquet   the regions that filter.strategy keeps
-#      {results}/proposals/fixed/{shard}.parquet      the same, with a fallback for images left with none
-#      {results}/proposals/store.{parquet,arrow}      all shards together, sorted by key; training maps the .arrow file
+#      {results}/proposals/fixed/{shard}.parquet      the same, with the fallbacks for images without a proposal
+#      {results}/proposals/store.{parquet,arrow}      all shards, sorted by key; training memory-maps the .arrow file
 #      {results}/proposals/{skipped.parquet,summary.json}
 
 
 rule search_regions:
-    """Run selective search on the images of one shard, over the job's cores."""
+    """Run selective search on the images of one shard, on all cores of the job."""
     input:
         shard=once_listed(f"{RESULTS}/shards/{{shard}}.parquet"),
         images=ancient(lambda wildcards: given(config["images"]["path"], "images.path")),
@@ -70,18 +70,18 @@ rule filter_regions:
         "../workflow_scripts/filter_regions.py"
 
 
-rule fix_up_proposals:
-    """Give the images of one shard that were left with no proposal those of the first fallback that has any."""
+rule apply_fallbacks:
+    """Give images of one shard without a proposal the regions of the first fallback that keeps any."""
     input:
         raw=once_listed(rules.search_regions.output.raw),
         filtered=once_listed(rules.filter_regions.output.filtered),
     output:
         fixed=f"{RESULTS}/proposals/fixed/{{shard}}.parquet",
-        origin=f"{RESULTS}/origins/fix_up_proposals/{{shard}}.json",
+        origin=f"{RESULTS}/origins/apply_fallbacks/{{shard}}.json",
     log:
-        f"{RESULTS}/logs/fix_up_proposals/{{shard}}.log",
+        f"{RESULTS}/logs/apply_fallbacks/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/fix_up_proposals/{{shard}}.tsv"
+        f"{RESULTS}/benchmarks/apply_fallbacks/{{shard}}.tsv"
     group:
         block_of_shards
     conda:
@@ -93,14 +93,14 @@ rule fix_up_proposals:
     params:
         settings=config["filter"],
     script:
-        "../workflow_scripts/fix_up_proposals.py"
+        "../workflow_scripts/apply_fallbacks.py"
 
 
 rule merge_proposals:
-    """Merge the shards into the store that training reads, and count."""
+    """Merge the shards into the store that training reads, and count the proposals."""
     input:
         filtered=once_listed(expand(rules.filter_regions.output.filtered, shard=SHARDS)),
-        fixed=once_listed(expand(rules.fix_up_proposals.output.fixed, shard=SHARDS)),
+        fixed=once_listed(expand(rules.apply_fallbacks.output.fixed, shard=SHARDS)),
         skipped=once_listed(expand(rules.search_regions.output.skipped, shard=SHARDS)),
     output:
         store=f"{RESULTS}/proposals/store.parquet",

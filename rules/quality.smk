@@ -1,15 +1,15 @@
-# The quality of proposals: what they are like, and which annotated objects they find. Nothing but the report reads it.
+# The quality of proposals: their statistics, and which annotated objects they find. Only the report reads it.
 #
-# In:  {results}/proposals/{raw,fixed}/{shard}.parquet; the validation half of each set that quality.recall names.
-# Out: {results}/quality/statistics.json        boxes an image, their sizes and shapes, images left without any
+# In:  {results}/proposals/{raw,fixed}/{shard}.parquet; the validation split of each set in quality.recall.
+# Out: {results}/quality/statistics.json        boxes an image, their sizes and shapes, images without any
 #      {results}/quality/recall/{dataset}.json  recall and average best overlap of each engine, by number of boxes
 
 
 rule describe_proposals:
-    """Count the regions and proposals of all shards by number, size and shape."""
+    """Describe the regions and proposals of all shards by number, size and shape."""
     input:
         raw=once_listed(expand(rules.search_regions.output.raw, shard=SHARDS)),
-        fixed=once_listed(expand(rules.fix_up_proposals.output.fixed, shard=SHARDS)),
+        fixed=once_listed(expand(rules.apply_fallbacks.output.fixed, shard=SHARDS)),
     output:
         statistics=report(
             f"{RESULTS}/quality/statistics.json",
@@ -36,7 +36,7 @@ rule describe_proposals:
 
 
 rule measure_recall:
-    """Search annotated images with every engine, and tell how well the boxes cover the objects."""
+    """Search annotated images with every engine, and measure how well the boxes cover the objects."""
     input:
         annotations=validation_half("annotations"),
         images=ancient(validation_half("images")),

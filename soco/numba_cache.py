@@ -1,8 +1,6 @@
-"""How loops are compiled.
+"""Compile loops with numba: cached on disk, and without the GIL so that threads run in parallel."""
 
-Once, kept on disk, and free of the interpreter's lock so that threads run.
-"""
-
+import functools
 import hashlib
 import os
 import tempfile
@@ -11,47 +9,57 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
+import numpy.typing as npt
+
+Bytes = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int32]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
-def compiler(folder: Path) -> Callable[..., Any]:
-    """The decorator that compiles the functions of a folder's files.
+def compiled(*signature: Any) -> Any:
+    """Compile a function: `@compiled` at its first call, `@compiled("void(u1[:])")` at import.
 
-    Numba keeps compiled code by the file that a function stands in, and would keep it when another
-    file changes whose functions and constants went into it. So each state of the folder has a cache
-    of its own.
-
-    No fast-math and no contraction: sums are made in the order that is written.
+    No fast-math and no contraction: floating-point operations run in the written order, so that
+    results have the same bits on every machine. A division by zero gives inf or NaN, as in NumPy.
 
     Args:
-        folder: Where the files lie. Its `__pycache__` holds the code; where it cannot be written,
-            the user's cache, or a folder for temporary files. Where nothing can be written, each
-            process compiles for itself.
+        signature: The function itself, or numba's signature. Compile at import where forked workers
+            are to share the code.
+    """
+    if signature and callable(signature[0]):
+        return _compile(signature[0])
+    return functools.partial(_compile, signature=signature)
+
+
+def _compile(function: Callable[..., Any], signature: tuple[str, ...] = ()) -> Any:
+    cache = _cache_of(Path(function.__code__.co_filename).parent)
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, cache or ""
+    try:
+        return numba.njit(*signature, cache=cache is not None, nogil=True, error_model="numpy")(
+            function
+        )
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@functools.cache
+def _cache_of(folder: Path) -> str | None:
+    """The cache for functions of a folder's files, in their present state.
+
+    Numba's own cache looks only at the file that defines a function. It would reuse stale code
+    after a change to another file whose functions and constants were compiled into it. So each
+    state of the folder has its own cache.
 
     Returns:
-        A decorator. With signatures, as in `@compiled("void(u1[:])")`, it compiles at import.
+        The folder's `__pycache__`, the user's cache or a temporary folder, whichever is writable
+        first; None where none is, and each process compiles for itself.
     """
-    state = hashlib.sha256(
-        b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))
-    ).hexdigest()[:12]
-    cache = _writable(folder, f"compiled-{state}")
-
-    def compiled(*signature: Any) -> Any:
-        def decorate(function: Callable[..., Any]) -> Any:
-            before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, cache or ""
-            try:
-                return numba.njit(
-                    *signature, cache=cache is not None, nogil=True, error_model="numpy"
-                )(function)
-            finally:
-                numba.config.CACHE_DIR = before
-
-        return decorate
-
-    return compiled
-
-
-def _writable(folder: Path, name: str) -> str | None:
-    """The first place that takes a folder of this name."""
+    sources = b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))
+    name = f"compiled-{hashlib.sha256(sources).hexdigest()[:12]}"
     user = Path(tempfile.gettempdir()) / f"soco-{os.getuid()}"
     given = os.environ.get("NUMBA_CACHE_DIR")
     for place in (

@@ -4,12 +4,13 @@ from soco.config import FilterConfig
 from soco.jobs import stage
 from soco.proposals.quality import describe_proposals
 
-with stage(snakemake):
+with stage(snakemake) as origin:
     described = describe_proposals(
         raw=snakemake.input.raw,
         fixed=snakemake.input.fixed,
         settings=FilterConfig.model_validate(snakemake.params.settings),
         output=snakemake.output.statistics,
+        origin=origin,
     )
     for kind in ("regions", "proposals"):
         print(f"{kind}: {described[kind]['boxes']} in {described['images']} images")

@@ -4,9 +4,10 @@ from soco.config import FilterConfig
 from soco.jobs import stage
 from soco.proposals.filter_stage import filter_shard
 
-with stage(snakemake):
+with stage(snakemake) as origin:
     filter_shard(
         raw=snakemake.input.raw,
         settings=FilterConfig.model_validate(snakemake.params.settings),
         output=snakemake.output.filtered,
+        origin=origin,
     )

@@ -4,13 +4,15 @@ from soco.config import ImagesConfig
 from soco.jobs import stage
 from soco.proposals.import_stage import import_shards
 
-with stage(snakemake):
+with stage(snakemake) as origin:
+    images = ImagesConfig.model_validate(
+        {**snakemake.config["images"], "max_megapixels": snakemake.params.max_megapixels}
+    )
     import_shards(
         shards=snakemake.input.shards,
         file=snakemake.input.boxes,
-        images=ImagesConfig.model_validate(
-            {**snakemake.config["images"], "max_megapixels": snakemake.params.max_megapixels}
-        ),
+        images=images,
         raw=snakemake.output.raw,
         skipped=snakemake.output.skipped,
+        origin=origin,
     )

@@ -2,18 +2,19 @@
 
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
 from soco.jobs import stage
-from soco.proposals.quality import measure_recall
+from soco.proposals.quality import RecallJob, measure_recall
 
-with stage(snakemake):
-    measured = measure_recall(
+with stage(snakemake) as origin:
+    job = RecallJob(
         split=SplitConfig(images=snakemake.input.images, annotations=snakemake.input.annotations),
         quality=QualityConfig.model_validate(snakemake.params.quality),
         proposals=ProposalsConfig.model_validate(snakemake.params.search),
         filters=FilterConfig.model_validate(snakemake.params.filters),
         jobs=snakemake.threads,
         output=snakemake.output.recall,
+        origin=origin,
     )
-    for entry in measured["engines"]:
+    for entry in measure_recall(job)["engines"]:
         found = entry["proposals"]
         print(
             f"{entry['engine']}: {found['boxes']:.1f} proposals an image, recall"

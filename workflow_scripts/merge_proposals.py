@@ -2,10 +2,10 @@
 
 from soco.config import FilterConfig
 from soco.jobs import stage
-from soco.proposals.merge_stage import merge_shards
+from soco.proposals.merge_stage import MergeJob, merge_shards
 
-with stage(snakemake):
-    counts = merge_shards(
+with stage(snakemake) as origin:
+    job = MergeJob(
         filtered=snakemake.input.filtered,
         fixed=snakemake.input.fixed,
         skipped=snakemake.input.skipped,
@@ -15,6 +15,7 @@ with stage(snakemake):
         arrow=snakemake.output.arrow,
         skipped_store=snakemake.output.skipped,
         summary=snakemake.output.summary,
+        origin=origin,
     )
-    for name, count in counts.items():
+    for name, count in merge_shards(job).items():
         print(f"{name}: {count}")

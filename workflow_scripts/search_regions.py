@@ -3,13 +3,13 @@
 from soco.config import ImagesConfig, ProposalsConfig
 from soco.data import open_source
 from soco.jobs import stage
-from soco.proposals.search_stage import search_shard
+from soco.proposals.search_stage import SearchJob, search_shard
 
-with stage(snakemake):
+with stage(snakemake) as origin:
     images = ImagesConfig.model_validate(
         {**snakemake.config["images"], "max_megapixels": snakemake.params.max_megapixels}
     )
-    search_shard(
+    job = SearchJob(
         shard=snakemake.input.shard,
         source=open_source(images),
         settings=ProposalsConfig.model_validate(snakemake.params.settings),
@@ -17,4 +17,6 @@ with stage(snakemake):
         jobs=snakemake.threads,
         raw=snakemake.output.raw,
         skipped=snakemake.output.skipped,
+        origin=origin,
     )
+    search_shard(job)

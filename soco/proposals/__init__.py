@@ -1,7 +1,4 @@
-"""Proposals.
-
-Selective search (ours or OpenCV's), filters, the fix-up, and the merge into one store.
-"""
+"""Proposals: selective search (ours or OpenCV's), filters, fallbacks, and the merged store."""
 
 from soco.config import Strategy
 from soco.proposals.filters import filter_mask

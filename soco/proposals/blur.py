@@ -1,16 +1,16 @@
-"""Gaussian blur before segmentation, bit for bit as SciPy's `gaussian_filter` gives it."""
+"""Gaussian blur before segmentation, bit for bit equal to SciPy's `gaussian_filter`."""
 
 import numpy as np
 
-from soco.proposals.compiled import Bytes, Real, compiled
+from soco.numba_cache import Bytes, Doubles, compiled
 
 _CHANNELS = 3
 _BYTE = 1.0 / 255.0
-_TRUNCATE = 4.0  # deviations at which the kernel ends
+_TRUNCATE = 4.0  # standard deviations at which the kernel ends, as in SciPy
 
 
-def blur(rgb: Bytes, sigma: float) -> Real:
-    """Blur an image down its columns, then along its rows, reflected at its borders.
+def blur(rgb: Bytes, sigma: float) -> Doubles:
+    """Blur an image along its columns, then along its rows; borders are reflected.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -25,8 +25,8 @@ def blur(rgb: Bytes, sigma: float) -> Real:
     return blurred
 
 
-def _half_kernel(sigma: float) -> Real:
-    """The kernel's weights from its centre outwards."""
+def _half_kernel(sigma: float) -> Doubles:
+    """Weights of the symmetric kernel from its centre outwards."""
     if sigma == 0:
         return np.ones(1)
     radius = int(_TRUNCATE * sigma + 0.5)
@@ -35,8 +35,8 @@ def _half_kernel(sigma: float) -> Real:
 
 
 @compiled
-def _blur(rows: Bytes, weights: Real, blurred: Real) -> None:
-    """Keep a ring of the rows that one output row needs, so that memory traffic is one pass."""
+def _blur(rows: Bytes, weights: Doubles, blurred: Doubles) -> None:
+    """Blur in one pass over memory: a ring buffer keeps the rows that an output row needs."""
     height, across = rows.shape
     radius = len(weights) - 1
     ring = np.empty((2 * radius + 1, across))
@@ -50,48 +50,43 @@ def _blur(rows: Bytes, weights: Real, blurred: Real) -> None:
 
 
 @compiled
-def _to_unit(row: Bytes, into: Real) -> None:
+def _to_unit(row: Bytes, into: Doubles) -> None:
     for x in range(len(row)):
         into[x] = row[x] * _BYTE
 
 
 @compiled
-def _down(ring: Real, y: int, weights: Real, into: Real) -> None:
+def _down(ring: Doubles, y: int, weights: Doubles, into: Doubles) -> None:
     middle = ring[y % len(ring)]
     for x in range(len(into)):
         into[x] = middle[x] * weights[0]
-    for k in range(len(weights) - 1, 0, -1):  # from the outside in, as SciPy adds
+    for k in range(len(weights) - 1, 0, -1):  # outermost weights first: SciPy's order of sums
         above, below, weight = ring[(y - k) % len(ring)], ring[(y + k) % len(ring)], weights[k]
         for x in range(len(into)):
             into[x] += (above[x] + below[x]) * weight
 
 
 @compiled
-def _along(padded: Real, weights: Real, into: Real) -> None:
+def _along(padded: Doubles, weights: Doubles, into: Doubles) -> None:
     across, pad = len(into), _CHANNELS * (len(weights) - 1)
     width = across // _CHANNELS
     for k in range(1, len(weights)):
-        left, right = (
-            _CHANNELS * _reflected(-k, width),
-            _CHANNELS * _reflected(width - 1 + k, width),
-        )
+        left = _CHANNELS * _reflected(-k, width)
+        right = _CHANNELS * _reflected(width - 1 + k, width)
         for channel in range(_CHANNELS):
             padded[pad - _CHANNELS * k + channel] = padded[pad + left + channel]
             padded[pad + _CHANNELS * (width - 1 + k) + channel] = padded[pad + right + channel]
     for x in range(across):
         into[x] = padded[pad + x] * weights[0]
     for k in range(len(weights) - 1, 0, -1):
-        before, after, weight = (
-            padded[pad - _CHANNELS * k :],
-            padded[pad + _CHANNELS * k :],
-            weights[k],
-        )
+        before, after = padded[pad - _CHANNELS * k :], padded[pad + _CHANNELS * k :]
+        weight = weights[k]
         for x in range(across):
             into[x] += (before[x] + after[x]) * weight
 
 
 @compiled
 def _reflected(place: int, count: int) -> int:
-    """The place inside 0..count-1 that `place` mirrors, the border's own element repeated."""
+    """Reflect a place into 0..count-1; the border's own element is repeated."""
     place %= 2 * count
     return place if place < count else 2 * count - 1 - place

@@ -1,36 +1,36 @@
-"""Edges between neighbouring pixels, from the most alike to the least: what segmentation reads.
+"""Edges between neighbouring pixels, sorted by colour distance: the input of segmentation.
 
-An edge is one int64: its cost's leading bits above, the pixel and the direction of its neighbour
-below. Sorting moves eight bytes an edge, and the exact cost is made again from the blurred image
-where it is asked for. Large arrays are NumPy's, which asks for huge pages; numba's own cost a fifth
-of the search in page faults.
+An edge is one int64: the leading bits of its cost above, its pixel and the direction of the
+neighbour below. Sorting then moves eight bytes an edge; the exact cost is recomputed from the
+blurred image where it is needed. Large arrays are allocated by NumPy, which asks for huge pages:
+with numba's allocator, page faults took a fifth of the search's time.
 """
 
 import math
 
 import numpy as np
 
-from soco.proposals.compiled import Real, Whole, compiled
+from soco.numba_cache import Doubles, Ints, compiled
 
-# A cost is a distance of colours in 0..1, below 2. Its key holds 6 bits of exponent and 25 of
-# mantissa, so that an edge is never negative.
+# A cost is a distance of colours in 0..1, so it is below 2. Its key has 6 bits of exponent and 25
+# of mantissa; the sign bit of an edge stays 0.
 _MANTISSA_BITS = 25
 _DROPPED_BITS = 52 - _MANTISSA_BITS
-_LEAST_EXPONENT = (1023 - 62) << _MANTISSA_BITS  # smaller costs than 2**-62 share the least key
+_LEAST_EXPONENT = (1023 - 62) << _MANTISSA_BITS  # costs below 2**-62 share one key
 _DIGIT_BITS = 11
 _DIGITS = 1 << _DIGIT_BITS
 _PASSES = 3
 _PLACE = 0xFFFFFFFF
-MOST_PIXELS = 1 << 30  # a place and a direction share 32 bits
+MAX_PIXELS = 1 << 30  # a pixel and a direction share 32 bits
 
 RIGHT, DOWN, DOWN_RIGHT, DOWN_LEFT = range(4)
 
 
-def make_edges(blurred: Real) -> Whole:
-    """Make the edges of the 8-connected grid, in scikit-image's order: by direction, then by row.
+def make_edges(blurred: Doubles) -> Ints:
+    """List the edges of the 8-connected grid in scikit-image's order: by direction, then by row.
 
     Args:
-        blurred: (H, 3 W) float64 in 0..1; at most `MOST_PIXELS`.
+        blurred: (H, 3 W) float64 in 0..1; at most `MAX_PIXELS` pixels.
 
     Returns:
         (E,) int64.
@@ -43,13 +43,13 @@ def make_edges(blurred: Real) -> Whole:
     return edges
 
 
-def sort_edges(edges: Whole) -> Whole:
-    """Sort by key; the array passed in is used as scratch."""
+def sort_edges(edges: Ints) -> Ints:
+    """Sort edges by key; overwrites the array passed in."""
     return _radix_sort(edges, np.empty_like(edges))
 
 
 @compiled
-def _make_edges(blurred: Real, edges: Whole) -> None:
+def _make_edges(blurred: Doubles, edges: Ints) -> None:
     height, width = blurred.shape[0], blurred.shape[1] // 3
     costs = np.empty(width)
     made = 0
@@ -64,27 +64,19 @@ def _make_edges(blurred: Real, edges: Whole) -> None:
             blurred[y + 1, 3:], blurred[y], costs[: width - 1], y * width, DOWN_RIGHT, edges, made
         )
     for y in range(height - 1):
+        first = y * width + 1
         made = _make_row(
-            blurred[y + 1],
-            blurred[y, 3:],
-            costs[: width - 1],
-            y * width + 1,
-            DOWN_LEFT,
-            edges,
-            made,
+            blurred[y + 1], blurred[y, 3:], costs[: width - 1], first, DOWN_LEFT, edges, made
         )
 
 
 @compiled
 def _make_row(
-    a: Real, b: Real, costs: Real, first: int, direction: int, edges: Whole, made: int
+    a: Doubles, b: Doubles, costs: Doubles, first: int, direction: int, edges: Ints, made: int
 ) -> int:
     for x in range(len(costs)):
-        red, green, blue = (
-            a[3 * x] - b[3 * x],
-            a[3 * x + 1] - b[3 * x + 1],
-            a[3 * x + 2] - b[3 * x + 2],
-        )
+        red, green = a[3 * x] - b[3 * x], a[3 * x + 1] - b[3 * x + 1]
+        blue = a[3 * x + 2] - b[3 * x + 2]
         costs[x] = math.sqrt(red * red + green * green + blue * blue)
     bits = costs.view(np.int64)
     for x in range(len(costs)):
@@ -94,8 +86,8 @@ def _make_row(
 
 
 @compiled
-def ends(edge: int, width: int) -> tuple[int, int]:
-    """The two pixels of an edge, by their places in a row-major scan."""
+def pixels_of_edge(edge: int, width: int) -> tuple[int, int]:
+    """The two pixels of an edge, as places in a row-major scan."""
     pixel, direction = (edge & _PLACE) >> 2, edge & 3
     if direction == RIGHT:
         return pixel, pixel + 1
@@ -107,22 +99,16 @@ def ends(edge: int, width: int) -> tuple[int, int]:
 
 
 @compiled
-def cost_between(colours: Real, p: int, q: int) -> float:
-    """The distance between the colours of two pixels of the flattened blurred image."""
-    red, green, blue = (
-        colours[3 * p] - colours[3 * q],
-        colours[3 * p + 1] - colours[3 * q + 1],
-        colours[3 * p + 2] - colours[3 * q + 2],
-    )
+def edge_cost(colours: Doubles, p: int, q: int) -> float:
+    """The Euclidean distance between the colours of two pixels of the flattened blurred image."""
+    red, green = colours[3 * p] - colours[3 * q], colours[3 * p + 1] - colours[3 * q + 1]
+    blue = colours[3 * p + 2] - colours[3 * q + 2]
     return math.sqrt(red * red + green * green + blue * blue)
 
 
 @compiled
-def _radix_sort(edges: Whole, scratch: Whole) -> Whole:
-    """A stable sort by key in three passes from one array to the other.
-
-    Returns the one that it ends in.
-    """
+def _radix_sort(edges: Ints, scratch: Ints) -> Ints:
+    """Sort stably by key, three passes back and forth; returns the array with the result."""
     counts = np.zeros((_PASSES, _DIGITS), np.int64)
     for edge in edges:
         for digit in range(_PASSES):
@@ -142,11 +128,8 @@ def _radix_sort(edges: Whole, scratch: Whole) -> Whole:
 
 
 @compiled
-def order_ties(edges: Whole, colours: Real, width: int) -> None:
-    """Put sorted edges of equal keys in the order of their exact costs.
-
-    Edges of equal cost stay as they were made.
-    """
+def sort_ties(edges: Ints, colours: Doubles, width: int) -> None:
+    """Sort edges of equal keys by their exact costs; equal costs keep scikit-image's order."""
     start = np.searchsorted(edges, np.int64(1) << 32)  # key 0 is a cost of exactly 0
     while start < len(edges):
         stop = start + 1
@@ -158,11 +141,11 @@ def order_ties(edges: Whole, colours: Real, width: int) -> None:
 
 
 @compiled
-def _sort_by_cost(tied: Whole, colours: Real, width: int) -> None:
+def _sort_by_cost(tied: Ints, colours: Doubles, width: int) -> None:
     costs, rises = np.empty(len(tied)), True
     for place in range(len(tied)):
-        p, q = ends(tied[place], width)
-        costs[place] = cost_between(colours, p, q)
+        p, q = pixels_of_edge(tied[place], width)
+        costs[place] = edge_cost(colours, p, q)
         rises &= place == 0 or costs[place - 1] <= costs[place]
     if not rises:
         tied[:] = tied[np.argsort(costs, kind="mergesort")]

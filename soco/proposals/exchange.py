@@ -1,4 +1,4 @@
-"""Boxes of others, in Parquet or in the SoCo authors' JSON, and our proposals in theirs."""
+"""Exchange boxes with other programs, as Parquet or as the SoCo authors' JSON."""
 
 import json
 import re
@@ -18,48 +18,55 @@ from soco.data.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, rects_of
 from soco.errors import UserError
 from soco.io import atomic_write
 
-Boxes = npt.NDArray[np.float64]
+FileBoxes = npt.NDArray[np.float64]
 
 _ROWS = 1 << 14
 _CHUNK = 1 << 20
-_LONGEST_ENTRY = 64 << 20  # characters; what is longer is no list of boxes
+_LONGEST_ENTRY = 64 << 20  # characters; a longer entry cannot be an image's boxes
+_DECODE = json.JSONDecoder().raw_decode
+_SEPARATOR = re.compile(r"[\s,]*")
+_COLON = re.compile(r"\s*:\s*")
 
 
-def read_boxes(path: str | Path) -> Iterator[tuple[str, Boxes]]:
+def read_boxes(path: str | Path) -> Iterator[tuple[str, FileBoxes]]:
     """Yield each image's name and boxes, (N, 4) left, top, width, height, one image at a time.
 
     Args:
-        path: Parquet with the columns key, left, top, box_width and box_height (the last four
-            lists; other columns are passed over), or the authors' JSON: one object, from a name to
+        path: Parquet with the columns key, left, top, box_width and box_height (the last four are
+            lists; other columns are ignored), or the authors' JSON: one object that maps a name to
             a list of boxes.
 
     Raises:
-        UserError: The file is missing or holds something else.
+        UserError: The file is missing or in another format.
     """
     try:
         with Path(path).open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
     except OSError:
-        raise UserError(f"There is no file of boxes {path}; set proposals.file to one.") from None
+        raise UserError(
+            "proposals.boxes_not_found",
+            "There is no file of boxes {path}; correct proposals.file.",
+            path=path,
+        ) from None
     yield from _read_parquet(Path(path)) if is_parquet else _read_json(Path(path))
 
 
 def export_proposals(
     store: str | Path, output: str | Path, by: Literal["name", "key"] = "name"
 ) -> int:
-    """Write a store's proposals as the authors' JSON: one object, from a name to a list of [left,
-    top, width, height].
+    """Write a store's proposals as the authors' JSON: names to lists of [left, top, width, height].
 
     Args:
         store: store.parquet or store.arrow.
         output: Receives the JSON.
-        by: `name`: images go by their base names, as the authors' do; `key`: by their whole keys.
+        by: `name`: images are named by their base names, as in the authors' files; `key`: by their
+            keys.
 
     Returns:
         The number of images.
 
     Raises:
-        UserError: The store is missing or another file, or two images have one base name.
+        UserError: The store is missing or invalid, or two images have the same base name.
     """
     keys: dict[str, str] = {}
     with atomic_write(output) as temporary, temporary.open("w", encoding="utf-8") as file:
@@ -67,7 +74,11 @@ def export_proposals(
             name = PurePosixPath(key).name if by == "name" else key
             if name in keys:
                 raise UserError(
-                    f"{keys[name]!r} and {key!r} have one base name; export with `--by key`."
+                    "proposals.duplicate_base_name",
+                    "The images {first!r} and {second!r} have the same base name; export with"
+                    " `--by key`.",
+                    first=keys[name],
+                    second=key,
                 )
             file.write(f"{',' if keys else '{'}\n{json.dumps(name)}: {json.dumps(rects.tolist())}")
             keys[name] = key
@@ -86,7 +97,7 @@ def _rows(store: Path) -> Iterator[tuple[str, npt.NDArray[np.int16]]]:
         yield from ((mapped.key(number), mapped.rects(number)) for number in range(len(mapped)))
 
 
-def _read_parquet(path: Path) -> Iterator[tuple[str, Boxes]]:
+def _read_parquet(path: Path) -> Iterator[tuple[str, FileBoxes]]:
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(_ROWS, columns=["key", *RECT_COLUMNS]):
@@ -94,8 +105,11 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Boxes]]:
                 counts = [pc.fill_null(column.value_lengths(), 0).to_numpy() for column in columns]
                 if any((other != counts[0]).any() for other in counts[1:]):
                     raise UserError(
-                        f"{path} has a row whose columns {', '.join(RECT_COLUMNS)} differ in"
-                        " length."
+                        "proposals.uneven_columns",
+                        "{path} has a row whose lists in the columns {columns} differ in length;"
+                        " correct it.",
+                        path=path,
+                        columns=", ".join(RECT_COLUMNS),
                     )
                 flat = np.stack(
                     [column.flatten().to_numpy(zero_copy_only=False) for column in columns], axis=1
@@ -104,14 +118,22 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Boxes]]:
                 for key, boxes in zip(batch["key"].to_pylist(), parts, strict=True):
                     yield str(key), _checked(path, str(key), boxes)
     except (KeyError, pa.ArrowException):
-        names = ", ".join(("key", *RECT_COLUMNS))
         raise UserError(
-            f"{path} has not the columns {names}, the last four lists of numbers; add them."
+            "proposals.invalid_parquet",
+            "{path} is not valid Parquet with the columns {columns} (the last four are lists of"
+            " numbers); correct it.",
+            path=path,
+            columns=", ".join(("key", *RECT_COLUMNS)),
         ) from None
 
 
-def _read_json(path: Path) -> Iterator[tuple[str, Boxes]]:
-    """Entry by entry: the authors' file for ImageNet has a gigabyte."""
+def _read_json(path: Path) -> Iterator[tuple[str, FileBoxes]]:
+    """Read entry by entry: the authors' file for ImageNet is a gigabyte.
+
+    ijson does not replace this: its fast reader turns the escapes of file names that are not UTF-8
+    into `?` and takes gigabytes for a few kilobytes of nested brackets; its safe one takes three
+    times as long.
+    """
     try:
         with path.open(encoding="utf-8-sig") as file:
             text, place = file.read(_CHUNK).lstrip(), 1
@@ -133,10 +155,7 @@ def _read_json(path: Path) -> Iterator[tuple[str, Boxes]]:
 
 
 def _decode_entry(text: str, place: int) -> tuple[str, Any, int] | None:
-    """The name and the value that follow, and where they end.
-
-    None where the text ends within them.
-    """
+    """The next name, its value, and where they end; None where the text ends before that."""
     start = _SEPARATOR.match(text, place)
     assert start is not None
     try:
@@ -150,21 +169,19 @@ def _decode_entry(text: str, place: int) -> tuple[str, Any, int] | None:
     return name, value, end
 
 
-_DECODE = json.JSONDecoder().raw_decode
-_SEPARATOR = re.compile(r"[\s,]*")
-_COLON = re.compile(r"\s*:\s*")
-
-
-def _check_json(path: Path, sound: bool) -> None:
-    if not sound:
+def _check_json(path: Path, valid: bool) -> None:
+    if not valid:
         raise UserError(
-            f"{path} is no JSON object from names to lists of [left, top, width, height]; mend it."
+            "proposals.invalid_json",
+            "{path} is not a JSON object that maps names to lists of [left, top, width, height];"
+            " correct it.",
+            path=path,
         )
 
 
-def _checked(path: Path, name: str, value: Any) -> Boxes:
+def _checked(path: Path, name: str, value: Any) -> FileBoxes:
     try:
-        boxes: Boxes = np.asarray(value, np.float64)
+        boxes: FileBoxes = np.asarray(value, np.float64)
     except (TypeError, ValueError, OverflowError):
         boxes = np.array(np.nan)
     if boxes.shape == (0,):
@@ -176,7 +193,10 @@ def _checked(path: Path, name: str, value: Any) -> Boxes:
         or (boxes[:, 2:] < 0).any()
     ):
         raise UserError(
-            f"{path} has under {name!r} no list of [left, top, width, height] with no side below 0;"
-            " mend or remove it."
+            "proposals.invalid_boxes",
+            "The entry {name!r} of {path} is not a list of [left, top, width, height] with finite"
+            " numbers and sides of at least 0; correct or remove it.",
+            name=name,
+            path=path,
         )
     return boxes

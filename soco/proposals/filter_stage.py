@@ -1,13 +1,8 @@
-"""The filter stage and the fix-up stage.
-
-Raw regions to proposals, and a fallback for images left with none.
-"""
+"""The filter stage and the fallback stage: from raw regions to proposals."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from soco.config import FilterConfig
@@ -19,41 +14,61 @@ from soco.data.stores.schema import (
     rect_columns,
     rects_of,
 )
+from soco.io import Origin
+from soco.proposals.boxes import Rects
 from soco.proposals.filters import filter_mask, first_that_keeps
 
-Rects = npt.NDArray[np.integer]
 
+def filter_shard(
+    raw: str | Path, settings: FilterConfig, output: str | Path, origin: Origin | None = None
+) -> None:
+    """Keep the regions of a shard that the configured strategy accepts.
 
-def filter_shard(raw: str | Path, settings: FilterConfig, output: str | Path) -> None:
-    """Keep the regions that the configured strategy accepts; an image may be left with none."""
+    Args:
+        raw: The shard's regions, `RAW_SCHEMA`.
+        settings: The strategy; its fallbacks are not used.
+        output: Receives one row for each image, `PROPOSAL_SCHEMA`; some may have no proposal.
+        origin: What makes the store.
+    """
     table = read_table(raw, RAW_SCHEMA)
+    regions = rects_of(table)
     kept = [
         rects[filter_mask(rects, image, settings.strategy, settings.min_side)]
-        for rects, image in zip(rects_of(table), _image_sizes(table), strict=True)
+        for rects, image in zip(regions, _image_sizes(table), strict=True)
     ]
     strategies = [settings.strategy.name if len(rects) else "" for rects in kept]
-    write_table(output, _proposal_table(table, rects_of(table), kept, strategies))
+    write_table(output, _proposal_table(table, regions, kept, strategies), origin=origin)
 
 
-def fix_up_shard(
-    raw: str | Path, filtered: str | Path, settings: FilterConfig, output: str | Path
+def apply_fallbacks(
+    raw: str | Path,
+    filtered: str | Path,
+    settings: FilterConfig,
+    output: str | Path,
+    origin: Origin | None = None,
 ) -> None:
-    """Give each image that the filter left with none the regions of the first fallback that keeps
-    any.
+    """Give images without a proposal the regions of the first fallback that keeps any.
 
-    An image that every fallback leaves with none stays empty; training then takes the whole image
-    as its one box.
+    An image for which no fallback keeps any stays empty; pretraining then uses the whole image as
+    its one box.
+
+    Args:
+        raw: The shard's regions, `RAW_SCHEMA`.
+        filtered: The shard after the filter, `PROPOSAL_SCHEMA`.
+        settings: The fallbacks.
+        output: Receives one row for each image, `PROPOSAL_SCHEMA`.
+        origin: What makes the store.
     """
     raw_table, table = read_table(raw, RAW_SCHEMA), read_table(filtered, PROPOSAL_SCHEMA)
     proposals: list[Rects] = [*rects_of(table)]
     strategies = table["strategy"].to_pylist()
-    all_regions = rects_of(raw_table)
+    regions = rects_of(raw_table)
     for number, image in enumerate(_image_sizes(table)):
         if not len(proposals[number]):
             strategies[number], proposals[number] = first_that_keeps(
-                settings.fallbacks, all_regions[number], image, settings.min_side
+                settings.fallbacks, regions[number], image, settings.min_side
             )
-    write_table(output, _proposal_table(table, all_regions, proposals, strategies))
+    write_table(output, _proposal_table(table, regions, proposals, strategies), origin=origin)
 
 
 def _image_sizes(table: pa.Table) -> list[tuple[int, int]]:

@@ -1,58 +1,49 @@
 """Hierarchical grouping: merge the most similar neighbours until no pair is left.
 
-Pairs are numbered as they are found, and each region has a chain of its pairs, the newest first. A
-pair ends when one of its regions is merged; it then stays in heap and chains until met, so that
-every step costs its own pairs alone.
+Pairs are numbered as they are found. A heap orders them by similarity, and each region has a linked
+list of its pairs, the newest first. Pairs of merged regions are deleted lazily: they stay in the
+heap and the lists until they are reached, so that a merge touches only the pairs of its regions.
 """
 
 import numpy as np
 
-from soco.proposals.compiled import Flags, Real, Whole, compiled
-from soco.proposals.heap import pop, push
+from soco.numba_cache import Doubles, Flags, Ints, compiled
 from soco.proposals.regions import BINS, VALUE_BINS, Regions, neighbours
 
-# Hue and saturation: two histograms whose common part is always 1.
+# Hue and saturation: two histograms whose intersection is always 1, see `VALUE_BINS`.
 _HUE_AND_SATURATION = 2.0
 _NONE = -1
 
 
 def group(regions: Regions, pixels: int) -> Regions:
-    """Merge neighbouring regions by similarity (colour + texture + size + fill) until no pair is
-    left.
+    """Merge neighbouring regions by similarity: colour + texture + size + fill.
 
-    Of equal similarities the pair found last goes first, as in the authors' stable sort of a table;
-    a merged region's neighbours are those of both its parts.
+    Of equal similarities the pair found last is merged first, as the release's stable sort of its
+    table does. A merged region's neighbours are those of both its parts.
 
     Args:
-        regions: The N first segments, in order of first appearance.
+        regions: The N initial segments, in order of first appearance.
         pixels: Width times height of the image.
 
     Returns:
-        The N first regions, then every merged one in the order it was made.
+        The N initial regions, then every merged region in order.
     """
-    return Regions(
-        *_group(
-            regions.bounds, regions.sizes, regions.histograms, neighbours(regions.bounds), pixels
-        )
-    )
+    return Regions(*_group(*regions, neighbours(regions.bounds), pixels))
 
 
 @compiled
 def _group(
-    first_bounds: Whole, first_sizes: Whole, first_histograms: Real, first_pairs: Whole, pixels: int
-) -> tuple[Whole, Whole, Real]:
+    first_bounds: Ints, first_sizes: Ints, first_histograms: Doubles, first_pairs: Ints, pixels: int
+) -> tuple[Ints, Ints, Doubles]:
     first = len(first_sizes)
-    room = 2 * first  # each merge makes one region and ends two
-    bounds, sizes, histograms = (
-        np.empty((room, 4), np.int64),
-        np.empty(room, np.int64),
-        np.empty((room, BINS)),
-    )
+    room = 2 * first  # a merge replaces two regions by one: there are at most first - 1
+    bounds, sizes = np.empty((room, 4), np.int64), np.empty(room, np.int64)
+    histograms = np.empty((room, BINS))
     bounds[:first], sizes[:first], histograms[:first] = first_bounds, first_sizes, first_histograms
     merged, newest, met = np.zeros(room, np.bool_), np.full(room, _NONE), np.full(room, _NONE)
     made = first
 
-    # A pair: its two regions, and the next older pair in the chain of either.
+    # A pair: its two regions, and the next older pair in the list of each.
     pairs = np.empty((max(16, 2 * len(first_pairs)), 4), np.int64)
     similarities, heap = np.empty(len(pairs)), np.empty(len(pairs), np.int64)
     found = waiting = 0
@@ -60,13 +51,13 @@ def _group(
         a, b = first_pairs[number]
         similarities[found] = _similarity(bounds, sizes, histograms, a, b, pixels)
         _link(pairs, newest, found, a, b)
-        waiting = push(heap, waiting, similarities, found)
+        waiting = _push(heap, waiting, similarities, found)
         found += 1
 
     others = np.empty(room, np.int64)
     while waiting:
         best = heap[0]
-        waiting = pop(heap, waiting, similarities)
+        waiting = _pop(heap, waiting, similarities)
         a, b = pairs[best, 0], pairs[best, 1]
         if merged[a] or merged[b]:
             continue
@@ -79,7 +70,7 @@ def _group(
             other = others[place]
             similarities[found] = _similarity(bounds, sizes, histograms, made, other, pixels)
             _link(pairs, newest, found, made, other)
-            waiting = push(heap, waiting, similarities, found)
+            waiting = _push(heap, waiting, similarities, found)
             found += 1
         made += 1
     return bounds[:made], sizes[:made], histograms[:made]
@@ -87,9 +78,9 @@ def _group(
 
 @compiled
 def _similarity(
-    bounds: Whole, sizes: Whole, histograms: Real, a: int, b: int, pixels: int
+    bounds: Ints, sizes: Ints, histograms: Doubles, a: int, b: int, pixels: int
 ) -> float:
-    # Sums add bin by bin, as the authors' do, so that ties fall the same way.
+    # Bin by bin, in the release's order of sums, so that ties are broken in the same way.
     colour, texture = _HUE_AND_SATURATION, 0.0
     for value in range(VALUE_BINS):
         colour += min(histograms[a, value], histograms[b, value])
@@ -103,7 +94,7 @@ def _similarity(
 
 
 @compiled
-def _merge(bounds: Whole, sizes: Whole, histograms: Real, a: int, b: int, new: int) -> None:
+def _merge(bounds: Ints, sizes: Ints, histograms: Doubles, a: int, b: int, new: int) -> None:
     size = sizes[a] + sizes[b]
     bounds[new, :2] = np.minimum(bounds[a, :2], bounds[b, :2])
     bounds[new, 2:] = np.maximum(bounds[a, 2:], bounds[b, 2:])
@@ -112,29 +103,26 @@ def _merge(bounds: Whole, sizes: Whole, histograms: Real, a: int, b: int, new: i
 
 
 @compiled
-def _link(pairs: Whole, newest: Whole, pair: int, a: int, b: int) -> None:
+def _link(pairs: Ints, newest: Ints, pair: int, a: int, b: int) -> None:
     pairs[pair] = a, b, newest[a], newest[b]
     newest[a] = newest[b] = pair
 
 
 @compiled
 def _inherit(
-    pairs: Whole,
-    newest: Whole,
+    pairs: Ints,
+    newest: Ints,
     merged: Flags,
-    met: Whole,
+    met: Ints,
     a: int,
     b: int,
     new: int,
-    neighbours_of_new: Whole,
+    neighbours_of_new: Ints,
 ) -> int:
-    """List the unmerged neighbours of a and b, each once, by the age of its oldest pair.
-
-    Returns how many.
-    """
+    """List the unmerged neighbours of a and b, ordered by their oldest pair; returns the count."""
     by_age, count = np.empty(2 * len(neighbours_of_new), np.int64), 0
     of_a, of_b = newest[a], newest[b]
-    while of_a != _NONE or of_b != _NONE:  # down both chains, the newer pair first
+    while of_a != _NONE or of_b != _NONE:  # walk both lists, the newer pair first
         pair, of = (of_a, a) if of_a > of_b else (of_b, b)
         side = 0 if pairs[pair, 0] == of else 1
         if of == a:
@@ -154,16 +142,46 @@ def _inherit(
 
 
 @compiled
-def _grown(pairs: Whole, similarities: Real, heap: Whole, needed: int) -> tuple[Whole, Real, Whole]:
+def _grown(
+    pairs: Ints, similarities: Doubles, heap: Ints, needed: int
+) -> tuple[Ints, Doubles, Ints]:
     room = max(2 * len(pairs), needed)
-    more_pairs, more_similarities, more_heap = (
-        np.empty((room, 4), np.int64),
-        np.empty(room),
-        np.empty(room, np.int64),
-    )
-    more_pairs[: len(pairs)], more_similarities[: len(pairs)], more_heap[: len(pairs)] = (
-        pairs,
-        similarities,
-        heap,
-    )
+    more_pairs = np.empty((room, 4), np.int64)
+    more_similarities, more_heap = np.empty(room), np.empty(room, np.int64)
+    more_pairs[: len(pairs)], more_heap[: len(pairs)] = pairs, heap
+    more_similarities[: len(pairs)] = similarities
     return more_pairs, more_similarities, more_heap
+
+
+@compiled
+def _push(heap: Ints, waiting: int, similarities: Doubles, pair: int) -> int:
+    """Add a pair to a heap of `waiting` pairs; returns their new number."""
+    place = waiting
+    while place and _before(similarities, pair, heap[(place - 1) // 2]):
+        heap[place] = heap[(place - 1) // 2]
+        place = (place - 1) // 2
+    heap[place] = pair
+    return waiting + 1
+
+
+@compiled
+def _pop(heap: Ints, waiting: int, similarities: Doubles) -> int:
+    """Remove the top of a heap of `waiting` pairs; returns their new number."""
+    waiting -= 1
+    pair, place = heap[waiting], 0
+    while 2 * place + 1 < waiting:
+        child = 2 * place + 1
+        if child + 1 < waiting and _before(similarities, heap[child + 1], heap[child]):
+            child += 1
+        if not _before(similarities, heap[child], pair):
+            break
+        heap[place] = heap[child]
+        place = child
+    heap[place] = pair
+    return waiting
+
+
+@compiled
+def _before(similarities: Doubles, a: int, b: int) -> bool:
+    """Whether a is more similar than b, or equally similar and found later."""
+    return similarities[a] > similarities[b] or (similarities[a] == similarities[b] and a > b)

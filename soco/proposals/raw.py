@@ -1,7 +1,4 @@
-"""What the search and the import leave.
-
-Raw regions of the images they took, and why they skipped the others.
-"""
+"""The raw stores of a shard, made by search or import: its regions and its skipped images."""
 
 import logging
 from collections.abc import Sequence
@@ -14,45 +11,44 @@ import pyarrow as pa
 from soco.data import Entry
 from soco.data.stores.parquet import write_table
 from soco.data.stores.schema import RAW_SCHEMA, SKIPPED_SCHEMA, image_columns, rect_columns
+from soco.io import Origin
 
 log = logging.getLogger(__name__)
 
-# Width and height of an image and its regions, (R, 5) left, top, width, height, size; or the reason
-# to skip it.
-Found = tuple[int, int, npt.NDArray[np.int32]] | str
+SearchResult = tuple[int, int, npt.NDArray[np.int32]] | str
+"""Width, height and regions of an image, (R, 5) left, top, width, height, size; or why it is
+skipped."""
 
 
-def write_found(
-    entries: Sequence[Entry], results: Sequence[Found], raw: str | Path, skipped: str | Path
+def write_raw(
+    entries: Sequence[Entry],
+    results: Sequence[SearchResult],
+    raw: str | Path,
+    skipped: str | Path,
+    origin: Origin | None = None,
 ) -> None:
-    """Write the two stores of a shard.
+    """Write the two stores of a shard, and log every skipped image.
 
     Args:
         entries: The shard's images.
-        results: What was found in each.
-        raw: Receives one row an image with its regions, `RAW_SCHEMA`.
-        skipped: Receives one row an image that was skipped, `SKIPPED_SCHEMA`.
+        results: The result of each image.
+        raw: Receives one row for each image with a result, `RAW_SCHEMA`.
+        skipped: Receives one row for each skipped image, `SKIPPED_SCHEMA`.
+        origin: What made the stores.
     """
-    found = [
-        (entry, *result)
-        for entry, result in zip(entries, results, strict=True)
-        if not isinstance(result, str)
-    ]
-    reasons = [
-        (entry.key, result)
-        for entry, result in zip(entries, results, strict=True)
-        if isinstance(result, str)
-    ]
-    for key, reason in reasons:
-        log.warning("skipped %r: %s", key, reason)
-    regions = [of_image for _, _, _, of_image in found]
+    found, reasons = [], []
+    for entry, result in zip(entries, results, strict=True):
+        if isinstance(result, str):
+            log.warning("skipped %r: %s", entry.key, result)
+            reasons.append({"key": entry.key, "reason": result})
+        else:
+            found.append((entry, *result))
+    sizes = [(width, height) for _, width, height, _ in found]
+    regions = [of_image for *_, of_image in found]
     columns = {
-        **image_columns(
-            [entry for entry, *_ in found], [(width, height) for _, width, height, _ in found]
-        ),
+        **image_columns([entry for entry, *_ in found], sizes),
         **rect_columns([of_image[:, :4] for of_image in regions]),
         "size": pa.array([of_image[:, 4] for of_image in regions], pa.list_(pa.int32())),
     }
-    write_table(raw, pa.table(columns, schema=RAW_SCHEMA))
-    told = {"key": [key for key, _ in reasons], "reason": [reason for _, reason in reasons]}
-    write_table(skipped, pa.table(told, schema=SKIPPED_SCHEMA))
+    write_table(raw, pa.table(columns, schema=RAW_SCHEMA), origin=origin)
+    write_table(skipped, pa.Table.from_pylist(reasons, SKIPPED_SCHEMA), origin=origin)

@@ -1,7 +1,4 @@
-"""Regions.
-
-The bounding box, size and histograms of each first segment, and which of them are neighbours.
-"""
+"""Regions: the bounding box, size and histograms of each initial segment, and their neighbours."""
 
 import functools
 from typing import NamedTuple
@@ -9,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from soco.proposals.compiled import Bytes, Labels, Real, Whole, compiled
+from soco.numba_cache import Bytes, Doubles, Ints, Labels, compiled
 from soco.proposals.texture import texture_patterns
 
-# Of the authors' 25 bins a colour channel, hue and saturation fill their first alone (they are 0..1
-# in a histogram over 0..255), so that only those of the value are kept; `grouping` adds the two
-# full bins.
+# The release has 25 bins for each of hue, saturation and value, over 0..255. It computes HSV from
+# floats in 0..255, so hue and saturation are 0..1 and always fall into their first bin. Only the
+# value's histogram is stored; `grouping` adds the intersection of the other two, which is 2.
 VALUE_BINS = 25
 TEXTURE_BINS = 10
 _CHANNELS = 3
@@ -28,12 +25,12 @@ class Regions(NamedTuple):
         bounds: (N, 4) int64; inclusive min x, min y, max x, max y.
         sizes: (N,) int64; pixels.
         histograms: (N, 55) float64; 25 bins of the value (the largest of red, green and blue), then
-            10 texture bins of each channel, each of the four histograms of sum 1.
+            10 texture bins of each channel, each of the four histograms sums to 1.
     """
 
-    bounds: Whole
-    sizes: Whole
-    histograms: Real
+    bounds: Ints
+    sizes: Ints
+    histograms: Doubles
 
 
 def describe_segments(rgb: Bytes, labels: Labels, count: int) -> Regions:
@@ -49,29 +46,25 @@ def describe_segments(rgb: Bytes, labels: Labels, count: int) -> Regions:
 
 
 @compiled
-def neighbours(bounds: Whole) -> Whole:
-    """Find the pairs (a, b), a before b, in which a corner of b's bounding box lies strictly inside
-    a's.
+def neighbours(bounds: Ints) -> Ints:
+    """Find the pairs (a, b), a < b, where a corner of b's bounding box is strictly inside a's.
 
-    The authors' test, kept as it is: boxes rather than segments, and not symmetric.
+    This is the release's test, kept as it is: it compares boxes, not segments, and is not
+    symmetric.
 
     Args:
         bounds: (N, 4); min x, min y, max x, max y.
 
     Returns:
-        (P, 2) in order of a, then b.
+        (P, 2), ordered by a, then b.
     """
-    min_x, min_y, max_x, max_y = (
-        bounds[:, 0].copy(),
-        bounds[:, 1].copy(),
-        bounds[:, 2].copy(),
-        bounds[:, 3].copy(),
-    )
+    min_x, min_y = bounds[:, 0].copy(), bounds[:, 1].copy()
+    max_x, max_y = bounds[:, 2].copy(), bounds[:, 3].copy()
     pairs, found = np.empty((64, 2), np.int64), 0
     for a in range(len(bounds)):
         left, top, right, bottom = bounds[a]
         for b in range(a + 1, len(bounds)):
-            # Without branches on single corners, which nothing could foresee.
+            # No branches on single corners: the CPU could not predict them.
             across = ((left < min_x[b]) & (min_x[b] < right)) | (
                 (left < max_x[b]) & (max_x[b] < right)
             )
@@ -88,14 +81,14 @@ def neighbours(bounds: Whole) -> Whole:
 
 @functools.cache
 def _bin_of_byte(bins: int) -> npt.NDArray[np.int64]:
-    """The bin that `numpy.histogram(range=(0, 255))` gives each of 0..255, as it rounds."""
+    """The bin of each of 0..255 in `numpy.histogram(range=(0, 255))`, with its rounding."""
     return np.array([np.histogram([value], bins, (0, 255))[0].argmax() for value in range(256)])
 
 
 @compiled
 def _measure(
-    rgb: Bytes, patterns: Bytes, labels: Labels, count: int, value_bins: Whole, texture_bins: Whole
-) -> tuple[Whole, Whole, Real]:
+    rgb: Bytes, patterns: Bytes, labels: Labels, count: int, value_bins: Ints, texture_bins: Ints
+) -> tuple[Ints, Ints, Doubles]:
     height, width, _ = rgb.shape
     bounds, histograms = np.empty((count, 4), np.int64), np.zeros((count, BINS), np.int64)
     bounds[:, 0], bounds[:, 1], bounds[:, 2:] = width, height, -1

@@ -1,6 +1,9 @@
-"""The search stage: every image of a shard to its raw regions, over the job's cores."""
+"""The search stage: find the raw regions of every image of a shard, on all cores of the job."""
 
 import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,53 +23,83 @@ from soco.data import (
 from soco.data.read import LONGEST_SIDE
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import entries_of
+from soco.io import Origin
 from soco.progress import progress
-from soco.proposals.budget import PixelBudget
 from soco.proposals.engines import engine_of, search
-from soco.proposals.raw import Found, write_found
+from soco.proposals.raw import SearchResult, write_raw
 
-# What joblib spreads images over. Our search computes without Python's lock, OpenCV's holds it.
+# joblib's backend for each engine: our search releases the GIL, OpenCV's does not.
 _BACKENDS = {"soco": "threading", "opencv": "loky"}
 
 
-def search_shard(
-    shard: str | Path,
-    source: ImageSource,
-    settings: ProposalsConfig,
-    images: ImagesConfig,
-    jobs: int,
-    raw: str | Path,
-    skipped: str | Path,
-) -> None:
-    """Search every image of a shard; the same shard gives the same bytes, whatever `jobs` is.
+@dataclass(frozen=True)
+class SearchJob:
+    """The search of one shard.
 
-    Args:
-        shard: The shard's Parquet file, `SHARD_SCHEMA`; it may have no row.
-        source: Where its images lie.
+    Attributes:
+        shard: The shard's Parquet file, `SHARD_SCHEMA`; it may be empty.
+        source: Where its images are.
         settings: Engine and its parameters.
         images: How large an image may be.
-        jobs: Threads or processes to spread the images over.
-        raw: Receives one row an image that could be read, `RAW_SCHEMA`.
-        skipped: Receives one row an image that could not, `SKIPPED_SCHEMA`.
+        jobs: Threads or processes that search at once; the results do not depend on it.
+        raw: Receives one row for each readable image, `RAW_SCHEMA`.
+        skipped: Receives one row for each unreadable image, `SKIPPED_SCHEMA`.
+        origin: What makes the stores.
     """
-    entries = entries_of(read_table(shard, SHARD_SCHEMA))
-    budget = PixelBudget(images.max_pixels) if _BACKENDS[settings.engine] == "threading" else None
-    work = joblib.delayed(
-        partial(
-            search_image,
-            source=source,
-            settings=settings,
-            max_pixels=images.max_pixels,
-            budget=budget,
-        )
+
+    shard: str | Path
+    source: ImageSource
+    settings: ProposalsConfig
+    images: ImagesConfig
+    jobs: int
+    raw: str | Path
+    skipped: str | Path
+    origin: Origin | None = None
+
+
+class PixelBudget:
+    """Limits the pixels that threads search at once, and so their memory.
+
+    A shard of large images then needs no more memory than its largest image.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        """Allow so many pixels at once; one image is always allowed, whatever its size."""
+        self._pixels = pixels
+        self._in_use = 0
+        self._released = threading.Condition()
+
+    @contextlib.contextmanager
+    def reserve(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room for an image of so many pixels; release it after the block."""
+        with self._released:
+            self._released.wait_for(
+                lambda: not self._in_use or self._in_use + pixels <= self._pixels
+            )
+            self._in_use += pixels
+        try:
+            yield
+        finally:
+            with self._released:
+                self._in_use -= pixels
+                self._released.notify_all()
+
+
+def search_shard(job: SearchJob) -> None:
+    """Search every image of a shard; repeated searches write the same bytes."""
+    entries = entries_of(read_table(job.shard, SHARD_SCHEMA))
+    backend = _BACKENDS[job.settings.engine]
+    work = partial(
+        search_image,
+        source=job.source,
+        settings=job.settings,
+        max_pixels=job.images.max_pixels,
+        budget=PixelBudget(job.images.max_pixels) if backend == "threading" else None,
     )
-    parallel = joblib.Parallel(
-        n_jobs=jobs, return_as="generator", backend=_BACKENDS[settings.engine]
-    )
-    results = list(
-        progress(parallel(work(entry) for entry in entries), len(entries), "selective search")
-    )
-    write_found(entries, results, raw, skipped)
+    parallel = joblib.Parallel(n_jobs=job.jobs, return_as="generator", backend=backend)
+    found = parallel(joblib.delayed(work)(entry) for entry in entries)
+    results = list(progress(found, len(entries), "selective search"))
+    write_raw(entries, results, job.raw, job.skipped, job.origin)
 
 
 def search_image(
@@ -75,33 +108,36 @@ def search_image(
     settings: ProposalsConfig,
     max_pixels: int | None,
     budget: PixelBudget | None = None,
-) -> Found:
-    """Search one image with the chosen engine; an unreadable one gives its reason instead.
+) -> SearchResult:
+    """Search one image with the configured engine.
 
     Args:
         entry: The image.
-        source: Where it lies.
+        source: Where it is.
         settings: Engine and its parameters.
         max_pixels: Largest image that is decoded; None: any.
-        budget: Shared by threads that search at once; None for a search alone.
+        budget: Shared by the threads that search at once; None: no limit.
+
+    Returns:
+        The regions, or the reason why the image cannot be read.
 
     Raises:
-        UserError: The image is not the one that was listed.
+        UserError: The image has changed since it was listed.
     """
     try:
         rgb = decode_rgb(read_listed(source, entry), max_pixels)
         check_sides(rgb)
     except UnreadableImageError as error:
         return str(error)
-    with budget.holding(rgb.shape[0] * rgb.shape[1]) if budget else contextlib.nullcontext():
+    with budget.reserve(rgb.shape[0] * rgb.shape[1]) if budget else contextlib.nullcontext():
         return rgb.shape[1], rgb.shape[0], search(rgb, engine_of(settings), settings)
 
 
 def check_sides(rgb: npt.NDArray[np.uint8]) -> None:
-    """Refuse an image whose boxes the stores cannot hold.
+    """Refuse an image whose boxes do not fit into the stores' int16 columns.
 
     Raises:
-        UnreadableImageError: It is longer than 16 bits tell.
+        UnreadableImageError: A side is longer than `LONGEST_SIDE`.
     """
     if max(rgb.shape) > LONGEST_SIDE:
         raise UnreadableImageError(f"longer than {LONGEST_SIDE} pixels")

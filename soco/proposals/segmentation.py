@@ -1,13 +1,13 @@
-"""First segments.
+"""Initial segments: Felzenszwalb and Huttenlocher's graph segmentation (IJCV 2004).
 
-Felzenszwalb and Huttenlocher's graph segmentation (IJCV 2004), equal to scikit-image's.
+Equal to `skimage.segmentation.felzenszwalb`, which the release calls, at a fraction of its time.
 """
 
 import numpy as np
 
+from soco.numba_cache import Bytes, Doubles, Ints, Labels, compiled
 from soco.proposals.blur import blur
-from soco.proposals.compiled import Bytes, Labels, Real, Whole, compiled
-from soco.proposals.edges import cost_between, ends, make_edges, order_ties, sort_edges
+from soco.proposals.edges import edge_cost, make_edges, pixels_of_edge, sort_edges, sort_ties
 
 
 def segment(rgb: Bytes, scale: float, sigma: float, min_size: int) -> tuple[Labels, int]:
@@ -15,50 +15,52 @@ def segment(rgb: Bytes, scale: float, sigma: float, min_size: int) -> tuple[Labe
 
     Args:
         rgb: (H, W, 3) uint8.
-        scale: Larger means larger segments.
-        sigma: Blur before segmentation, in pixels.
+        scale: Larger values give larger segments.
+        sigma: Standard deviation of the blur before segmentation, in pixels.
         min_size: Smallest segment, in pixels.
 
     Returns:
-        (H W,) int32, the segment of each pixel in a row-major scan, numbered by first appearance;
-        and their number.
+        The segment of each pixel in a row-major scan, (H W,) int32, numbered by first appearance;
+        and the number of segments.
     """
     blurred = blur(rgb, sigma)
     edges, colours, width = sort_edges(make_edges(blurred)), blurred.ravel(), rgb.shape[1]
-    order_ties(edges, colours, width)
-    # Scikit-image divides the scale by 255, since its colours are 0..1 and the paper's 0..255.
+    sort_ties(edges, colours, width)
+    # scikit-image divides the scale by 255: its colours are 0..1, those of the IJCV paper 0..255.
     return join_pixels(edges, colours, width, float(scale) / 255.0, min_size)
 
 
 @compiled
 def join_pixels(
-    edges: Whole, colours: Real, width: int, scale: float, min_size: int
+    edges: Ints, colours: Doubles, width: int, scale: float, min_size: int
 ) -> tuple[Labels, int]:
-    """Join segments along sorted edges where the cost is below what both hold inside, then join the
-    small ones.
+    """Join segments along sorted edges, then join the small ones to a neighbour.
+
+    Two segments are joined if the edge's cost is below Int(C) + scale / |C| of both, where Int(C)
+    is the largest cost that joined segment C (the IJCV paper's equation 4).
 
     Args:
         edges: (E,) int64, sorted; overwritten.
         colours: (3 H W,) float64, the blurred image.
         width: Of the image, in pixels.
-        scale: Of the paper's threshold k / |C|.
+        scale: k of the paper's threshold k / |C|.
         min_size: Smallest segment, in pixels.
 
     Returns:
         The labels and their number, as `segment` does.
     """
     pixels = len(colours) // 3
-    # A pixel's parent within its segment, or, for the segment's root, its size below zero.
+    # Union-find: a pixel's parent; for the root of a segment, minus the segment's size.
     parent = np.full(pixels, -1, np.int32)
-    # Largest cost within a segment plus scale / size, in single precision as scikit-image has it.
+    # Int(C) + scale / |C| of each root, in single precision as in scikit-image.
     threshold = np.full(pixels, np.float32(scale))
     left = 0
     for edge in edges:
-        p, q = ends(edge, width)
+        p, q = pixels_of_edge(edge, width)
         a, b = _root(parent, p), _root(parent, q)
         if a == b:
             continue
-        cost = cost_between(colours, p, q)
+        cost = edge_cost(colours, p, q)
         if cost < min(threshold[a], threshold[b]):
             a = _join(parent, a, b)
             threshold[a] = np.float32(cost + scale / -parent[a])
@@ -66,7 +68,7 @@ def join_pixels(
             edges[left] = edge
             left += 1
     for edge in edges[:left]:
-        p, q = ends(edge, width)
+        p, q = pixels_of_edge(edge, width)
         a, b = _root(parent, p), _root(parent, q)
         if a != b and (-parent[a] < min_size or -parent[b] < min_size):
             _join(parent, a, b)

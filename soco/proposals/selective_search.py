@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from soco.proposals.edges import MOST_PIXELS
+from soco.proposals.edges import MAX_PIXELS
 from soco.proposals.grouping import group
 from soco.proposals.regions import describe_segments
 from soco.proposals.segmentation import segment
@@ -12,32 +12,29 @@ from soco.proposals.segmentation import segment
 def selective_search(
     rgb: npt.NDArray[np.uint8], scale: float = 300.0, sigma: float = 0.9, min_size: int = 100
 ) -> npt.NDArray[np.int32]:
-    """Find regions that may hold an object, at all scales (SoCo section 3.1; Uijlings et al., IJCV
-    2013).
+    """Find regions that may contain an object, at all scales (SoCo, section 3.1).
 
-    Releases the interpreter's lock, so that threads search several images at once. Takes 90 bytes
-    of memory a pixel.
+    The method is Uijlings et al., IJCV 2013. The search releases the GIL, so threads can search
+    several images at once. It needs 90 bytes of memory a pixel.
 
     Args:
         rgb: (H, W, 3) uint8.
-        scale: Felzenszwalb's scale; larger means larger first segments.
-        sigma: Blur before segmentation, in pixels.
-        min_size: Smallest first segment, in pixels.
+        scale: Felzenszwalb's scale; larger values give larger initial segments.
+        sigma: Standard deviation of the blur before segmentation, in pixels.
+        min_size: Smallest initial segment, in pixels.
 
     Returns:
-        (R, 5) int32: left, top, width, height, size, in pixels, in the order regions are made. As
-        in the release, width and height are max - min of inclusive coordinates, size counts pixels,
-        and duplicates are kept.
+        (R, 5) int32: left, top, width, height, size, in pixels: the initial segments, then the
+        merged regions in order. As in the release, width and height are max - min of inclusive
+        coordinates, size counts pixels, and duplicates are kept.
 
     Raises:
-        ValueError: `rgb` is no (H, W, 3) uint8 array with a pixel in it, or has more than 2**30.
+        ValueError: `rgb` is not a (H, W, 3) uint8 array, is empty, or has over 2**30 pixels.
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
         raise ValueError(f"expected an (H, W, 3) uint8 image, got {rgb.shape} {rgb.dtype}")
-    if rgb.shape[0] * rgb.shape[1] > MOST_PIXELS:
-        raise ValueError(
-            f"expected at most {MOST_PIXELS} pixels, got {rgb.shape[1]} x {rgb.shape[0]}"
-        )
+    if rgb.shape[0] * rgb.shape[1] > MAX_PIXELS:
+        raise ValueError(f"expected at most {MAX_PIXELS} pixels, got {rgb.shape[:2]}")
     rgb = np.ascontiguousarray(rgb)
     labels, count = segment(rgb, scale, sigma, min_size)
     regions = group(describe_segments(rgb, labels, count), pixels=labels.size)

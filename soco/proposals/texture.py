@@ -1,17 +1,16 @@
-"""Texture: local binary patterns of each channel, bit for bit as scikit-image's
-`local_binary_pattern(c, 8, 1.0)`.
+"""Texture: local binary patterns, equal to `skimage.feature.local_binary_pattern(c, 8, 1.0)`.
 
-Bit k of a pixel's pattern tells whether the sample at angle k x 45 degrees, one pixel away, is at
-least the pixel itself. The four diagonal samples lie between pixels and are interpolated in double
-precision; outside is 0. In flat areas rounding decides, so the weights are made from the
-coordinates just as scikit-image makes them.
+Bit k of a pixel's pattern is set if the sample at angle k x 45 degrees, one pixel away, is at least
+the pixel itself. The four diagonal samples are between pixels and are interpolated in double
+precision; pixels outside the image are 0. In flat areas rounding decides the bit, so the weights
+are computed from the coordinates exactly as scikit-image does.
 """
 
 import math
 
 import numpy as np
 
-from soco.proposals.compiled import Bytes, Real, compiled
+from soco.numba_cache import Bytes, Doubles, compiled
 
 _DIAGONAL = 0.70711  # scikit-image rounds cos 45 degrees to five decimals
 _CHANNELS = 3
@@ -19,7 +18,7 @@ _CHANNELS = 3
 
 @compiled
 def texture_patterns(rgb: Bytes) -> Bytes:
-    """The pattern of every pixel and channel.
+    """Compute the pattern of every pixel and channel.
 
     Args:
         rgb: (H, W, 3) uint8, contiguous.
@@ -30,8 +29,8 @@ def texture_patterns(rgb: Bytes) -> Bytes:
     height, width, _ = rgb.shape
     across = _CHANNELS * width
     rows, patterns = rgb.reshape(height, across), np.empty((height, across), np.uint8)
-    # Of the row above, this one and the one below, by y modulo 3: its pixels between two zero
-    # pixels, and its samples a diagonal step to the left and to the right.
+    # Ring buffers of three rows, indexed by y modulo 3: the row's pixels padded with zeros, and its
+    # samples a diagonal step to the left and to the right.
     pixels = np.zeros((3, across + 2 * _CHANNELS))
     left, right = np.zeros((3, across)), np.zeros((3, across))
     to_left, to_right = _shares(width, -_DIAGONAL), _shares(width, _DIAGONAL)
@@ -50,8 +49,8 @@ def texture_patterns(rgb: Bytes) -> Bytes:
 
 
 @compiled
-def _shares(count: int, step: float) -> Real:
-    """How much of a sample at place + step is the later of the two pixels around it, for each place."""
+def _shares(count: int, step: float) -> Doubles:
+    """Interpolation weight of the later of the two pixels around place + step, for each place."""
     shares = np.empty(count)
     for place in range(count):
         moved = place + step
@@ -60,7 +59,9 @@ def _shares(count: int, step: float) -> Real:
 
 
 @compiled
-def _sample_row(row: Real, to_left: Real, to_right: Real, left: Real, right: Real) -> None:
+def _sample_row(
+    row: Doubles, to_left: Doubles, to_right: Doubles, left: Doubles, right: Doubles
+) -> None:
     for x in range(len(to_left)):
         share_left, share_right = to_left[x], to_right[x]
         for place in range(_CHANNELS * x, _CHANNELS * x + _CHANNELS):
@@ -71,9 +72,9 @@ def _sample_row(row: Real, to_left: Real, to_right: Real, left: Real, right: Rea
 
 @compiled
 def _compare(
-    pixels: Real,
-    left: Real,
-    right: Real,
+    pixels: Doubles,
+    left: Doubles,
+    right: Doubles,
     order: tuple[int, int, int],
     up: float,
     down: float,

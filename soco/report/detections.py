@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from soco.choice import evenly
 from soco.data import UnreadableImageError, annotated_image, read_rgb
 from soco.errors import LONGEST_DRAWN, printable
+from soco.proposals.choice import evenly
 from soco.report.drawing.marks import COLOURS, Mark, PageImage, draw_marks
 from soco.report.drawing.masks import covered_pixels
 from soco.report.inputs import EvaluationFiles

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soco.choice import evenly, middles
 from soco.data import ImageSource, UnreadableImageError, decode_rgb
 from soco.data.stores.schema import RECT_COLUMNS, entries_of, rects_of
+from soco.proposals.choice import evenly, middles
 from soco.report.drawing.marks import COLOURS, Mark, PageImage, draw_marks
 
 log = logging.getLogger(__name__)

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ImageDraw
 
-from soco.choice import middles
 from soco.config import PretrainConfig
 from soco.data import ImageSource
 from soco.errors import UserError
 from soco.pretrain.sampler import EpochSampler
 from soco.pretrain.views import ViewDataset
+from soco.proposals.choice import middles
 from soco.report.drawing.canvas import Frame, Rect
 from soco.report.drawing.marks import Mark, PageImage, as_jpeg, marked
 from soco.report.drawing.samples import (

@@ -1,10 +1,10 @@
-"""Search a shard whole, then kill the same search at many moments: run by test_stages.
+"""Search a shard, then kill the same search at several moments; run by test_stages.
 
-Every search runs in a forked child, and this process starts no thread, since threads do not live
-through a fork.
+Every search runs in a forked child. This process starts no thread, since threads do not survive a
+fork.
 
-Prints, for each moment, the outputs that were there after the kill and how many unfinished parts;
-fails where an output was not whole, or where the search that ran after a kill gave other bytes.
+Prints, for each moment, the outputs and the number of temporary files after the kill. Fails if an
+output was incomplete, or if the search after a kill wrote other bytes.
 """
 
 import json
@@ -16,19 +16,20 @@ from pathlib import Path
 
 from soco.config import ImagesConfig, ProposalsConfig
 from soco.data import open_source
-from soco.proposals.search_stage import search_shard
+from soco.proposals.search_stage import SearchJob, search_shard
 
 NAMES = ("raw.parquet", "skipped.parquet")
 
 
 def search(folder):
-    source = ImagesConfig(path=sys.argv[2])
+    images = ImagesConfig(path=sys.argv[2])
     outputs = (folder / name for name in NAMES)
-    search_shard(sys.argv[1], open_source(source), ProposalsConfig(), source, 2, *outputs)
+    job = SearchJob(sys.argv[1], open_source(images), ProposalsConfig(), images, 2, *outputs)
+    search_shard(job)
 
 
 def killed_at_rename(folder, number):
-    """Search, and die before the rename of so many."""
+    """Search, and be killed before a rename, by its number."""
     rename, seen = Path.replace, []
 
     def replace(self, target):
@@ -42,10 +43,7 @@ def killed_at_rename(folder, number):
 
 
 def in_child(task, *arguments, seconds=None):
-    """Run a task in a child, killed after so many seconds where they are given.
-
-    Returns whether it came to its end.
-    """
+    """Run a task in a child, killed after `seconds` if given; returns whether it finished."""
     child = os.fork()
     if child == 0:
         task(*arguments)
@@ -57,24 +55,24 @@ def in_child(task, *arguments, seconds=None):
 
 
 def main():
-    undisturbed, killed = Path(sys.argv[3]), Path(sys.argv[4])
-    assert in_child(search, undisturbed)  # once for what is compiled and read on the way
+    uninterrupted, killed = Path(sys.argv[3]), Path(sys.argv[4])
+    assert in_child(search, uninterrupted)  # a first time, to compile and to fill caches
     start = time.monotonic()
-    assert in_child(search, undisturbed)
+    assert in_child(search, uninterrupted)
     took = time.monotonic() - start
-    whole = {name: (undisturbed / name).read_bytes() for name in NAMES}
+    whole = {name: (uninterrupted / name).read_bytes() for name in NAMES}
     kills = {
         f"{share:.0%}": lambda share=share: in_child(search, killed, seconds=share * took)
         for share in (0.1, 0.8, 1.0)
     }
     kills |= {f"rename {n}": lambda n=n: in_child(killed_at_rename, killed, n) for n in (1, 2)}
-    told = {}
+    left = {}
     for moment, kill in kills.items():
         kill()
         there = sorted(path.name for path in killed.iterdir()) if killed.exists() else []
         for name in set(there) & set(NAMES):
             assert (killed / name).read_bytes() == whole[name], (moment, name)
-        told[moment] = [
+        left[moment] = [
             [name for name in there if name in NAMES],
             sum(name.endswith(".part") for name in there),
         ]
@@ -82,7 +80,7 @@ def main():
         assert {path.name: path.read_bytes() for path in killed.iterdir()} == whole, moment
         for name in NAMES:
             (killed / name).unlink()
-    print(json.dumps(told))
+    print(json.dumps(left))
 
 
 main()

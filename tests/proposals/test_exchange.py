@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from user_errors import refused
 
 from soco.config import FilterConfig, ImagesConfig
 from soco.data import Entry
@@ -18,19 +19,17 @@ from soco.data.stores.schema import (
     rect_columns,
     rects_of,
 )
-from soco.errors import UserError
 from soco.proposals.exchange import export_proposals, read_boxes
-from soco.proposals.filter_stage import filter_shard, fix_up_shard
-from soco.proposals.import_stage import import_shards
-from soco.proposals.merge_stage import merge_shards
-from soco.proposals.names import ImageNames
+from soco.proposals.filter_stage import apply_fallbacks, filter_shard
+from soco.proposals.import_stage import ImageNames, import_shards
+from soco.proposals.merge_stage import MergeJob, merge_shards
 
 KEYS = ["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]
 
 
 @pytest.fixture
 def store(tmp_path):
-    """Write a store in both forms under a name; returns the two paths."""
+    """Write a store in both formats; returns the two paths."""
 
     def write(name, keys, rects):
         columns = {
@@ -73,13 +72,13 @@ def as_json(path, content):
     return path
 
 
-def test_every_way_to_name_an_image_is_understood(imported, tmp_path, caplog):
+def test_images_are_found_by_every_kind_of_name(imported, tmp_path, caplog):
     boxes = {
         name: [[n, n, 50, 60]]
         for n, name in enumerate(["a/one.jpg", "b/one.jpg", "two two.png", "été", "none"])
     }
     regions, reasons = imported(as_json(tmp_path / "boxes.json", boxes))
-    # Of an image that is cut short the size is known.
+    # The size of a truncated image is known.
     expected = [[[n, n, 50, 60]] for n in range(4)] + [[], []]
     assert regions == dict(zip([*KEYS, "f_cut.jpg"], expected, strict=True))
     assert reasons == {"e_empty.jpg": "its size is not known"}
@@ -87,10 +86,9 @@ def test_every_way_to_name_an_image_is_understood(imported, tmp_path, caplog):
     assert "1 entries of" in caplog.text
 
 
-def test_a_base_name_of_two_images_is_refused(imported, tmp_path):
-    with pytest.raises(
-        UserError, match=r"'one\.jpg' may be those of 'a/one\.jpg' or of 'b/one\.jpg'"
-    ):
+def test_an_ambiguous_base_name_is_refused(imported, tmp_path):
+    images = {"first": "a/one.jpg", "second": "b/one.jpg"}
+    with refused("proposals.ambiguous_name", name="one.jpg", **images):
         imported(as_json(tmp_path / "boxes.json", {"one.jpg": []}))
 
 
@@ -100,26 +98,26 @@ def test_the_fullest_name_counts(tmp_path):
     assert names.find("b/one.jpg") == (1, 0)
     assert names.find("two.png") == (3, 1)
     assert names.find("three") is None
-    with pytest.raises(UserError, match=r"'b/two\.jpg' or of 'c/two\.png'"):
+    with refused("proposals.ambiguous_name", first="b/two.jpg", second="c/two.png"):
         names.find("two")
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_an_entry_with_a_fuller_name_takes_the_place_of_another(imported, tmp_path, order, caplog):
+def test_an_entry_with_a_fuller_name_replaces_another(imported, tmp_path, order, caplog):
     boxes = {"d.bmp": [[1, 1, 9, 9]], "d": [[2, 2, 9, 9]]}
     regions, _ = imported(as_json(tmp_path / "boxes.json", dict(list(boxes.items())[::order])))
     assert regions["d.bmp"] == [[1, 1, 9, 9]]
-    assert "1 entries of" in caplog.text and "more fully" in caplog.text
+    assert "1 entries of" in caplog.text and "fuller name" in caplog.text
 
 
-def test_an_entry_given_twice_is_refused(imported, tmp_path):
+def test_a_duplicate_entry_is_refused(imported, tmp_path):
     (tmp_path / "boxes.json").write_text('{"d.bmp": [], "d.bmp": []}')
-    with pytest.raises(UserError, match=r"two entries 'd\.bmp'"):
+    with refused("proposals.duplicate_entry", file=tmp_path / "boxes.json", name="d.bmp"):
         imported(tmp_path / "boxes.json")
 
 
-def test_boxes_are_rounded_and_cut_at_the_edge(imported, tmp_path, caplog):
-    # of an image of 200 x 150 pixels
+def test_boxes_are_rounded_and_clipped(imported, tmp_path, caplog):
+    # The image has 200 x 150 pixels.
     boxes = [
         [1.4, 2.6, 30.2, 39.9],
         [170, 100, 30, 50],
@@ -134,9 +132,7 @@ def test_boxes_are_rounded_and_cut_at_the_edge(imported, tmp_path, caplog):
     assert "3 boxes of" in caplog.text
 
 
-def test_images_that_cannot_be_read_or_are_too_large_are_skipped(
-    write_shard, folder_of_images, tmp_path
-):
+def test_unreadable_and_too_large_images_are_skipped(write_shard, folder_of_images, tmp_path):
     Image.new("RGB", (201, 150)).save(folder_of_images / "d.bmp")
     shard = write_shard(tmp_path / "shard")
     small = ImagesConfig(path=str(folder_of_images), max_megapixels=0.03)
@@ -148,7 +144,7 @@ def test_images_that_cannot_be_read_or_are_too_large_are_skipped(
     assert reasons == {"e_empty.jpg": "its size is not known", "d.bmp": too_large}
 
 
-def test_parquet_with_more_columns_and_other_numbers_is_read(imported, tmp_path):
+def test_parquet_with_other_columns_and_number_types_is_read(imported, tmp_path):
     lists = [[[10, 20], []], [[11, 21], []], [[40.6, 50.0], []], [[41, 51], []]]
     columns = {
         "score": [0.5, 0.2],
@@ -175,17 +171,18 @@ def test_parquet_with_more_columns_and_other_numbers_is_read(imported, tmp_path)
         "PAR1",
     ],
 )
-def test_files_that_are_no_object_of_boxes_are_refused(tmp_path, text):
+def test_other_files_are_refused(tmp_path, text):
     (tmp_path / "boxes.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match=r"boxes\.json"):
+    code = "invalid_parquet" if text == "PAR1" else "invalid_json"
+    with refused(f"proposals.{code}", path=tmp_path / "boxes.json"):
         list(read_boxes(tmp_path / "boxes.json"))
 
 
 @pytest.mark.parametrize(
     "boxes", [3, [1, 2, 3, 4], [[1, 2, 3]], [["a", 1, 2, 3]], [[1, 2, 3, float("nan")]], None]
 )
-def test_entries_that_are_no_boxes_are_named(tmp_path, boxes):
-    with pytest.raises(UserError, match="under 'a/b'"):
+def test_invalid_boxes_are_refused_by_name(tmp_path, boxes):
+    with refused("proposals.invalid_boxes", name="a/b"):
         list(read_boxes(as_json(tmp_path / "boxes.json", {"a/b": boxes})))
 
 
@@ -199,29 +196,29 @@ def test_a_long_file_is_read_entry_by_entry(tmp_path, monkeypatch):
         } == content
 
 
-def test_other_parquet_and_absent_files_are_refused(tmp_path):
+def test_other_parquet_and_missing_files_are_refused(tmp_path):
     pq.write_table(pa.table({"key": ["a"], "left": [[1]]}), tmp_path / "boxes.parquet")
-    with pytest.raises(UserError, match=r"has not the columns key, left, top"):
+    with refused("proposals.invalid_parquet", path=tmp_path / "boxes.parquet"):
         list(read_boxes(tmp_path / "boxes.parquet"))
     uneven = {"key": ["a"], "left": [[1]], "top": [[1]], "box_width": [[1]], "box_height": [[1, 2]]}
     pq.write_table(pa.table(uneven), tmp_path / "uneven.parquet")
-    with pytest.raises(UserError, match="differ in length"):
+    with refused("proposals.uneven_columns", path=tmp_path / "uneven.parquet"):
         list(read_boxes(tmp_path / "uneven.parquet"))
-    with pytest.raises(UserError, match="no file of boxes"):
-        list(read_boxes(tmp_path / "absent"))
+    with refused("proposals.boxes_not_found", path=tmp_path / "missing"):
+        list(read_boxes(tmp_path / "missing"))
 
 
 @pytest.mark.parametrize("form", [0, 1])
-def test_an_export_is_the_authors_layout(store, tmp_path, form):
+def test_an_export_is_in_the_authors_format(store, tmp_path, form):
     path = store("s", ["a/x.jpg", 'b/y\n"é.jpg'], [[[1, 2, 3, 4], [5, 6, 7, 8]], []])[form]
     assert export_proposals(path, tmp_path / "out.json") == 2
     content = json.loads((tmp_path / "out.json").read_text())
     assert content == {"x.jpg": [[1, 2, 3, 4], [5, 6, 7, 8]], 'y\n"é.jpg': []}
 
 
-def test_base_names_of_two_images_are_exported_by_key_only(store, tmp_path):
+def test_ambiguous_base_names_are_exported_by_key_only(store, tmp_path):
     path, _ = store("s", ["a/x.jpg", "b/x.jpg"], [[], []])
-    with pytest.raises(UserError, match=r"'a/x\.jpg' and 'b/x\.jpg' .* `--by key`"):
+    with refused("proposals.duplicate_base_name", first="a/x.jpg", second="b/x.jpg"):
         export_proposals(path, tmp_path / "out.json")
     assert not (tmp_path / "out.json").exists()
     export_proposals(path, tmp_path / "out.json", by="key")
@@ -229,9 +226,7 @@ def test_base_names_of_two_images_are_exported_by_key_only(store, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["json", "parquet"])
-def test_what_is_exported_and_imported_unfiltered_is_the_same_store(
-    store, imported, tmp_path, form
-):
+def test_an_export_imported_unfiltered_is_the_same_store(store, imported, tmp_path, form):
     rng = np.random.default_rng(2)
     rects = [
         np.column_stack([rng.integers(0, 90, (n, 2)), rng.integers(1, 60, (n, 2))]).tolist()
@@ -246,10 +241,10 @@ def test_what_is_exported_and_imported_unfiltered_is_the_same_store(
     raw, fixed = ([tmp_path / f"{kind}{n}.parquet" for n in range(2)] for kind in ("raw", "fixed"))
     for of_raw, of_fixed in zip(raw, fixed, strict=True):
         filter_shard(of_raw, unfiltered, of_fixed)
-        fix_up_shard(of_raw, of_fixed, unfiltered, of_fixed)
+        apply_fallbacks(of_raw, of_fixed, unfiltered, of_fixed)
     skipped = [tmp_path / f"skipped{n}.parquet" for n in range(2)]
     outputs = [tmp_path / name for name in ("m.parquet", "m.arrow", "m.skipped", "m.json")]
-    merge_shards(fixed, fixed, skipped, unfiltered, 0.5, *outputs)
+    merge_shards(MergeJob(fixed, fixed, skipped, unfiltered, 0.5, *outputs))
     merged = ProposalStore(outputs[1])
     assert {merged.key(n): merged.rects(n).tolist() for n in range(5)} == dict(
         zip(KEYS, rects, strict=True)

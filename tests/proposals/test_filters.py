@@ -41,7 +41,7 @@ def test_narrow_rects_are_dropped_by_every_strategy(size, kept):
 @pytest.mark.parametrize(
     ("size", "kept"), [((96, 32), True), ((97, 32), False), ((33, 99), True), ((33, 100), False)]
 )
-def test_the_ratio_holds_both_ways(size, kept):
+def test_the_ratio_bounds_both_sides(size, kept):
     assert filter_mask(np.array([[0, 0, *size]]), IMAGE, Strategy(ratio=3)).tolist() == [kept]
 
 
@@ -73,6 +73,6 @@ def test_a_strategy_has_one_name_that_reads_back(strategy, name):
 
 
 @pytest.mark.parametrize("name", ["size-", "size0803", "size0.8-0.3", "size2-", "none ", "size0.5"])
-def test_names_without_sense_are_refused(name):
+def test_invalid_names_are_refused(name):
     with pytest.raises(UserError, match="no filter strategy"):
         Strategy.parse(name)

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from user_errors import refused
 
 from soco.config import FilterConfig, ImagesConfig, ProposalsConfig, Strategy
 from soco.data.stores.merged import ProposalStore
@@ -23,7 +24,7 @@ def test_images_become_a_store(images, tmp_path):
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["skipped"] == 2
 
 
-def test_shards_and_jobs_change_no_byte(images, tmp_path):
+def test_the_store_does_not_depend_on_shards_and_jobs(images, tmp_path):
     shards = images.model_copy(update={"shards": 3})
     one = propose(images, tmp_path / "one", jobs=1)
     three = propose(shards, tmp_path / "three", jobs=2)
@@ -42,7 +43,7 @@ def test_another_filter_keeps_other_boxes(images, tmp_path):
     assert sum(some for some, _ in counts) < sum(all_of_them for _, all_of_them in counts)
 
 
-def test_boxes_of_a_file_take_the_place_of_the_search(images, tmp_path):
+def test_boxes_of_a_file_replace_the_search(images, tmp_path):
     boxes = tmp_path / "boxes.json"
     boxes.write_text(json.dumps({key: [[10, 20, 80, 60]] for key in READABLE}))
     store = ProposalStore(
@@ -53,9 +54,7 @@ def test_boxes_of_a_file_take_the_place_of_the_search(images, tmp_path):
 
 
 def test_a_path_is_a_folder_of_images_with_the_default_limits(folder_of_images, tmp_path):
-    with pytest.raises(
-        UserError, match=r"2 of 7 images could not be read, more than images\.max_skipped = 0\.01"
-    ):
+    with refused("proposals.too_many_skipped", skipped=2, images=7, max_skipped=0.01):
         propose(folder_of_images, tmp_path / "out")
     (folder_of_images / "e_empty.jpg").unlink()
     (folder_of_images / "f_cut.jpg").unlink()

@@ -14,14 +14,13 @@ import soco
 from soco.config import ImagesConfig, ProposalsConfig
 from soco.data import open_source
 from soco.proposals import selective_search
-from soco.proposals.budget import PixelBudget
+from soco.proposals.engines import opencv_selective_search
 from soco.proposals.grouping import group
-from soco.proposals.opencv_search import opencv_selective_search
 from soco.proposals.regions import BINS, Regions, neighbours
-from soco.proposals.search_stage import search_image
+from soco.proposals.search_stage import PixelBudget, search_image
 
 
-def test_the_last_region_of_a_connected_image_is_all_of_it(photograph):
+def test_the_largest_region_is_the_whole_image(photograph):
     rgb = photograph("chelsea_half")
     regions = selective_search(rgb)
     assert regions.dtype == np.int32
@@ -54,17 +53,17 @@ def test_neighbours_are_not_symmetric():
     assert neighbours(np.array([inner, outer])).tolist() == []
 
 
-def test_of_equal_similarities_the_last_found_goes_first():
+def test_of_equal_similarities_the_last_found_is_merged_first():
     same = np.zeros((3, BINS))
     same[:, [0, 25]] = 1
     bounds = np.array([[0, 0, 4, 4], [2, 2, 6, 6], [2, 2, 6, 6]])
     regions = group(Regions(bounds, np.array([9, 9, 9]), same), pixels=100)
-    # pairs (0, 1), (0, 2); (1, 2) is none, since no corner lies strictly inside an equal box
+    # The pairs are (0, 1) and (0, 2), not (1, 2): no corner is strictly inside an equal box.
     assert regions.sizes.tolist() == [9, 9, 9, 18, 27]
     assert regions.bounds[3].tolist() == [0, 0, 6, 6]
 
 
-def test_threads_find_what_one_finds(photograph):
+def test_threads_find_the_same_regions(photograph):
     images = [photograph("chelsea_half"), photograph("coffee_half")] * 4
     alone = [selective_search(rgb) for rgb in images]
     with ThreadPoolExecutor(4) as threads:
@@ -72,19 +71,17 @@ def test_threads_find_what_one_finds(photograph):
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
-def test_an_image_that_is_not_contiguous_is_searched_as_its_copy(photograph):
+def test_a_view_of_an_array_is_searched_like_its_copy(photograph):
     rgb = photograph("chelsea_half")[::-1, ::2]
     assert np.array_equal(selective_search(rgb), selective_search(rgb.copy()))
 
 
-def test_an_image_too_long_for_the_store_is_skipped_with_its_reason(tmp_path):
+def test_an_image_too_long_for_the_store_is_skipped(tmp_path):
     Image.new("RGB", (32768, 1)).save(tmp_path / "long.png")
     source = open_source(ImagesConfig(path=str(tmp_path)))
     (entry,) = source.entries()
-    assert (
-        search_image(entry, source, ProposalsConfig(), max_pixels=None)
-        == "longer than 32767 pixels"
-    )
+    reason = search_image(entry, source, ProposalsConfig(), max_pixels=None)
+    assert reason == "longer than 32767 pixels"
     assert "pixels" in search_image(entry, source, ProposalsConfig(), max_pixels=32767)
 
 
@@ -99,33 +96,33 @@ def test_opencv_finds_boxes_within_the_image(photograph, mode):
 
 
 def test_large_images_are_searched_one_at_a_time_and_small_ones_together():
-    budget, inside, most = PixelBudget(100), [], []
+    budget, inside, seen = PixelBudget(100), [], []
 
-    def hold(pixels):
-        with budget.holding(pixels):
+    def reserve(pixels):
+        with budget.reserve(pixels):
             inside.append(pixels)
-            most.append(list(inside))
+            seen.append(list(inside))
             time.sleep(0.02)
             inside.remove(pixels)
 
     with ThreadPoolExecutor(6) as threads:
-        list(threads.map(hold, [30, 30, 30, 500, 30, 80, 30]))
-    assert all(sum(held) <= 100 or held == [500] for held in most)
-    assert [500] in most and max(map(len, most)) > 1
+        list(threads.map(reserve, [30, 30, 30, 500, 30, 80, 30]))
+    assert all(sum(together) <= 100 or together == [500] for together in seen)
+    assert [500] in seen and max(map(len, seen)) > 1
 
 
-def test_compiled_code_is_kept_apart_for_each_state_of_the_search(tmp_path):
-    """A change in one file must not leave code in use that another file's functions were compiled into."""
+def test_a_change_to_any_file_of_a_folder_recompiles_its_loops(tmp_path):
+    """Compiled code must not outlive a change to a file whose functions are inlined in it."""
     copied = tmp_path / "soco"
     shutil.copytree(
         Path(soco.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__")
     )
-    tell = "from soco.proposals import heap; print(heap.__file__, heap.push._cache.cache_path)"
+    code = "from soco.proposals import grouping as g; print(g.__file__, g._push._cache.cache_path)"
 
-    def told():
+    def file_and_cache():
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
         run = subprocess.run(
-            [sys.executable, "-c", tell],
+            [sys.executable, "-c", code],
             capture_output=True,
             text=True,
             env=environment,
@@ -134,9 +131,9 @@ def test_compiled_code_is_kept_apart_for_each_state_of_the_search(tmp_path):
         )
         return run.stdout.split()
 
-    first = told()
+    first = file_and_cache()
     assert first[0].startswith(str(copied))
-    assert told() == first
-    with (copied / "proposals" / "heap.py").open("a") as heap:
-        heap.write("# changed\n")
-    assert told()[1] != first[1]
+    assert file_and_cache() == first
+    with (copied / "proposals" / "regions.py").open("a") as regions:
+        regions.write("# changed\n")
+    assert file_and_cache()[1] != first[1]

@@ -1,4 +1,4 @@
-"""Each step of the search against the library whose numbers the authors' program stands on."""
+"""Each step of the search against the library that the authors' program calls."""
 
 import itertools
 import warnings
@@ -11,7 +11,7 @@ from skimage.segmentation import felzenszwalb
 from skimage.util import img_as_float
 
 from soco.proposals.blur import blur
-from soco.proposals.edges import cost_between, ends, make_edges, order_ties, sort_edges
+from soco.proposals.edges import edge_cost, make_edges, pixels_of_edge, sort_edges, sort_ties
 from soco.proposals.regions import describe_segments
 from soco.proposals.segmentation import segment
 from soco.proposals.texture import texture_patterns
@@ -22,7 +22,7 @@ from soco.proposals.texture import texture_patterns
         "photograph",
         "turned",
         "noise",
-        "flat halves",
+        "two colours",
         "ramp",
         "stripes",
         "one row",
@@ -31,7 +31,7 @@ from soco.proposals.texture import texture_patterns
     ]
 )
 def image(request, photograph):
-    """Images that take the loops to their borders, and ties to their tests."""
+    """Images that test the loops at borders and ties."""
     rng = np.random.default_rng(1)
     made = {
         "photograph": lambda: photograph("chelsea_half"),
@@ -39,7 +39,7 @@ def image(request, photograph):
             photograph("coffee_half").transpose(1, 0, 2)[:, 40:101]
         ),
         "noise": lambda: rng.integers(0, 256, (61, 83, 3), np.uint8),
-        "flat halves": lambda: np.repeat(
+        "two colours": lambda: np.repeat(
             np.repeat(rng.integers(0, 256, (1, 2, 3), np.uint8), 40, 0), 30, 1
         ),
         "ramp": lambda: np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2).repeat(
@@ -56,7 +56,7 @@ def image(request, photograph):
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.4, 0.9, 3.0])
-def test_the_blur_is_scipys_bit_for_bit(image, sigma):
+def test_the_blur_equals_scipys_bit_for_bit(image, sigma):
     expected = gaussian_filter(img_as_float(image), [sigma, sigma, 0], mode="reflect")
     assert np.array_equal(blur(image, sigma).reshape(image.shape), expected)
 
@@ -66,14 +66,14 @@ def test_edges_are_sorted_by_their_exact_costs(image):
     colours, width = blurred.ravel(), image.shape[1]
     made = make_edges(blurred)
     edges = sort_edges(made.copy())
-    order_ties(edges, colours, width)
+    sort_ties(edges, colours, width)
     assert np.array_equal(np.sort(edges), np.sort(made))
-    costs = [cost_between(colours, *ends(edge, width)) for edge in edges.tolist()]
+    costs = [edge_cost(colours, *pixels_of_edge(edge, width)) for edge in edges.tolist()]
     assert all(a <= b for a, b in itertools.pairwise(costs))
 
 
 @pytest.mark.parametrize(("scale", "min_size"), [(300, 100), (300, 1), (20, 5), (1000, 30)])
-def test_segments_are_scikit_images(photograph, scale, min_size):
+def test_segments_equal_scikit_images(photograph, scale, min_size):
     rgb = photograph("chelsea_half")
     labels, count = segment(rgb, scale, 0.9, min_size)
     with warnings.catch_warnings():
@@ -92,7 +92,7 @@ def test_segments_are_numbered_by_first_appearance(photograph):
     assert (np.diff(first) > 0).all()
 
 
-def test_patterns_are_scikit_images_bit_for_bit(image):
+def test_patterns_equal_scikit_images_bit_for_bit(image):
     expected = [
         local_binary_pattern(np.ascontiguousarray(image[..., channel]), 8, 1.0)
         for channel in range(3)
@@ -107,12 +107,8 @@ def test_segments_are_measured(photograph):
     flat = labels.reshape(rgb.shape[:2])
     for label in (0, count // 2, count - 1):
         rows, columns = np.nonzero(flat == label)
-        assert regions.bounds[label].tolist() == [
-            columns.min(),
-            rows.min(),
-            columns.max(),
-            rows.max(),
-        ]
+        bounds = [columns.min(), rows.min(), columns.max(), rows.max()]
+        assert regions.bounds[label].tolist() == bounds
         assert regions.sizes[label] == len(rows)
         value = np.histogram(rgb.max(axis=2)[flat == label], 25, (0, 255))[0] / len(rows)
         assert np.array_equal(regions.histograms[label, :25], value)

@@ -21,8 +21,8 @@ from soco.data.stores.schema import (
 )
 from soco.environment import environment
 from soco.jobs import Clock, Job, write_record
-from soco.proposals.merge_stage import merge_shards
-from soco.proposals.quality import describe_proposals, measure_recall
+from soco.proposals.merge_stage import MergeJob, merge_shards
+from soco.proposals.quality import RecallJob, describe_proposals, measure_recall
 from soco.report.inputs import (
     ConversionFiles,
     FindingsFiles,
@@ -112,17 +112,8 @@ def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Pat
     folder = root / "results" / "proposals"
     paths = (folder / "summary.json", folder / "store.parquet", folder / "skipped.parquet")
     shard, shard_skipped = [root / "shard.parquet"], [root / "shard_skipped.parquet"]
-    merge_shards(
-        shard,
-        shard,
-        shard_skipped,
-        FilterConfig(),
-        0.5,
-        paths[1],
-        folder / "store.arrow",
-        paths[2],
-        paths[0],
-    )
+    outputs = (paths[1], folder / "store.arrow", paths[2], paths[0])
+    merge_shards(MergeJob(shard, shard, shard_skipped, FilterConfig(), 0.5, *outputs))
     return paths
 
 
@@ -139,7 +130,7 @@ def _quality(root: Path, store: Path) -> tuple[Path, tuple[RecallFiles, ...]]:
     annotations, images = validation_split(root)
     split = SplitConfig(images=str(images), annotations=str(annotations))
     engines = QualityConfig(engines=("soco", "opencv_fast"), images=4)
-    measure_recall(split, engines, ProposalsConfig(), FilterConfig(), 1, measured)
+    measure_recall(RecallJob(split, engines, ProposalsConfig(), FilterConfig(), 1, measured))
     return folder / "statistics.json", (RecallFiles("shapes_coco", measured),)
 
 

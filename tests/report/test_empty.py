@@ -13,7 +13,7 @@ from soco.config import FilterConfig, ImagesConfig
 from soco.data import open_source
 from soco.data.stores.parquet import read_table, write_table
 from soco.data.stores.schema import PROPOSAL_SCHEMA, RAW_SCHEMA, SKIPPED_SCHEMA, rect_columns
-from soco.proposals.merge_stage import merge_shards
+from soco.proposals.merge_stage import MergeJob, merge_shards
 from soco.proposals.quality import describe_proposals
 from soco.report.ap_figures import ap_figure, category_figure
 from soco.report.drawing.training_curve import curve_of
@@ -48,7 +48,9 @@ def without_proposals(inputs, tmp_path):
             name: folder / name
             for name in ("store.parquet", "store.arrow", "skipped.parquet", "summary.json")
         }
-        merge_shards(fixed_shard, fixed_shard, skipped, FilterConfig(), 0.0, *files.values())
+        merge_shards(
+            MergeJob(fixed_shard, fixed_shard, skipped, FilterConfig(), 0.0, *files.values())
+        )
         describe_proposals(
             [folder / "raw.parquet"], [files["store.parquet"]], FilterConfig(), folder / "s.json"
         )
@@ -71,8 +73,8 @@ def test_a_run_without_any_proposal_has_an_empty_gallery_and_says_so(changed, wi
     text = " ".join(parsed(page).text.split())
     assert content["proposals"]["proposals_per_image"]["largest"] == 0
     assert (
-        "No image has a proposal, so the gallery is empty: training takes each whole image as its"
-        " one box." in text
+        "No image has a proposal, so the gallery is empty: training uses each whole image as its"
+        " only box." in text
     )
     assert "smaller than filter.min_side, here 32 pixels" in text
     assert "could not be drawn" not in text and 'class="gallery"' not in page

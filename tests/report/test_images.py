@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from soco.choice import evenly
 from soco.config import ImagesConfig
 from soco.data import open_source
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import PROPOSAL_SCHEMA
+from soco.proposals.choice import evenly
 from soco.report.collect import spread
 from soco.report.drawing.marks import Mark, draw_marks
 from soco.report.drawing.training_curve import curve_of

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from soco.proposals.quality.histogram import Histogram, whole_numbers
+from soco.proposals.quality.histogram import Histogram, integer_histogram
 from soco.report.quality_figures import recall_figure, shape_figure, without_figure
 
 
@@ -18,9 +18,9 @@ def empty():
     """Statistics of one image in which nothing was found."""
     none = {
         "boxes": 0,
-        "per_image": whole_numbers(np.array([0])),
-        "relative_size": Histogram(0, 1, 5).shown(),
-        "aspect_ratio": Histogram(1, 2, 5).shown(),
+        "per_image": integer_histogram(np.array([0])),
+        "relative_size": Histogram(0, 1, 5).as_json(),
+        "aspect_ratio": Histogram(1, 2, 5).as_json(),
     }
     steps = [{"after": "ratio3", "images": 1, "share": 1.0}]
     return {"images": 1, "regions": none, "proposals": none, "without_proposals": steps}

@@ -9,7 +9,7 @@ STAGES = {
     "shard_images": ("shards/manifest.parquet", 1),
     "search_regions": ("proposals/raw/0000.parquet", 1),
     "filter_regions": ("proposals/filtered/0000.parquet", 1),
-    "fix_up_proposals": ("proposals/fixed/0000.parquet", 1),
+    "apply_fallbacks": ("proposals/fixed/0000.parquet", 1),
     "merge_proposals": ("proposals/store.arrow", 4),
     "describe_proposals": ("quality/statistics.json", 1),
     "measure_recall": ("quality/recall/shapes_coco.json", 1),

@@ -141,7 +141,7 @@ def test_a_dry_run_shows_the_whole_matrix(of_the_paper):
         "all": 1,
         "report": 1,
         "shard_images": 1,
-        **dict.fromkeys(("search_regions", "filter_regions", "fix_up_proposals"), 3),
+        **dict.fromkeys(("search_regions", "filter_regions", "apply_fallbacks"), 3),
         "merge_proposals": 1,
         "describe_proposals": 1,
         "pretrain_model": 5,

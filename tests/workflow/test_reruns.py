@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-PROPOSALS = {"filter_regions", "fix_up_proposals", "merge_proposals"}
+PROPOSALS = {"filter_regions", "apply_fallbacks", "merge_proposals"}
 AFTER = {
     "pretrain_model",
     "convert_weights",

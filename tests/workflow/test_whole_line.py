@@ -11,7 +11,7 @@ RULES = {
         "shard_images",
         "search_regions",
         "filter_regions",
-        "fix_up_proposals",
+        "apply_fallbacks",
     ),
     *(
         "merge_proposals",

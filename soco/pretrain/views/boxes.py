@@ -6,8 +6,8 @@ Which overlap a crop, which are drawn, where they lie.
 import numpy as np
 import numpy.typing as npt
 
-from soco.boxes import Boxes
 from soco.pretrain.views.crops import Crop
+from soco.proposals.boxes import Boxes
 
 
 def overlapping(boxes: Boxes, crop: Crop) -> npt.NDArray[np.bool_]:

@@ -5,8 +5,8 @@ import dataclasses
 import cv2
 import numpy as np
 
+from soco.numba_cache import Bytes, Floats, compiled
 from soco.pretrain.views import jitter
-from soco.pretrain.views.compiled import Bytes, Real, compiled
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE = 0.4, 0.4, 0.2, 0.1
@@ -73,7 +73,7 @@ def recolour(view: Bytes, colours: Colours) -> Bytes:
     return view
 
 
-def normalise(view: Bytes) -> Real:
+def normalise(view: Bytes) -> Floats:
     """Scale (3, H, W) bytes to 0..1, then by ImageNet's mean and deviation; float32."""
     normalised = np.empty(view.shape, np.float32)
     _scale(np.ascontiguousarray(view).reshape(3, -1), normalised.reshape(3, -1))
@@ -96,7 +96,7 @@ def _blur(view: Bytes, sigma: float) -> None:
 
 
 @compiled("void(u1[:, ::1], f4[:, ::1])")
-def _scale(values: Bytes, normalised: Real) -> None:
+def _scale(values: Bytes, normalised: Floats) -> None:
     for colour in range(3):
         for i in range(values.shape[1]):
             normalised[colour, i] = np.float32(values[colour, i]) * _SCALE[colour] + _SHIFT[colour]

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from soco.boxes import Boxes
 from soco.pretrain.views.crops import Crop
+from soco.proposals.boxes import Boxes
 
 _SHARE = (0.1, 0.3)
 

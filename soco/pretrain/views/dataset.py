@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from soco.boxes import Boxes, rects_to_boxes
 from soco.config import PretrainConfig
 from soco.data import Decoded, ImageSource, UnreadableImageError, decode_reduced, read_listed
 from soco.data.stores.merged import ProposalStore
@@ -14,6 +13,7 @@ from soco.errors import UserError
 from soco.pretrain.views.batch import Batch
 from soco.pretrain.views.plan import Plan, largest_reduction, plan_views
 from soco.pretrain.views.render import render
+from soco.proposals.boxes import Boxes, rects_to_boxes
 from soco.seeds import generator
 
 

@@ -6,7 +6,7 @@ All take the (3, N) values of a view, a row for each colour.
 
 import numpy as np
 
-from soco.pretrain.views.compiled import Bytes, compiled
+from soco.numba_cache import Bytes, compiled
 
 _ONE = np.float32(1)
 _SIX = np.float32(6)

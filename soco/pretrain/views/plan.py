@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from soco.boxes import Boxes
 from soco.config import PretrainConfig
 from soco.pretrain.views.batch import Pair
 from soco.pretrain.views.boxes import clip_to_crop, draw, flip, jitter, overlapping
 from soco.pretrain.views.colours import Colours, draw_colours
 from soco.pretrain.views.crops import Crop, random_crop, whole
 from soco.pretrain.views.cutout import draw_holes
+from soco.proposals.boxes import Boxes
 
 _TRIES = 5
 _REDUCTIONS = (8, 4, 2)  # what JPEG decoders do at less than the whole work

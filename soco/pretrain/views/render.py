@@ -4,13 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from soco.boxes import Boxes
 from soco.config import PretrainConfig
+from soco.numba_cache import Bytes
 from soco.pretrain.views.batch import Pair
 from soco.pretrain.views.colours import normalise, recolour
-from soco.pretrain.views.compiled import Bytes
 from soco.pretrain.views.plan import Plan, ViewPlan, plan_views
 from soco.pretrain.views.resize import resize
+from soco.proposals.boxes import Boxes
 
 
 def render(plan: Plan, image: Bytes, reduction: int = 1) -> tuple[Tensor, ...]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from soco.pretrain.views.compiled import Bytes, compiled
+from soco.numba_cache import Bytes, compiled
 
 # Weights are whole numbers of this many bits, so that a sum of bytes fits 32 bits on every machine
 # alike.

@@ -1,9 +1,6 @@
-"""How good proposals are.
+"""How good proposals are: their number, size and shape, and their recall of annotated objects."""
 
-Their number, size and shape over a store, and their recall of annotated objects.
-"""
-
-from soco.proposals.quality.recall import measure_recall
+from soco.proposals.quality.recall import RecallJob, measure_recall
 from soco.proposals.quality.statistics import describe_proposals
 
-__all__ = ["describe_proposals", "measure_recall"]
+__all__ = ["RecallJob", "describe_proposals", "measure_recall"]

@@ -18,7 +18,7 @@ class AnnotatedImage:
     """An image and its objects.
 
     Attributes:
-        path: Where it lies.
+        path: The image file.
         objects: (G, 4) float64: x1, y1, x2, y2, in pixels, at least one.
     """
 
@@ -27,9 +27,9 @@ class AnnotatedImage:
 
 
 def annotated_images(split: SplitConfig) -> list[AnnotatedImage]:
-    """The images of a COCO or LVIS file that show at least one object, in the order of their ids.
+    """List the images of a COCO or LVIS file that have an object, in the order of their ids.
 
-    Crowd regions and boxes without area are passed over.
+    Crowd regions and boxes without area do not count as objects.
 
     Raises:
         UserError: The file is missing, is in neither format, or annotates no object.
@@ -48,13 +48,17 @@ def annotated_images(split: SplitConfig) -> list[AnnotatedImage]:
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"{path} cannot be read as COCO or LVIS annotations ({type(error).__name__}: {error}); "
-            "correct `annotations` in `datasets`."
+            "quality.invalid_annotations",
+            "{path} cannot be read as COCO or LVIS annotations ({reason}); correct `annotations` of"
+            " this set in `datasets`.",
+            path=path,
+            reason=f"{type(error).__name__}: {error}",
         ) from None
     if not images:
         raise UserError(
-            f"{path} annotates no object; give a file that does, or take the set out of"
-            " quality.recall."
+            "quality.no_objects",
+            "{path} annotates no object; use another file, or remove the set from quality.recall.",
+            path=path,
         )
     folder = Path(split.images)
     return [

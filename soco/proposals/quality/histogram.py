@@ -1,30 +1,24 @@
-"""A histogram that grows value by value.
-
-What a distribution over hundreds of millions of boxes is kept as.
-"""
+"""Histograms that are filled shard by shard, for hundreds of millions of boxes."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-# Values are counted this much finer than they are shown, so that the median is exact to a hair.
-_FINER = 50
+# Bins that are counted for each bin that is shown, so that the median is precise.
+_FINE_BINS = 50
 
 
 class Histogram:
-    """Counts of values between two ends, in bins of equal width.
-
-    Values beyond an end count in its bin.
-    """
+    """Counts of values in bins of equal width; values out of range count in the outermost bins."""
 
     def __init__(self, low: float, high: float, bins: int) -> None:
-        """Start empty, with `bins` bins to be shown from `low` to `high`."""
-        self._edges = np.linspace(low, high, bins * _FINER + 1)
-        self._counts = np.zeros(bins * _FINER, np.int64)
+        """Make an empty histogram with so many bins from `low` to `high`."""
+        self._edges = np.linspace(low, high, bins * _FINE_BINS + 1)
+        self._counts = np.zeros(bins * _FINE_BINS, np.int64)
 
     def add(self, values: npt.NDArray[np.floating]) -> None:
-        """Count values; (N,)."""
+        """Count values, (N,)."""
         low, high = self._edges[[0, -1]]
         places = ((values - low) / (high - low) * len(self._counts)).astype(np.int64)
         self._counts += np.bincount(
@@ -32,40 +26,36 @@ class Histogram:
         )
 
     def total(self) -> int:
-        """How many values were counted."""
+        """The number of values counted."""
         return int(self._counts.sum())
 
     def median(self) -> float | None:
-        """The median (the lower of two middle values) to a fiftieth of a bin.
-
-        None where nothing was counted.
-        """
+        """The median (the lower of two middle values) to a fiftieth of a bin; None if empty."""
         if not self.total():
             return None
         place = int(np.searchsorted(np.cumsum(self._counts), self.total() / 2))
         return float(self._edges[place : place + 2].mean())
 
-    def shown(self) -> dict[str, Any]:
-        """`edges` (B + 1), `counts` (B) and `median`, as JSON holds them."""
+    def as_json(self) -> dict[str, Any]:
+        """The histogram for a JSON file: `edges` (B + 1), `counts` (B) and `median`."""
         return {
-            "edges": [round(float(edge), 6) for edge in self._edges[::_FINER]],
-            "counts": self._counts.reshape(-1, _FINER).sum(axis=1).tolist(),
+            "edges": [round(float(edge), 6) for edge in self._edges[::_FINE_BINS]],
+            "counts": self._counts.reshape(-1, _FINE_BINS).sum(axis=1).tolist(),
             "median": self.median(),
         }
 
 
-def whole_numbers(counts: npt.NDArray[np.int64], most_bins: int = 30) -> dict[str, Any]:
-    """`edges`, `counts` and `median` of whole numbers, in at most `most_bins` bins of as many
-    numbers each.
+def integer_histogram(values: npt.NDArray[np.int64], max_bins: int = 30) -> dict[str, Any]:
+    """Make a histogram of integers, as `Histogram.as_json`, in bins of as many integers each.
 
     Args:
-        counts: (N,) whole numbers.
-        most_bins: Most bins.
+        values: (N,) integers.
+        max_bins: Largest number of bins.
     """
-    if not len(counts):
+    if not len(values):
         return {"edges": [-0.5, 0.5], "counts": [0], "median": None}
-    low, high = int(counts.min()), int(counts.max())
-    width = max(1, -(-(high - low + 1) // most_bins))
+    low, high = int(values.min()), int(values.max())
+    width = max(1, -(-(high - low + 1) // max_bins))
     edges = np.arange(low, high + width + 1, width) - 0.5
-    found, _ = np.histogram(counts, edges)
-    return {"edges": edges.tolist(), "counts": found.tolist(), "median": float(np.median(counts))}
+    found, _ = np.histogram(values, edges)
+    return {"edges": edges.tolist(), "counts": found.tolist(), "median": float(np.median(values))}

@@ -1,9 +1,9 @@
-"""Recall.
-
-How many annotated objects the boxes of each engine find, against how many boxes are drawn.
-"""
+"""Recall: how many annotated objects each engine's boxes find, by the number of boxes drawn."""
 
 import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,68 +12,106 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
-from soco.choice import evenly
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
+from soco.data import UnreadableImageError, read_rgb
 from soco.errors import UserError
-from soco.io import write_result
+from soco.io import Origin, write_json
 from soco.progress import progress
-from soco.proposals.quality.annotated import annotated_images
-from soco.proposals.quality.annotated_search import DRAWN, THRESHOLDS, Search, search_annotated
+from soco.proposals.boxes import Rects, pairwise_iou, rects_to_boxes
+from soco.proposals.choice import evenly
+from soco.proposals.engines import search
+from soco.proposals.filters import proposals_of
+from soco.proposals.quality.annotated import AnnotatedImage, annotated_images
+from soco.proposals.quality.expected_recall import expected_recall
 
 log = logging.getLogger(__name__)
 
+Sums = npt.NDArray[np.float64]
+
 KINDS = ("proposals", "regions")
+DRAWN = (1, 4, 10, 30, 100, 300, 1000)
+THRESHOLDS = (0.5, 0.7)
 
 
-def measure_recall(
-    split: SplitConfig,
-    quality: QualityConfig,
-    proposals: ProposalsConfig,
-    filters: FilterConfig,
-    jobs: int,
-    output: str | Path,
-) -> dict[str, Any]:
-    """Search annotated images with every engine, and tell how well the boxes cover the objects.
+@dataclass(frozen=True)
+class RecallJob:
+    """The measurement on one annotated set.
 
-    Boxes are those that training sees: filtered, with the fallbacks, in `rects_to_boxes`'
-    coordinates, duplicates kept, and the whole image where none is left. Training draws k of them
-    at random, so that the figures at k are expectations over that draw;
-    `soco.proposals.quality.draws` has the formulas.
-
-    Args:
-        split: Images and annotations, COCO or LVIS format.
+    Attributes:
+        split: Images and annotations, in COCO or LVIS format.
         quality: How many images, and which engines.
         proposals: Parameters of the engine `soco`.
         filters: Filter and fallbacks.
-        jobs: Processes to spread the images over.
-        output: Receives the result as JSON, which is returned as well.
+        jobs: Processes that search at once.
+        output: Receives the result as JSON.
+        origin: What makes the file.
+    """
+
+    split: SplitConfig
+    quality: QualityConfig
+    proposals: ProposalsConfig
+    filters: FilterConfig
+    jobs: int
+    output: str | Path
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The result of one engine on one image.
+
+    Attributes:
+        seconds: Time of the search.
+        boxes: Number of proposals, and of regions.
+        found: (2, K + 1, T) sums of recall over the image's objects, for proposals and for regions;
+            the last of K + 1 is for all boxes.
+        best: (2, K + 1) the same for the best IoU.
+    """
+
+    seconds: float
+    boxes: tuple[int, int]
+    found: Sums
+    best: Sums
+
+
+def measure_recall(job: RecallJob) -> dict[str, Any]:
+    """Search annotated images with every engine, and measure how well the boxes cover the objects.
+
+    Boxes are those of pretraining: filtered, with the fallbacks, in the coordinates of
+    `rects_to_boxes`, with duplicates, and the whole image where none is left. Pretraining draws k
+    of them at random, so the figures at k are expectations over that draw, see `expected_recall`.
 
     Returns:
-        `images`, `objects`, `unreadable` (images left out), `drawn` (the numbers k), and `engines`:
-        one entry each with `engine`, `seconds` (median of an image's search on this machine), and
-        for `proposals` and `regions` the `boxes` an image (mean), and `recall_50`, `recall_70` and
-        `abo`, each with a list `drawn` (at each k) and a number `all` (at all boxes). They are
-        means over objects: `abo`, the average best overlap, is the mean over all objects of the
-        best IoU, and not a mean of categories' means.
+        What `job.output` has: `images`, `objects`, `unreadable` (images left out), `drawn` (the
+        numbers k), and `engines`, one entry each with `engine`, `seconds` (median search time of an
+        image on this machine), and for `proposals` and `regions` the mean number of `boxes` an
+        image and `recall_50`, `recall_70` and `abo`, each with a list `drawn` (at each k) and a
+        number `all` (at all boxes). They are means over objects: `abo`, the average best overlap,
+        is the mean of the best IoU over all objects, not the mean of categories' means.
 
     Raises:
         UserError: The annotations cannot be read, or none of the images can.
     """
-    chosen = evenly(annotated_images(split), quality.images)
-    work = joblib.delayed(
-        partial(search_annotated, engines=quality.engines, proposals=proposals, filters=filters)
-    )
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator")
-    results = list(progress(parallel(work(image) for image in chosen), len(chosen), "recall"))
-    pairs = list(zip(chosen, results, strict=True))
-    read = [(image, result) for image, result in pairs if not isinstance(result, str)]
-    for image, reason in pairs:
-        if isinstance(reason, str):
-            log.warning("left %s out: %s", image.path, reason)
+    engines = job.quality.engines
+    chosen = evenly(annotated_images(job.split), job.quality.images)
+    work = partial(_search_image, engines=engines, proposals=job.proposals, filters=job.filters)
+    parallel = joblib.Parallel(n_jobs=job.jobs, return_as="generator")
+    searched = parallel(joblib.delayed(work)(image) for image in chosen)
+    results = list(progress(searched, len(chosen), "recall"))
+    read: list[tuple[AnnotatedImage, list[_Search]]] = []
+    for image, result in zip(chosen, results, strict=True):
+        if isinstance(result, str):
+            log.warning("left out %s: %s", image.path, result)
+        else:
+            read.append((image, result))
     if not read:
         raise UserError(
-            f"None of the {len(chosen)} images chosen from {split.images} can be read, the first"
-            f" since {results[0]}; correct `images` of this set in `datasets`."
+            "quality.no_readable_image",
+            "None of the {count} images chosen from {folder} can be read (the first: {reason});"
+            " correct `images` of this set in `datasets`.",
+            count=len(chosen),
+            folder=job.split.images,
+            reason=results[0],
         )
     objects = sum(len(image.objects) for image, _ in read)
     measured = {
@@ -83,14 +121,45 @@ def measure_recall(
         "drawn": list(DRAWN),
         "engines": [
             {"engine": engine, **_summary([result[number] for _, result in read], objects)}
-            for number, engine in enumerate(quality.engines)
+            for number, engine in enumerate(engines)
         ],
     }
-    write_result(output, measured)
+    write_json(job.output, measured, job.origin)
     return measured
 
 
-def _summary(searches: list[Search], objects: int) -> dict[str, Any]:
+def _search_image(
+    image: AnnotatedImage, engines: Sequence[str], proposals: ProposalsConfig, filters: FilterConfig
+) -> list[_Search] | str:
+    """Search an image with each engine; returns the reason if it cannot be read."""
+    try:
+        rgb = read_rgb(image.path)
+    except UnreadableImageError as error:
+        return str(error)
+    size = rgb.shape[1], rgb.shape[0]
+    results = []
+    for engine in engines:
+        start = time.perf_counter()
+        regions = search(rgb, engine, proposals)[:, :4]
+        seconds = time.perf_counter() - start
+        _, kept = proposals_of(regions, size, filters)
+        sums = [_sums_over_objects(image, rects, size) for rects in (kept, regions)]
+        found, best = (np.stack(parts) for parts in zip(*sums, strict=True))
+        results.append(_Search(seconds, (len(kept), len(regions)), found, best))
+    return results
+
+
+def _sums_over_objects(
+    image: AnnotatedImage, rects: Rects, size: tuple[int, int]
+) -> tuple[Sums, Sums]:
+    """Sum recall, (K + 1, T), and best IoU, (K + 1,), over an image's objects."""
+    boxes = rects_to_boxes(rects if len(rects) else np.array([[0, 0, *size]]))
+    overlaps = pairwise_iou(image.objects, boxes)
+    expected = expected_recall(overlaps, (*DRAWN, len(boxes)), THRESHOLDS)
+    return expected.found.sum(axis=2), expected.best.sum(axis=1)
+
+
+def _summary(searches: list[_Search], objects: int) -> dict[str, Any]:
     found = np.sum([one.found for one in searches], axis=0) / objects
     best = np.sum([one.best for one in searches], axis=0) / objects
     kinds = {}

@@ -1,4 +1,4 @@
-"""Some shards searched, filtered and fixed up afresh, and compared box by box.
+"""Some shards searched and filtered again, with the fallbacks, and compared box by box.
 
 The store merged afresh.
 """
@@ -25,9 +25,9 @@ from soco.data.stores.schema import (
 )
 from soco.errors import UserError
 from soco.jobs import Record
-from soco.proposals.filter_stage import filter_shard, fix_up_shard
+from soco.proposals.filter_stage import apply_fallbacks, filter_shard
 from soco.proposals.import_stage import import_shards
-from soco.proposals.search_stage import search_shard
+from soco.proposals.search_stage import SearchJob, search_shard
 from soco.provenance.audit.checks import Check, check
 from soco.provenance.audit.reported import Reported, given, output
 from soco.seeds import generator
@@ -56,7 +56,7 @@ def check_shards(run: Reported, count: int, seed: int, folder: Path) -> Iterator
         if not imported:
             yield check(f"shard {shard}: search", _IMAGES, _search, run, shard, made)
         yield check(f"shard {shard}: filter", _IMAGES, _filter, run, shard, made)
-        yield check(f"shard {shard}: fix-up", _IMAGES, _fix_up, run, shard, made)
+        yield check(f"shard {shard}: fallbacks", _IMAGES, _fallbacks, run, shard, made)
     yield check("store", "the shards, merged again", _store, run)
 
 
@@ -124,9 +124,8 @@ def _search(run: Reported, shard: str, folder: Path) -> Faults:
     images = _images(run).model_copy(update={"max_megapixels": record["params"]["max_megapixels"]})
     raw, skipped = folder / f"raw-{shard}.parquet", folder / f"skipped-{shard}.parquet"
     settings = ProposalsConfig.model_validate(record["params"]["settings"])
-    search_shard(
-        _shard_files(run)[int(shard)], open_source(images), settings, images, _THREADS, raw, skipped
-    )
+    file = _shard_files(run)[int(shard)]
+    search_shard(SearchJob(file, open_source(images), settings, images, _THREADS, raw, skipped))
     faults = _compared(output(record, "skipped"), skipped, SKIPPED_SCHEMA, "")
     return faults + _compared(output(record, "raw"), raw, RAW_SCHEMA, "region"), _counted(
         raw, RAW_SCHEMA, "region"
@@ -163,10 +162,10 @@ def _filter(run: Reported, shard: str, folder: Path) -> Faults:
     return faults, _counted(made, PROPOSAL_SCHEMA, "proposal")
 
 
-def _fix_up(run: Reported, shard: str, folder: Path) -> Faults:
-    record, made = _only(run, "fix_up_proposals", shard=shard), folder / f"fixed-{shard}.parquet"
+def _fallbacks(run: Reported, shard: str, folder: Path) -> Faults:
+    record, made = _only(run, "apply_fallbacks", shard=shard), folder / f"fixed-{shard}.parquet"
     settings = FilterConfig.model_validate(record["params"]["settings"])
-    fix_up_shard(_again(folder, "raw", shard), _again(folder, "filtered", shard), settings, made)
+    apply_fallbacks(_again(folder, "raw", shard), _again(folder, "filtered", shard), settings, made)
     faults = _compared(output(record, "fixed"), made, PROPOSAL_SCHEMA, "proposal")
     return faults, _counted(made, PROPOSAL_SCHEMA, "proposal")
 

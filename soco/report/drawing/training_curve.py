@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from soco.choice import evenly
+from soco.proposals.choice import evenly
 from soco.report.drawing.plotting import BLUE, INK, ORANGE, WIDTH
 
 POINTS = 400

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from soco.choice import evenly
 from soco.config import ImagesConfig, PretrainConfig
 from soco.data import Entry, UnreadableImageError, decode_rgb, open_source
 from soco.data.contents import content_of
@@ -19,6 +18,7 @@ from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import write_table
 from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
 from soco.pretrain.views import ViewDataset
+from soco.proposals.choice import evenly
 from soco.proposals.search_stage import check_sides
 from soco.report.drawing.samples import Sample, sample_of
 from soco.report.show.proposals import Search, unreadable

@@ -6,13 +6,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from soco.data import UnreadableImageError, read_rgb
+from soco.numba_cache import Bytes, Floats
 from soco.pretrain.views.colours import normalise
-from soco.pretrain.views.compiled import Bytes, Real
 from soco.pretrain.views.resize import resize
 from soco.transfer.probe.folder import LabelledFolder
 
 
-def central_view(rgb: Bytes, short_side: int, crop: int) -> Real:
+def central_view(rgb: Bytes, short_side: int, crop: int) -> Floats:
     """Resize an image to a shorter side and cut a square from its middle, in one pass.
 
     Args:

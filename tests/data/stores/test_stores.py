@@ -4,7 +4,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from soco.boxes import rects_to_boxes
 from soco.data import Entry
 from soco.data.stores.merged import STORE_SCHEMA, ProposalStore, write_arrow
 from soco.data.stores.merging import merge_files, proposal_tables
@@ -17,6 +16,7 @@ from soco.data.stores.schema import (
     rects_of,
 )
 from soco.errors import UserError
+from soco.proposals.boxes import rects_to_boxes
 
 ENTRIES = [
     Entry("c", "2.tar", 1536, 90),

@@ -2,13 +2,13 @@ import json
 
 import numpy as np
 import pytest
+from user_errors import refused
 
-from soco.boxes import rects_to_boxes
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig
-from soco.errors import UserError
 from soco.proposals import selective_search
+from soco.proposals.boxes import rects_to_boxes
 from soco.proposals.filters import proposals_of
-from soco.proposals.quality import measure_recall
+from soco.proposals.quality import RecallJob, measure_recall
 from soco.proposals.quality.annotated import annotated_images
 
 NAMES = ("astronaut_half", "chelsea_half", "coffee_half")
@@ -17,10 +17,7 @@ ONLY_SOCO = QualityConfig(engines=("soco",))
 
 @pytest.fixture
 def dataset(repository, tmp_path):
-    """Write annotations of the repository's photographs, of boxes by photograph.
-
-    Returns the split.
-    """
+    """Annotate the repository's photographs with boxes, by photograph; returns the split."""
 
     def write(boxes, **fields):
         images = [{"id": n, "file_name": f"{name}.png"} for n, name in enumerate(NAMES)]
@@ -51,15 +48,14 @@ def dataset(repository, tmp_path):
 @pytest.fixture
 def measure(tmp_path):
     def run(split, quality=ONLY_SOCO, filters=None):
-        return measure_recall(
-            split, quality, ProposalsConfig(), filters or FilterConfig(), 1, tmp_path / "out.json"
-        )
+        filters, output = filters or FilterConfig(), tmp_path / "out.json"
+        return measure_recall(RecallJob(split, quality, ProposalsConfig(), filters, 1, output))
 
     return run
 
 
 def as_objects(rects):
-    """COCO boxes that cover just what `rects_to_boxes` says the rects cover."""
+    """COCO boxes of exactly the area that `rects_to_boxes` gives the rects."""
     boxes = rects_to_boxes(rects)
     return np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
 
@@ -81,7 +77,7 @@ def test_an_object_that_is_a_proposal_is_found_by_all_boxes(dataset, measure, ph
         assert 0 < entry[kind]["recall_70"]["drawn"][0] < 1
 
 
-def test_one_box_drawn_finds_by_the_share_of_hits(dataset, measure, photograph):
+def test_one_drawn_box_finds_by_the_share_of_hits(dataset, measure, photograph):
     kept = searched(photograph, "chelsea_half")[1]
     boxes = rects_to_boxes(kept).astype(float)
     target = boxes[0]
@@ -106,7 +102,7 @@ def test_figures_are_means_over_objects(dataset, measure, photograph):
     assert measured["engines"][0]["proposals"]["abo"]["all"] == pytest.approx(0.25)
 
 
-def test_every_engine_is_asked_in_order(dataset, measure):
+def test_every_engine_is_measured_in_order(dataset, measure):
     engines = ("opencv_single", "soco", "opencv_fast")
     measured = measure(dataset({"coffee_half": [[20, 20, 80, 60]]}), QualityConfig(engines=engines))
     assert tuple(entry["engine"] for entry in measured["engines"]) == engines
@@ -114,19 +110,19 @@ def test_every_engine_is_asked_in_order(dataset, measure):
     assert all(entry["seconds"] > 0 for entry in measured["engines"])
 
 
-def test_an_image_left_with_no_proposal_has_the_whole_as_its_box(dataset, measure, photograph):
+def test_an_image_without_proposals_has_the_whole_image_as_its_box(dataset, measure, photograph):
     height, width = photograph("coffee_half").shape[:2]
     split = dataset({"coffee_half": [[0, 0, width - 1, height - 1]]})
     found = measure(split, filters=FilterConfig(min_side=5000))["engines"][0]["proposals"]
     assert found["boxes"] == 0 and found["abo"]["drawn"][0] == pytest.approx(1)
 
 
-def test_at_most_the_asked_number_of_images_is_searched(dataset, measure):
+def test_at_most_the_configured_number_of_images_is_searched(dataset, measure):
     split = dataset({name: [[10, 10, 50, 50]] for name in NAMES})
     assert measure(split, QualityConfig(engines=("opencv_single",), images=2))["objects"] == 2
 
 
-def test_crowds_and_flat_boxes_are_no_objects(dataset):
+def test_crowds_and_boxes_without_area_are_not_objects(dataset):
     boxes = (
         {"iscrowd": 1, "bbox": [0, 0, 9, 9]},
         {"bbox": [0, 0, 0, 9]},
@@ -138,7 +134,7 @@ def test_crowds_and_flat_boxes_are_no_objects(dataset):
     assert image.path.name == "coffee_half.png" and image.objects.tolist() == [[1, 2, 4, 6]]
 
 
-def test_lvis_names_its_images_by_address(dataset, repository):
+def test_lvis_images_are_found_by_their_url(dataset, repository):
     images = [{"id": 0, "coco_url": "http://images.example.org/golden/images/coffee_half.png"}]
     split = dataset({"astronaut_half": [[0, 0, 50, 50]]}, images=images)
     split = split.model_copy(update={"images": str(repository / "tests/golden")})
@@ -150,22 +146,22 @@ def test_unreadable_images_are_counted_and_others_still_measured(dataset, measur
     boxes = {name: [[10, 10, 50, 50]] for name in NAMES[:2]}
     measured = measure(dataset(boxes, images=images), QualityConfig(engines=("opencv_single",)))
     assert (measured["images"], measured["unreadable"], measured["objects"]) == (1, 1, 1)
-    with pytest.raises(UserError, match=r"None of the 1 images .* the file is missing"):
+    with refused("quality.no_readable_image", count=1, reason="the file is missing"):
         measure(dataset({NAMES[0]: [[10, 10, 50, 50]]}, images=images[:1]))
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "code"),
     [
-        ("[1, 2]", "cannot be read as COCO or LVIS"),
-        ("{", "cannot be read as COCO or LVIS"),
-        ('{"images": [], "annotations": []}', "annotates no object"),
+        ("[1, 2]", "quality.invalid_annotations"),
+        ("{", "quality.invalid_annotations"),
+        ('{"images": [], "annotations": []}', "quality.no_objects"),
     ],
 )
-def test_annotations_without_sense_are_refused(dataset, tmp_path, text, sentence):
+def test_invalid_annotations_are_refused(dataset, tmp_path, text, code):
     split = dataset({})
     (tmp_path / "made.json").write_text(text)
-    with pytest.raises(UserError, match=sentence):
+    with refused(code, path=tmp_path / "made.json"):
         annotated_images(split)
 
 

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
+from user_errors import refused
 
 from soco.config import FilterConfig
 from soco.data import Entry
@@ -14,15 +15,14 @@ from soco.data.stores.schema import (
     rect_columns,
     rects_of,
 )
-from soco.errors import UserError
 from soco.proposals import selective_search
-from soco.proposals.filter_stage import filter_shard, fix_up_shard
+from soco.proposals.filter_stage import apply_fallbacks, filter_shard
 from soco.proposals.quality import describe_proposals
 
 
 @pytest.fixture(scope="module")
 def shards(photograph, tmp_path_factory):
-    """Two shards of searched photographs, one of them with images that the filter and its fallback leave empty."""
+    """Two shards of searched photographs; some images have no proposal after filter or fallback."""
     folder = tmp_path_factory.mktemp("shards")
     settings = FilterConfig(fallbacks=("ratio3",))
     searched = {
@@ -44,14 +44,10 @@ def shards(photograph, tmp_path_factory):
             [Entry(key, "", 0, 1) for key in keys], list(zip(widths, heights, strict=True))
         )
         columns = {**images, **rects, "size": sizes}
-        write_table(folder / f"raw{number}", pa.table(columns, schema=RAW_SCHEMA))
-        filter_shard(folder / f"raw{number}", settings, folder / f"filtered{number}")
-        fix_up_shard(
-            folder / f"raw{number}",
-            folder / f"filtered{number}",
-            settings,
-            folder / f"fixed{number}",
-        )
+        raw, filtered, fixed = (folder / f"{kind}{number}" for kind in ("raw", "filtered", "fixed"))
+        write_table(raw, pa.table(columns, schema=RAW_SCHEMA))
+        filter_shard(raw, settings, filtered)
+        apply_fallbacks(raw, filtered, settings, fixed)
     return folder, settings
 
 
@@ -100,15 +96,16 @@ def test_images_without_proposals_are_counted_after_each_step(described):
     ]
 
 
-def test_the_file_holds_what_is_returned_and_is_small(shards, described):
+def test_the_file_is_what_is_returned_and_small(shards, described):
     text = (shards[0] / "statistics.json").read_text()
     assert json.loads(text) == described and len(text) < 20_000
 
 
-def test_shards_that_do_not_belong_together_are_refused(shards):
+def test_shards_of_different_images_are_refused(shards):
     folder, settings = shards
-    with pytest.raises(UserError, match=r"raw0 and .*fixed1 hold different images"):
-        describe_proposals([folder / "raw0"], [folder / "fixed1"], settings, folder / "never.json")
+    raw, fixed = folder / "raw0", folder / "fixed1"
+    with refused("quality.different_images", raw=raw, fixed=fixed):
+        describe_proposals([raw], [fixed], settings, folder / "never.json")
     assert not (folder / "never.json").exists()
 
 

@@ -54,7 +54,7 @@ def test_an_untouched_run_passes_every_check(run, repository, tmp_path, capsys):
     names = {check["name"]: check["status"] for check in told["checks"]}
     again = (
         "shard 0000: search",
-        "shard 0001: fix-up",
+        "shard 0001: fallbacks",
         "store",
         "conversion soco, c4",
         "evaluation of shapes_lvis, soco, seed 2",
@@ -162,7 +162,7 @@ def test_an_ap_edited_everywhere_is_found_by_its_detections(run, failing):
 
 @pytest.mark.parametrize(
     ("store", "checks"),
-    [("raw", {"search"}), ("filtered", {"filter"}), ("fixed", {"fix-up"})],
+    [("raw", {"search"}), ("filtered", {"filter"}), ("fixed", {"fallbacks"})],
 )
 def test_a_box_moved_with_all_hashes_made_to_fit_is_found_afresh(
     run, failing, move_a_box, tmp_path, store, checks

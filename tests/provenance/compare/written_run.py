@@ -122,7 +122,7 @@ def write_run(folder: Path, unlike: tuple[str, ...] = (), large: tuple[str, ...]
         "seed": 1,
         "config": load_config(ROOT / "config.yaml").model_dump(mode="json"),
         "demo": True,
-        "proposals": {"counts": {"images": 480, "regions": 44073, "proposals_after_fix_up": 11829}},
+        "proposals": {"counts": {"images": 480, "regions": 44073, "proposals_after_fallbacks": 11829}},
         "pretraining": [{"run": "soco", "final_loss": -4.776, "steps": 90, "seconds": 340.9}],
         "probes": [],
         "results": [{"task": "coco", "dataset": "shapes_coco", "format": "coco", "rows": [row]}],

@@ -6,7 +6,6 @@ import pytest
 import torch
 from PIL import Image, ImageColor, ImageDraw
 
-from soco.boxes import rects_to_boxes
 from soco.cli import main
 from soco.config import FilterConfig, PretrainConfig, ProposalsConfig, ViewConfig
 from soco.pretrain.model.levels import NO_LEVEL, levels
@@ -14,6 +13,7 @@ from soco.pretrain.views import ViewDataset
 from soco.pretrain.views.boxes import clip_to_crop, flip
 from soco.pretrain.views.crops import Crop
 from soco.proposals import selective_search
+from soco.proposals.boxes import rects_to_boxes
 from soco.proposals.filters import proposals_of
 from soco.report.drawing.canvas import MARGIN
 from soco.report.drawing.samples import colours_of, denormalised

@@ -1,13 +1,14 @@
-"""Give images without a proposal those of a fallback; run by rule `fix_up_proposals`."""
+"""Give images without a proposal those of a fallback; run by rule `apply_fallbacks`."""
 
 from soco.config import FilterConfig
 from soco.jobs import stage
-from soco.proposals.filter_stage import fix_up_shard
+from soco.proposals.filter_stage import apply_fallbacks
 
-with stage(snakemake):
-    fix_up_shard(
+with stage(snakemake) as origin:
+    apply_fallbacks(
         raw=snakemake.input.raw,
         filtered=snakemake.input.filtered,
         settings=FilterConfig.model_validate(snakemake.params.settings),
         output=snakemake.output.fixed,
+        origin=origin,
     )
