@@ -15,11 +15,12 @@ from soco.io import atomic_write, write_json
 from soco.report.ap_figures import ap_figure, category_figure
 from soco.report.collect import collect
 from soco.report.detections import task_detections
+from soco.report.drawing.marks import PageImage
 from soco.report.drawn import Drawer, Undrawn
 from soco.report.figures import cost_figure, loss_figure
 from soco.report.gallery import proposal_gallery
-from soco.report.html import PageImages, render
-from soco.report.inputs import ReportInputs
+from soco.report.html import render
+from soco.report.inputs import EvaluationFiles, ReportInputs
 from soco.report.provenance import stage_costs
 from soco.report.quality_figures import recall_figure, shape_figure, without_figure
 from soco.report.reading import read_back
@@ -50,7 +51,7 @@ def build_report(inputs: ReportInputs, html: Path, json: Path) -> None:
     page, failed = make_page(inputs, store, content)
     folder = html.parent / INCOMPLETE
     if failed:
-        content["failed_figures"] = [figure.data() for figure in failed]
+        content["failed_figures"] = [vars(figure) for figure in failed]
         _write(page, content, folder / html.name, folder / json.name)
         raise UserError(
             "report.figures_failed",
@@ -87,58 +88,52 @@ def make_page(
 
 def _images(
     inputs: ReportInputs, store: pa.Table, content: dict[str, Any], drawer: Drawer
-) -> PageImages:
-    draw, quality, results = drawer.draw, content["quality"], content["results"]
-    source = open_source(ImagesConfig.model_validate(inputs.config["images"]))
+) -> dict[str, Any]:
+    """The images of the page by section; those of several runs, sets or tasks by their name."""
+    draw, config, statistics = drawer.draw, inputs.config, content["quality"]["statistics"]
+    source = open_source(ImagesConfig.model_validate(config["images"]))
     costs = stage_costs(content["resources"], content["jobs"])
-    recipes = {
-        run: PretrainConfig.model_validate(recipe)
-        for run, recipe in inputs.config["pretrain"].items()
-    }
-    detected: dict[str, list[Any]] = {}
+    detected: dict[str, list[EvaluationFiles]] = {}
     for files in inputs.evaluations:
         if files.detections:
             detected.setdefault(files.task, []).append(files)
-    return PageImages(
-        curves={
+
+    def views(run: str) -> list[list[PageImage]]:
+        recipe = PretrainConfig.model_validate(config["pretrain"][run])
+        return run_views(recipe, inputs.arrow, source, config["seed"])
+
+    return {
+        "curves": {
             run["run"]: draw(f"loss of {run['run']}", loss_figure, run)
             for run in content["pretraining"]
             if run["curve"]
         },
-        gallery=draw("gallery of proposals", proposal_gallery, store, source),
-        views={
-            run: draw(
-                f"views of {run}",
-                run_views,
-                recipes[run],
-                inputs.arrow,
-                source,
-                inputs.config["seed"],
-            )
-            for run in (files.run for files in inputs.pretrain)
+        "gallery": draw("gallery of proposals", proposal_gallery, store, source),
+        "views": {
+            files.run: draw(f"views of {files.run}", views, files.run) for files in inputs.pretrain
         },
-        shapes=draw("number, size and shape of boxes", shape_figure, quality["statistics"]),
-        without=draw("images without a proposal", without_figure, quality["statistics"]),
-        recall={
+        "shapes": draw("number, size and shape of boxes", shape_figure, statistics),
+        "without": draw("images without a proposal", without_figure, statistics),
+        "recall": {
             entry["dataset"]: draw(f"recall on {entry['dataset']}", recall_figure, entry)
-            for entry in quality["recall"]
+            for entry in content["quality"]["recall"]
         },
-        categories={
+        "categories": {
             task["task"]: draw(f"AP by category of {task['task']}", category_figure, task)
-            for task in results
+            for task in content["results"]
             if task["categories"]
         },
-        training={
+        "training": {
             task["task"]: draw(f"AP during training of {task['task']}", ap_figure, task)
-            for task in results
+            for task in content["results"]
             if task["logged"]
         },
-        detections={
+        "detections": {
             task: draw(f"detections of {task}", task_detections, files)
             for task, files in detected.items()
         },
-        cost=draw("cost", cost_figure, costs) if costs else None,
-    )
+        "cost": draw("cost", cost_figure, costs) if costs else None,
+    }
 
 
 def _write(page: str, content: dict[str, Any], html: Path, json: Path) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from soco.errors import UserError, printable
@@ -26,10 +26,6 @@ class Undrawn:
 
     figure: str
     reason: str
-
-    def data(self) -> dict[str, str]:
-        """The same for report.json."""
-        return asdict(self)
 
 
 class Drawer:

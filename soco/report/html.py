@@ -2,7 +2,6 @@
 
 import functools
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import yaml
 from markupsafe import Markup, escape
 
 from soco.errors import printable, printable_lines
-from soco.report.drawing.marks import PageImage
 from soco.report.drawn import Undrawn
 from soco.report.sentences import commit_words, signed, summary_sentences
 from soco.report.tables import ap_table, files_shown, loading_lists
@@ -20,45 +18,13 @@ from soco.report.tables import ap_table, files_shown, loading_lists
 _FOLDER = Path(__file__).parent
 _DASH = "–"
 
-Figure = PageImage | Undrawn
-Rows = list[list[PageImage]] | Undrawn
 
-
-@dataclass(frozen=True)
-class PageImages:
-    """The images of the page; an `Undrawn` takes the place of a figure that failed.
-
-    Attributes:
-        curves: Loss of each pretraining that logged a step, by run.
-        gallery: Images with proposals.
-        views: Images with their views, a row per image, by run.
-        shapes: Histograms of number, size and shape of regions and proposals.
-        without: Bars of images without a proposal.
-        recall: Recall against the number of boxes, by detection set.
-        categories: AP of each category, by task.
-        training: AP against iterations, by task that measured it.
-        detections: Images with labelled objects and detections, a row per image, by task.
-        cost: Bars of time and memory; None without job records.
-    """
-
-    curves: dict[str, Figure]
-    gallery: list[PageImage] | Undrawn
-    views: dict[str, Rows]
-    shapes: Figure
-    without: Figure
-    recall: dict[str, Figure]
-    categories: dict[str, Figure]
-    training: dict[str, Figure]
-    detections: dict[str, Rows]
-    cost: Figure | None
-
-
-def render(content: dict[str, Any], images: PageImages) -> str:
+def render(content: dict[str, Any], images: dict[str, Any]) -> str:
     """Render the page.
 
     Args:
         content: The content of report.json.
-        images: Its images.
+        images: Its images by name, see `soco.report.build`.
     """
     results, config = content["results"], content["config"]
     used = {row["initialisation"] for task in results for row in task["rows"]}

@@ -1,19 +1,38 @@
 """The form of report.json; `python -m soco.report.schema` prints it as a JSON Schema."""
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from annotated_types import GroupedMetadata
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 SCHEMA = 3
 
 Object = dict[str, Any]
 Count = Annotated[int, Field(ge=0)]
+Commit = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Moment = Annotated[
-    str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$", description="ISO 8601, UTC.")
+    str,
+    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$", description="ISO 8601, UTC."),
 ]
-Figure = Annotated[float, Field(le=100)]
+
+
+class Keys(GroupedMetadata):
+    """Requires keys of an object, which may have others."""
+
+    def __init__(self, *keys: str) -> None:
+        self._keys = keys
+
+    def __iter__(self) -> Iterator[object]:
+        yield AfterValidator(self._check)
+        yield WithJsonSchema({"type": "object", "required": list(self._keys)})
+
+    def _check(self, value: Object) -> Object:
+        if absent := [key for key in self._keys if key not in value]:
+            raise ValueError(f"lacks {', '.join(absent)}")
+        return value
 
 
 class _Closed(BaseModel):
@@ -22,43 +41,12 @@ class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class _Open(BaseModel):
-    """An object with at least these keys."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class Span(_Closed):
-    """From the first job to the last."""
-
-    started: Moment | None = Field(description="Start of the earliest job.")
-    ended: Moment | None = Field(description="End of the latest job.")
-    targets: None = Field(description="Not known.")
-
-
 class Code(_Closed):
-    """State of a git repository."""
+    """State of the code: `dirty` if files differ from the commit, `note` why it is unknown."""
 
-    commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None
-    dirty: bool | None = Field(description="Whether files differed from the commit.")
-    note: str | None = Field(description="Why the commit is not known.")
-
-
-class Lock(_Closed):
-    """The file that pins the packages."""
-
-    path: str = Field(description="Relative to the repository.")
-    sha256: Sha256 | None = Field(description="Null if there is no such file.")
-
-
-class Machine(_Closed):
-    """The machine that a job ran on."""
-
-    platform: str
-    cpu: str | None
-    cores: int | None
-    memory_gb: float
-    gpus: list[str]
+    commit: Commit | None
+    dirty: bool | None
+    note: str | None
 
 
 class Environment(_Closed):
@@ -67,14 +55,14 @@ class Environment(_Closed):
     code: Code
     python: str
     packages: dict[str, str]
-    machine: Machine
+    machine: Annotated[Object, Keys("platform", "cpu", "cores", "memory_gb", "gpus")]
 
 
 class Job(_Closed):
-    """One job of the workflow."""
+    """One job of the workflow; see also `soco.jobs`."""
 
     rule: str
-    stage: str = Field(description="The stage of the workflow that the job belongs to.")
+    stage: str = Field(description="The stage of the workflow that it belongs to.")
     wildcards: dict[str, str]
     params: Object
     seed: int | None = Field(description="Null if the job draws no random numbers.")
@@ -90,16 +78,14 @@ class Job(_Closed):
 
 
 class Artefact(_Closed):
-    """A file or folder that a job made."""
+    """A file that a job made, or a folder of `files`, whose hash is that of its listing."""
 
     path: str
     bytes: Count
-    sha256: Sha256 = Field(
-        description="Of the file; of a folder, that of its sorted lines `path, tab, bytes`."
-    )
-    files: Count | None = Field(None, description="Of a folder: how many files it contains.")
+    sha256: Sha256 = Field(description="Of a folder: of its sorted lines `path, tab, bytes`.")
+    files: Count | None = None
     deterministic: bool = Field(description="Whether every run writes the same bytes.")
-    job: Count = Field(description="Index into `jobs` of the job that made it.")
+    job: Count = Field(description="Index into `jobs`.")
 
 
 class Data(_Closed):
@@ -116,99 +102,52 @@ class Data(_Closed):
     used_by: list[str] = Field(min_length=1, description="The rules that read it.")
 
 
-class Pretraining(_Open):
-    """metrics.json of a pretraining, with these keys added."""
-
-    run: str
-    pairs: int = Field(description="Pairs of views that the loss compares.")
-    loss_floor: int = Field(description="The least possible loss: -4 per pair.")
-    curve: list[Object] = Field(
-        description="At most 400 logged steps: step, loss, lr and, if logged, spread and"
-        " cosine_apart."
-    )
-
-
-class Spread(_Closed):
-    """How a count varies over the images."""
-
-    smallest: int
-    median: float
-    mean: float
-    largest: int
-
-
-class Proposals(_Closed):
-    """The merged proposals."""
-
-    counts: Object = Field(description="summary.json of the merged proposals.")
-    regions_per_image: Spread
-    proposals_per_image: Spread
-    skipped: Count = Field(description="Images that could not be read.")
-    skipped_first: list[Object] = Field(description="Key and reason of the first 50.")
-
-
-class Quality(_Closed):
-    """Statistics and recall of the proposals."""
-
-    statistics: Object = Field(description="What `describe_proposals` measured.")
-    recall: list[Object] = Field(description="What `measure_recall` measured, per detection set.")
-
-
-class Findings(_Open):
-    """findings.json of a detection set, with these keys added."""
-
-    dataset: str
-    splits: Object = Field(description="Counts of the train and the val split.")
-    findings: list[Object]
-    val_repaired: bool = Field(
-        description="Whether AP is measured on a repaired copy of the validation split."
-    )
-
-
-class ThreeAP(_Open):
+class Figures(BaseModel):
     """Average precision by name, in percent; null if there are no such objects."""
 
-    __pydantic_extra__: dict[str, Figure | None]
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[float, Field(le=100)] | None]
 
-    AP: Figure | None
-    AP50: Figure | None
-    AP75: Figure | None
-
-
-class OverLimit(_Closed):
-    """Validation images with more objects than `detections_per_image`."""
-
-    images: int = Field(ge=1, description="How many.")
-    most: int = Field(ge=2, description="Most objects of one image.")
+    AP: float | None
+    AP50: float | None
+    AP75: float | None
 
 
-class Evaluation(_Open):
+class Evaluation(BaseModel):
     """metrics.json of an evaluation."""
+
+    model_config = ConfigDict(extra="allow")
 
     initialisation: str
     seed: int
-    box: ThreeAP
-    mask: ThreeAP
+    box: Figures
+    mask: Figures
     per_category: Object
-    protocol: Object = Field(description="What AP must be read with.")
+    protocol: Annotated[Object, Keys("seed")] = Field(description="What AP must be read with.")
     images: int
     instances: int
-    over_limit: OverLimit | None = None
+    over_limit: Annotated[Object, Keys("images", "most")] | None = Field(
+        None,
+        description="How many `images` have more objects than `detections_per_image`, and the most"
+        " objects of one.",
+    )
     artefact: int | None = Field(description="Index of its metrics.json into `artefacts`.")
 
 
-class Task(_Open):
+class Task(_Closed):
     """The evaluations of one fine-tuning."""
 
     task: str
     dataset: str
     format: Literal["coco", "lvis"]
     rows: list[Evaluation]
-    summary: list[Object] = Field(
-        description="Mean and standard deviation over seeds, per initialisation; per seed if the"
-        " seeds differ in more than the seed."
+    summary: list[Annotated[Object, Keys("label", "n", "seeds", "protocol", "box", "mask")]] = (
+        Field(
+            description="Mean and standard deviation over seeds, per initialisation; per seed if the"
+            " seeds differ in more than the seed."
+        )
     )
-    differences: list[Object] = Field(
+    differences: list[Annotated[Object, Keys("label", "seeds", "unlike", "box", "mask")]] = Field(
         description="Each initialisation minus scratch, with the 95 % confidence interval over"
         " fine-tuning seeds."
     )
@@ -217,36 +156,15 @@ class Task(_Open):
     logged: bool = Field(description="Whether AP was measured before the end of training.")
 
 
-class Conversion(_Open):
-    """Summary of a converted file, with these keys added."""
-
-    run: str
-    kind: str
-    file: str
-    largest_difference: float | None = Field(
-        description="Largest difference of features; null if they were not compared."
-    )
-
-
-class Loading(_Open):
-    """Which tensors of a detector were initialised from a file."""
-
-    task: str
-    initialisation: str
-    seed: int
-    taken: Object
-    fresh: Object
-
-
 class Resources(_Closed):
-    """Time and memory of one rule's jobs."""
+    """Time and memory of one rule's jobs, child processes included."""
 
     rule: str
     stage: str
     jobs: int = Field(ge=1)
     total_seconds: float
     longest_seconds: float
-    cpu_seconds: float = Field(description="Of all jobs, child processes included.")
+    cpu_seconds: float
     peak_rss_mb: float = Field(description="Of the largest process of any job.")
 
 
@@ -261,22 +179,46 @@ class Report(_Closed):
     seed: Count
     config: Object = Field(description="The whole configuration; `soco keys` explains its keys.")
     demo: bool = Field(description="Whether the run used the embedded demo's data.")
-    run: Span
+    run: Annotated[Object, Keys("started", "ended", "targets")] = Field(
+        description="From the first to the last job."
+    )
     git: Code = Field(description="The code that made the report.")
-    lock: Lock = Field(description="The pinned packages.")
+    lock: Annotated[Object, Keys("path", "sha256")] = Field(
+        description="The file that pins the packages."
+    )
     environments: list[Environment] = Field(description="The distinct environments of the jobs.")
     jobs: list[Job] = Field(description="Every job that made an artefact, in stage order.")
     artefacts: list[Artefact] = Field(description="Every file that a job made.")
     data: list[Data] = Field(description="The files that the run was given.")
-    pretraining: list[Pretraining]
-    proposals: Proposals
-    quality: Quality
-    findings: list[Findings] = Field(description="One entry per checked detection set.")
+    pretraining: list[Annotated[Object, Keys("run", "pairs", "loss_floor", "curve")]] = Field(
+        description="metrics.json of each, its pairs of views, the least possible loss, and at most"
+        " 400 logged steps."
+    )
+    proposals: Annotated[
+        Object,
+        Keys("counts", "regions_per_image", "proposals_per_image", "skipped", "skipped_first"),
+    ] = Field(description="Counts of the merge, spread over images, the first 50 skipped images.")
+    quality: Annotated[Object, Keys("statistics", "recall")] = Field(
+        description="Files of `soco.proposals.quality`."
+    )
+    findings: list[Annotated[Object, Keys("dataset", "splits", "findings", "val_repaired")]] = (
+        Field(
+            description="findings.json of each checked detection set, and whether AP is measured on a"
+            " repaired validation split."
+        )
+    )
     results: list[Task] = Field(description="One entry per fine-tuning.")
-    paper: dict[str, Object] = Field(description="The paper's `protocol` and `rows`, by format.")
-    conversion: list[Conversion]
-    loading: list[Loading] = Field(description="One entry per evaluation.")
-    probes: list[Object] = Field(description="One entry per probe and initialisation.")
+    paper: dict[str, Annotated[Object, Keys("protocol", "rows")]] = Field(
+        description="The paper's AP, by format."
+    )
+    conversion: list[Annotated[Object, Keys("run", "kind", "file", "largest_difference")]] = Field(
+        description="Summary of each converted file; the difference of features is null if they"
+        " were not compared."
+    )
+    loading: list[Annotated[Object, Keys("task", "initialisation", "seed", "taken", "fresh")]] = (
+        Field(description="Which tensors of each detector were initialised from a file.")
+    )
+    probes: list[Annotated[Object, Keys("probe", "initialisation")]]
     resources: list[Resources] = Field(description="The slowest rule first.")
     redo: list[str] = Field(description="Shell commands that repeat the run.")
     failed_figures: list[dict[str, str]] | None = Field(

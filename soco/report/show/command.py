@@ -4,6 +4,7 @@ The drawings load torch, matplotlib or the search engines, so they are imported 
 """
 
 import argparse
+import contextlib
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -92,8 +93,10 @@ def _proposals(chosen: argparse.Namespace, config: Config | None) -> str:
 
 
 def _views(chosen: argparse.Namespace, config: Config | None) -> str:
+    from soco.data import open_source
+    from soco.pretrain.views import ViewDataset
     from soco.report.show.proposals import Search
-    from soco.report.show.samples import of_store, samples_of, searched
+    from soco.report.show.samples import samples_of, searched
     from soco.report.show.views import write_gallery
 
     output: Path = chosen.out
@@ -103,6 +106,7 @@ def _views(chosen: argparse.Namespace, config: Config | None) -> str:
     recipe, seed = _recipe(config, chosen.run_name), chosen.seed
     if seed is None:
         seed = config.seed if config else 1
+    opened: contextlib.AbstractContextManager[ViewDataset]
     if chosen.images:
         most_pixels = (config.images if config else ImagesConfig(path=".")).max_pixels
         search = Search(*_search_settings(config), chosen.engine, most_pixels)
@@ -113,7 +117,8 @@ def _views(chosen: argparse.Namespace, config: Config | None) -> str:
             "A store does not contain its images; give --config, which says where they are.",
         )
     else:
-        opened, most = of_store(chosen.store, config.images, recipe, seed), chosen.most
+        store = ViewDataset(chosen.store, open_source(config.images), recipe, seed)
+        opened, most = contextlib.nullcontext(store), chosen.most
     with opened as dataset:
         if not len(dataset):
             raise UserError(

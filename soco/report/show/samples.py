@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from soco.config import ImagesConfig, PretrainConfig
-from soco.data import Entry, UnreadableImageError, decode_rgb, open_source
+from soco.config import PretrainConfig
+from soco.data import Entry, UnreadableImageError, decode_rgb
 from soco.data.contents import content_of
 from soco.data.read import read_file
 from soco.data.stores.merged import write_arrow
@@ -84,18 +84,6 @@ def searched(
         write_table(shard, pa.table(columns, schema=PROPOSAL_SCHEMA))
         write_arrow(store, merge_files([shard]))
         yield ViewDataset(store, source, recipe, seed)
-
-
-@contextmanager
-def of_store(
-    store: Path, images: ImagesConfig, recipe: PretrainConfig, seed: int
-) -> Iterator[ViewDataset]:
-    """Open the store of a finished search as training does.
-
-    Raises:
-        UserError: There is no such store.
-    """
-    yield ViewDataset(store, open_source(images), recipe, seed)
 
 
 def samples_of(dataset: ViewDataset, images: int, epoch: int, count: int) -> Iterator[Sample]:
