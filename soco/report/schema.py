@@ -14,8 +14,7 @@ Count = Annotated[int, Field(ge=0)]
 Commit = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Moment = Annotated[
-    str,
-    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$", description="ISO 8601, UTC."),
+    str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$", description="ISO 8601, UTC.")
 ]
 
 
@@ -143,8 +142,8 @@ class Task(_Closed):
     rows: list[Evaluation]
     summary: list[Annotated[Object, Keys("label", "n", "seeds", "protocol", "box", "mask")]] = (
         Field(
-            description="Mean and standard deviation over seeds, per initialisation; per seed if the"
-            " seeds differ in more than the seed."
+            description="Mean and standard deviation over seeds, per initialisation; per seed if"
+            " the seeds differ in more than the seed."
         )
     )
     differences: list[Annotated[Object, Keys("label", "seeds", "unlike", "box", "mask")]] = Field(
@@ -203,8 +202,8 @@ class Report(_Closed):
     )
     findings: list[Annotated[Object, Keys("dataset", "splits", "findings", "val_repaired")]] = (
         Field(
-            description="findings.json of each checked detection set, and whether AP is measured on a"
-            " repaired validation split."
+            description="findings.json of each checked detection set, and whether AP is measured on"
+            " a repaired validation split."
         )
     )
     results: list[Task] = Field(description="One entry per fine-tuning.")

@@ -30,17 +30,20 @@ def metrics_of(
         for place, (name, more) in enumerate(zip(names, frequencies, strict=True))
     }
     held = {
-        "name": "coco_fpn_1x", "changed": {"base_lr": 0.08, "iterations": 220}, "architecture": "fpn",
+        "name": "coco_fpn_1x", "changed": {"base_lr": 0.08, "iterations": 220},
+        "architecture": "fpn",
         "head": "4 conv + 1 fc", "norm": "SyncBN over 1 process", "batch_size": 8, "base_lr": 0.08,
-        "weight_decay": 2.5e-5, "iterations": 220, "steps": [175, 205], "warmup_iterations": 30, "short_sides": [128],
-        "max_long_side": 256, "test_short_side": 128, "score_threshold": 0.05, "detections_per_image": 20,
-        "repeat_threshold": 0.0, "precise_bn_batches": 10, "processes": 1, "detectron2": "0.6", "torch": "2.14.1",
+        "weight_decay": 2.5e-5, "iterations": 220, "steps": [175, 205], "warmup_iterations": 30,
+        "short_sides": [128], "max_long_side": 256, "test_short_side": 128, "score_threshold": 0.05,
+        "detections_per_image": 20,
+        "repeat_threshold": 0.0, "precise_bn_batches": 10, "processes": 1, "detectron2": "0.6",
+        "torch": "2.14.1",
         "seed": seed,
     }  # fmt: skip
     return {
-        "task": task, "dataset": f"shapes_{task}", "format": form, "initialisation": start, "seed": seed,
-        "box": figures, "mask": masks, "per_category": per_category, "protocol": held | protocol, "images": 6,
-        "instances": 12,
+        "task": task, "dataset": f"shapes_{task}", "format": form, "initialisation": start,
+        "seed": seed, "box": figures, "mask": masks, "per_category": per_category,
+        "protocol": held | protocol, "images": 6, "instances": 12,
     }  # fmt: skip
 
 
@@ -55,8 +58,10 @@ def evaluation(
     (folder / "metrics.json").write_text(json.dumps(metrics_of(task, start, seed, figures, task)))
     content = json.loads(annotations.read_text())
     found = [
-        {"image_id": entry["image_id"], "category_id": int(random.integers(1, 4)), "score": float(random.uniform(0, 1)),
-         "bbox": [float(value) for value in entry["bbox"]], "segmentation": run_lengths(entry["bbox"])}
+        {"image_id": entry["image_id"], "category_id": int(random.integers(1, 4)),
+         "score": float(random.uniform(0, 1)),
+         "bbox": [float(value) for value in entry["bbox"]],
+         "segmentation": run_lengths(entry["bbox"])}
         for entry in content["annotations"] * 3
     ]  # fmt: skip
     (folder / "detections.json").write_text(json.dumps(found))
@@ -74,8 +79,10 @@ def evaluation(
         else {"tensors": 199, "numbers": 12_345_678}
     )
     loading = {
-        "weights": None if start == "scratch" else "results/convert/soco/detectron2_fpn_head.pkl", "taken": taken,
-        "fresh": {"tensors": 4, "numbers": 147_456}, "fresh_names": fresh, "taken_names": [], "unused_names": [],
+        "weights": None if start == "scratch" else "results/convert/soco/detectron2_fpn_head.pkl",
+        "taken": taken,
+        "fresh": {"tensors": 4, "numbers": 147_456}, "fresh_names": fresh, "taken_names": [],
+        "unused_names": [],
     }  # fmt: skip
     (folder / "loading.json").write_text(json.dumps(loading))
     (folder / "weights.pth").write_bytes(random.bytes(1000))
@@ -100,7 +107,7 @@ def run_lengths(box: list[int], side: int = 128) -> dict:
 
 
 def validation_split(root: Path) -> tuple[Path, Path]:
-    """Six images of 128 pixels, each with two labelled objects, a polygon and run lengths, and a crowd."""
+    """Six images of 128 pixels, each with a polygon, run lengths and a crowd."""
     annotations, images = root / "val.json", root / "val"
     if annotations.exists():
         return annotations, images

@@ -153,8 +153,9 @@ def _pretraining(root: Path, random: np.random.Generator) -> PretrainFiles:
     ]
     files.log.write_text("".join(json.dumps(line) + "\n" for line in lines))
     metrics = {
-        "run": "soco", "architecture": "fpn", "epochs": 10, "steps": 150, "images": 480, "total_batch": 32,
-        "peak_lr": 0.125, "final_loss": loss[-1], "seconds": 213.7, "images_per_second": 22.46, "precision": "bf16",
+        "run": "soco", "architecture": "fpn", "epochs": 10, "steps": 150, "images": 480,
+        "total_batch": 32, "peak_lr": 0.125, "final_loss": loss[-1], "seconds": 213.7,
+        "images_per_second": 22.46, "precision": "bf16",
         "device": "cpu", "processes": 1, "seed": 1, "parameters": 17_300_000, "more": float("nan"),
     }  # fmt: skip
     files.metrics.write_text(json.dumps(metrics))
@@ -206,7 +207,8 @@ def _probes(root: Path) -> tuple[ProbeFiles, ...]:
         path.parent.mkdir(parents=True, exist_ok=True)
         metrics = {
             "probe": "photographs", "initialisation": start, "backbone": "resnet18", "classes": 6,
-            "images": {"train": 1200, "val": 300}, "skipped": {"train": 1, "val": 0}, "commonest_class": 16.7,
+            "images": {"train": 1200, "val": 300}, "skipped": {"train": 1, "val": 0},
+            "commonest_class": 16.7,
             "seed": 1,
             "knn": {"top1": top1, "top5": 88.8, "neighbours": 20, "temperature": 0.07},
             "linear": {"top1": top1 + 5, "top5": None},
@@ -230,11 +232,17 @@ def _origins(root: Path, made: dict[str, list[Path]]) -> tuple[Path, ...]:
     }
     stage_of = {rule: stage for stage, rules in stages.items() for rule in rules}
     measured = {
-        "demo_data": (11.2, 310.5), "search_regions/0": (61.5, 512.25), "search_regions/1": (58.5, 530.75),
-        "filter_regions/0": (0.3, 210.0), "merge_proposals": (1.4, 210.0), "pretrain_model": (214.0, 2950.4),
-        "convert_weights": (3.4, 640.1), "finetune_detector/0": (188.4, 2101.9), "finetune_detector/1": (191.3, 2140.0),
+        "demo_data": (11.2, 310.5),
+        "search_regions/0": (61.5, 512.25),
+        "search_regions/1": (58.5, 530.75),
+        "filter_regions/0": (0.3, 210.0),
+        "merge_proposals": (1.4, 210.0),
+        "pretrain_model": (214.0, 2950.4),
+        "convert_weights": (3.4, 640.1),
+        "finetune_detector/0": (188.4, 2101.9),
+        "finetune_detector/1": (191.3, 2140.0),
         "evaluate_detector": (22.1, 1890.0),
-    }  # fmt: skip
+    }
     runs_in, paths = environment(), []
     for name, (seconds, memory) in measured.items():
         path = root / "results" / "origins" / f"{name}.json"

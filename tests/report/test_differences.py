@@ -93,8 +93,8 @@ def test_sentences_claim_what_the_seeds_support(task):
     assert open_.endswith("over the seeds, so it may be chance.") and "+1.5" in open_
     (single,) = summary_sentences(task([31.0], [30.0]))
     assert single.endswith(
-        "The difference is \u22121.0 (1 seed against 1 seed), without a confidence interval: it may be"
-        " chance."
+        "The difference is \u22121.0 (1 seed against 1 seed), without a confidence interval: it may"
+        " be chance."
     )
     (alone,) = summary_sentences(task([], [42.0]))
     assert alone == "t: soco reaches box AP 42.0."

@@ -61,8 +61,9 @@ def without_proposals(inputs, tmp_path):
 
 
 @pytest.mark.parametrize("images", [1, 5])
-def test_a_run_without_any_proposal_has_an_empty_gallery_and_says_so(changed, without_proposals, build, parsed,
-                                                                    tmp_path, images):  # fmt: skip
+def test_a_run_without_any_proposal_has_an_empty_gallery_and_says_so(
+    changed, without_proposals, build, parsed, tmp_path, images
+):
     fields = without_proposals(images) | {
         "pretrain": (),
         "conversions": (),

@@ -1,4 +1,4 @@
-"""Names that cannot be drawn, printed or written as they are, through the real figures and the real page."""
+"""Names that cannot be drawn, printed or written as they are, in figures and on the page."""
 
 import base64
 import dataclasses

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from soco.errors import printable
 
 Rect = tuple[float, float, float, float]
 
 MARGIN, LINE = 12, 24
-GROUND, INK = "#ffffff", "#1f2328"
-TITLE_SIZE, SMALL_SIZE = 15, 12
+GROUND, _INK = "#ffffff", "#1f2328"
+_TITLE_SIZE = 15
 
 # Far beyond every image, and small enough to be multiplied.
 _FAR = 1e9
@@ -72,13 +72,35 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def broken(text: str, width: int) -> list[str]:
-    """The text as a title, broken between words into lines of at most `width` pixels."""
+SMALL = font(12)
+
+
+def titled(title: str, width: int, below: int) -> tuple[Image.Image, int]:
+    """Make a canvas with a title, broken between words into as many lines as it needs.
+
+    Args:
+        title: The title.
+        width: Width of the canvas, in pixels.
+        below: Height of the canvas below the title, in pixels.
+
+    Returns:
+        The canvas, and where the space below the title begins.
+    """
     lines: list[str] = []
-    for word in printable(text).split():
+    for word in printable(title).split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and font(TITLE_SIZE).getlength(longer) <= width:
+        if lines and font(_TITLE_SIZE).getlength(longer) <= width - 2 * MARGIN:
             lines[-1] = longer
         else:
             lines.append(word)
-    return lines
+    top = MARGIN + LINE * len(lines)
+    canvas = Image.new("RGB", (width, top + below), GROUND)
+    for number, line in enumerate(lines):
+        corner = (MARGIN, MARGIN + number * LINE)
+        ImageDraw.Draw(canvas).text(corner, line, fill=_INK, font=font(_TITLE_SIZE))
+    return canvas, top
+
+
+def write(draw: ImageDraw.ImageDraw, corner: tuple[int, int], words: str) -> None:
+    """Write words in the small font."""
+    draw.text(corner, words, fill=_INK, font=SMALL)

@@ -15,17 +15,7 @@ from soco.errors import UserError
 from soco.io import atomic_write
 from soco.proposals import engines
 from soco.proposals.filters import Rects, proposals_of
-from soco.report.drawing.canvas import (
-    GROUND,
-    INK,
-    LINE,
-    MARGIN,
-    SMALL_SIZE,
-    TITLE_SIZE,
-    Frame,
-    broken,
-    font,
-)
+from soco.report.drawing.canvas import LINE, MARGIN, SMALL, Frame, titled, write
 
 _COLOURS = colormaps["turbo"]
 # Both ends of the colour map are dark: cut them off, and make the photograph greyer and darker.
@@ -125,22 +115,18 @@ def compose(
     """
     frame = Frame.fit(rgb.shape, side, side)
     size = frame.size
-    width = 2 * size[0] + 3 * MARGIN
-    lines = broken(title, width - 2 * MARGIN)
-    top = MARGIN + LINE * (len(lines) + 1)
-    canvas = Image.new("RGB", (width, top + size[1] + LINE + 2 * MARGIN), GROUND)
+    below = 2 * LINE + size[1] + 2 * MARGIN
+    canvas, top = titled(title, 2 * size[0] + 3 * MARGIN, below)
     draw = ImageDraw.Draw(canvas)
-    for number, line in enumerate(lines):
-        draw.text((MARGIN, MARGIN + number * LINE), line, fill=INK, font=font(TITLE_SIZE))
     ground = _subdued(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
     panels = (("all regions", regions, 1), ("proposals", proposals, 2))
     for number, (name, rects, thickness) in enumerate(panels):
         left = MARGIN + number * (size[0] + MARGIN)
-        draw.text((left, top - LINE), name, fill=INK, font=font(SMALL_SIZE))
+        write(draw, (left, top), name)
         panel = ground.copy()
         _draw_rects(ImageDraw.Draw(panel), rects, rgb.shape[:2], frame, thickness)
-        canvas.paste(panel, (left, top))
-    _draw_key(draw, (MARGIN, top + size[1] + MARGIN), size[0])
+        canvas.paste(panel, (left, top + LINE))
+    _draw_key(draw, (MARGIN, top + LINE + size[1] + MARGIN), size[0])
     return canvas
 
 
@@ -166,12 +152,12 @@ def _draw_key(draw: ImageDraw.ImageDraw, corner: tuple[int, int], width: int) ->
     """Draw the colours from size 0 to that of the whole image."""
     left, top = corner
     words = "colour: size, 0"
-    start = left + math.ceil(draw.textlength(words, font=font(SMALL_SIZE))) + 6
+    start = left + math.ceil(draw.textlength(words, font=SMALL)) + 6
     end = max(start + 20, min(left + width, start + 160))
-    draw.text((left, top), words, fill=INK, font=font(SMALL_SIZE))
+    write(draw, (left, top), words)
     for x in range(start, end):
         draw.line((x, top + 2, x, top + 14), fill=_colour((x - start) / (end - start)))
-    draw.text((end + 6, top), "to 1, the whole image", fill=INK, font=font(SMALL_SIZE))
+    write(draw, (end + 6, top), "to 1, the whole image")
 
 
 def _colour(share: float) -> tuple[int, int, int]:

@@ -11,18 +11,7 @@ from soco.config import PretrainConfig
 from soco.errors import LONGEST_DRAWN, printable
 from soco.io import atomic_write
 from soco.pretrain.views.batch import Pair
-from soco.report.drawing.canvas import (
-    GROUND,
-    INK,
-    LINE,
-    MARGIN,
-    SMALL_SIZE,
-    TITLE_SIZE,
-    Frame,
-    Rect,
-    broken,
-    font,
-)
+from soco.report.drawing.canvas import GROUND, LINE, MARGIN, SMALL, Frame, Rect, titled, write
 from soco.report.drawing.samples import (
     Sample,
     colours_of,
@@ -90,13 +79,9 @@ def compose(sample: Sample, recipe: PretrainConfig, side: int) -> Image.Image:
     original = _original_side(side)
     width = original + 2 * side + _GAP + 3 * MARGIN
     name = printable(sample.name, 2 * LONGEST_DRAWN)
-    title = broken(f"{name}, epoch {sample.epoch}", width - 2 * MARGIN)
-    top = MARGIN + LINE * len(title)
     rows = len(sample.batch.pairs) * (LINE + side + MARGIN)
-    canvas = Image.new("RGB", (width, top + max(rows, LINE + original) + MARGIN), GROUND)
-    draw = ImageDraw.Draw(canvas)
-    for number, line in enumerate(title):
-        draw.text((MARGIN, MARGIN + number * LINE), line, fill=INK, font=font(TITLE_SIZE))
+    below = max(rows, LINE + original) + MARGIN
+    canvas, top = titled(f"{name}, epoch {sample.epoch}", width, below)
     drawing = _Drawing(canvas, sample, recipe, colours_of(sample), side)
     drawing.original((MARGIN, top), original)
     for number, pair in enumerate(sample.batch.pairs, start=1):
@@ -151,7 +136,7 @@ class _Drawing:
         for box_id, colour, place in coloured:
             labels.put(place[:2], str(box_id), colour)
         words = f"{len(sample.boxes)} boxes; dashed: crops"
-        ImageDraw.Draw(self.canvas).text(corner, words, fill=INK, font=font(SMALL_SIZE))
+        write(ImageDraw.Draw(self.canvas), corner, words)
         self.canvas.paste(panel, (corner[0], corner[1] + LINE))
 
     def pair(self, corner: tuple[int, int], number: int, pair: Pair) -> None:
@@ -161,8 +146,7 @@ class _Drawing:
         right = left + self.side + _GAP
         edges, levels = [], []
         for view, x, boxes in ((0, left, pair.boxes_1), (number, right, pair.boxes_v)):
-            words = view_words(self.sample, self.recipe, view)
-            draw.text((x, top), words, fill=INK, font=font(SMALL_SIZE))
+            write(draw, (x, top), view_words(self.sample, self.recipe, view))
             pixels = self.sample.batch.views[view]
             self.canvas.paste(view_image(pixels, self.side), (x, top + LINE))
             edges.append(_placed(frame, boxes.tolist(), (x, top + LINE)))
@@ -203,10 +187,10 @@ class _Labels:
             place = self._place(x, y, words)
         self._taken.append(place)
         self._draw.rectangle(place, fill=ground)
-        self._draw.text((x, y), words, fill="#000000", font=font(SMALL_SIZE))
+        self._draw.text((x, y), words, fill="#000000", font=SMALL)
 
     def _place(self, x: float, y: float, words: str) -> Rect:
-        left, top, right, bottom = self._draw.textbbox((x, y), words, font=font(SMALL_SIZE))
+        left, top, right, bottom = self._draw.textbbox((x, y), words, font=SMALL)
         return left - 2, top - 1, right + 2, bottom + 1
 
 

@@ -49,8 +49,8 @@ def test_boxes_are_drawn_where_the_batch_has_them(dataset):
                 for box, box_id in zip(boxes.numpy() * SIDE, pair.ids_1.tolist(), strict=True):
                     # A label or a later box may hide a part, and the whole of a box that is the
                     # same as another.
-                    shades = [colours[i] for i, b in zip(pair.ids_1.tolist(), boxes.numpy() * SIDE, strict=True)
-                              if np.abs(b - box).max() < 3]  # fmt: skip
+                    pairs = zip(pair.ids_1.tolist(), boxes.numpy() * SIDE, strict=True)
+                    shades = [colours[i] for i, b in pairs if np.abs(b - box).max() < 3]
                     found = [
                         any(near(drawn, *place, shade) for shade in shades)
                         for place in outline_of(box, corner)
