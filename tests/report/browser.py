@@ -93,14 +93,14 @@ def look(page: str, folder: Path, width: int = 1100, dark: bool = False) -> dict
     )
     found = re.search(r'data-found="([^"]*)"', shown.stdout)
     assert found, shown.stderr
-    told = json.loads(
+    faults = json.loads(
         found[1]
         .replace("&quot;", '"')
         .replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&amp;", "&")
     )
-    return told | {"console": [line for line in shown.stderr.splitlines() if "CONSOLE" in line]}
+    return faults | {"console": [line for line in shown.stderr.splitlines() if "CONSOLE" in line]}
 
 
 def printed(page: str, folder: Path) -> bytes:

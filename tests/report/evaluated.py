@@ -14,7 +14,7 @@ PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "retina", "hubble_dee
 
 
 def metrics_of(
-    task: str, start: str, seed: int, figures: dict, form: str = "coco", **protocol
+    task: str, init: str, seed: int, figures: dict, form: str = "coco", **protocol
 ) -> dict:
     """One evaluation's metrics.json: `figures` by name for boxes, two less for masks."""
     masks = {name: None if value is None else value - 2 for name, value in figures.items()}
@@ -29,7 +29,7 @@ def metrics_of(
         | more
         for place, (name, more) in enumerate(zip(names, frequencies, strict=True))
     }
-    held = {
+    settings = {
         "name": "coco_fpn_1x", "changed": {"base_lr": 0.08, "iterations": 220},
         "architecture": "fpn",
         "head": "4 conv + 1 fc", "norm": "SyncBN over 1 process", "batch_size": 8, "base_lr": 0.08,
@@ -41,21 +41,21 @@ def metrics_of(
         "seed": seed,
     }  # fmt: skip
     return {
-        "task": task, "dataset": f"shapes_{task}", "format": form, "initialisation": start,
+        "task": task, "dataset": f"shapes_{task}", "format": form, "initialisation": init,
         "seed": seed, "box": figures, "mask": masks, "per_category": per_category,
-        "protocol": held | protocol, "images": 6, "instances": 12,
+        "protocol": settings | protocol, "images": 6, "instances": 12,
     }  # fmt: skip
 
 
 def evaluation(
-    root: Path, random: np.random.Generator, task: str, start: str, seed: int
+    root: Path, random: np.random.Generator, task: str, init: str, seed: int
 ) -> EvaluationFiles:
-    folder = root / "results" / "evaluate" / task / f"{start}-{seed}"
+    folder = root / "results" / "evaluate" / task / f"{init}-{seed}"
     folder.mkdir(parents=True)
     annotations, images = validation_split(root)
     names = ["AP", "AP50", "AP75", "APm", "APl"] + (["APr", "APc", "APf"] if task == "lvis" else [])
     figures = {name: float(random.uniform(2, 14)) for name in names} | {"APs": None}
-    (folder / "metrics.json").write_text(json.dumps(metrics_of(task, start, seed, figures, task)))
+    (folder / "metrics.json").write_text(json.dumps(metrics_of(task, init, seed, figures, task)))
     content = json.loads(annotations.read_text())
     found = [
         {"image_id": entry["image_id"], "category_id": int(random.integers(1, 4)),
@@ -75,11 +75,11 @@ def evaluation(
     fresh = [f"roi_heads.mask_head.mask_fcn{n}.weight" for n in range(1, 5)]
     taken = (
         {"tensors": 0, "numbers": 0}
-        if start == "scratch"
+        if init == "scratch"
         else {"tensors": 199, "numbers": 12_345_678}
     )
     loading = {
-        "weights": None if start == "scratch" else "results/convert/soco/detectron2_fpn_head.pkl",
+        "weights": None if init == "scratch" else "results/convert/soco/detectron2_fpn_head.pkl",
         "taken": taken,
         "fresh": {"tensors": 4, "numbers": 147_456}, "fresh_names": fresh, "taken_names": [],
         "unused_names": [],
@@ -89,7 +89,7 @@ def evaluation(
     names = ("metrics.json", "detections.json", "ap.jsonl", "loading.json", "weights.pth")
     scores, detections, measured, loaded, weights = (folder / name for name in names)
     return EvaluationFiles(
-        task=task, initialisation=start, seed=seed, dataset=f"shapes_{task}",
+        task=task, initialisation=init, seed=seed, dataset=f"shapes_{task}",
         images=images, annotations=annotations, metrics=scores, detections=detections,
         curve=measured, loading=loaded, weights=weights,
     )  # fmt: skip

@@ -47,9 +47,9 @@ def write_run(root: Path) -> ReportInputs:
     summary, store, skipped = _proposals(root, random)
     run = _pretraining(root, random)
     evaluations = tuple(
-        evaluation(root, random, task, start, seed)
+        evaluation(root, random, task, init, seed)
         for task, seeds in (("coco", (1, 2)), ("lvis", (1,)))
-        for start in ("scratch", "soco")
+        for init in ("scratch", "soco")
         for seed in seeds
     )
     conversions = tuple(_conversion(root, kind) for kind in ("fpn_head", "c4"))
@@ -202,11 +202,11 @@ def _findings(root: Path) -> tuple[FindingsFiles, ...]:
 
 def _probes(root: Path) -> tuple[ProbeFiles, ...]:
     files = []
-    for start, top1 in (("scratch", 12.34), ("soco", 45.67)):
-        path = root / "results" / "probe" / f"photographs-{start}.json"
+    for init, top1 in (("scratch", 12.34), ("soco", 45.67)):
+        path = root / "results" / "probe" / f"photographs-{init}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         metrics = {
-            "probe": "photographs", "initialisation": start, "backbone": "resnet18", "classes": 6,
+            "probe": "photographs", "initialisation": init, "backbone": "resnet18", "classes": 6,
             "images": {"train": 1200, "val": 300}, "skipped": {"train": 1, "val": 0},
             "commonest_class": 16.7,
             "seed": 1,
@@ -214,7 +214,7 @@ def _probes(root: Path) -> tuple[ProbeFiles, ...]:
             "linear": {"top1": top1 + 5, "top5": None},
         }  # fmt: skip
         path.write_text(json.dumps(metrics))
-        files.append(ProbeFiles("photographs", start, path))
+        files.append(ProbeFiles("photographs", init, path))
     return tuple(files)
 
 

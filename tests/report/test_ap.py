@@ -38,19 +38,19 @@ def evaluations(inputs, metrics, tmp_path):
     `(initialisation, seed, box AP, curve, changes of the protocol)` each.
     """
 
-    def make(*told, form="coco"):
+    def make(*runs, form="coco"):
         found = []
-        for start, seed, ap, curve, protocol in told:
-            path = tmp_path / f"{start}-{seed}"
-            held = metrics(
-                "t", start, seed, {"AP": ap, "AP50": ap + 20, "AP75": ap + 5}, form, **protocol
+        for init, seed, ap, curve, protocol in runs:
+            path = tmp_path / f"{init}-{seed}"
+            row = metrics(
+                "t", init, seed, {"AP": ap, "AP50": ap + 20, "AP75": ap + 5}, form, **protocol
             )
-            path.with_suffix(".json").write_text(json.dumps(held))
+            path.with_suffix(".json").write_text(json.dumps(row))
             files = {
                 "metrics": path.with_suffix(".json"),
                 "curve": write(path.with_suffix(".jsonl"), *curve),
             }
-            named = {"task": "t", "initialisation": start, "seed": seed, "detections": None}
+            named = {"task": "t", "initialisation": init, "seed": seed, "detections": None}
             found.append(dataclasses.replace(inputs.evaluations[0], **named, **files))
         return tuple(found)
 
@@ -59,8 +59,8 @@ def evaluations(inputs, metrics, tmp_path):
 
 def test_mean_and_deviation_are_in_the_table(evaluations, build, parsed, changed, tmp_path):
     # 42.5 and 43.5: mean 43, deviation 1 / sqrt(2) = 0.707.
-    told = ("scratch", 1, 31.0, (), {}), ("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {})
-    content, page = build(changed(evaluations=evaluations(*told)), tmp_path)
+    runs = ("scratch", 1, 31.0, (), {}), ("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {})
+    content, page = build(changed(evaluations=evaluations(*runs)), tmp_path)
     text = parsed(page).text
     assert re.search(
         r"soco\s*43\.00 ± 0\.71\s+63\.00 ± 0\.71\s+48\.00 ± 0\.71\s+41\.00 ± 0\.71", text
@@ -102,8 +102,8 @@ def test_more_objects_than_detections_are_mentioned_on_the_page(
 ):
     files = evaluations(("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {}))
     for each in files:
-        held = json.loads(each.metrics.read_text())
-        each.metrics.write_text(json.dumps(held | {"over_limit": {"images": 2, "most": 31}}))
+        row = json.loads(each.metrics.read_text())
+        each.metrics.write_text(json.dumps(row | {"over_limit": {"images": 2, "most": 31}}))
     content, page = build(changed(evaluations=files), tmp_path)
     text = parsed(page).text
     sentence = (
@@ -135,11 +135,11 @@ def test_an_ap_of_0_is_a_figure_and_no_objects_are_a_dash(
 def test_seeds_with_different_protocols_are_not_averaged(
     evaluations, build, parsed, changed, tmp_path
 ):
-    told = (
+    runs = (
         ("soco", 1, 42.5, (), {}),
         ("soco", 2, 43.5, (), {"base_lr": 0.02, "changed": {"rois_per_image": 32}}),
     )
-    _, page = build(changed(evaluations=evaluations(*told)), tmp_path)
+    _, page = build(changed(evaluations=evaluations(*runs)), tmp_path)
     text = parsed(page).text
     assert "The seeds of soco have different protocols and are not averaged: " in text
     assert "not averaged: base_lr 0.08 and 0.02; rois_per_image – and 32." in text

@@ -60,8 +60,8 @@ def test_probes_are_a_table(built, parsed):
     text = " ".join(parsed(page).text.split())
     assert [entry["initialisation"] for entry in content["probes"]] == ["scratch", "soco"]
     assert content["probes"][1]["knn"]["top1"] == 45.67
-    told = "resnet18, 20 neighbours at temperature 0.07, seed 1"
-    assert text.count(told) == 2
+    settings = "resnet18, 20 neighbours at temperature 0.07, seed 1"
+    assert text.count(settings) == 2
     assert "Share of the most common class: 16.7 on photographs." in text
     assert re.search(
         r"1\u202f200 \+ 300\s*1 \+ 0 skipped\s*45\.7\s*88\.8\s*50\.7\s*–", parsed(page).text

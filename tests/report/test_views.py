@@ -63,13 +63,13 @@ def test_a_view_has_every_box_that_the_loss_compares_in_it(inputs, recipe, sourc
     pairs = sample.batch.pairs
     compared = [[(p.boxes_1, p.ids_1) for p in pairs], *([(p.boxes_v, p.ids_v)] for p in pairs)]
     for view, of_view in enumerate(compared):
-        told = {(mark.box, mark.colour) for mark in marks_of_view(sample, recipe, view, colours)}
+        marks = {(mark.box, mark.colour) for mark in marks_of_view(sample, recipe, view, colours)}
         found = [
             (box * 320, key)
             for boxes, ids in of_view
             for box, key in zip(boxes, ids.tolist(), strict=True)
         ]
-        assert told == {(tuple(box.tolist()), colours[key]) for box, key in found}
+        assert marks == {(tuple(box.tolist()), colours[key]) for box, key in found}
     ids = [mark.label.split()[0] for mark in marks_of_view(sample, recipe, 0, colours)]
     assert len(ids) > len(set(ids))
 

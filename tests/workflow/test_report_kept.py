@@ -25,8 +25,8 @@ def test_the_page_of_a_failed_report_is_kept_until_a_report_succeeds(finished, w
         "The figure “loss of soco” could not be drawn"
         in (report / "incomplete" / "report.html").read_text()
     )
-    told = json.loads((report / "incomplete" / "report.json").read_text())
-    assert [figure["figure"] for figure in told["failed_figures"]] == ["loss of soco"]
+    content = json.loads((report / "incomplete" / "report.json").read_text())
+    assert [figure["figure"] for figure in content["failed_figures"]] == ["loss of soco"]
     log.write_text(sound)
     workflow("report")
     assert workflow.ran == {"report"}

@@ -48,7 +48,7 @@ def test_the_run_says_how_many_pairs_there_are(log, repository, tmp_path, capsys
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "sentence"),
     [
         (None, "There is no"),
         ("", "has no step yet"),
@@ -57,12 +57,12 @@ def test_the_run_says_how_many_pairs_there_are(log, repository, tmp_path, capsys
         ("[1]\n{}", "is not valid JSON"),
     ],
 )
-def test_a_log_that_cannot_be_drawn_is_refused_in_one_sentence(tmp_path, capsys, content, told):
+def test_a_log_that_cannot_be_drawn_is_refused_in_one_sentence(tmp_path, capsys, content, sentence):
     log = tmp_path / "log.jsonl"
     if content is not None:
         log.write_text(content)
     assert main(["show", "loss", str(log), "--out", str(tmp_path / "loss.png")]) == 1
-    assert told in capsys.readouterr().err and not (tmp_path / "loss.png").exists()
+    assert sentence in capsys.readouterr().err and not (tmp_path / "loss.png").exists()
 
 
 def test_the_curve_is_a_png(log, capsys):

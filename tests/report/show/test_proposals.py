@@ -43,10 +43,10 @@ def test_engine_and_configuration_can_be_chosen(coffee, photograph, repository, 
     call += ["--config", str(repository / "config.yaml"), "--config", str(overlay)]
     assert main(call) == 0
     fast = len(opencv_selective_search(photograph("coffee_half"), "fast"))
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert (
-        told.startswith(f"{fast} regions (opencv_fast), ")
-        and "(ratio2, because size1010 keeps none)" in told
+        printed.startswith(f"{fast} regions (opencv_fast), ")
+        and "(ratio2, because size1010 keeps none)" in printed
     )
     assert main([*call, "--engine", "opencv_single", "--side", "100"]) == 0
     single = len(opencv_selective_search(photograph("coffee_half"), "single"))
@@ -98,8 +98,8 @@ def test_an_unreadable_image_is_refused_in_one_sentence(folder_of_images, tmp_pa
         )
         == 1
     )
-    told = capsys.readouterr().err
-    assert told.startswith("Error: ") and name in told and told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("Error: ") and name in printed and printed.count("\n") == 1
     assert not (tmp_path / "out.png").exists()
 
 

@@ -78,8 +78,8 @@ def test_labels_have_id_and_level_and_captions_the_flip(dataset, monkeypatch):
             of_boxes = levels(boxes, sample.batch.views[view].shape[-1], bounds).tolist()
             for box_id, level in zip(pair.ids_1.tolist(), of_boxes, strict=True):
                 assert f"{box_id} {'none' if level == NO_LEVEL else f'P{level + 2}'}" in words
-            told = next(text for text in words if text.startswith(f"view {view + 1},"))
-            assert told.endswith(", flipped") == sample.shown[view].flipped
+            caption = next(text for text in words if text.startswith(f"view {view + 1},"))
+            assert caption.endswith(", flipped") == sample.shown[view].flipped
 
 
 def test_the_image_shows_the_chosen_boxes_and_the_crops(dataset):
@@ -235,7 +235,7 @@ def test_the_command_draws_images_of_a_store(small_store, folder_of_images, tmp_
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "sentence"),
     [
         ([], "Give either image files"),
         (["IMAGE", "--store", "store.arrow"], "Give either image files"),
@@ -251,12 +251,12 @@ def test_the_command_draws_images_of_a_store(small_store, folder_of_images, tmp_
     ],
 )
 def test_refusals_are_one_sentence(
-    options, told, coffee, folder_of_images, tmp_path, monkeypatch, capsys
+    options, sentence, coffee, folder_of_images, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
     config = config_of(folder_of_images, tmp_path / "config.yaml", runs=("one", "two"))
     given = [{"IMAGE": str(coffee), "CONFIG": config}.get(option, option) for option in options]
     assert main(["show", "views", *given]) == 1
     error = capsys.readouterr().err
-    assert told in error and error.startswith("Error: ") and error.count("\n") == 1
+    assert sentence in error and error.startswith("Error: ") and error.count("\n") == 1
     assert not list(Path().glob("views*"))
