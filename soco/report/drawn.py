@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from soco.errors import UserError, printable
 
 log = logging.getLogger(__name__)
 
-Arguments = ParamSpec("Arguments")
+Arguments = TypeVarTuple("Arguments")
 Drawn = TypeVar("Drawn")
 
 _LONGEST = 300
@@ -39,25 +39,20 @@ class Drawer:
         self.failed: list[Undrawn] = []
 
     def draw(
-        self,
-        figure: str,
-        work: Callable[Arguments, Drawn],
-        *arguments: Arguments.args,
-        **named: Arguments.kwargs,
+        self, figure: str, work: Callable[[*Arguments], Drawn], *arguments: *Arguments
     ) -> Drawn | Undrawn:
         """Draw a figure; if that fails, log the traceback and return an `Undrawn`.
 
         Args:
             figure: What it shows.
             work: The function that draws it.
-            arguments: Its positional arguments.
-            named: Its keyword arguments.
+            arguments: Its arguments.
 
         Raises:
             UserError: A file that the figure is drawn from is missing or malformed.
         """
         try:
-            return work(*arguments, **named)
+            return work(*arguments)
         except UserError:
             raise
         except Exception as error:
