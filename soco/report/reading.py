@@ -129,6 +129,6 @@ def iterate_list(path: Path) -> Iterator[dict[str, Any]]:
 def _missing(path: Path) -> UserError:
     return UserError(
         "report.file_missing",
-        "There is no {path}; run the stage that makes it, then the report again.",
+        "There is no {path}; run the stage that makes it first.",
         path=path,
     )
