@@ -6,7 +6,7 @@ from soco.config import DatasetConfig
 from soco.data.checks import check_dataset, decoded_folder
 from soco.jobs import stage
 
-with stage(snakemake):
+with stage(snakemake, "data", without_origin=("train", "val")):
     name = snakemake.wildcards.dataset
     known = snakemake.config["datasets"][name][
         "known_as"

@@ -4,7 +4,7 @@ from soco.config import FilterConfig
 from soco.jobs import stage
 from soco.proposals.filter_stage import fix_up_shard
 
-with stage(snakemake):
+with stage(snakemake, "proposals", repeatable=True):
     fix_up_shard(
         raw=snakemake.input.raw,
         filtered=snakemake.input.filtered,

@@ -4,7 +4,7 @@ from soco.config import ImagesConfig
 from soco.jobs import stage
 from soco.proposals.import_stage import import_shards
 
-with stage(snakemake):
+with stage(snakemake, "proposals", repeatable=True):
     import_shards(
         shards=snakemake.input.shards,
         file=snakemake.input.boxes,

@@ -4,7 +4,7 @@ from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfi
 from soco.jobs import stage
 from soco.proposals.quality import measure_recall
 
-with stage(snakemake):
+with stage(snakemake, "quality", varying=("recall",)):
     measured = measure_recall(
         split=SplitConfig(images=snakemake.input.images, annotations=snakemake.input.annotations),
         quality=QualityConfig.model_validate(snakemake.params.quality),

@@ -4,7 +4,7 @@ from soco.config import FilterConfig
 from soco.jobs import stage
 from soco.proposals.merge_stage import merge_shards
 
-with stage(snakemake):
+with stage(snakemake, "proposals", repeatable=True):
     counts = merge_shards(
         filtered=snakemake.input.filtered,
         fixed=snakemake.input.fixed,

@@ -2,7 +2,7 @@
 
 from soco.jobs import stage
 
-with stage(snakemake):
+with stage(snakemake, "pretrain", varying=("log", "metrics"), without_origin=("log",)):
     from soco.pretrain import PretrainJob, pretrain
     from soco.pretrain.requeue import requeue_on_timeout
 
