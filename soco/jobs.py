@@ -251,7 +251,7 @@ def stage(snakemake: Any, name: str = "other", **declared: Any) -> Iterator[Orig
         write_record(Path(snakemake.output[_RECORD]), job, runs_in, clock)
 
 
-def job_of(snakemake: Any, kind: Kind = Kind()) -> Job:  # noqa: B008
+def job_of(snakemake: Any, kind: Kind = Kind()) -> Job:
     """The job in plain values."""
     outputs = dict(snakemake.output.items())
     del outputs[_RECORD]

@@ -34,8 +34,8 @@ def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, An
         * `lock`: `path` and `sha256` of the lock of packages; None where the code lies without it.
         * `environments`: the distinct ones of the jobs, see `soco.environment`.
         * `jobs`: see `_job`.
-        * `artefacts`: every file that a job made: `path`, `bytes`, `sha256`, `job` (its number
-          among the jobs); of a folder also `files`, and its `sha256` is that of its listing, see
+        * `artefacts`: every file that a job made: `path`, `bytes`, `sha256`, `deterministic`
+          (whether every run writes these bytes), `job` (its number among the jobs); of a folder also `files`, and its `sha256` is that of its listing, see
           `fingerprint`.
     """
     environments: list[dict[str, Any]] = []
@@ -53,7 +53,8 @@ def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, An
             for record, path in zip(records, paths, strict=True)
         ],
         "artefacts": [
-            {key: held for key, held in output.items() if key != "name"} | {"job": number}
+            {key: held for key, held in output.items() if key not in ("name", "has_origin")}
+            | {"job": number}
             for number, record in enumerate(records)
             for output in record["outputs"]
         ],
@@ -92,6 +93,7 @@ def _job(record: Record, path: Path, environment: int) -> dict[str, Any]:
     """
     same = (
         "rule",
+        "stage",
         "wildcards",
         "params",
         "seed",
