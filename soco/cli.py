@@ -161,7 +161,7 @@ def _take_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from soco.provenance.compare.command import compare
+    from soco.provenance.compare.comparison import compare
 
     return compare(arguments.a, arguments.b, arguments.json)
 
@@ -178,7 +178,7 @@ def _take_reports(parser: argparse.ArgumentParser) -> None:
 
 
 def _export_crate(arguments: argparse.Namespace) -> None:
-    from soco.provenance.crate.command import export
+    from soco.provenance.crate.build import export
 
     print(export(arguments.report, arguments.output, arguments.folder, arguments.with_weights))
 

@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,13 @@ def environment() -> dict[str, Any]:
     }
 
 
+def same_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether two environments compute the same bits: same processor, GPUs and packages."""
+    return then["packages"] == now["packages"] and all(
+        then["machine"][part] == now["machine"][part] for part in ("cpu", "gpus")
+    )
+
+
 def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
     """Versions of those of the packages that are installed here."""
     versions: dict[str, str] = {}
@@ -67,6 +74,14 @@ def git_state(folder: Path) -> dict[str, Any]:
         said = str(getattr(error, "stderr", "") or error).strip().splitlines()
         return {"commit": None, "dirty": None, "note": said[0] if said else "git failed"}
     return {"commit": commit, "dirty": dirty, "note": None}
+
+
+def git_user() -> str | None:
+    """The user's name in git's configuration, if there is one."""
+    try:
+        return _git(REPOSITORY, "config", "user.name") or None
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def machine() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from soco.data.stores.merged import ProposalStore, rows_digest, write_arrow
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import read_table, write_table
 from soco.io import made_by, write_json, write_result
-from soco.provenance.audit.origins import read_origin
+from soco.provenance.audit.files import read_origin
 from soco.transfer.convert.formats import write_detectron2, write_mmdetection, write_safetensors
 
 ORIGIN = {"rule": "some_rule", "wildcards": {"shard": "0001"}, "seed": 3}

@@ -1,8 +1,7 @@
-"""The workflow's inputs and outputs as formal parameters, each with what a run had for it."""
+"""The workflow's inputs and outputs as formal parameters, with the run's files as examples."""
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from rocrate.model.contextentity import ContextEntity
 from rocrate.model.data_entity import DataEntity
@@ -10,7 +9,7 @@ from rocrate.rocrate import ROCrate
 
 
 class Parameters:
-    """The formal parameters of a crate, made as they are met.
+    """The formal parameters of a crate, created when first used.
 
     Args:
         crate: The crate.
@@ -23,44 +22,29 @@ class Parameters:
     def take(
         self, key: str, kind: str, name: str, example: DataEntity | ContextEntity
     ) -> ContextEntity:
-        """The parameter of a key, which `example` is then an example of.
+        """The parameter of a key, with `example` added to its examples.
 
         Args:
-            key: What tells it from others.
+            key: Identifies the parameter.
             kind: `File`, `Dataset` or the type of a value, such as `Integer`.
-            name: What it is called.
-            example: What the run had for it.
+            name: Its name.
+            example: The run's file or value.
         """
-        identifier = f"#parameter-{slug(key)}"
+        identifier = "#parameter-" + re.sub(r"[^A-Za-z0-9._-]+", "-", key).strip("-")
         if identifier not in self._found:
             self._found[identifier] = self._crate.add_formal_parameter(name, kind, identifier)
         parameter = self._found[identifier]
         parameter.append_to("workExample", example)
         example.append_to("exampleOfWork", parameter)
-        if (
-            len(parameter.properties()["workExample"]) == 2
-        ):  # `parameter[...]` would look up every example, each time
+        # `parameter["workExample"]` would look up all examples each time.
+        if len(parameter.properties()["workExample"]) == 2:
             parameter["multipleValues"] = True
         return parameter
 
 
 def pattern_of(path: str, wildcards: Mapping[str, str]) -> str:
-    """The path of an output as its rule has it.
-
-    Wildcards by name in braces, where they stand as words.
-    """
+    """The path of an output as in its rule: values of wildcards replaced by `{name}`."""
     for name, value in wildcards.items():
-        path = re.sub(
-            rf"(?<![A-Za-z0-9{{]){re.escape(value)}(?![A-Za-z0-9}}])", f"{{{name}}}", path
-        )
+        word = rf"(?<![A-Za-z0-9{{]){re.escape(value)}(?![A-Za-z0-9}}])"
+        path = re.sub(word, f"{{{name}}}", path)
     return path
-
-
-def slug(text: str) -> str:
-    """The text as a part of an identifier."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-")
-
-
-def distinct(entities: list[Any]) -> list[Any]:
-    """Each entity once, in order."""
-    return list({entity.id: entity for entity in entities}.values())

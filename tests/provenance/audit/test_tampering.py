@@ -14,7 +14,7 @@ from soco.provenance.audit.hashes import check_hashes
 from soco.provenance.audit.origins import check_origins
 from soco.provenance.audit.run import Options, audit
 from soco.provenance.audit.shards import check_shards
-from soco.provenance.audit.table import as_table
+from soco.provenance.audit.checks import as_table
 
 METRICS = "results/evaluate/shapes_coco/soco/seed_1/metrics.json"
 
