@@ -11,7 +11,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,7 +71,7 @@ class Job:
         threads: Number of threads.
         inputs: Paths by the rule's names.
         outputs: The same, without the record.
-        lists: Names of inputs and outputs that are lists of paths, even if of a single one.
+        lists: Which are lists of paths, even if of a single one: `inputs.NAME`, `outputs.NAME`.
         kind: What the script declares.
     """
 
@@ -255,21 +255,26 @@ def job_of(snakemake: Any, kind: Kind = Kind()) -> Job:
     """The job in plain values."""
     outputs = dict(snakemake.output.items())
     del outputs[_RECORD]
-    named = dict(snakemake.input.items()) | outputs
+    named = {"inputs": dict(snakemake.input.items()), "outputs": outputs}
     return Job(
         rule=snakemake.rule,
         wildcards={name: str(value) for name, value in snakemake.wildcards.items()},
         params=json.loads(json.dumps(dict(snakemake.params.items()), default=str)),
         threads=snakemake.threads,
-        inputs=_paths(snakemake.input.items()),
-        outputs=_paths(outputs.items()),
-        lists=tuple(name for name, value in named.items() if not isinstance(value, str)),
+        inputs=_paths(named["inputs"]),
+        outputs=_paths(named["outputs"]),
+        lists=tuple(
+            f"{side}.{name}"
+            for side, paths in named.items()
+            for name, value in paths.items()
+            if not isinstance(value, str)
+        ),
         kind=kind,
     )
 
 
-def _paths(named: Iterable[tuple[str, Any]]) -> dict[str, list[str]]:
+def _paths(named: Mapping[str, Any]) -> dict[str, list[str]]:
     return {
         name: [str(value)] if isinstance(value, str) else [str(path) for path in value]
-        for name, value in named
+        for name, value in named.items()
     }

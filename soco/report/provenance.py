@@ -35,8 +35,8 @@ def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, An
         * `environments`: the distinct ones of the jobs, see `soco.environment`.
         * `jobs`: see `_job`.
         * `artefacts`: every file that a job made: `path`, `bytes`, `sha256`, `deterministic`
-          (whether every run writes these bytes), `job` (its number among the jobs); of a folder also `files`, and its `sha256` is that of its listing, see
-          `fingerprint`.
+          (whether every run writes these bytes), `job` (its number among the jobs); of a folder
+          also `files`, and its `sha256` is that of its listing, see `fingerprint`.
     """
     environments: list[dict[str, Any]] = []
     for record in records:

@@ -47,20 +47,22 @@ def compared_outputs(record: Record, outputs: Mapping[str, Path]) -> Found:
 
 def _tables(told: Path, again: Path, _: bool) -> Found:
     ours, theirs = pq.read_table(told), pq.read_table(again)
-    said = f"{len(ours):,} rows"
+    has_boxes = set(RECT_COLUMNS) <= set(ours.column_names)
+    counted = f"{sum(map(len, rects_of(ours))):,} boxes in " if has_boxes else ""
+    said = f"{counted}{len(ours):,} rows"
     if ours.equals(theirs):
         return [], said
     if ours.column_names != theirs.column_names or not ours[0].equals(theirs[0]):
         return [f"{len(ours)} row(s) of other images than the {len(theirs)} repeated"], said
-    if set(RECT_COLUMNS) <= set(ours.column_names):
+    if has_boxes:
         rows = zip(ours["key"].to_pylist(), rects_of(ours), rects_of(theirs), strict=True)
-        boxes = [
+        faults = [
             f"in {key}, box {_first_apart(one, two)}"
             for key, one, two in rows
             if not np.array_equal(one, two)
         ]
-        if boxes:
-            return boxes, said
+        if faults:
+            return faults, said
     names = [name for name in ours.column_names if not ours[name].equals(theirs[name])]
     return [f"other values in {', '.join(names)}"], said
 

@@ -70,21 +70,19 @@ def _run_again(
     Raises:
         UserError: It needs an output of a job that could not be repeated.
     """
-    inputs = {
-        name: [_again(path, repeated) for path in paths] for name, paths in record["inputs"].items()
-    }
+
+    def named(side: str, paths: Mapping[str, list[str]]) -> _Named:
+        lists = record["lists"]
+        return _Named({n: p if f"{side}.{n}" in lists else p[0] for n, p in paths.items()})
+
+    inputs = {n: [_again(path, repeated) for path in p] for n, p in record["inputs"].items()}
     made: dict[str, list[str]] = {}
     for output in record["outputs"]:
         made.setdefault(output["name"], []).append(str(outputs[output["path"]]))
-
-    def named(paths: Mapping[str, list[str]]) -> _Named:
-        lists = record["lists"]
-        return _Named({n: held if n in lists else held[0] for n, held in paths.items()})
-
     job = SimpleNamespace(
         rule=record["rule"],
-        input=named(inputs),
-        output=named(made) | {"origin": str(folder / "record.json")},
+        input=named("inputs", inputs),
+        output=_Named(named("outputs", made), origin=str(folder / "record.json")),
         params=_Named(record["params"]),
         wildcards=_Named(record["wildcards"]),
         threads=record["threads"],

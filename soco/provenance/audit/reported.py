@@ -99,8 +99,9 @@ def outputs_of(record: Record, name: str) -> list[Path]:
 
 
 def title(record: Record) -> str:
-    """A job's rule and wildcards, such as `evaluate_detector, shapes_coco, soco, 1`."""
-    return ", ".join([record["rule"], *record["wildcards"].values()])
+    """A job's rule and wildcards, such as `pretrain_model, run=soco`."""
+    wildcards = [f"{name}={value}" for name, value in record["wildcards"].items()]
+    return ", ".join([record["rule"], *wildcards])
 
 
 def _record(path: Path) -> Record | None:
