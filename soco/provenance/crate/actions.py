@@ -38,7 +38,8 @@ def add_actions(
     for number, job in enumerate(run["jobs"], start=1):
         step = steps[job["rule"]]
         action = _job(crate, number, job, step["workExample"], held)
-        action.properties().update(agent)
+        for key, value in agent.items():
+            action[key] = value
         actions.append(action)
         name = f"Start of {_name(job)}"
         control = {"name": name, "instrument": step, "object": action}
