@@ -8,9 +8,9 @@ CHECKED = list(dict.fromkeys([*DATASETS, *config["quality"]["recall"]]))
 
 def uses_demo():
     """Whether any job of the report reads the demo's data."""
-    halves = [config["datasets"][name][half] for name in CHECKED for half in ("train", "val")]
-    parts = [split[part] for split in halves for part in ("images", "annotations")]
-    labelled = [config["probes"][name][half] for name, _ in PROBES for half in ("train", "val")]
+    splits = [config["datasets"][name][split] for name in CHECKED for split in ("train", "val")]
+    parts = [split[part] for split in splits for part in ("images", "annotations")]
+    labelled = [config["probes"][name][split] for name, _ in PROBES for split in ("train", "val")]
     return any(made_by_demo(path) for path in [config["images"]["path"], *parts, *labelled])
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from soco.logs import stage_log
-from soco.provenance.compare import read_run
 from soco.provenance.crate import export_crate
+from soco.provenance.reading import read_run
 
 with stage_log(snakemake.log[0]):
     output = Path(snakemake.output.crate)

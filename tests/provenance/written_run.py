@@ -90,34 +90,80 @@ def write_run(folder: Path, large: tuple[str, ...] = ()) -> dict:
             made = {"deterministic": name not in VARYING, "job": place}
             artefacts.append(_written(folder, f"results/{name}", content) | made)
         jobs.append(
-            {"rule": rule, "stage": rule, "wildcards": wildcards, "params": params, "seed": 1, "environment": 0,
-             "started": f"2026-11-23T10:0{place}:00+00:00", "seconds": 30.5, "peak_mb": 512.25, "inputs": inputs,
-             "outputs": [f"results/{name}" for name in outputs], "origin": f"results/origins/{rule}.json"}
-        )  # fmt: skip
-    row = {"initialisation": "soco", "seed": 1, "task": "coco", "dataset": "shapes_coco", "format": "coco",
-           "box": {"AP": 20.5, "AP50": 43.0, "AP75": 19.0, "APs": None},
-           "mask": {"AP": 18.2, "AP50": 35.7, "AP75": 15.3},
-           "per_category": {"disc": {"box": 36.4, "mask": 30.2, "instances": 9}},
-           "protocol": dict(PROTOCOL), "images": 120, "instances": 313,
-           "artefact": 10}  # fmt: skip
+            {
+                "rule": rule,
+                "stage": rule,
+                "wildcards": wildcards,
+                "params": params,
+                "seed": 1,
+                "environment": 0,
+                "started": f"2026-11-23T10:0{place}:00+00:00",
+                "seconds": 30.5,
+                "peak_mb": 512.25,
+                "inputs": inputs,
+                "outputs": [f"results/{name}" for name in outputs],
+                "origin": f"results/origins/{rule}.json",
+            }
+        )
+    row = {
+        "initialisation": "soco",
+        "seed": 1,
+        "task": "coco",
+        "dataset": "shapes_coco",
+        "format": "coco",
+        "box": {"AP": 20.5, "AP50": 43.0, "AP75": 19.0, "APs": None},
+        "mask": {"AP": 18.2, "AP50": 35.7, "AP75": 15.3},
+        "per_category": {"disc": {"box": 36.4, "mask": 30.2, "instances": 9}},
+        "protocol": dict(PROTOCOL),
+        "images": 120,
+        "instances": 313,
+        "artefact": 10,
+    }
     report = {
         "schema": 2,
         "made": "2026-11-23T11:00:00+00:00",
-        "run": {"started": "2026-11-23T10:00:00+00:00", "ended": "2026-11-23T10:06:30+00:00", "targets": None},
+        "run": {
+            "started": "2026-11-23T10:00:00+00:00",
+            "ended": "2026-11-23T10:06:30+00:00",
+            "targets": None,
+        },
         "git": dict(CODE),
         "lock": {"path": "envs/requirements.lock", "sha256": "ab" * 32},
         "environments": [
-            {"code": dict(CODE), "python": "3.11.7", "packages": dict(PACKAGES), "machine": dict(MACHINE)}
+            {
+                "code": dict(CODE),
+                "python": "3.11.7",
+                "packages": dict(PACKAGES),
+                "machine": dict(MACHINE),
+            }
         ],
         "jobs": jobs,
         "artefacts": artefacts,
         "data": [
-            {"name": "images", "kind": "images", "path": "data/images", "files": 480, "digest": "cd" * 32,
-             "used_by": ["shard_images", "pretrain_model"]},
-            {"name": "shapes_coco.train", "kind": "annotations", "path": "data/coco_train.json", "files": None,
-             "digest": "ef" * 32, "used_by": ["finetune_detector"]},
-            {"name": "shapes_coco.val", "kind": "annotations", "path": "data/coco_val.json", "files": None,
-             "digest": "12" * 32, "used_by": ["evaluate_detector"]},
+            {
+                "name": "images",
+                "kind": "images",
+                "path": "data/images",
+                "files": 480,
+                "digest": "cd" * 32,
+                "used_by": ["shard_images", "pretrain_model"],
+            },
+            {
+                "name": "shapes_coco.train",
+                "kind": "annotations",
+                "path": "data/coco_train.json",
+                "files": None,
+                "digest": "ef" * 32,
+                "used_by": ["finetune_detector"],
+            },
+            {
+                "name": "shapes_coco.val",
+                "kind": "annotations",
+                "path": "data/coco_val.json",
+                "files": None,
+                "digest": "12" * 32,
+                "used_by": ["evaluate_detector"],
+            },
         ],
         "seed": 1,
         "config": load_config(ROOT / "config.yaml").model_dump(mode="json"),
@@ -127,11 +173,17 @@ def write_run(folder: Path, large: tuple[str, ...] = ()) -> dict:
         "probes": [],
         "results": [{"task": "coco", "dataset": "shapes_coco", "format": "coco", "rows": [row]}],
         "resources": [
-            {"rule": rule, "jobs": 1, "total_seconds": 30.5, "longest_seconds": 30.5, "peak_rss_mb": 512.25}
+            {
+                "rule": rule,
+                "jobs": 1,
+                "total_seconds": 30.5,
+                "longest_seconds": 30.5,
+                "peak_rss_mb": 512.25,
+            }
             for rule, *_ in RULES
         ],
         "redo": ["make install", ".venv/bin/snakemake report"],
-    }  # fmt: skip
+    }
     save(report, folder)
     (folder / "results/report/report.html").write_text("<!doctype html><title>A run</title>\n")
     return report

@@ -45,7 +45,9 @@ def check_detections(run: Reported) -> Iterator[Check]:
             yield check(name, compared, _rescored, record)
 
 
-def figures_apart(told: Mapping[str, Any], again: Mapping[str, Any], tolerance: float) -> list[str]:
+def figures_apart(
+    stored: Mapping[str, Any], again: Mapping[str, Any], tolerance: float
+) -> list[str]:
     """The figures that differ by more than the tolerance, as phrases.
 
     A figure that is None must be None in both.
@@ -53,10 +55,10 @@ def figures_apart(told: Mapping[str, Any], again: Mapping[str, Any], tolerance: 
     pairs = {
         f"{part} {name}": (value, again[part].get(name))
         for part in ("box", "mask")
-        for name, value in told[part].items()
+        for name, value in stored[part].items()
     } | {
         f"{part} AP of {category}": (row[part], again["per_category"].get(category, {}).get(part))
-        for category, row in told["per_category"].items()
+        for category, row in stored["per_category"].items()
         for part in ("box", "mask")
     }
     return [
@@ -69,7 +71,7 @@ def figures_apart(told: Mapping[str, Any], again: Mapping[str, Any], tolerance: 
 def _rescored(record: Record) -> Found:
     from soco.provenance.audit.rescoring import rescore  # loads pycocotools and lvis
 
-    told = json.loads(outputs_of(record, "metrics")[0].read_text())
+    stored = json.loads(outputs_of(record, "metrics")[0].read_text())
     params = record["params"]
     again = rescore(
         outputs_of(record, "detections")[0],
@@ -78,7 +80,9 @@ def _rescored(record: Record) -> Found:
         params["settings"]["detections_per_image"],
     )
     box, mask = (_figure(again[part]["AP"]) for part in ("box", "mask"))
-    return figures_apart(told, again, ROUNDING), f"Box AP {box}, mask AP {mask}; all figures agree."
+    return figures_apart(
+        stored, again, ROUNDING
+    ), f"Box AP {box}, mask AP {mask}; all figures agree."
 
 
 def _figure(value: float | None) -> str:

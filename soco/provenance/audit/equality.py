@@ -36,17 +36,17 @@ def compared_outputs(record: Record, outputs: Mapping[str, Path]) -> Found:
     for output in record["outputs"]:
         if not output["deterministic"]:
             continue
-        told, again = Path(output["path"]), outputs[output["path"]]
-        compare = _COMPARE.get(told.suffix, _bytes)
-        found, what = compare(told, again, same)
-        faults += [f"{told}: {fault}" for fault in found]
+        stored, again = Path(output["path"]), outputs[output["path"]]
+        compare = _COMPARE.get(stored.suffix, _bytes)
+        found, what = compare(stored, again, same)
+        faults += [f"{stored}: {fault}" for fault in found]
         said.append(f"{output['name']}: {what}")
     equal = "Equal" if same else "Equal, as far as another machine allows"
     return faults, f"{equal}: {'; '.join(dict.fromkeys(said))}."
 
 
-def _tables(told: Path, again: Path, _: bool) -> Found:
-    ours, theirs = pq.read_table(told), pq.read_table(again)
+def _tables(stored: Path, again: Path, _: bool) -> Found:
+    ours, theirs = pq.read_table(stored), pq.read_table(again)
     has_boxes = set(RECT_COLUMNS) <= set(ours.column_names)
     counted = f"{sum(map(len, rects_of(ours))):,} boxes in " if has_boxes else ""
     said = f"{counted}{len(ours):,} rows"
@@ -67,23 +67,23 @@ def _tables(told: Path, again: Path, _: bool) -> Found:
     return [f"other values in {', '.join(names)}"], said
 
 
-def _first_apart(told: np.ndarray, again: np.ndarray) -> str:
+def _first_apart(stored: np.ndarray, again: np.ndarray) -> str:
     """The first box that differs, in words."""
-    if len(told) != len(again):
-        return f"count is {len(told)}, repeated {len(again)}"
-    number = int(np.flatnonzero((told != again).any(axis=1))[0])
-    return f"{number} is {told[number].tolist()}, repeated {again[number].tolist()}"
+    if len(stored) != len(again):
+        return f"count is {len(stored)}, repeated {len(again)}"
+    number = int(np.flatnonzero((stored != again).any(axis=1))[0])
+    return f"{number} is {stored[number].tolist()}, repeated {again[number].tolist()}"
 
 
-def _stores(told: Path, again: Path, _: bool) -> Found:
-    with pa.memory_map(str(told)) as one, pa.memory_map(str(again)) as two:
+def _stores(stored: Path, again: Path, _: bool) -> Found:
+    with pa.memory_map(str(stored)) as one, pa.memory_map(str(again)) as two:
         ours, theirs = (pa.ipc.open_file(file).read_all() for file in (one, two))
         faults = [] if ours.equals(theirs) else ["other proposals than merged again"]
         return faults, f"{len(ours):,} rows"
 
 
-def _arrays(told: Path, again: Path, _: bool) -> Found:
-    ours, theirs = read_pickle(told)["model"], read_pickle(again)["model"]
+def _arrays(stored: Path, again: Path, _: bool) -> Found:
+    ours, theirs = read_pickle(stored)["model"], read_pickle(again)["model"]
     faults = [f"{name} is in one of the two only" for name in sorted(ours.keys() ^ theirs.keys())]
     for name in sorted(ours.keys() & theirs.keys()):
         one, two = ours[name], theirs[name]
@@ -95,9 +95,9 @@ def _arrays(told: Path, again: Path, _: bool) -> Found:
     )
 
 
-def _json(told: Path, again: Path, same: bool) -> Found:
+def _json(stored: Path, again: Path, same: bool) -> Found:
     """Exactly on the same machine; elsewhere AP may differ, and detections are not compared."""
-    ours, theirs = (json.loads(path.read_text()) for path in (told, again))
+    ours, theirs = (json.loads(path.read_text()) for path in (stored, again))
     if isinstance(ours, list):
         if ours == theirs or not same:
             return [], f"{len(ours)} entries" if same else "not compared"
@@ -113,9 +113,9 @@ def _json(told: Path, again: Path, same: bool) -> Found:
     return faults, "all values"
 
 
-def _bytes(told: Path, again: Path, _: bool) -> Found:
-    faults = [] if told.read_bytes() == again.read_bytes() else ["other bytes"]
-    return faults, f"{told.stat().st_size:,} bytes"
+def _bytes(stored: Path, again: Path, _: bool) -> Found:
+    faults = [] if stored.read_bytes() == again.read_bytes() else ["other bytes"]
+    return faults, f"{stored.stat().st_size:,} bytes"
 
 
 _COMPARE: dict[str, Callable[[Path, Path, bool], Found]] = {

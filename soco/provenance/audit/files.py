@@ -96,10 +96,10 @@ def _other_origin(path: Path, expected: Origin) -> str | None:
         return f"{path} has no origin"
     # A shard names its rule alone, see `metadata_inside`.
     expected = {key: value for key, value in expected.items() if key in origin}
-    found = next(changes(origin, expected), None)
+    found = next(changes(expected, origin), None)
     if found is None:
         return None
-    return f"{path}: {found.sentence('in the file', 'in the record of its job')}"
+    return f"{path}: {found.sentence('in the record of its job', 'in the file')}"
 
 
 def _in_metadata(metadata: dict[bytes, bytes] | None) -> Origin | None:

@@ -1,17 +1,14 @@
 """A report and the records of its jobs, as an audit reads them."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from soco.errors import UserError
 from soco.jobs import Record, read_record
+from soco.provenance.reading import read_run
 from soco.report import report_inputs
 from soco.report.inputs import ReportInputs
-from soco.report.provenance import SCHEMA
-
-_KEYS = ("config", "jobs", "artefacts", "environments", "lock", "results", "data")
 
 
 @dataclass(frozen=True)
@@ -62,35 +59,14 @@ class Reported:
         ]
 
 
-def read_report(path: Path) -> Reported:
+def read_reported(path: Path) -> Reported:
     """Read a report, and the records that it names, from the working folder.
 
     Raises:
-        UserError: The report is missing, or was written by another version.
+        UserError: The report is missing, is not a report, or was written by another version.
     """
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(
-            "audit.report_missing",
-            "There is no report {path}; build it with `snakemake report`.",
-            path=path,
-        ) from None
-    except ValueError as error:
-        raise UserError(
-            "audit.report_not_json",
-            "{path} is not valid JSON ({error}); build it again with `snakemake report`.",
-            path=path,
-            error=error,
-        ) from None
-    missing = [key for key in _KEYS if not isinstance(content, dict) or key not in content]
-    if missing or content.get("schema") != SCHEMA:
-        raise UserError(
-            "audit.not_a_report",
-            "{path} is not a report of this version; build one with `snakemake report`.",
-            path=path,
-        )
-    return Reported(path, content, [_record(Path(job["origin"])) for job in content["jobs"]])
+    report = read_run(path).report
+    return Reported(path, report, [_record(Path(job["origin"])) for job in report["jobs"]])
 
 
 def outputs_of(record: Record, name: str) -> list[Path]:

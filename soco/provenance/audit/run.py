@@ -18,7 +18,7 @@ from soco.provenance.audit.files import check_hashes, check_origins
 from soco.provenance.audit.images import check_images
 from soco.provenance.audit.page import check_page
 from soco.provenance.audit.repeat import check_jobs
-from soco.provenance.audit.reported import Reported, read_report
+from soco.provenance.audit.reported import Reported, read_reported
 from soco.seeds import generator
 
 
@@ -53,7 +53,7 @@ def audit(report: Path, options: Options) -> list[Check]:
     Raises:
         UserError: The report is missing, or was written by another version.
     """
-    run = read_report(report)
+    run = read_reported(report)
     with contextlib.redirect_stdout(sys.stderr):
         return list(_checks(run, options))
 

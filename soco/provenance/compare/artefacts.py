@@ -5,8 +5,8 @@ from typing import Any
 
 from soco.provenance.changes import plural
 from soco.provenance.compare.jobs import Files, JobPair, paired_jobs
-from soco.provenance.compare.reading import Run
 from soco.provenance.compare.sections import Section
+from soco.provenance.reading import Run
 
 _SHOWN = 3
 

@@ -16,9 +16,9 @@ from soco.provenance.compare.environments import (
     machine_section,
     package_section,
 )
-from soco.provenance.compare.reading import Run, read_run
 from soco.provenance.compare.results import figure_section, result_section
 from soco.provenance.compare.sections import Section, changed_section
+from soco.provenance.reading import Run, read_run
 
 SAME, OTHER = 0, 1
 FORM = 1

@@ -5,8 +5,8 @@ from typing import Any
 
 import humanize
 
-from soco.provenance.compare.reading import Run
 from soco.provenance.compare.sections import Section
+from soco.provenance.reading import Run
 
 NEAR = 0.1
 _TRIFLE_SECONDS, _TRIFLE_MB = 1.0, 50.0

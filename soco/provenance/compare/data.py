@@ -3,8 +3,8 @@
 from typing import Any
 
 from soco.provenance.changes import plural
-from soco.provenance.compare.reading import Run
 from soco.provenance.compare.sections import Section
+from soco.provenance.reading import Run
 
 SHORT = 12
 """Characters of a digest, or a commit, that are shown."""

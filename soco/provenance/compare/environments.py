@@ -5,8 +5,8 @@ from typing import Any
 
 from soco.provenance.changes import ABSENT, Change
 from soco.provenance.compare.data import SHORT
-from soco.provenance.compare.reading import Run
 from soco.provenance.compare.sections import Section, changed_section
+from soco.provenance.reading import Run
 
 
 def code_section(a: Run, b: Run) -> Section:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from soco.provenance.changes import Change, changes
-from soco.provenance.compare.reading import Run
+from soco.provenance.reading import Run
 
 JobName = tuple[str, tuple[tuple[str, str], ...]]
 

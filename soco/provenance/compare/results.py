@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from soco.provenance.changes import Change, changes, plural, value_words
-from soco.provenance.compare.reading import Run
 from soco.provenance.compare.sections import Section, changed_section
+from soco.provenance.reading import Run
 from soco.report.seeds import PARTS, mean_std, unlike_keys
 
 SHOWN = ("AP", "AP50", "AP75")

@@ -7,9 +7,9 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from soco.environment import git_user
-from soco.provenance.compare import Run
 from soco.provenance.crate.files import add_entity, distinct
 from soco.provenance.crate.holdings import Holdings
+from soco.provenance.reading import Run
 
 _DONE = "http://schema.org/CompletedActionStatus"
 _ENGINE = "https://snakemake.github.io"

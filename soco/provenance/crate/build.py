@@ -10,12 +10,12 @@ from rocrate.rocrate import ROCrate
 from soco.environment import REPOSITORY, git_state
 from soco.errors import UserError
 from soco.io import atomic_write
-from soco.provenance.compare import Run, read_run
 from soco.provenance.crate.actions import add_actions
 from soco.provenance.crate.citation import cite
 from soco.provenance.crate.files import add_entity, add_text
 from soco.provenance.crate.holdings import hold
 from soco.provenance.crate.tools import add_workflow
+from soco.provenance.reading import Run, read_run
 
 RO_CRATE = "1.1"  # the version that Workflow RO-Crate 1.0 and the run profiles 0.5 build on
 PROFILES = {

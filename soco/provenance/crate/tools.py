@@ -8,9 +8,9 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from soco.errors import UserError
-from soco.provenance.compare import Run
 from soco.provenance.crate.files import add_entity, add_file, distinct
 from soco.provenance.crate.holdings import Holdings
+from soco.provenance.reading import Run
 
 SNAKEFILE = "Snakefile"
 _TYPES = ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"]

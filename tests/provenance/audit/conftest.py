@@ -12,7 +12,7 @@ from soco.data.stores.parquet import write_table
 from soco.data.stores.schema import rect_columns, rects_of
 from soco.io import fingerprint, write_json
 from soco.provenance.audit.repeat import check_jobs
-from soco.provenance.audit.reported import read_report, title
+from soco.provenance.audit.reported import read_reported, title
 
 REPORT = Path("results/report/report.json")
 
@@ -26,7 +26,7 @@ class Run:
         return Path("results", *parts)
 
     def read(self):
-        return read_report(REPORT)
+        return read_reported(REPORT)
 
     @property
     def content(self):

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from soco.provenance.compare import Run, compare_runs
+from soco.provenance.compare import compare_runs
+from soco.provenance.reading import Run
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from user_errors import refused
 
 from soco.cli import main
 from soco.provenance.changes import ABSENT, Change, changes
-from soco.provenance.compare import Run, compare_runs, read_run
+from soco.provenance.compare import compare_runs
+from soco.provenance.reading import Run, read_run
 
 
 def path_of(folder):
@@ -134,9 +135,8 @@ def test_the_rule_at_which_the_runs_diverge_is_named_with_the_cause(compared):
     section = compared(change)["artefacts"]
     assert "the same up to search_regions, not from filter_regions on" in section.heading
     assert section.lines[0].endswith("The runs diverge here: same inputs, but min_side: 32 -> 48.")
-    assert [line.split(":")[0] for line in section.lines] == [
-        "filter_regions", "merge_proposals", "pretrain_model", "finetune_detector", "evaluate_detector",
-    ]  # fmt: skip
+    rules = "filter_regions merge_proposals pretrain_model finetune_detector evaluate_detector"
+    assert [line.split(":")[0] for line in section.lines] == rules.split()
     assert all(line.endswith("as its inputs differ") for line in section.lines[1:])
 
 
@@ -305,16 +305,16 @@ def test_exit_codes_are_those_of_diff(tmp_path, written, report, capsys):
 def test_reports_of_an_older_version_are_refused(tmp_path, written, report):
     del report["schema"], report["jobs"], report["environments"]
     path = written.save(report, tmp_path / "run")
-    with refused("compare.report_too_old", path=path, missing="environments, jobs"):
+    with refused("report.run_too_old", path=path, missing="environments, jobs"):
         read_run(path)
 
 
 @pytest.mark.parametrize(
     ("content", "code"),
     [
-        ("[1]", "compare.not_a_report"),
-        ('{"sections": []}', "compare.not_a_report"),
-        ('{"schema": 9, "config": {}, "results": []}', "compare.report_too_new"),
+        ("[1]", "report.run_not_a_report"),
+        ('{"sections": []}', "report.run_not_a_report"),
+        ('{"schema": 9, "config": {}, "results": []}', "report.run_too_new"),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, code):
@@ -325,5 +325,5 @@ def test_other_files_are_refused(tmp_path, content, code):
 
 
 def test_a_folder_instead_of_a_report_is_refused(tmp_path):
-    with refused("compare.is_a_folder", path=tmp_path):
+    with refused("report.run_is_a_folder", path=tmp_path):
         read_run(tmp_path)

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from soco.provenance.compare import Run
 from soco.provenance.crate import export_crate
+from soco.provenance.reading import Run
 
 LARGE = "pretrain/soco/weights.safetensors"
 

@@ -11,10 +11,10 @@ from user_errors import refused
 
 from soco.cli import main
 from soco.config import load_config
-from soco.provenance.compare import Run
 from soco.provenance.crate import export_crate
 from soco.provenance.crate.build import PROFILES, TERMS
-from soco.provenance.crate.parameters import pattern_of
+from soco.provenance.crate.holdings import pattern_of
+from soco.provenance.reading import Run
 
 CONTEXT = json.loads((Path(__file__).parent / "context.json").read_text())["@context"]
 OWN = {"ro-crate-metadata.json", "ro-crate-preview.html"}

@@ -41,14 +41,14 @@ def read_run(path: Path) -> Run:
     """
     if path.is_dir():
         raise UserError(
-            "compare.is_a_folder",
+            "report.run_is_a_folder",
             "{path} is a folder; give the report.json in it, such as results/report/report.json.",
             path=path,
         )
     report = read_json(path)
     if not isinstance(report, dict) or "config" not in report or "results" not in report:
         raise UserError(
-            "compare.not_a_report",
+            "report.run_not_a_report",
             "{path} is not the report of a run; give a report.json, such as "
             "results/report/report.json.",
             path=path,
@@ -56,7 +56,7 @@ def read_run(path: Path) -> Run:
     schema = report.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise UserError(
-            "compare.report_too_new",
+            "report.run_too_new",
             "{path} has schema {schema}, but this version reads schema {ours}; use a newer "
             "version of SoCo.",
             path=path,
@@ -66,7 +66,7 @@ def read_run(path: Path) -> Run:
     missing = [key for key in _KEYS if key not in report]
     if schema != SCHEMA or missing:
         raise UserError(
-            "compare.report_too_old",
+            "report.run_too_old",
             "{path} was written by an older version (it lacks {missing}); build the report again "
             "with `snakemake --forcerun report report`.",
             path=path,
