@@ -1,14 +1,14 @@
-# The audit of a finished run: `snakemake audit`. Seconds for hashes and the page, then as long as what it does afresh: some shards
-# from their images on, every conversion, every evaluation.
+# Audit a finished run: `snakemake audit`. Seconds for the hashes and the page, then as long as the jobs that it repeats: those
+# of some shards, every conversion, every evaluation.
 #
-# In:  {results}/report/report.json and all that it names. None of it is an input of the rule: Snakemake would make again
-#      whatever was changed since, and there would be nothing left to find.
+# In:  {results}/report/report.json and all files that it names. None is an input of the rule: Snakemake would remake what
+#      was changed, before the audit could find the change.
 # Out: {results}/report/audit.txt, a table of PASS and FAIL, and audit.json, the same as data. Neither is an output of the
-#      rule: Snakemake would remove both where a check fails. A rule without outputs runs whenever it is asked for.
+#      rule: Snakemake would remove both if a check fails. A rule without outputs runs whenever it is a target.
 
 
 rule audit:
-    """Check the files and figures of the run against its report, and do parts of its work again."""
+    """Check the files and figures of the run against its report, and repeat some of its jobs."""
     log:
         f"{RESULTS}/logs/audit.log",
     conda:

@@ -1,9 +1,9 @@
-# The crate, on demand (`snakemake crate`); it takes seconds.
+# Pack a finished run as a crate: `snakemake crate`, in seconds.
 #
-# In:  the report; and, read where they are there, every file that it tells of.
+# In:  the report, and every file that it lists.
 # Out: {results}/report/crate.zip, a Workflow Run RO-Crate: the workflow's code, the configuration, the report, and which
-#      job made which file from what. Files above a megabyte are told of by size and SHA-256; `soco export-crate
-#      --with-weights` packs them, too.
+#      job wrote which file from which inputs. Files above a megabyte are described by size and SHA-256;
+#      `soco export-crate --with-weights` packs them, too.
 
 
 rule export_crate:

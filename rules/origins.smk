@@ -1,23 +1,23 @@
-# Which jobs a report tells of: the records that rule report takes.
+# The jobs that a report is about: the records that are inputs of rule report.
 #
-# In:  the checked configuration, and what rules/common.smk and rules/detectors.smk define; every rule of the run.
+# In:  the checked configuration, the definitions of rules/common.smk and rules/detectors.smk, every rule of the run.
 # Out: all_origins().
 
 CHECKED = list(dict.fromkeys([*DATASETS, *config["quality"]["recall"]]))
 
 
 def uses_demo():
-    """Whether anything that the report tells of was made from the demo's data."""
-    halves = [config["datasets"][name][half] for name in CHECKED for half in ("train", "val")]
-    parts = [split[part] for split in halves for part in ("images", "annotations")]
-    labelled = [config["probes"][name][half] for name, _ in PROBES for half in ("train", "val")]
+    """Whether any job of the report reads the demo's data."""
+    splits = [config["datasets"][name][split] for name in CHECKED for split in ("train", "val")]
+    parts = [split[part] for split in splits for part in ("images", "annotations")]
+    labelled = [config["probes"][name][split] for name, _ in PROBES for split in ("train", "val")]
     return any(made_by_demo(path) for path in [config["images"]["path"], *parts, *labelled])
 
 
 def all_origins():
-    """The records of all jobs that a report tells of, in the order of the stages: none of an earlier run is among them.
+    """The records of all jobs of this configuration, in the order of the stages; none of an earlier run.
 
-    A rule that makes what the report shows adds its own here.
+    A rule whose outputs the report shows adds its record here.
     """
     demo = [rules.demo_data.output.origin] if uses_demo() else []
     if config["proposals"]["engine"] == "imported":

@@ -161,24 +161,20 @@ def _take_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from soco.provenance.compare.command import compare
+    from soco.provenance.compare.comparison import compare
 
     return compare(arguments.a, arguments.b, arguments.json)
 
 
 def _take_reports(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Exit code: 0 the same results, 1 other results, 2 trouble."
-    parser.add_argument("a", type=Path, metavar="A", help="report.json of a run")
-    parser.add_argument(
-        "b", type=Path, metavar="B", help="report.json of the run that it is compared with"
-    )
-    parser.add_argument(
-        "--json", type=Path, metavar="OUT", help="also write the comparison as JSON"
-    )
+    parser.epilog = "Exit code: 0 for the same results, 1 for other results, 2 for an error."
+    parser.add_argument("a", type=Path, metavar="A", help="report.json of the first run")
+    parser.add_argument("b", type=Path, metavar="B", help="report.json of the second run")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write JSON to this file")
 
 
 def _export_crate(arguments: argparse.Namespace) -> None:
-    from soco.provenance.crate.command import export
+    from soco.provenance.crate.build import export
 
     print(export(arguments.report, arguments.output, arguments.folder, arguments.with_weights))
 
@@ -188,20 +184,13 @@ def _take_crate(parser: argparse.ArgumentParser) -> None:
         "report",
         type=Path,
         metavar="REPORT",
-        help="report.json of a run; report.html lies beside it",
+        help="report.json of a run, in the same folder as its report.html",
     )
+    parser.add_argument("output", type=Path, metavar="OUT", help="a .zip, or a new folder")
     parser.add_argument(
-        "output", type=Path, metavar="OUT", help="a .zip, or a folder that is not there yet"
+        "--folder", type=Path, help="the folder that the run worked in; default: from REPORT's path"
     )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        help="the folder that the run worked in; otherwise told by REPORT's path",
-    )
-    weights = (
-        "put every file of the run into the crate; otherwise those above 1 MB are told of by size"
-        " and SHA-256"
-    )
+    weights = "pack every file of the run; without it, those above 1 MB are only described"
     parser.add_argument("--with-weights", action="store_true", help=weights)
 
 
@@ -230,7 +219,7 @@ COMMANDS = (
         run_probe,
     ),
     Command(
-        "audit", "check the files and figures of a run against its report", add_audit, run_audit
+        "audit", "check a run against its report, and repeat parts of it", add_audit, run_audit
     ),
     Command(
         "export-proposals",
@@ -240,7 +229,7 @@ COMMANDS = (
     ),
     Command(
         "compare",
-        "tell what differs between two runs, from their reports",
+        "list the differences between two runs, from their reports",
         _take_reports,
         _compare,
         trouble=2,

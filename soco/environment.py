@@ -1,9 +1,9 @@
-"""What a job runs in: code version, packages, machine."""
+"""The environment of a job: code version, packages, machine."""
 
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ _GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 def environment() -> dict[str, Any]:
-    """`code`, `python`, `packages` and `machine` of this process, see the functions of this file."""
+    """`code`, `python`, `packages` and `machine` of this process."""
     return {
         "code": git_state(REPOSITORY),
         "python": platform.python_version(),
@@ -40,8 +40,15 @@ def environment() -> dict[str, Any]:
     }
 
 
+def same_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether two environments compute the same bits: same processor, GPUs and packages."""
+    return then["packages"] == now["packages"] and all(
+        then["machine"][part] == now["machine"][part] for part in ("cpu", "gpus")
+    )
+
+
 def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Versions of those of the packages that are installed here."""
+    """The versions of the packages that are installed."""
     versions: dict[str, str] = {}
     for name in names:
         try:
@@ -55,8 +62,8 @@ def git_state(folder: Path) -> dict[str, Any]:
     """The commit of the code in a folder.
 
     Returns:
-        `commit` (40 hex digits) and `dirty` (whether files differ from it), both None where git
-        cannot say; `note` then says why, and is None otherwise.
+        `commit` (40 hex digits) and `dirty` (whether there are uncommitted changes), both None if
+        git fails; `note` is then git's message, and None otherwise.
     """
     try:
         commit = _git(folder, "rev-parse", "HEAD")
@@ -64,13 +71,21 @@ def git_state(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {"commit": None, "dirty": None, "note": "git is not installed"}
     except subprocess.SubprocessError as error:
-        said = str(getattr(error, "stderr", "") or error).strip().splitlines()
-        return {"commit": None, "dirty": None, "note": said[0] if said else "git failed"}
+        lines = str(getattr(error, "stderr", "") or error).strip().splitlines()
+        return {"commit": None, "dirty": None, "note": lines[0] if lines else "git failed"}
     return {"commit": commit, "dirty": dirty, "note": None}
 
 
+def git_user() -> str | None:
+    """The user's name in git's configuration, if there is one."""
+    try:
+        return _git(REPOSITORY, "config", "user.name") or None
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
 def machine() -> dict[str, Any]:
-    """This machine: `platform`, `cpu`, `cores`, `memory_gb`, and `gpus`, the names of NVIDIA's."""
+    """`platform`, `cpu`, `cores`, `memory_gb`, and `gpus`, the names of NVIDIA GPUs."""
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "platform": platform.platform(),
@@ -82,7 +97,7 @@ def machine() -> dict[str, Any]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    # Many jobs ask at once: none may hold the lock of the index.
+    # Many jobs run git at once: none may take the lock of the index.
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     return subprocess.run(
         command, check=True, capture_output=True, text=True, timeout=30
@@ -100,10 +115,7 @@ def _cpu() -> str | None:
 
 
 def _gpus() -> list[str]:
-    """From the driver's own files.
-
-    Asking torch would load it in every job, and nvidia-smi takes a second.
-    """
+    """From the driver's files: torch takes seconds to import, and nvidia-smi a second to run."""
     files = sorted(_GPUS.glob("*/information")) if _GPUS.is_dir() else []
     lines = [line for file in files for line in file.read_text().splitlines()]
     return [line.split(":", 1)[1].strip() for line in lines if line.startswith("Model:")]

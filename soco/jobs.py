@@ -1,23 +1,23 @@
-"""A job of the workflow: what its script runs in, and the record that it leaves.
+"""A job of the workflow: its log, the origin of its files, and the record that it leaves.
 
-The record says what made the job's files, from what, in what, how long it took, and the hash of
-each file when it was made.
+The record says what made the job's files, from which inputs, in which environment, how long it
+took, and the hash of each file when it was written.
 """
 
+import ast
 import contextlib
-import dataclasses
 import hashlib
 import json
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from soco.environment import environment
+from soco.environment import REPOSITORY, environment
 from soco.errors import UserError
 from soco.io import Origin, fingerprint, made_by, write_json
 from soco.logs import stage_log
@@ -36,6 +36,28 @@ _KEYS = (
     "seconds",
     "peak_mb",
 )
+# Records of versions before 2026-12 lack these.
+_DEFAULTS = {"stage": "other", "repeatable": False, "lists": []}
+_OUTPUT_DEFAULTS = {"deterministic": True, "has_origin": True}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a rule's script declares about all its jobs.
+
+    Attributes:
+        stage: The target of the workflow that the job belongs to.
+        varying: Names of outputs that contain times, so that no two runs write the same bytes.
+        without_origin: Names of outputs that cannot contain an origin: folders, lists, lines, and
+            annotations, which stay as their author wrote them.
+        repeatable: Whether the audit runs the job again. For jobs of minutes whose outputs depend
+            on their inputs alone; trainings are not repeated.
+    """
+
+    stage: str = "other"
+    varying: tuple[str, ...] = ()
+    without_origin: tuple[str, ...] = ()
+    repeatable: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,12 +65,14 @@ class Job:
     """A job of the workflow, in plain values.
 
     Attributes:
-        rule: Its rule.
-        wildcards: Their values by name.
-        params: The rule's, by name.
-        threads: How many it had.
-        inputs: Paths by the rule's name for them.
-        outputs: The same; the record is not among them.
+        rule: The rule's name.
+        wildcards: Values of the wildcards by name.
+        params: The rule's params by name.
+        threads: Number of threads.
+        inputs: Paths by the rule's names.
+        outputs: The same, without the record.
+        lists: Which are lists of paths, even if of a single one: `inputs.NAME`, `outputs.NAME`.
+        kind: What the script declares.
     """
 
     rule: str
@@ -57,45 +81,44 @@ class Job:
     threads: int
     inputs: dict[str, list[str]]
     outputs: dict[str, list[str]]
+    lists: tuple[str, ...] = ()
+    kind: Kind = Kind()
 
     @property
     def seed(self) -> int | None:
-        """Of all chance in the job; None where the rule has none."""
+        """The seed of all random generators in the job; None if the rule has none."""
         seed: int | None = self.params.get("seed")
         return seed
 
 
-def described(job: Job | Record, environment: dict[str, Any]) -> dict[str, Any]:
-    """The origin that the job's files carry inside: of it and its environment what is the same in
-    every run.
+def described(job: Job | Record, environment: dict[str, Any]) -> Origin:
+    """The origin that is stored in the job's files: all that is the same in every run.
 
     Args:
         job: The job, or its record.
         environment: What it runs in, see `soco.environment`.
     """
-    told = dataclasses.asdict(job) | {"seed": job.seed} if isinstance(job, Job) else job
-    code = environment["code"]
+    record = vars(job) | {"seed": job.seed} if isinstance(job, Job) else job
+    params = json.dumps(record["params"], sort_keys=True)
     return {
-        "rule": told["rule"],
-        "wildcards": told["wildcards"],
-        "params_sha256": hashlib.sha256(
-            json.dumps(told["params"], sort_keys=True).encode()
-        ).hexdigest(),
-        "seed": told["seed"],
-        "code": {"commit": code["commit"], "dirty": code["dirty"]},
+        "rule": record["rule"],
+        "wildcards": record["wildcards"],
+        "params_sha256": hashlib.sha256(params.encode()).hexdigest(),
+        "seed": record["seed"],
+        "code": {key: environment["code"][key] for key in ("commit", "dirty")},
         "python": environment["python"],
         "packages": environment["packages"],
     }
 
 
 class Clock:
-    """When a job began, and what it took so far."""
+    """When a job started, and what it has used so far."""
 
     def __init__(self) -> None:
         self._started, self._ticks = datetime.now(UTC), time.monotonic()
 
-    def told(self) -> dict[str, Any]:
-        """`started` (ISO, UTC), `seconds`, `cpu_seconds` (child processes included), `peak_mb` (see `_peak_mb`)."""
+    def usage(self) -> dict[str, Any]:
+        """`started` (ISO, UTC), `seconds`, `cpu_seconds` (with child processes) and `peak_mb`."""
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return {
             "started": self._started.isoformat(timespec="seconds"),
@@ -106,56 +129,96 @@ class Clock:
 
 
 def write_record(path: Path, job: Job, environment: dict[str, Any], clock: Clock) -> None:
-    """Write the record of a job that ended well; every output is hashed.
+    """Write the record of a job that succeeded; every output is hashed.
 
     Raises:
         UserError: An output is missing.
     """
     outputs = [
-        {"name": name} | fingerprint(Path(file))
+        {
+            "name": name,
+            "deterministic": name not in job.kind.varying,
+            "has_origin": name not in job.kind.without_origin,
+        }
+        | fingerprint(Path(file))
         for name, files in job.outputs.items()
         for file in files
     ]
-    held = {"rule": job.rule, "wildcards": job.wildcards, "params": job.params, "seed": job.seed}
-    told = {
+    record = {
+        "rule": job.rule,
+        "stage": job.kind.stage,
+        "repeatable": job.kind.repeatable,
+        "wildcards": job.wildcards,
+        "params": job.params,
+        "seed": job.seed,
         "threads": job.threads,
         "inputs": job.inputs,
         "outputs": outputs,
+        "lists": list(job.lists),
         "environment": environment,
     }
-    write_json(path, held | told | clock.told())
+    write_json(path, record | clock.usage())
 
 
 def read_record(path: Path) -> Record:
     """Read the record of a job.
 
     Raises:
-        UserError: It is missing, or holds something else.
+        UserError: The file is missing, or is not a record.
     """
     try:
         record = json.loads(path.read_text())
     except FileNotFoundError:
         raise UserError(
-            f"There is no {path}; run the stage that makes it, then the report again."
+            "io.record_missing",
+            "There is no {path}; run the stage that writes it, then the report again.",
+            path=path,
         ) from None
     except ValueError as error:
         raise UserError(
-            f"{path} is not valid JSON ({error}); remove it and run the stage that makes it."
+            "io.record_not_json",
+            "{path} is not valid JSON ({error}); delete it and run the stage that writes it.",
+            path=path,
+            error=error,
         ) from None
-    absent = [key for key in _KEYS if not isinstance(record, dict) or key not in record]
-    if absent:
+    missing = [key for key in _KEYS if not isinstance(record, dict) or key not in record]
+    if missing:
         raise UserError(
-            f"{path} lacks {', '.join(absent)}; remove it and run the stage that makes it."
+            "io.record_incomplete",
+            "{path} lacks {missing}; delete it and run the stage that writes it.",
+            path=path,
+            missing=", ".join(missing),
         )
-    return dict(record)
+    outputs = [_OUTPUT_DEFAULTS | output for output in record["outputs"]]
+    return _DEFAULTS | record | {"outputs": outputs}
+
+
+def script_of(rule: str) -> Path:
+    """The script that runs a rule's jobs."""
+    return REPOSITORY / "workflow_scripts" / f"{rule}.py"
+
+
+def declared(rule: str) -> Kind | None:
+    """What a rule's script passes to `stage`, read without running it; None without a script."""
+    if not script_of(rule).is_file():
+        return None
+    for node in ast.walk(ast.parse(script_of(rule).read_text())):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "stage"
+        ):
+            named = {str(word.arg): ast.literal_eval(word.value) for word in node.keywords}
+            return Kind(*map(ast.literal_eval, node.args[1:]), **named)
+    return None
 
 
 def _peak_mb(own: int, largest_child: int) -> float:
-    """Largest resident set of any one of the job's processes, in MB.
+    """The largest resident set of any one of the job's processes, in MB.
 
-    Linux counts what a process held before it became this program: the size of Snakemake, which
-    started this one. Its status file does not. A child's figure can hold too much for the same
-    reason, but no more than this process held.
+    Linux counts what a process used before it became this program: the size of Snakemake, which
+    started it. /proc/self/status does not. A child's figure can be too large for the same reason,
+    but no larger than this process was.
     """
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -167,38 +230,51 @@ def _peak_mb(own: int, largest_child: int) -> float:
 
 
 @contextlib.contextmanager
-def stage(snakemake: Any) -> Iterator[Origin]:
-    """Run a script's work: into its log (see `stage_log`), its files with their origin, and a
-    record at its end.
+def stage(snakemake: Any, name: str = "other", **declared: Any) -> Iterator[Origin]:
+    """Run the work of a script: print into its log, and write its record at the end.
 
     Args:
-        snakemake: What Snakemake hands to a script. Its log comes first; its output `origin`
-            receives the record.
+        snakemake: What Snakemake passes to a script. Its output `origin` receives the record. The
+            audit passes an object of its own, without a log: its jobs print where it prints.
+        name: The target of the workflow that the job belongs to.
+        declared: The other fields of `Kind`, as literals: `declared` reads them from the script.
+
+    Yields:
+        The origin, which every writer of a file receives.
     """
-    with stage_log(snakemake.log[0]):
-        clock, job, runs_in = Clock(), job_of(snakemake), environment()
+    log = stage_log(snakemake.log[0]) if snakemake.log else contextlib.nullcontext()
+    with log:
+        clock, job, runs_in = Clock(), job_of(snakemake, Kind(name, **declared)), environment()
         origin = described(job, runs_in)
-        with made_by(origin):
+        with made_by(origin):  # TODO: goes when every stage passes its origin on
             yield origin
         write_record(Path(snakemake.output[_RECORD]), job, runs_in, clock)
 
 
-def job_of(snakemake: Any) -> Job:
+def job_of(snakemake: Any, kind: Kind = Kind()) -> Job:
     """The job in plain values."""
-    outputs = _paths(snakemake.output.items())
+    outputs = dict(snakemake.output.items())
     del outputs[_RECORD]
+    named = {"inputs": dict(snakemake.input.items()), "outputs": outputs}
     return Job(
         rule=snakemake.rule,
         wildcards={name: str(value) for name, value in snakemake.wildcards.items()},
         params=json.loads(json.dumps(dict(snakemake.params.items()), default=str)),
         threads=snakemake.threads,
-        inputs=_paths(snakemake.input.items()),
-        outputs=outputs,
+        inputs=_paths(named["inputs"]),
+        outputs=_paths(named["outputs"]),
+        lists=tuple(
+            f"{side}.{name}"
+            for side, paths in named.items()
+            for name, value in paths.items()
+            if not isinstance(value, str)
+        ),
+        kind=kind,
     )
 
 
-def _paths(named: Iterable[tuple[str, Any]]) -> dict[str, list[str]]:
+def _paths(named: Mapping[str, Any]) -> dict[str, list[str]]:
     return {
-        name: [str(held)] if isinstance(held, str) else [str(path) for path in held]
-        for name, held in named
+        name: [str(value)] if isinstance(value, str) else [str(path) for path in value]
+        for name, value in named.items()
     }

@@ -1,33 +1,42 @@
+import copy
 import subprocess
 
 import pytest
 
-from soco.environment import git_state, machine, package_versions
+from soco.environment import environment, git_state, machine, package_versions, same_machine
 
 
 @pytest.fixture(autouse=True)
 def plain_git(monkeypatch, tmp_path):
-    """git says what it says in English, and looks for a repository no higher than the test's folder."""
+    """git prints English, and looks for a repository no higher than the test's folder."""
     monkeypatch.setenv("LC_ALL", "C")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
 
 
-def test_absent_packages_are_left_out():
+def test_missing_packages_are_left_out():
     assert package_versions(["numpy", "surely-no-such-package"]).keys() == {"numpy"}
 
 
-def test_machine_is_told():
-    told = machine()
-    assert told["cores"] >= 1 and told["memory_gb"] > 0 and told["platform"]
-    assert all(isinstance(name, str) for name in told["gpus"])
+def test_the_machine_is_described():
+    found = machine()
+    assert found["cores"] >= 1 and found["memory_gb"] > 0 and found["platform"]
+    assert all(isinstance(name, str) for name in found["gpus"])
 
 
-def test_git_tells_commit_and_changes(tmp_path):
+def test_the_same_machine_has_the_same_processor_gpus_and_packages():
+    here = environment()
+    assert same_machine(here, here | {"python": "3.99", "code": {}})
+    assert not same_machine(here, here | {"packages": {"torch": "0.1"}})
+    other = copy.deepcopy(here)
+    other["machine"]["gpus"] = ["H100"]
+    assert not same_machine(here, other)
+
+
+def test_git_state_has_the_commit_and_whether_files_changed(tmp_path):
     def git(*arguments):
         identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        subprocess.run(
-            ["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True
-        )
+        command = ["git", "-C", tmp_path, *identity, *arguments]
+        subprocess.run(command, check=True, capture_output=True)
 
     git("init")
     (tmp_path / "file").write_text("1")
@@ -41,11 +50,8 @@ def test_git_tells_commit_and_changes(tmp_path):
 
 def test_a_folder_without_git_has_no_commit(tmp_path):
     state = git_state(tmp_path)
-    assert (
-        state["commit"] is None
-        and state["dirty"] is None
-        and "not a git repository" in state["note"]
-    )
+    assert (state["commit"], state["dirty"]) == (None, None)
+    assert "not a git repository" in state["note"]
 
 
 def test_git_may_be_missing(monkeypatch, tmp_path):

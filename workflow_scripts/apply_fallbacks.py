@@ -4,7 +4,7 @@ from soco.config import FilterConfig
 from soco.jobs import stage
 from soco.proposals.filter_stage import apply_fallbacks
 
-with stage(snakemake) as origin:
+with stage(snakemake, "proposals", repeatable=True) as origin:
     apply_fallbacks(
         raw=snakemake.input.raw,
         filtered=snakemake.input.filtered,

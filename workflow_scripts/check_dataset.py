@@ -6,7 +6,7 @@ from soco.config import DatasetConfig
 from soco.data.checks import check_dataset, decoded_folder
 from soco.jobs import stage
 
-with stage(snakemake) as origin:
+with stage(snakemake, "data", without_origin=("train", "val")) as origin:
     name = snakemake.wildcards.dataset
     # Not a param: setting `known_as` must not check a set again.
     known = snakemake.config["datasets"][name]["known_as"]

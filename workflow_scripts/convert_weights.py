@@ -8,7 +8,7 @@ from pathlib import Path
 from soco.jobs import stage
 from soco.transfer.convert import convert_file
 
-with stage(snakemake):
+with stage(snakemake, "convert", repeatable=True):
     convert_file(
         source=Path(snakemake.input.weights),
         target=snakemake.params.target,

@@ -4,6 +4,11 @@ from soco.config import DemoConfig
 from soco.demo import make_demo
 from soco.jobs import stage
 
-with stage(snakemake):
+with stage(
+    snakemake, "data", without_origin=(
+        "images", "train", "val", "coco_train", "coco_val", "lvis_train", "lvis_val",
+        "classes_train", "classes_val", "sources",
+    )
+):  # fmt: skip
     make_demo(DemoConfig.model_validate(snakemake.params.settings), seed=snakemake.params.seed)
     print(f"The demo's data are in {snakemake.params.settings['path']}.")

@@ -4,7 +4,7 @@ from soco.config import FilterConfig
 from soco.jobs import stage
 from soco.proposals.quality import describe_proposals
 
-with stage(snakemake) as origin:
+with stage(snakemake, "quality") as origin:
     described = describe_proposals(
         raw=snakemake.input.raw,
         fixed=snakemake.input.fixed,

@@ -6,7 +6,7 @@ from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.data.checks import with_annotations
 from soco.jobs import stage
 
-with stage(snakemake):
+with stage(snakemake, "evaluate", without_origin=("detections",), repeatable=True):
     import torch
 
     from soco.transfer.detect import (

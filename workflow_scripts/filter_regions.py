@@ -4,7 +4,7 @@ from soco.config import FilterConfig
 from soco.jobs import stage
 from soco.proposals.filter_stage import filter_shard
 
-with stage(snakemake) as origin:
+with stage(snakemake, "proposals", repeatable=True) as origin:
     filter_shard(
         raw=snakemake.input.raw,
         settings=FilterConfig.model_validate(snakemake.params.settings),

@@ -8,7 +8,7 @@ from soco.jobs import stage
 
 # detectron2 starts a process for each GPU, and each of them imports this file.
 if __name__ == "__main__":
-    with stage(snakemake):
+    with stage(snakemake, "finetune", varying=("history",), without_origin=("history", "curve")):
         import torch
 
         from soco.transfer.detect import (

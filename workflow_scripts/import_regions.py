@@ -4,7 +4,7 @@ from soco.config import ImagesConfig
 from soco.jobs import stage
 from soco.proposals.import_stage import import_shards
 
-with stage(snakemake) as origin:
+with stage(snakemake, "proposals", repeatable=True) as origin:
     images = ImagesConfig.model_validate(
         {**snakemake.config["images"], "max_megapixels": snakemake.params.max_megapixels}
     )

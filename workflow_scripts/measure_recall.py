@@ -4,7 +4,7 @@ from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfi
 from soco.jobs import stage
 from soco.proposals.quality import RecallJob, measure_recall
 
-with stage(snakemake) as origin:
+with stage(snakemake, "quality", varying=("recall",)) as origin:
     job = RecallJob(
         split=SplitConfig(images=snakemake.input.images, annotations=snakemake.input.annotations),
         quality=QualityConfig.model_validate(snakemake.params.quality),

@@ -4,7 +4,7 @@ from soco.config import FilterConfig
 from soco.jobs import stage
 from soco.proposals.merge_stage import MergeJob, merge_shards
 
-with stage(snakemake) as origin:
+with stage(snakemake, "proposals", repeatable=True) as origin:
     job = MergeJob(
         filtered=snakemake.input.filtered,
         fixed=snakemake.input.fixed,

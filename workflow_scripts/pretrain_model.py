@@ -2,7 +2,7 @@
 
 from soco.jobs import stage
 
-with stage(snakemake) as origin:
+with stage(snakemake, "pretrain", varying=("log", "metrics"), without_origin=("log",)) as origin:
     from soco.pretrain import PretrainJob, pretrain
     from soco.pretrain.stop import requeue_on_timeout
 

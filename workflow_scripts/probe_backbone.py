@@ -6,7 +6,7 @@ from soco.config import ProbeConfig
 from soco.io import write_result
 from soco.jobs import stage
 
-with stage(snakemake):
+with stage(snakemake, "probes"):
     import torch
 
     from soco.transfer.probe.command import describe

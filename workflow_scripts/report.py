@@ -6,6 +6,6 @@ from soco.jobs import stage
 from soco.report import report_inputs
 from soco.report.build import build_report
 
-with stage(snakemake):
+with stage(snakemake, "report", varying=("html", "json"), without_origin=("html", "json")):
     inputs = report_inputs(snakemake.params)
     build_report(inputs, html=Path(snakemake.output.html), json=Path(snakemake.output.json))

@@ -5,7 +5,7 @@ from soco.data import open_source
 from soco.jobs import stage
 from soco.proposals.search_stage import SearchJob, search_shard
 
-with stage(snakemake) as origin:
+with stage(snakemake, "proposals", repeatable=True) as origin:
     images = ImagesConfig.model_validate(
         {**snakemake.config["images"], "max_megapixels": snakemake.params.max_megapixels}
     )

@@ -4,7 +4,7 @@ from soco.config import ImagesConfig
 from soco.data import deal_images, open_source
 from soco.jobs import stage
 
-with stage(snakemake):
+with stage(snakemake, "shards", varying=("manifest",)):
     known = snakemake.config["images"][
         "known_as"
     ]  # no param: to say what the images are lists none again

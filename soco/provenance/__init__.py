@@ -1,1 +1,1 @@
-"""Where results come from: audit, comparison of runs, and the run as an RO-Crate."""
+"""Where results come from: the audit of a run, the comparison of two, the run as an RO-Crate."""

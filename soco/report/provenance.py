@@ -15,6 +15,7 @@ from soco.report.schema import SCHEMA
 LOCK = Path("envs", "requirements.lock")
 _JOB = (
     "rule",
+    "stage",
     "wildcards",
     "params",
     "seed",
@@ -52,8 +53,8 @@ def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, An
             for record, path in zip(records, paths, strict=True)
         ],
         "artefacts": [
-            {key: output[key] for key in ("path", "bytes", "sha256", "files") if key in output}
-            | {"deterministic": output.get("deterministic", True), "job": number}
+            {key: value for key, value in output.items() if key not in ("name", "has_origin")}
+            | {"job": number}
             for number, record in enumerate(records)
             for output in record["outputs"]
         ],
@@ -98,7 +99,7 @@ def rule_resources(records: Sequence[Record]) -> list[dict[str, Any]]:
     rules = [
         {
             "rule": rule,
-            "stage": stage_of(of_rule[0]),
+            "stage": of_rule[0]["stage"],
             "jobs": len(of_rule),
             "total_seconds": round(sum(job["seconds"] for job in of_rule), 2),
             "longest_seconds": max(job["seconds"] for job in of_rule),
@@ -136,14 +137,8 @@ def stage_costs(
     return costs
 
 
-def stage_of(record: Record) -> str:
-    """The stage that a job belongs to; `other` if its record has none."""
-    return str(record.get("stage") or "other")
-
-
 def _job(record: Record, path: Path, environment: int) -> dict[str, Any]:
     return {key: record[key] for key in _JOB} | {
-        "stage": stage_of(record),
         "environment": environment,
         "inputs": list(chain.from_iterable(record["inputs"].values())),
         "outputs": [output["path"] for output in record["outputs"]],

@@ -1,4 +1,1 @@
-"""The audit of a run.
-
-Its files hashed again, its report made again, parts of its work done again.
-"""
+"""The audit of a run: hash its files again, build its report again, repeat parts of its work."""

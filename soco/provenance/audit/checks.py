@@ -1,23 +1,29 @@
-"""What a check found."""
+"""The result of one check, and the table of all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from soco.errors import UserError
+from tabulate import tabulate
+
+from soco.errors import UserError, printable
 
 Status = Literal["PASS", "FAIL", "SKIP"]
-_TOLD = 3
+Found = tuple[list[str], str]
+"""The faults that a check found, and what to say if there are none."""
+
+_SHOWN = 3
+_WIDTH = 60
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of an audit's table.
+    """One row of an audit's table.
 
     Attributes:
-        name: What was looked at.
-        compared: With what it was compared.
-        status: PASS, FAIL, or SKIP where it could not be looked at.
+        name: What was checked.
+        compared: What it was compared with.
+        status: PASS, FAIL, or SKIP if it could not be checked.
         said: A sentence.
     """
 
@@ -27,42 +33,51 @@ class Check:
     said: str
 
 
-def check(
-    name: str, compared: str, work: Callable[..., tuple[list[str], str]], *arguments: Any
-) -> Check:
-    """Do a check's work.
+def check(name: str, compared: str, work: Callable[..., Found], *arguments: Any) -> Check:
+    """Do the work of a check.
 
     Args:
         name: See `Check`.
-        compared: The same.
-        work: Returns the faults that it found, and what to say when there is none. What it raises
-            is a fault: a damaged file fails in many ways.
-        arguments: Of the work.
+        compared: See `Check`.
+        work: Finds the faults. An exception counts as a fault: damaged files fail in many ways.
+        arguments: Arguments of the work.
     """
     try:
         faults, said = work(*arguments)
     except UserError as error:
         return Check(name, compared, "FAIL", str(error))
     except Exception as error:
-        return Check(
-            name,
-            compared,
-            "FAIL",
-            f"{type(error).__name__}: {str(error).strip() or 'no word of why'}.",
-        )
-    return (
-        Check(name, compared, "FAIL", listed(faults))
-        if faults
-        else Check(name, compared, "PASS", said)
-    )
-
-
-def skipped(name: str, compared: str, said: str) -> Check:
-    """A check that is not done here."""
-    return Check(name, compared, "SKIP", said)
+        reason = str(error).strip() or "no further message"
+        return Check(name, compared, "FAIL", f"{type(error).__name__}: {reason}.")
+    if faults:
+        return Check(name, compared, "FAIL", listed(faults))
+    return Check(name, compared, "PASS", said)
 
 
 def listed(faults: Sequence[str]) -> str:
-    """The first faults in a sentence, and how many more there are."""
-    more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
-    return "; ".join(faults[:_TOLD]) + more + "."
+    """The first faults as a sentence, and the number of the others."""
+    more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    return "; ".join(faults[:_SHOWN]) + more + "."
+
+
+def failed(checks: Sequence[Check]) -> list[Check]:
+    """The checks that fail."""
+    return [one for one in checks if one.status == "FAIL"]
+
+
+def as_table(checks: Sequence[Check]) -> str:
+    """One row for each check, and a line with the totals."""
+    rows = [(one.status, printable(one.name), one.compared, printable(one.said)) for one in checks]
+    table = tabulate(
+        rows,
+        tablefmt="plain",
+        disable_numparse=True,
+        maxcolwidths=[None, None, None, _WIDTH],
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    counts = [
+        f"{sum(one.status == status for one in checks)} {status}"
+        for status in ("PASS", "FAIL", "SKIP")
+    ]
+    return f"{table}\n\n{len(checks)} checks: {', '.join(counts)}."

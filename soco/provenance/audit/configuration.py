@@ -1,4 +1,4 @@
-"""Configuration, lock and code of the run, against what is here now."""
+"""Configuration, lock, packages and code of the run against the current ones."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from soco.environment import REPOSITORY, git_state
-from soco.provenance.audit.checks import Check, check, skipped
-from soco.provenance.audit.contents import differences
+from soco.provenance.audit.checks import Check, Found, check
 from soco.provenance.audit.reported import Reported
+from soco.provenance.changes import changes
 from soco.report.provenance import LOCK, lock_state
 
 
@@ -19,85 +19,69 @@ def check_configuration(
 
     Args:
         run: The run.
-        config: The present configuration, whole and plain; None where none is given.
-        lock: The present lock of packages; None: the repository's.
+        config: The current configuration, complete and plain; None if none is given.
+        lock: The current lock file; None takes the repository's.
     """
+    name, compared = "configuration", "the current one"
     if config is None:
-        yield skipped(
-            "configuration", "the present one", "None was given; name its files with --config."
-        )
+        yield Check(name, compared, "SKIP", "None is given; name its files with --config.")
     else:
-        yield check("configuration", "the present one", _configuration, run.config, config)
+        yield check(name, compared, _configuration, run.config, config)
     yield check("lock", "SHA-256 in the report", _lock, run, lock)
     yield check("packages of the jobs", "the lock", _packages, run, lock or REPOSITORY / LOCK)
     yield _code(run)
 
 
-def pinned(lock: Path) -> dict[str, str]:
-    """The versions that a lock pins, by the name as pip compares names."""
+def _configuration(reported: Mapping[str, Any], now: Mapping[str, Any]) -> Found:
+    found = changes(reported, now)
+    return [change.sentence("in the report", "now") for change in found], "All keys are equal."
+
+
+def _lock(run: Reported, lock: Path | None) -> Found:
+    reported, now = run.content["lock"], lock_state(lock)
+    if reported["sha256"] is not None and reported["sha256"] == now["sha256"]:
+        return [], "The same lock."
+    return [f"{lock or reported['path']} is not the lock of the run"], ""
+
+
+def _packages(run: Reported, lock: Path) -> Found:
     pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock.read_text(), re.MULTILINE)
-    return {_plain_name(name): version for name, version in pins}
-
-
-def _configuration(told: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[list[str], str]:
+    pinned = {_plain_name(name): version for name, version in pins}
+    used = [
+        (name, version, pinned[_plain_name(name)])
+        for environment in run.content["environments"]
+        for name, version in environment["packages"].items()
+        if _plain_name(name) in pinned
+    ]
     faults = [
-        fault.replace(" in the files", " now") for fault in differences(dict(told), dict(now))
+        f"jobs ran with {name} {version}, but {pin} is pinned"
+        for name, version, pin in used
+        if version != pin
     ]
-    return faults, "Every key is as it was."
-
-
-def _lock(run: Reported, lock: Path | None) -> tuple[list[str], str]:
-    told, now = run.content["lock"], lock_state(lock)
-    same = told["sha256"] == now["sha256"] and told["sha256"] is not None
-    return [] if same else [
-        f"{lock or told['path']} is not the lock that the run was made with"
-    ], "The same lock."
-
-
-def _packages(run: Reported, lock: Path) -> tuple[list[str], str]:
-    pins = pinned(lock)
-    held = [
-        (name, version)
-        for runs_in in run.content["environments"]
-        for name, version in runs_in["packages"].items()
-    ]
-    known = [(name, version) for name, version in held if _plain_name(name) in pins]
-    other = [
-        f"jobs ran with {name} {version}, and {pins[_plain_name(name)]} is pinned"
-        for name, version in known
-        if pins[_plain_name(name)] != version
-    ]
-    return (
-        other,
-        (
-            f"{len(known)} package(s) of {len(run.content['environments'])} environment(s) are"
-            " those pinned."
-        ),
-    )
+    return faults, f"{len(used)} package(s) have the pinned version."
 
 
 def _code(run: Reported) -> Check:
-    name, compared = "code of the jobs", "the code that audits"
     now = git_state(REPOSITORY)
-    codes = [runs_in["code"] for runs_in in run.content["environments"]]
+    codes = [environment["code"] for environment in run.content["environments"]]
     commits = {code["commit"] for code in codes}
+    others = sorted(str(commit) for commit in commits - {now["commit"]})
     if None in (*commits, now["commit"]):
-        return skipped(name, compared, "The commit is not known on both sides.")
-    if any(code["dirty"] for code in codes) or now["dirty"]:
-        said = (
-            "Files differed from the commit, in the run or now: what is done again below may be"
-            " other code."
+        skipped = "The commit of the jobs or of this code is unknown."
+    elif any(code["dirty"] for code in (*codes, now)):
+        skipped = (
+            "There are uncommitted changes, in the run or now: jobs may be repeated by other code."
         )
-        return skipped(name, compared, said)
-    others = sorted(commits - {now["commit"]})
-    if others:
-        said = (
-            f"Jobs ran code of {', '.join(others)}; this is {now['commit']}, by which they are done"
-            " again below."
-        )
-        return skipped(name, compared, said)
-    return Check(name, compared, "PASS", f"Both are of {now['commit']}.")
+    elif others:
+        skipped = f"Jobs ran commit {', '.join(others)}; they are repeated by {now['commit']}."
+    else:
+        skipped = ""
+    name, compared = "code of the jobs", "the code that runs the audit"
+    if skipped:
+        return Check(name, compared, "SKIP", skipped)
+    return Check(name, compared, "PASS", f"Both are {now['commit']}.")
 
 
 def _plain_name(name: str) -> str:
+    """The name as pip compares names."""
     return re.sub(r"[-_.]+", "-", name).lower()

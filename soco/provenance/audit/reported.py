@@ -1,26 +1,24 @@
-"""A report with the records of its jobs, read for an audit."""
+"""A report and the records of its jobs, as an audit reads them."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from soco.errors import UserError
 from soco.jobs import Record, read_record
-from soco.report.provenance import SCHEMA
-
-_KEYS = ("config", "jobs", "artefacts", "environments", "lock", "results", "data")
+from soco.provenance.reading import read_run
+from soco.report import report_inputs
+from soco.report.inputs import ReportInputs
 
 
 @dataclass(frozen=True)
 class Reported:
-    """A run as its report tells it.
+    """A run as its report describes it.
 
     Attributes:
-        path: Of report.json.
-        content: What it holds.
-        records: Each job's, as it lies on the disk, in the report's order; None where it cannot be
-            read.
+        path: The report.json.
+        content: Its content.
+        records: The record of each job, in the report's order; None if it cannot be read.
     """
 
     path: Path
@@ -30,63 +28,56 @@ class Reported:
     @property
     def config(self) -> dict[str, Any]:
         """The configuration of the run."""
-        held: dict[str, Any] = self.content["config"]
-        return held
+        config: dict[str, Any] = self.content["config"]
+        return config
 
     @property
     def own_record(self) -> Path:
-        """Where the record of the report's own job lies."""
+        """The record of the job that wrote the report."""
         return Path(self.config["results"], "origins", "report.json")
 
-    def of(self, rule: str, **wildcards: str) -> list[Record]:
-        """The records of a rule's jobs that can be read; with wildcards, of those that have these
-        values.
+    def inputs(self) -> ReportInputs:
+        """The files that the report was built from."""
+        record = read_record(self.own_record)
+        return report_inputs(record["params"])
+
+    def writing(self, *names: str) -> list[Record]:
+        """The records of the jobs that have outputs of these names.
 
         Raises:
-            UserError: A record of the rule's cannot be read.
+            UserError: A record cannot be read, and may be one of them.
         """
-        numbered = enumerate(self.content["jobs"])
-        numbers = [
-            number for number, job in numbered if job["rule"] == rule and _has(job, wildcards)
-        ]
-        found = [record for number in numbers if (record := self.records[number]) is not None]
-        if len(found) < len(numbers):
+        records = [record for record in self.records if record is not None]
+        if len(records) < len(self.records):
             raise UserError(
-                f"{len(numbers) - len(found)} record(s) of {rule} cannot be read; see the first"
-                " check."
+                "audit.records_missing",
+                "{count} record(s) of jobs cannot be read; see the first check.",
+                count=len(self.records) - len(records),
             )
-        return found
+        return [
+            record for record in records if {*names} <= {made["name"] for made in record["outputs"]}
+        ]
 
 
-def read_report(path: Path) -> Reported:
-    """Read a report and the records that it names, which lie below the working folder.
+def read_reported(path: Path) -> Reported:
+    """Read a report, and the records that it names, from the working folder.
 
     Raises:
-        UserError: It is missing, or no report of this version.
+        UserError: The report is missing, is not a report, or was written by another version.
     """
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"There is no report {path}; make one with `snakemake report`.") from None
-    except ValueError as error:
-        raise UserError(
-            f"{path} is not valid JSON ({error}); make it again with `snakemake report`."
-        ) from None
-    absent = [key for key in _KEYS if not isinstance(content, dict) or key not in content]
-    if absent or content.get("schema") != SCHEMA:
-        raise UserError(f"{path} is no report of this version; make one with `snakemake report`.")
-    return Reported(path, content, [_record(Path(job["origin"])) for job in content["jobs"]])
+    report = read_run(path).report
+    return Reported(path, report, [_record(Path(job["origin"])) for job in report["jobs"]])
 
 
-def output(record: Record, name: str) -> Path:
-    """The output of a job that bears the name; it has one."""
-    return next(Path(made["path"]) for made in record["outputs"] if made["name"] == name)
+def outputs_of(record: Record, name: str) -> list[Path]:
+    """The outputs of a job that have this name."""
+    return [Path(made["path"]) for made in record["outputs"] if made["name"] == name]
 
 
-def given(record: Record, name: str) -> Path | None:
-    """The input of a job that bears the name; None where it has none."""
-    paths = record["inputs"].get(name, [])
-    return Path(paths[0]) if paths else None
+def title(record: Record) -> str:
+    """A job's rule and wildcards, such as `pretrain_model, run=soco`."""
+    wildcards = [f"{name}={value}" for name, value in record["wildcards"].items()]
+    return ", ".join([record["rule"], *wildcards])
 
 
 def _record(path: Path) -> Record | None:
@@ -94,7 +85,3 @@ def _record(path: Path) -> Record | None:
         return read_record(path)
     except UserError:
         return None
-
-
-def _has(job: dict[str, Any], wildcards: dict[str, str]) -> bool:
-    return all(job["wildcards"].get(name) == value for name, value in wildcards.items())

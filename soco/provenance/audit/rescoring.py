@@ -1,7 +1,4 @@
-"""AP of stored detections, by pycocotools and lvis themselves.
-
-Nothing of the evaluation's own code is used.
-"""
+"""AP of stored detections, by pycocotools and lvis alone, without the evaluation's own code."""
 
 import contextlib
 import json
@@ -27,14 +24,14 @@ def rescore(detections: Path, annotations: Path, form: str, limit: int) -> Score
     """Score detections.
 
     Args:
-        detections: COCO's result format.
-        annotations: The labelled objects.
+        detections: Detections in COCO's result format.
+        annotations: The ground truth.
         form: `coco` or `lvis`.
-        limit: Most detections an image that count, those with the best scores.
+        limit: Number of detections per image that count, those with the highest scores.
 
     Returns:
-        `box` and `mask` by figure, from 0 to 100, None where there are no objects; `per_category`
-        by name, each with `box` and `mask`.
+        `box` and `mask` by figure, from 0 to 100, None if there are no objects; `per_category` by
+        name, each with `box` and `mask`.
     """
     found = json.loads(detections.read_text())
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
@@ -53,15 +50,13 @@ def _score(
     found: list[dict[str, Any]], labelled: Any, kind: str, form: str, limit: int
 ) -> tuple[Scores, dict[int, float | None]]:
     """The figures, and AP by category."""
-    # With a box in it, a detection's area would be the box's and not its mask's.
+    # If a detection has a box, pycocotools takes the box's area instead of the mask's.
     own = [
-        {key: held for key, held in one.items() if kind == "bbox" or key != "bbox"} for one in found
+        {key: value for key, value in one.items() if kind == "bbox" or key != "bbox"}
+        for one in found
     ]
-    return (
-        _by_coco(own, labelled, kind, limit)
-        if form == "coco"
-        else _by_lvis(own, labelled, kind, limit)
-    )
+    by = _by_coco if form == "coco" else _by_lvis
+    return by(own, labelled, kind, limit)
 
 
 def _by_coco(
@@ -72,8 +67,8 @@ def _by_coco(
     )
     evaluation.params.maxDets = [limit]
     evaluation.evaluate()
-    evaluation.accumulate()  # summarize, which comes next, knows 100 detections alone
-    # IoU, recall, category, range of area (all first), most detections.
+    evaluation.accumulate()  # not summarize: it supports a limit of 100 detections only
+    # Axes: IoU, recall, category, area range (the first is all), limit of detections.
     precision, thresholds = evaluation.eval["precision"][..., 0], evaluation.params.iouThrs
     ranges = dict(zip(("APs", "APm", "APl"), range(1, 4), strict=True))
     figures = {
@@ -88,7 +83,7 @@ def _by_coco(
 def _by_lvis(
     found: list[dict[str, Any]], labelled: lvis.LVIS, kind: str, limit: int
 ) -> tuple[Scores, dict[int, float | None]]:
-    if not hasattr(np, "float"):  # which lvis asks for, and NumPy dropped
+    if not hasattr(np, "float"):  # lvis uses it, NumPy has removed it
         np.float = float  # type: ignore[attr-defined]  # noqa: NPY001
     detections = (
         lvis.LVISResults(labelled, found, max_dets=limit) if found else NoLvisDetections(labelled)
@@ -107,10 +102,7 @@ def _means(precision: np.ndarray, keys: list[int]) -> dict[int, float | None]:
 
 
 def _mean(precision: np.ndarray) -> float | None:
-    """AP.
-
-    The mean over IoU thresholds, recalls and categories, of which -1 marks those without objects.
-    """
+    """AP: the mean over IoU thresholds, recalls and categories; -1 marks those without objects."""
     scored = precision[precision > -1]
     return float(100 * scored.mean()) if scored.size else None
 

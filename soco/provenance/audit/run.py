@@ -1,4 +1,4 @@
-"""All checks of an audit, in order: what takes seconds first."""
+"""All checks of an audit, the fast ones first."""
 
 import contextlib
 import secrets
@@ -9,28 +9,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from soco.provenance.audit.checks import Check, check
+from soco.jobs import declared
+from soco.provenance.audit.checks import Check, Found, check
 from soco.provenance.audit.configuration import check_configuration
 from soco.provenance.audit.contents import check_contents
-from soco.provenance.audit.conversion import check_conversions
-from soco.provenance.audit.evaluation import check_detections, check_evaluations
-from soco.provenance.audit.hashes import check_hashes
-from soco.provenance.audit.origins import check_origins
+from soco.provenance.audit.detections import check_detections
+from soco.provenance.audit.files import check_hashes, check_origins
+from soco.provenance.audit.images import check_images
 from soco.provenance.audit.page import check_page
-from soco.provenance.audit.reported import Reported, read_report
-from soco.provenance.audit.shards import check_shards
+from soco.provenance.audit.repeat import check_jobs
+from soco.provenance.audit.reported import Reported, read_reported
+from soco.seeds import generator
 
 
 @dataclass(frozen=True)
 class Options:
-    """What an audit is asked for.
+    """What an audit checks.
 
     Attributes:
-        shards: How many shards are searched and filtered afresh.
-        seed: Of their choice; drawn anew unless it is given, so that nobody can know it beforehand.
-        quick: Leave out what is done afresh from images and weights, all but the page.
-        config: The present configuration, whole and plain, to be compared; None compares none.
-        lock: The present lock of packages; None: the repository's.
+        shards: Number of shards whose images are processed again.
+        seed: Seed that chooses them. Random unless given, so that nobody can predict the choice.
+        quick: Whether to repeat no work except the page.
+        config: The current configuration, complete and plain; None compares none.
+        lock: The current lock file; None takes the repository's.
     """
 
     shards: int = 2
@@ -41,56 +42,62 @@ class Options:
 
 
 def audit(report: Path, options: Options) -> list[Check]:
-    """Audit a run from its report. The working folder is the run's: paths in the report are below
-    it.
+    """Audit a run, in the folder that it worked in.
+
+    What the repeated work prints goes to standard error.
 
     Args:
-        report: report.json.
-        options: What is asked for.
-
-    Returns:
-        One entry a check; what checks print of their work goes to standard error.
+        report: The report.json.
+        options: What to check.
 
     Raises:
-        UserError: There is no report, or one of another version.
+        UserError: The report is missing, or was written by another version.
     """
-    run = read_report(report)
+    run = read_reported(report)
     with contextlib.redirect_stdout(sys.stderr):
         return list(_checks(run, options))
 
 
+def chosen_shards(shards: int, count: int, seed: int) -> list[str]:
+    """The names of shards drawn without replacement, in order."""
+    numbers = generator(seed).choice(shards, min(count, shards), replace=False)
+    return [f"{number:04d}" for number in sorted(numbers)]
+
+
 def _checks(run: Reported, options: Options) -> Iterator[Check]:
-    yield check("records of the jobs", "the report", _records, run)
+    yield check("records of the jobs", "the report and the scripts", _records, run)
     yield from check_hashes(run)
     yield from check_origins(run)
     yield from check_contents(run)
     yield from check_page(run)
     yield from check_configuration(run, options.config, options.lock)
-    yield from _guarded("AP of all", check_detections(run))
-    if options.quick:
-        return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        yield from check_shards(run, options.shards, options.seed, folder)
-        yield from _guarded("conversions", check_conversions(run, folder))
-        yield from _guarded("evaluations", check_evaluations(run, folder))
+    yield from check_detections(run)
+    if not options.quick:
+        shards = chosen_shards(run.config["images"]["shards"], options.shards, options.seed)
+        yield from check_images(run, shards)
+        with tempfile.TemporaryDirectory() as folder:
+            yield from check_jobs(run, shards, Path(folder))
 
 
-def _records(run: Reported) -> tuple[list[str], str]:
-    jobs = run.content["jobs"]
-    lost = [job["origin"] for job, record in zip(jobs, run.records, strict=True) if record is None]
-    return [f"{path} is missing or damaged" for path in lost], f"{len(jobs)} records can be read."
+def _records(run: Reported) -> Found:
+    """Whether all can be read, and claim what their scripts declare.
 
-
-def _guarded(name: str, checks: Iterator[Check]) -> Iterator[Check]:
-    """The checks; what ends them early, such as a record that is missing, is a check that fails."""
-    ended: list[Exception] = []
-
-    def work() -> tuple[list[str], str]:
-        raise ended[0]
-
-    try:
-        yield from checks
-    except Exception as error:
-        ended.append(error)
-        yield check(name, "the records", work)
+    Otherwise an edited record could exclude its job from the checks.
+    """
+    faults = []
+    for job, record in zip(run.content["jobs"], run.records, strict=True):
+        if record is None:
+            faults.append(f"{job['origin']} is missing or damaged")
+            continue
+        kind = declared(record["rule"])
+        if kind is None:
+            faults.append(f"{job['origin']} is of an unknown rule, {record['rule']}")
+            continue
+        expected = (kind.stage, kind.repeatable, set(kind.varying), set(kind.without_origin))
+        varying, without_origin = (
+            {made["name"] for made in record["outputs"] if not made[flag]}
+            for flag in ("deterministic", "has_origin")
+        )
+        if (record["stage"], record["repeatable"], varying, without_origin) != expected:
+            faults.append(f"{job['origin']} differs from what the script of its rule declares")
+    return faults, f"All {len(run.records)} records can be read."

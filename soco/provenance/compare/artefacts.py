@@ -1,127 +1,107 @@
-"""Which files of two runs have the same bytes, and at which job the runs part."""
+"""Which files of two runs have the same bytes, and at which rule the runs diverge."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from soco.provenance.changes import plural
 from soco.provenance.compare.jobs import Files, JobPair, paired_jobs
-from soco.provenance.compare.reading import Run
-from soco.provenance.compare.sections import Section, plural
+from soco.provenance.compare.sections import Section
+from soco.provenance.reading import Run
 
-_TOLD = 3
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Stage:
+class RulePairs:
     """All jobs of a rule.
 
     Attributes:
-        rule: The rule.
-        files: Of all its jobs.
-        parting: Jobs whose files differ though their inputs are the same in both runs: here the
-            runs part.
-        pairs: All its jobs.
+        rule: The rule's name.
+        pairs: Its jobs in both runs.
     """
 
     rule: str
-    files: Files
-    parting: tuple[JobPair, ...]
     pairs: tuple[JobPair, ...]
+
+    @property
+    def files(self) -> Files:
+        """The files of all jobs."""
+        return sum((pair.files for pair in self.pairs), Files())
+
+    @property
+    def diverging(self) -> list[JobPair]:
+        """The jobs at which the runs diverge."""
+        return [pair for pair in self.pairs if pair.diverges]
 
 
 def artefact_section(a: Run, b: Run) -> Section:
-    """The files of both runs, matched by their path below the folder of results."""
-    stages = _stages(paired_jobs(a, b))
-    lines = tuple(_words(stage) for stage in stages if stage.files.differ)
-    data = {"stages": [_data(stage) for stage in stages]}
-    return Section("artefacts", f"Files: {_heading(stages)}.", bool(lines), lines, data)
-
-
-def _stages(pairs: Iterable[JobPair]) -> list[Stage]:
+    """The files of both runs, matched by their path relative to the folder of results."""
     of_rule: dict[str, list[JobPair]] = {}
-    for pair in pairs:
+    for pair in paired_jobs(a, b):
         of_rule.setdefault(pair.rule, []).append(pair)
-    return [
-        Stage(
-            rule,
-            sum((pair.files for pair in held), Files()),
-            tuple(
-                pair for pair in held if pair.in_both and pair.files.other and not pair.other_inputs
-            ),
-            tuple(held),
-        )
-        for rule, held in of_rule.items()
-    ]
+    rules = [RulePairs(rule, tuple(pairs)) for rule, pairs in of_rule.items()]
+    lines = tuple(_words(rule) for rule in rules if rule.files.differ)
+    data = {"rules": [_data(rule) for rule in rules]}
+    return Section("artefacts", f"Files: {_heading(rules)}.", bool(lines), lines, data)
 
 
-def _heading(stages: list[Stage]) -> str:
-    files = sum((stage.files for stage in stages), Files())
-    timed = (
-        f"; {plural(len(files.timed), 'file')} that tell of times left out" if files.timed else ""
-    )
+def _heading(rules: list[RulePairs]) -> str:
+    files = sum((rule.files for rule in rules), Files())
+    varying = f"; {plural(len(files.varying), 'file')} with times ignored" if files.varying else ""
     if not files.differ:
-        return (
-            f"the same byte for byte, all {len(files.same)}{timed}"
-            if files.same
-            else "none is told of"
-        )
-    unlike = [plural(len(files.other), "file") + " with other bytes"] if files.other else []
-    unlike += [
-        f"{len(found)} only in {side}"
-        for side, found in (("A", files.only_a), ("B", files.only_b))
-        if found
-    ]
-    first = next(place for place, stage in enumerate(stages) if stage.files.differ)
-    before = (
-        f"; the same up to {stages[first - 1].rule}, not from {stages[first].rule} on"
-        if first
-        else ""
-    )
-    return f"{', '.join(unlike)}, {len(files.same)} the same{timed}{before}"
+        return f"all {len(files.same)} equal byte for byte{varying}" if files.same else "none"
+    counts = {
+        f"{plural(len(files.other), 'file')} with other bytes": files.other,
+        f"{len(files.only_a)} only in A": files.only_a,
+        f"{len(files.only_b)} only in B": files.only_b,
+    }
+    unlike = ", ".join(words for words, found in counts.items() if found)
+    first = next(place for place, rule in enumerate(rules) if rule.files.differ)
+    before = f"; the same up to {rules[first - 1].rule}, not from {rules[first].rule} on"
+    return f"{unlike}, {len(files.same)} the same{varying}{before if first else ''}"
 
 
-def _words(stage: Stage) -> str:
-    files, found = stage.files, []
+def _words(rule: RulePairs) -> str:
+    files, found = rule.files, []
     if files.other:
-        of_both = len(files.other) + len(files.same)
-        found.append(
-            f"{len(files.other)} of {plural(of_both, 'file')} with other bytes"
-            f" ({_some(files.other)})"
-        )
+        of_both = plural(len(files.other) + len(files.same), "file")
+        found.append(f"{len(files.other)} of {of_both} with other bytes ({_some(files.other)})")
     for side, paths in (("A", files.only_a), ("B", files.only_b)):
         if paths:
             found.append(f"{plural(len(paths), 'file')} only in {side} ({_some(paths)})")
-    told = f"{stage.rule}: {'; '.join(found)}"
-    if stage.parting:
-        return f"{told}. The runs part here: {_cause(stage.parting)}."
-    return f"{told}, as its inputs differ" if files.other else told
+    said = f"{rule.rule}: {'; '.join(found)}"
+    if rule.diverging:
+        return f"{said}. The runs diverge here: {_cause(rule.diverging)}."
+    return f"{said}, as its inputs differ" if files.other else said
 
 
-def _cause(parting: tuple[JobPair, ...]) -> str:
-    causes = dict.fromkeys(change.words() for pair in parting for change in pair.params)
+def _cause(diverging: list[JobPair]) -> str:
+    causes = dict.fromkeys(change.words() for pair in diverging for change in pair.params)
     if causes:
         return f"same inputs, but {', '.join(causes)}"
-    environment = dict.fromkeys(part for pair in parting for part in pair.environment)
+    environment = dict.fromkeys(part for pair in diverging for part in pair.environment)
     inside = [part for part in environment if part != "machine"]
-    if inside:  # JSON, Parquet and weights carry the origin of the job that made them
+    if inside:  # JSON, Parquet and weights contain the origin of the job that made them
+        other = " and ".join(inside)
         return (
-            f"same inputs and parameters, but other {' and '.join(inside)}, of which files may tell"
-            " inside"
+            f"same inputs and parameters, but other {other}, which files may name in their origin"
         )
-    return "same inputs and parameters" + (
-        ", but another machine" if environment else " on the same machine"
-    )
+    machine = ", but another machine" if environment else " on the same machine"
+    return f"same inputs and parameters{machine}"
 
 
 def _some(paths: tuple[str, ...]) -> str:
-    return ", ".join(paths[:_TOLD]) + (", …" if len(paths) > _TOLD else "")
+    return ", ".join(paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
 
 
-def _data(stage: Stage) -> dict[str, Any]:
-    files = {name: list(getattr(stage.files, name)) for name in Files.__dataclass_fields__}
-    parting = [
-        {"wildcards": dict(pair.wildcards), "params": [change.data() for change in pair.params],
-         "environment": list(pair.environment)}
-        for pair in stage.parting
-    ]  # fmt: skip
-    return {"rule": stage.rule, "files": files, "parting": parting}
+def _data(rule: RulePairs) -> dict[str, Any]:
+    diverging = [
+        {
+            "wildcards": dict(pair.wildcards),
+            "params": [change.data() for change in pair.params],
+            "environment": list(pair.environment),
+        }
+        for pair in rule.diverging
+    ]
+    files = {name: list(paths) for name, paths in vars(rule.files).items()}
+    return {"rule": rule.rule, "files": files, "diverging": diverging}

@@ -1,11 +1,13 @@
-"""All that differs between two runs."""
+"""`soco compare`: all differences between two runs."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from soco.errors import printable
+from soco.io import write_json
+from soco.provenance.changes import changes
 from soco.provenance.compare.artefacts import artefact_section
-from soco.provenance.compare.changes import changes
 from soco.provenance.compare.costs import cost_section
 from soco.provenance.compare.data import data_section
 from soco.provenance.compare.environments import (
@@ -14,25 +16,25 @@ from soco.provenance.compare.environments import (
     machine_section,
     package_section,
 )
-from soco.provenance.compare.figures import figure_section
-from soco.provenance.compare.reading import Run
-from soco.provenance.compare.results import result_section
+from soco.provenance.compare.results import figure_section, result_section
 from soco.provenance.compare.sections import Section, changed_section
+from soco.provenance.reading import Run, read_run
+
+SAME, OTHER = 0, 1
+FORM = 1
+"""The version of the JSON form of a comparison."""
 
 _RESULTS = ("figures", "results")
-
-FORM = 1
-"""Of the JSON that a comparison is written as."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was found.
+    """The differences between two runs.
 
     Attributes:
-        a: The run that is changed from.
-        b: The run that is changed to.
-        sections: From what went in, to what came out, to what it cost.
+        a: The first run.
+        b: The second run.
+        sections: From the inputs of the runs to their results and costs.
     """
 
     a: Run
@@ -41,32 +43,18 @@ class Comparison:
 
     @property
     def same_results(self) -> bool:
-        """Whether both runs came to the same figures.
-
-        How, on what machine and in what time does not count.
-        """
+        """Whether both runs have the same figures, on whatever machine and in whatever time."""
         return not any(section.differs for section in self.sections if section.name in _RESULTS)
 
     def words(self) -> str:
-        """The whole comparison as plain text; of what is the same, one line a section."""
-        blocks = [
-            "\n".join(
-                [
-                    printable(f"{side}: {_run_words(run)}")
-                    for side, run in (("A", self.a), ("B", self.b))
-                ]
-            )
-        ]
+        """The whole comparison as plain text; one line for a section without differences."""
+        lines = [f"{side}: {_title(run)}" for side, run in (("A", self.a), ("B", self.b))]
         for section in self.sections:
-            blocks.append(
-                "\n".join(
-                    map(printable, [section.heading, *(f"  {line}" for line in section.lines)])
-                )
-            )
-        return "\n".join(blocks)
+            lines += [section.heading, *(f"  {line}" for line in section.lines)]
+        return "\n".join(map(printable, lines))
 
     def data(self) -> dict[str, Any]:
-        """The same for programs: `schema`, `a`, `b`, `same_results`, and `sections` by name."""
+        """The same as data: `schema`, `a`, `b`, `same_results`, and `sections` by name."""
         sections = {
             section.name: {"differs": section.differs, "heading": section.heading} | section.data
             for section in self.sections
@@ -79,10 +67,7 @@ class Comparison:
 
 
 def compare_runs(a: Run, b: Run) -> Comparison:
-    """Compare two runs, in the order in which a run is made.
-
-    Configuration, code, data, files, results, costs.
-    """
+    """Compare two runs: configuration, code, data, files, results, costs."""
     sections = (
         changed_section("configuration", "Configuration", changes(a["config"], b["config"])),
         code_section(a, b),
@@ -98,6 +83,23 @@ def compare_runs(a: Run, b: Run) -> Comparison:
     return Comparison(a, b, sections)
 
 
-def _run_words(run: Run) -> str:
+def compare(a: Path, b: Path, output: Path | None) -> int:
+    """Print the differences between two runs, and write them as JSON if `output` is given.
+
+    Returns:
+        0 if both have the same results, otherwise 1. As with `diff`, the command's exit code is 2
+        if it cannot compare.
+
+    Raises:
+        UserError: A file is missing or is not a report of this version.
+    """
+    comparison = compare_runs(read_run(a), read_run(b))
+    print(comparison.words())
+    if output:
+        write_json(output, comparison.data())
+    return SAME if comparison.same_results else OTHER
+
+
+def _title(run: Run) -> str:
     started = run["run"]["started"]
-    return f"{run.path}" + (f", begun {started}" if started else "")
+    return f"{run.path}" + (f", started {started}" if started else "")

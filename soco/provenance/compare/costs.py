@@ -1,60 +1,49 @@
 """Time and memory of two runs, rule by rule."""
 
+from collections.abc import Callable
 from typing import Any
 
-from soco.provenance.compare.reading import Run
+import humanize
+
 from soco.provenance.compare.sections import Section
+from soco.provenance.reading import Run
 
 NEAR = 0.1
 _TRIFLE_SECONDS, _TRIFLE_MB = 1.0, 50.0
 
 
 def cost_section(a: Run, b: Run) -> Section:
-    """Seconds of all jobs of a rule together and the most memory of one.
-
-    Told where they are more than 10 % apart.
-    """
+    """The seconds of all jobs of a rule together, and the peak memory, if over 10 % apart."""
     rules = [{entry["rule"]: entry for entry in run.report.get("resources", [])} for run in (a, b)]
+    keys = ("jobs", "total_seconds", "peak_rss_mb")
     entries = [
-        {"rule": rule} | {
-            key: [side[rule].get(key) if rule in side else None for side in rules]
-            for key in ("jobs", "total_seconds", "peak_rss_mb")
-        }
+        {"rule": rule} | {key: [side.get(rule, {}).get(key) for side in rules] for key in keys}
         for rule in dict.fromkeys([*rules[0], *rules[1]])
-    ]  # fmt: skip
+    ]
     lines = tuple(line for entry in entries if (line := _words(entry)))
-    if not lines:
-        heading = (
-            "Time and memory: within 10 % in every rule."
-            if entries
-            else "Time and memory: none is told of."
-        )
+    near = len(entries) - len(lines)
+    if lines:
+        heading = f"Time and memory of rules{f'; {near} others within 10 %' if near else ''}:"
     else:
-        near = len(entries) - len(lines)
-        heading = "Time and memory of rules" + (f", but for {near} within 10 %:" if near else ":")
+        heading = f"Time and memory: {'within 10 % in every rule' if entries else 'not recorded'}."
     return Section("costs", heading, bool(lines), lines, {"rules": entries})
 
 
 def _words(entry: dict[str, Any]) -> str:
-    """A line, or nothing where both are near.
-
-    A rule that one side did not run is told by its side.
-    """
+    """A line about a rule, or nothing if both sides are near."""
     jobs = entry["jobs"]
     if None in jobs:
         return f"{entry['rule']}: only in {'A' if jobs[1] is None else 'B'}"
     parts = [
         _change(entry["total_seconds"], _TRIFLE_SECONDS, _seconds),
-        _change(entry["peak_rss_mb"], _TRIFLE_MB, lambda megabytes: f"{megabytes:.0f} MB"),
+        _change(entry["peak_rss_mb"], _TRIFLE_MB, lambda mb: humanize.naturalsize(mb * 1e6)),
     ]
-    told = [part for part in parts if part]
-    if not told:
-        return ""
+    changed = ", ".join(part for part in parts if part)
     counted = f" ({jobs[0]} -> {jobs[1]} jobs)" if jobs[0] != jobs[1] else ""
-    return f"{entry['rule']}: {', '.join(told)}{counted}"
+    return f"{entry['rule']}: {changed}{counted}" if changed else ""
 
 
-def _change(values: list[float | None], trifle: float, words: Any) -> str:
+def _change(values: list[float | None], trifle: float, words: Callable[[float], str]) -> str:
     one, other = values
     if one is None or other is None or abs(one - other) <= max(trifle, NEAR * max(one, other)):
         return ""
@@ -62,4 +51,5 @@ def _change(values: list[float | None], trifle: float, words: Any) -> str:
 
 
 def _seconds(seconds: float) -> str:
+    """`30.5 s` or `215 s`: units of humanize would hide differences of 10 %."""
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds:.0f} s"

@@ -1,112 +1,92 @@
-"""What two runs ran on: code, lock, packages, machines."""
+"""The environments of two runs: code, lock, packages, machines."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from soco.provenance.compare.changes import ABSENT, Change
-from soco.provenance.compare.reading import Run
+from soco.provenance.changes import ABSENT, Change
+from soco.provenance.compare.data import SHORT
 from soco.provenance.compare.sections import Section, changed_section
-
-_SHORT = 12
+from soco.provenance.reading import Run
 
 
 def code_section(a: Run, b: Run) -> Section:
-    """The commits that the jobs ran from.
-
-    Equal commits with changes that were not committed may still differ.
-    """
+    """The commits of the jobs; with uncommitted changes, equal commits may still differ."""
     one, other = _codes(a), _codes(b)
+    unknown = any(state["commit"] is None for state in one + other)
+    if unknown or one != other:
+        start = "it is unknown whether it is the same: " if unknown else ""
+        said = f"{start}A {_words(one)}; B {_words(other)}"
+    else:
+        dirty = any(state["dirty"] for state in one)
+        said = f"the same, {_words(one)}{'; the uncommitted changes may differ' if dirty else ''}"
     data = {"a": one, "b": other}
-    if any(state["commit"] is None for state in one + other):
-        heading = (
-            f"Code: it cannot be told whether it is the same: A {_told(one)}; B {_told(other)}."
-        )
-        return Section("code", heading, True, (), data)
-    if one != other:
-        return Section("code", f"Code: A {_told(one)}; B {_told(other)}.", True, (), data)
-    if any(state["dirty"] for state in one):
-        heading = f"Code: the same, {_told(one)}; what was not committed may differ."
-        return Section("code", heading, False, (), data)
-    return Section("code", f"Code: the same, {_told(one)}.", False, (), data)
+    return Section("code", f"Code: {said}.", unknown or one != other, (), data)
 
 
 def lock_section(a: Run, b: Run) -> Section:
-    """The lock of packages that lay beside the code; what was installed is told apart."""
+    """The lock file beside the code; installed packages have a section of their own."""
     one, other = ((run["lock"] or {}).get("sha256") for run in (a, b))
-    data = {"a": one, "b": other}
     if one is None or other is None:
-        return Section("lock", "Lock of packages: not known for both.", False, (), data)
-    if one == other:
-        return Section("lock", f"Lock of packages: the same ({one[:_SHORT]}).", False, (), data)
-    return Section("lock", f"Lock of packages: {one[:_SHORT]} -> {other[:_SHORT]}.", True, (), data)
+        said = "unknown in A or B"
+    else:
+        same = one == other
+        said = f"the same ({one[:SHORT]})" if same else f"{one[:SHORT]} -> {other[:SHORT]}"
+    differs = None not in (one, other) and one != other
+    return Section("lock", f"Lock file: {said}.", differs, (), {"a": one, "b": other})
 
 
 def package_section(a: Run, b: Run) -> Section:
-    """Python and the packages that decide results, in all environments of a run together."""
-    return changed_section("packages", "Packages", _of_names(_packages(a), _packages(b)), "package")
+    """Python and the packages that affect results, over all environments of a run."""
+    one, other = (
+        _values({"python": environment["python"]} | environment["packages"] for environment in run)
+        for run in (a["environments"], b["environments"])
+    )
+    return changed_section("packages", "Packages", _of_names(one, other), "package")
 
 
 def machine_section(a: Run, b: Run) -> Section:
-    """The machines that jobs ran on."""
-    return changed_section(
-        "machines", "Machines", _of_names(_machines(a), _machines(b)), "property"
+    """The machines that jobs ran on; a list of GPUs counts as one value."""
+    one, other = (
+        _values(environment["machine"] for environment in run)
+        for run in (a["environments"], b["environments"])
     )
+    return changed_section("machines", "Machines", _of_names(one, other), "property")
 
 
 def _codes(run: Run) -> list[dict[str, Any]]:
-    """The distinct states of the code, in the order of the environments.
-
-    Of the report's where there are none.
-    """
+    """The distinct states of the code of the jobs; without jobs, of the report."""
     states = [environment["code"] for environment in run["environments"]] or [run["git"]]
     keys = ("commit", "dirty", "note")
     distinct = dict.fromkeys(tuple(state.get(key) for key in keys) for state in states)
     return [dict(zip(keys, state, strict=True)) for state in distinct]
 
 
-def _told(states: list[dict[str, Any]]) -> str:
-    return " and ".join(map(_state_words, states))
+def _words(states: list[dict[str, Any]]) -> str:
+    return " and ".join(
+        f"unknown ({state['note'] or 'git failed'})"
+        if state["commit"] is None
+        else f"commit {state['commit'][:SHORT]}"
+        + (" with uncommitted changes" if state["dirty"] else "")
+        for state in states
+    )
 
 
-def _state_words(state: Mapping[str, Any]) -> str:
-    if state["commit"] is None:
-        return f"unknown ({state['note'] or 'git could not say'})"
-    dirty = " with changes that were not committed" if state["dirty"] else ""
-    return f"commit {state['commit'][:_SHORT]}{dirty}"
-
-
-def _packages(run: Run) -> dict[str, list[Any]]:
-    """All that a run had of each package; none where it was not installed."""
-    held: dict[str, list[Any]] = {}
-    for environment in run["environments"]:
-        for name, version in ({"python": environment["python"]} | environment["packages"]).items():
-            if version is not None and version not in held.setdefault(name, []):
-                held[name].append(version)
-    return {name: versions for name, versions in held.items() if versions}
-
-
-def _machines(run: Run) -> dict[str, list[Any]]:
-    """All values of each property of the machines; a list of GPUs counts as one."""
-    held: dict[str, list[Any]] = {}
-    for environment in run["environments"]:
-        for name, value in environment["machine"].items():
-            told = ", ".join(value) or "none" if isinstance(value, list) else value
-            if told not in held.setdefault(name, []):
-                held[name].append(told)
-    return held
+def _values(mappings: Iterator[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The distinct values of each name; None does not count."""
+    values: dict[str, list[Any]] = {}
+    for mapping in mappings:
+        for name, value in mapping.items():
+            plain = ", ".join(value) or "none" if isinstance(value, list) else value
+            if plain is not None and plain not in values.setdefault(name, []):
+                values[name].append(plain)
+    return {name: found for name, found in values.items() if found}
 
 
 def _of_names(a: Mapping[str, list[Any]], b: Mapping[str, list[Any]]) -> Iterator[Change]:
-    """A change where the values of a name are not the same.
-
-    Several are joined, their order does not count.
-    """
+    """A change for each name with different values, in whatever order."""
     for name in dict.fromkeys([*a, *b]):
-        one, other = a.get(name), b.get(name)
-        if (one is None) != (other is None) or sorted(map(str, one or [])) != sorted(
-            map(str, other or [])
-        ):
-            yield Change(name, _joined(one), _joined(other))
+        if sorted(map(str, a.get(name, []))) != sorted(map(str, b.get(name, []))):
+            yield Change(name, _joined(a.get(name)), _joined(b.get(name)))
 
 
 def _joined(values: list[Any] | None) -> Any:

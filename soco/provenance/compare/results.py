@@ -1,115 +1,121 @@
-"""What the AP of two runs came to, matched by task, initialisation and seed."""
+"""The results of two runs: AP by task, initialisation and seed, and the figures beside it."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from soco.provenance.compare.changes import Change, value_words
-from soco.provenance.compare.reading import Run
-from soco.provenance.compare.sections import Section, plural
+from soco.provenance.changes import Change, changes, plural, value_words
+from soco.provenance.compare.sections import Section, changed_section
+from soco.provenance.reading import Run
 from soco.report.seeds import PARTS, mean_std, unlike_keys
 
 SHOWN = ("AP", "AP50", "AP75")
+_MISSING = {"a": None, "b": None, "difference": None}
+# Keys of the protocol that have sections of their own: machines, packages, configuration.
 _RUNS_ON = ("torch", "device", "processes")
+_OF_PRETRAINING = ("final_loss", "steps", "parameters", "images", "total_batch", "peak_lr")
+_OF_PROBE = ("knn", "linear", "classes", "images", "skipped")
+
+Row = dict[str, Any]
+
+
+def figure_section(a: Run, b: Run) -> Section:
+    """Counts of proposals, the final loss of each pretraining, the accuracies of each probe."""
+    found = changes(_figures_beside(a), _figures_beside(b))
+    return changed_section("figures", "Proposals, losses and probes", found, "figure")
 
 
 def result_section(a: Run, b: Run) -> Section:
-    """Every row of both runs, and their means where an initialisation has several seeds or other
-    ones.
+    """Every AP of both runs, and the means over seeds.
 
-    Two rows are only compared in words as AP where their protocols, and what they were scored on,
-    are the same; otherwise the keys that differ are named, and both figures given.
+    Two AP are compared only if their protocols, and what they were scored on, are the same;
+    otherwise the section names the keys that differ, and gives both figures.
     """
-    tasks = [_by_task(run) for run in (a, b)]
+    tasks = [{task["task"]: task["rows"] for task in run["results"]} for run in (a, b)]
     entries = [
-        entry
+        {"task": task} | entry
         for task in dict.fromkeys([*tasks[0], *tasks[1]])
-        for entry in _entries(task, tasks[0].get(task, []), tasks[1].get(task, []))
+        for entry in _entries(tasks[0].get(task, []), tasks[1].get(task, []))
     ]
     lines = tuple(_words(entry) for entry in entries if entry["state"] != "same")
-    return Section(
-        "results", f"Results: {_heading(entries)}.", bool(lines), lines, {"entries": entries}
-    )
+    heading = f"Results: {_heading(entries)}."
+    return Section("results", heading, bool(lines), lines, {"entries": entries})
 
 
-def _by_task(run: Run) -> dict[str, list[dict[str, Any]]]:
-    return {task["task"]: task["rows"] for task in run["results"]}
+def _figures_beside(run: Run) -> dict[str, Any]:
+    report = run.report
+    counts = dict(report.get("proposals", {}).get("counts", {}))
+    counts.pop("origin", None)
+    figures: dict[str, Any] = {"proposals": counts} if counts else {}
+    for entry in report.get("pretraining", []):
+        kept = {key: entry[key] for key in _OF_PRETRAINING if key in entry}
+        figures[f"pretraining {entry['run']}"] = kept
+    for entry in report.get("probes", []):
+        kept = {key: entry[key] for key in _OF_PROBE if key in entry}
+        figures[f"probe {entry['probe']} {entry['initialisation']}"] = kept
+    return figures
 
 
-def _entries(
-    task: str, a: Sequence[dict[str, Any]], b: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """One entry a row of either, and one an initialisation of which more than a single seed in common is to be told."""
-    rows = [{(row["initialisation"], row["seed"]): row for row in held} for held in (a, b)]
-    entries = []
-    for start, seed in dict.fromkeys([*rows[0], *rows[1]]):
-        compared = _compared(*(held.get((start, seed)) for held in rows))
-        entries.append({"task": task, "initialisation": start, "seed": seed} | compared)
-    for start in dict.fromkeys(row["initialisation"] for row in a):
-        own = [[row for row in held if row["initialisation"] == start] for held in (a, b)]
-        seeds = [[row["seed"] for row in held] for held in own]
+def _entries(a: Sequence[Row], b: Sequence[Row]) -> list[dict[str, Any]]:
+    """One entry for each seed, and one for the mean of an initialisation with several seeds."""
+    rows = [{(row["initialisation"], row["seed"]): row for row in side} for side in (a, b)]
+    entries = [
+        {"initialisation": name[0], "seed": name[1]} | _pair(rows[0].get(name), rows[1].get(name))
+        for name in dict.fromkeys([*rows[0], *rows[1]])
+    ]
+    for initialisation in dict.fromkeys(row["initialisation"] for row in a):
+        own = [[row for row in side if row["initialisation"] == initialisation] for side in (a, b)]
+        seeds = [[row["seed"] for row in side] for side in own]
         if own[1] and (seeds[0] != seeds[1] or len(seeds[0]) > 1):
-            entries.append(
-                {"task": task, "initialisation": start, "seeds": seeds} | _means(own[0], own[1])
-            )
+            entries.append({"initialisation": initialisation, "seeds": seeds} | _means(*own))
     return entries
 
 
-def _compared(a: dict[str, Any] | None, b: dict[str, Any] | None) -> dict[str, Any]:
-    """`state`, `protocol` (what differs in it) and `figures`.
-
-    Each part's with `a`, `b` and their `difference`.
-    """
+def _pair(a: Row | None, b: Row | None) -> dict[str, Any]:
+    """Two rows of one seed: `state`, `protocol` (what differs in it) and `figures`."""
     if a is None or b is None:
-        held = a or b or {}
         figures = {
-            part: _figures(held[part] if a else {}, held[part] if b else {}) for part in PARTS
+            part: _figures((a or {}).get(part, {}), (b or {}).get(part, {})) for part in PARTS
         }
         return {"state": "only in A" if a else "only in B", "protocol": {}, "figures": figures}
-    protocol = _protocol([a, b])
     figures = {part: _figures(a[part], b[part]) for part in PARTS}
     categories = {
-        part: _figures(_of_categories(a, part), _of_categories(b, part)) for part in PARTS
+        part: _figures(*({n: c[part] for n, c in row["per_category"].items()} for row in (a, b)))
+        for part in PARTS
     }
-    told = [*figures.values(), *categories.values()]
-    same = not any(_is_other(entry) for part in told for entry in part.values())
-    return {
-        "state": _state(same, protocol),
-        "protocol": protocol,
-        "figures": figures,
-        "per_category": categories,
-    }
+    state = _state([a, b], [*figures.values(), *categories.values()])
+    return state | {"figures": figures, "per_category": categories}
 
 
-def _means(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> dict[str, Any]:
+def _means(a: list[Row], b: list[Row]) -> dict[str, Any]:
+    """Means and standard deviations over seeds, as `_pair` has figures."""
     figures: dict[str, Any] = {}
     for part in PARTS:
         names = dict.fromkeys(name for row in a + b for name in row[part])
-        spreads = {
-            name: [mean_std([row[part].get(name) for row in held]) for held in (a, b)]
+        one, other = (
+            {name: mean_std([row[part].get(name) for row in side]) for name in names}
+            for side in (a, b)
+        )
+        figures[part] = {
+            name: {
+                "a": one[name],
+                "b": other[name],
+                "difference": _difference(one[name]["mean"], other[name]["mean"]),
+            }
             for name in names
         }
-        figures[part] = {
-            name: {"a": one, "b": other, "difference": _difference(one["mean"], other["mean"])}
-            for name, (one, other) in spreads.items()
-        }
-    protocol = _protocol([*a, *b])
-    same = not any(_is_other(entry) for part in figures.values() for entry in part.values())
-    return {"state": _state(same, protocol), "protocol": protocol, "figures": figures}
+    return _state([*a, *b], list(figures.values())) | {"figures": figures}
 
 
-def _protocol(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """What differs in the protocols, but for what the training ran on, which is told apart."""
-    return {key: values for key, values in unlike_keys(rows).items() if key not in _RUNS_ON}
+def _state(rows: list[Row], parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """`state` (same, other, other protocol), and `protocol`: the keys that differ."""
+    protocol = {k: values for k, values in unlike_keys(rows).items() if k not in _RUNS_ON}
+    same = not any(_is_other(entry) for part in parts for entry in part.values())
+    state = "other protocol" if protocol else "same" if same else "other"
+    return {"state": state, "protocol": protocol}
 
 
-def _of_categories(row: Mapping[str, Any], part: str) -> dict[str, float | None]:
-    return {name: entry[part] for name, entry in row["per_category"].items()}
-
-
-def _figures(
-    a: Mapping[str, float | None], b: Mapping[str, float | None]
-) -> dict[str, dict[str, Any]]:
+def _figures(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "a": a.get(name),
@@ -120,26 +126,18 @@ def _figures(
     }
 
 
-def _state(same: bool, protocol: Mapping[str, Any]) -> str:
-    return "other protocol" if protocol else "same" if same else "other"
+def _difference(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else b - a
 
 
 def _is_other(entry: Mapping[str, Any]) -> bool:
-    """Whether a figure, or the mean of one, is not the same.
-
-    With other seeds its deviation hardly can be.
-    """
+    """Whether a figure differs, or the mean of one: with other seeds the deviation always does."""
     one, other = entry["a"], entry["b"]
-    if isinstance(one, Mapping):  # sums of more rows are rounded otherwise
+    if isinstance(one, Mapping):
         one, other = one["mean"], other["mean"]
-        return (one is None) != (other is None) or (
-            one is not None and not math.isclose(one, other, rel_tol=1e-9)
-        )
+        if one is not None and other is not None:  # sums of more rows round differently
+            return not math.isclose(one, other, rel_tol=1e-9)
     return bool(one != other)
-
-
-def _difference(a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else b - a
 
 
 def _heading(entries: list[dict[str, Any]]) -> str:
@@ -148,68 +146,51 @@ def _heading(entries: list[dict[str, Any]]) -> str:
     if not rows:
         return "neither has an AP"
     if same == len(rows):
-        return (
-            f"the same, {plural(same, 'AP')} with all their figures"
-            if same > 1
-            else "the same AP with all its figures"
-        )
-    return f"{same} of {plural(len(rows), 'AP')} the same" if same else "none of the AP is the same"
+        return f"the same, {same} AP with all their figures"
+    return f"{same} of {len(rows)} AP the same"
 
 
 def _words(entry: Mapping[str, Any]) -> str:
-    place = f"{entry['task']}, {entry['initialisation']}, {_seed_words(entry)}"
     parts = [
-        f"{part} {told}"
+        f"{part} {words}"
         for part in PARTS
-        if (told := _part_words(entry["figures"][part], entry["state"]))
+        if (words := _part_words(entry["figures"][part], entry["state"]))
     ]
-    told = f"{place}: {'; '.join(parts) or 'AP, AP50 and AP75 the same, other figures not'}"
+    figures = "; ".join(parts) or "AP, AP50 and AP75 the same, other figures not"
+    said = f"{entry['task']}, {entry['initialisation']}, {_seed_words(entry)}: {figures}"
     if entry["state"].startswith("only"):
-        return f"{told} ({entry['state']})"
+        return f"{said} ({entry['state']})"
     if entry["state"] == "other protocol":
-        return (
-            f"{told}. Not to be compared, for the protocols differ:"
-            f" {_protocol_words(entry['protocol'])}."
-        )
-    return told
+        keys = ", ".join(_protocol_words(key, values) for key, values in entry["protocol"].items())
+        return f"{said}. Not comparable, because the protocols differ: {keys}."
+    return said
 
 
 def _seed_words(entry: Mapping[str, Any]) -> str:
     if "seed" in entry:
         return f"seed {entry['seed']}"
-    counts = [plural(len(seeds), "seed") for seeds in entry["seeds"]]
-    return (
-        f"mean of {counts[0]}"
-        if counts[0] == counts[1]
-        else f"mean of {counts[0]} and of {counts[1]}"
-    )
+    counts = dict.fromkeys(plural(len(seeds), "seed") for seeds in entry["seeds"])
+    return " and of ".join(["mean of " + next(iter(counts)), *list(counts)[1:]])
 
 
-def _protocol_words(protocol: Mapping[str, Sequence[Any]]) -> str:
-    return ", ".join(_change_words(key, values) for key, values in protocol.items())
-
-
-def _change_words(key: str, values: Sequence[Any]) -> str:
+def _protocol_words(key: str, values: Sequence[Any]) -> str:
     if len(values) == 2:
         return Change(key, *values).words()
     return f"{key} {' or '.join(dict.fromkeys(map(value_words, values)))}"
 
 
 def _part_words(figures: Mapping[str, Mapping[str, Any]], state: str) -> str:
-    """`AP 20.47 -> 21.02 (+0.55)` for AP, AP50 and AP75, but for those that are the same."""
-    told = []
+    """`AP 20.47 -> 21.02 (+0.55)` for those of AP, AP50 and AP75 that differ."""
+    said = []
     for name in SHOWN:
-        entry = figures.get(name, {"a": None, "b": None, "difference": None})
+        entry = figures.get(name, _MISSING)
         if state.startswith("only"):
-            told.append(f"{name} {_figure(entry['a' if state == 'only in A' else 'b'])}")
+            said.append(f"{name} {_figure(entry['a' if state == 'only in A' else 'b'])}")
         elif _is_other(entry):
-            signed = (
-                ""
-                if entry["difference"] is None or state != "other"
-                else f" ({entry['difference']:+.2f})"
-            )
-            told.append(f"{name} {_figure(entry['a'])} -> {_figure(entry['b'])}{signed}")
-    return ", ".join(told)
+            signed = entry["difference"] is not None and state == "other"
+            difference = f" ({entry['difference']:+.2f})" if signed else ""
+            said.append(f"{name} {_figure(entry['a'])} -> {_figure(entry['b'])}{difference}")
+    return ", ".join(said)
 
 
 def _figure(value: float | Mapping[str, float | None] | None) -> str:

@@ -1,5 +1,4 @@
-"""A run as a Workflow Run RO-Crate: the workflow, what it ran on, what it made, and which job made
-what.
+"""A run as a Workflow Run RO-Crate: the workflow, its inputs and outputs, and all jobs.
 
 Profiles: RO-Crate 1.1, Workflow RO-Crate 1.0, and Process, Workflow and Provenance Run Crate 0.5
 (https://www.researchobject.org/workflow-run-crate/).

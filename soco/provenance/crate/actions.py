@@ -1,4 +1,4 @@
-"""What was done: the run as a whole, each of its jobs, and the engine that set them going."""
+"""The actions of a crate: the run as a whole, each of its jobs, and the workflow engine."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,15 +6,17 @@ from typing import Any
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from soco.provenance.compare import Run
-from soco.provenance.crate.git import user_name
+from soco.environment import git_user
+from soco.provenance.crate.files import add_entity, distinct
 from soco.provenance.crate.holdings import Holdings
-from soco.provenance.crate.parameters import distinct
+from soco.provenance.reading import Run
 
 _DONE = "http://schema.org/CompletedActionStatus"
 _ENGINE = "https://snakemake.github.io"
 _MEMORY = "https://psutil.readthedocs.io/en/latest/#psutil.Process.memory_info"
 _MEGABYTE = "https://qudt.org/vocab/unit/MegaBYTE"
+
+Agent = dict[str, Any]
 
 
 def add_actions(
@@ -22,106 +24,77 @@ def add_actions(
 ) -> None:
     """Add the actions of a run, which the crate's root then mentions.
 
-    The run's action has all that it was given and made; a job's has what the crate knows of its
-    inputs and outputs.
+    Args:
+        crate: The crate.
+        run: The run.
+        workflow: The entity of the workflow.
+        steps: The step of each rule.
+        held: The inputs and outputs of the run; those of a job are among them.
     """
-    agent = _agent(crate)
+    user = git_user()  # by name, without an address
+    agent = {"agent": add_entity(crate, "#agent", "Person", name=user)} if user else {}
     whole = _whole_run(crate, run, workflow, held, agent)
-    jobs, controls = [], []
-    for place, job in enumerate(run["jobs"]):
-        action = _job(crate, run, place, job, steps[job["rule"]]["workExample"], held, agent)
-        jobs.append(action)
-        controls.append(_control(crate, place, job, steps[job["rule"]], action))
-    actions = [whole, *jobs]
-    if jobs:
-        actions += [_engine_run(crate, run, whole, controls, agent), *controls]
-    crate.root_dataset["mentions"] = actions
+    actions, controls = [], []
+    for number, job in enumerate(run["jobs"], start=1):
+        step = steps[job["rule"]]
+        action = _job(crate, number, job, step["workExample"], held)
+        for key, value in agent.items():
+            action[key] = value
+        actions.append(action)
+        name = f"Start of {_name(job)}"
+        control = {"name": name, "instrument": step, "object": action}
+        controls.append(add_entity(crate, f"#control-{number}", "ControlAction", **control))
+    engine = [_engine_run(crate, run, whole, controls, agent)] if actions else []
+    crate.root_dataset["mentions"] = [whole, *actions, *engine, *controls]
 
 
-def _whole_run(
-    crate: ROCrate, run: Run, workflow: Any, held: Holdings, agent: dict[str, Any]
-) -> Any:
-    started, ended = run["run"]["started"], run["run"]["ended"]
-    told = {
+def _whole_run(crate: ROCrate, run: Run, workflow: Any, held: Holdings, agent: Agent) -> Any:
+    times = {"startTime": run["run"]["started"], "endTime": run["run"]["ended"]}
+    properties = {
         "name": "The run",
         "description": f"A run of the workflow on {_machines(run)}.",
         "actionStatus": _DONE,
+        **{key: value for key, value in times.items() if value},
+        **agent,
     }
-    properties = (
-        told
-        | {key: value for key, value in (("startTime", started), ("endTime", ended)) if value}
-        | agent
-    )
     return crate.add_action(workflow, "#run", held.given, held.made, properties)
 
 
-def _job(
-    crate: ROCrate,
-    run: Run,
-    place: int,
-    job: dict[str, Any],
-    tool: Any,
-    held: Holdings,
-    agent: dict[str, Any],
-) -> Any:
+def _job(crate: ROCrate, number: int, job: dict[str, Any], tool: Any, held: Holdings) -> Any:
     started = datetime.fromisoformat(job["started"])
     ended = started + timedelta(seconds=job["seconds"])
     properties = {
         "name": _name(job),
-        "description": (
-            f"Job {place + 1} of {len(run['jobs'])}, of rule {job['rule']}: {job['seconds']} s."
-        ),
+        "description": f"Job {number}, of rule {job['rule']}: {job['seconds']} s.",
         "startTime": started.isoformat(timespec="seconds"),
         "endTime": ended.isoformat(timespec="seconds"),
         "actionStatus": _DONE,
     }
-    read, made = (
+    inputs, outputs = (
         distinct([held.by_path[path] for path in job[key] if path in held.by_path])
         for key in ("inputs", "outputs")
     )
-    action = crate.add_action(tool, f"#job-{place + 1}", read, made, properties | agent)
-    action["resourceUsage"] = _memory(crate, place, job["peak_mb"])
+    action = crate.add_action(tool, f"#job-{number}", inputs, outputs, properties)
+    memory = {"name": "peak resident memory", "value": str(job["peak_mb"])}
+    units = {"propertyID": _MEMORY, "unitCode": _MEGABYTE}
+    action["resourceUsage"] = add_entity(
+        crate, f"#job-{number}-memory", "PropertyValue", **memory, **units
+    )
     return action
 
 
-def _memory(crate: ROCrate, place: int, megabytes: float) -> ContextEntity:
-    value = {"@type": "PropertyValue", "name": "peak resident memory", "value": str(megabytes)}
-    units = {"propertyID": _MEMORY, "unitCode": _MEGABYTE}
-    return crate.add(ContextEntity(crate, f"#job-{place + 1}-memory", properties=value | units))
-
-
-def _control(
-    crate: ROCrate, place: int, job: dict[str, Any], step: Any, action: Any
-) -> ContextEntity:
-    told = {
-        "@type": "ControlAction",
-        "name": f"Start of {_name(job)}",
-        "instrument": step,
-        "object": action,
-    }
-    return crate.add(ContextEntity(crate, f"#control-{place + 1}", properties=told))
-
-
 def _engine_run(
-    crate: ROCrate, run: Run, whole: Any, controls: list[Any], agent: dict[str, Any]
+    crate: ROCrate, run: Run, whole: Any, controls: list[Any], agent: Agent
 ) -> ContextEntity:
-    versions = [environment["packages"].get("snakemake") for environment in run["environments"]]
-    told = {"@type": "SoftwareApplication", "name": "Snakemake", "url": _ENGINE}
+    versions = (environment["packages"].get("snakemake") for environment in run["environments"])
     version = next((version for version in versions if version), None)
-    engine = crate.add(
-        ContextEntity(
-            crate, _ENGINE, properties=told | ({"softwareVersion": version} if version else {})
-        )
-    )
+    properties = {"name": "Snakemake", "url": _ENGINE}
+    properties |= {"softwareVersion": version} if version else {}
+    engine = add_entity(crate, _ENGINE, "SoftwareApplication", **properties)
     times = {key: whole[key] for key in ("startTime", "endTime") if key in whole}
-    properties = (
-        {"@type": "OrganizeAction", "name": "Snakemake's run", "instrument": engine} | times | agent
-    )
-    return crate.add(
-        ContextEntity(
-            crate, "#engine-run", properties=properties | {"object": controls, "result": whole}
-        )
-    )
+    parts = {"instrument": engine, "object": controls, "result": whole}
+    name = "Snakemake's run"
+    return add_entity(crate, "#engine-run", "OrganizeAction", name=name, **parts, **times, **agent)
 
 
 def _name(job: dict[str, Any]) -> str:
@@ -130,25 +103,16 @@ def _name(job: dict[str, Any]) -> str:
 
 
 def _machines(run: Run) -> str:
-    told = []
-    for environment in run["environments"]:
-        machine = environment["machine"]
-        gpus = machine.get("gpus") or []
-        of_gpus = f", {', '.join(gpus)}" if gpus else ""
-        told.append(
-            f"{machine['cpu'] or 'a processor'}, {machine['cores']} cores, {machine['memory_gb']}"
-            f" GB{of_gpus}"
+    machines = [environment["machine"] for environment in run["environments"]]
+    words = [
+        ", ".join(
+            [
+                machine["cpu"] or "an unknown processor",
+                f"{machine['cores']} cores",
+                f"{machine['memory_gb']} GB",
+                *(machine.get("gpus") or []),
+            ]
         )
-    return "; ".join(dict.fromkeys(told)) or "a machine that is not told of"
-
-
-def _agent(crate: ROCrate) -> dict[str, Any]:
-    """Whom git's configuration names, without an address; nothing where it names nobody."""
-    name = user_name()
-    if name is None:
-        return {}
-    return {
-        "agent": crate.add(
-            ContextEntity(crate, "#agent", properties={"@type": "Person", "name": name})
-        )
-    }
+        for machine in machines
+    ]
+    return "; ".join(dict.fromkeys(words)) or "an unknown machine"

@@ -1,4 +1,4 @@
-"""Who made the workflow, under which licence, and the paper of its method, from CITATION.cff."""
+"""Authors, licence and paper of the workflow, from CITATION.cff."""
 
 import re
 from pathlib import Path
@@ -9,6 +9,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from soco.errors import UserError
+from soco.provenance.crate.files import add_entity
 
 
 def cite(crate: ROCrate, path: Path) -> dict[str, Any]:
@@ -21,52 +22,39 @@ def cite(crate: ROCrate, path: Path) -> dict[str, Any]:
         UserError: The file is missing.
     """
     try:
-        told = yaml.safe_load(path.read_text())
+        cited = yaml.safe_load(path.read_text())
     except FileNotFoundError:
         raise UserError(
-            f"There is no {path}; a crate takes its authors and licence from it, so put it back."
+            "crate.citation_missing",
+            "There is no {path}; the crate's authors and licence come from it, so restore it.",
+            path=path,
         ) from None
+    name, url = cited["license"], f"https://spdx.org/licenses/{cited['license']}"
+    licence = {"name": f"{name} License", "description": f"The {name} License, see {url}"}
     return {
-        "title": told["title"],
-        "author": [_author(crate, author) for author in told["authors"]],
-        "license": _licence(crate, told["license"]),
-        "citation": [_paper(crate, paper) for paper in told.get("references", [])],
+        "title": cited["title"],
+        "author": [_author(crate, author) for author in cited["authors"]],
+        "license": add_entity(crate, url, "CreativeWork", **licence),
+        "citation": [_paper(crate, paper) for paper in cited.get("references", [])],
     }
 
 
 def _author(crate: ROCrate, author: dict[str, str]) -> ContextEntity:
-    """A person, or a group that goes by one name."""
+    """A person, or a group with one name."""
     if "family-names" not in author:
-        return _entity(crate, f"#{_slug(author['name'])}", "Organization", name=author["name"])
+        return add_entity(crate, f"#{_slug(author['name'])}", "Organization", name=author["name"])
     name = f"{author.get('given-names', '')} {author['family-names']}".strip()
-    return _entity(crate, author.get("orcid", f"#{_slug(name)}"), "Person", name=name)
-
-
-def _licence(crate: ROCrate, name: str) -> ContextEntity:
-    url = f"https://spdx.org/licenses/{name}"
-    return _entity(
-        crate,
-        url,
-        "CreativeWork",
-        name=f"{name} License",
-        description=f"The {name} License, see {url}",
-    )
+    return add_entity(crate, author.get("orcid", f"#{_slug(name)}"), "Person", name=name)
 
 
 def _paper(crate: ROCrate, paper: dict[str, Any]) -> ContextEntity:
-    authors = [_author(crate, author) for author in paper["authors"]]
-    published = str(paper["year"])
-    told = {
+    properties = {
         "name": paper["title"],
-        "author": authors,
-        "datePublished": published,
+        "author": [_author(crate, author) for author in paper["authors"]],
+        "datePublished": str(paper["year"]),
         "url": paper["url"],
     }
-    return _entity(crate, paper["url"], "ScholarlyArticle", **told)
-
-
-def _entity(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> ContextEntity:
-    return crate.add(ContextEntity(crate, identifier, properties={"@type": kind} | properties))
+    return add_entity(crate, paper["url"], "ScholarlyArticle", **properties)
 
 
 def _slug(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Files and data as entities of a crate: packed into it, or referred to by what they hold."""
+"""Entities of a crate: files that it contains, and files that it only describes."""
 
 import base64
 import io
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from rocrate.model.contextentity import ContextEntity
 from rocrate.model.data_entity import DataEntity
 from rocrate.rocrate import ROCrate
 
@@ -34,58 +35,58 @@ def add_file(crate: ROCrate, source: Path, place: str, **properties: Any) -> Dat
 
     Args:
         crate: The crate.
-        source: Where the file lies.
+        source: The file.
         place: Its path in the crate.
-        properties: More of its entity; `name` is its base name otherwise.
+        properties: Other properties of its entity; `name` defaults to the file's name.
     """
-    told = (
-        {"name": Path(place).name, "contentSize": str(source.stat().st_size)}
-        | _format(place)
-        | properties
-    )
-    return crate.add_file(source, place, properties=told)
+    size = str(source.stat().st_size)
+    return crate.add_file(source, place, properties=_of_file(place, size) | properties)
 
 
 def add_text(crate: ROCrate, text: str, place: str, **properties: Any) -> DataEntity:
     """Put a text into a crate as a file."""
-    told = (
-        {"name": Path(place).name, "contentSize": str(len(text.encode()))}
-        | _format(place)
-        | properties
-    )
-    return crate.add_file(io.StringIO(text), place, properties=told)
+    size = str(len(text.encode()))
+    return crate.add_file(io.StringIO(text), place, properties=_of_file(place, size) | properties)
 
 
 def add_reference(
     crate: ROCrate, place: str, digest: str, kind: str = "File", **properties: Any
 ) -> DataEntity:
-    """Tell of a file or folder that is not in the crate.
+    """Describe a file or folder that is not in the crate.
 
-    It goes by its content: a named-information URI (RFC 6920) of its SHA-256, with its path.
+    Its identifier is a named-information URI (RFC 6920) of its SHA-256, with its path, such as
+    `ni:///sha-256;f4OxZX...?path=results/a.json`.
 
     Args:
         crate: The crate.
         place: Its path in the folder of the run.
         digest: SHA-256 in hex digits.
         kind: `File` or `Dataset`.
-        properties: More of its entity.
+        properties: Other properties of its entity.
     """
-    told = (
-        {"@type": kind, "name": place, "sha256": digest}
-        | (_format(place) if kind == "File" else {})
-        | properties
-    )
-    identifier = named_information(place if kind == "File" else f"{place.rstrip('/')}/", digest)
-    return crate.add(DataEntity(crate, identifier, properties=told))
-
-
-def named_information(place: str, digest: str) -> str:
-    """The `ni` URI of a content and its path, such as `ni:///sha-256;f4OxZX...?path=results/a.json`."""
+    is_file = kind == "File"
+    format_of = {"encodingFormat": _format(place)} if is_file else {}
     packed = base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=")
-    return f"ni:///sha-256;{packed}?path={quote(place)}"
+    path = quote(place if is_file else f"{place.rstrip('/')}/")
+    described = {"@type": kind, "name": place, "sha256": digest} | format_of | properties
+    identifier = f"ni:///sha-256;{packed}?path={path}"
+    return crate.add(DataEntity(crate, identifier, properties=described))
 
 
-def _format(place: str) -> dict[str, str]:
-    suffix = Path(place).suffix
-    known = _FORMATS.get(suffix) or mimetypes.guess_type(place)[0] or "application/octet-stream"
-    return {"encodingFormat": known}
+def add_entity(crate: ROCrate, identifier: str, kind: str, **properties: Any) -> ContextEntity:
+    """Add an entity that is not a file, such as a person or a licence."""
+    return crate.add(ContextEntity(crate, identifier, properties={"@type": kind} | properties))
+
+
+def distinct(entities: list[Any]) -> list[Any]:
+    """Each entity once, in order."""
+    return list({entity.id: entity for entity in entities}.values())
+
+
+def _of_file(place: str, size: str) -> dict[str, str]:
+    return {"name": Path(place).name, "contentSize": size, "encodingFormat": _format(place)}
+
+
+def _format(place: str) -> str:
+    known = _FORMATS.get(Path(place).suffix) or mimetypes.guess_type(place)[0]
+    return known or "application/octet-stream"

@@ -1,6 +1,7 @@
-"""What a run was given and what it made, as entities of a crate."""
+"""The inputs and outputs of a run as entities of a crate."""
 
-import hashlib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,48 @@ from rocrate.model.data_entity import DataEntity
 from rocrate.rocrate import ROCrate
 
 from soco.errors import UserError
-from soco.provenance.compare import Run
-from soco.provenance.crate.files import add_file, add_reference, add_text
-from soco.provenance.crate.parameters import Parameters, distinct, pattern_of
+from soco.io import sha256_of
+from soco.provenance.crate.files import add_entity, add_file, add_reference, add_text, distinct
+from soco.provenance.reading import Run
 
 LARGE = 1_000_000
+"""Files of more bytes are described and not packed."""
+
 CONFIG = "config.yaml"
+
+
+class Parameters:
+    """The formal parameters of a crate, created when first used.
+
+    Args:
+        crate: The crate.
+    """
+
+    def __init__(self, crate: ROCrate) -> None:
+        self._crate = crate
+        self._found: dict[str, ContextEntity] = {}
+
+    def take(
+        self, key: str, kind: str, name: str, example: DataEntity | ContextEntity
+    ) -> ContextEntity:
+        """The parameter of a key, with `example` added to its examples.
+
+        Args:
+            key: Identifies the parameter.
+            kind: `File`, `Dataset` or the type of a value, such as `Integer`.
+            name: Its name.
+            example: The run's file or value.
+        """
+        identifier = "#parameter-" + re.sub(r"[^A-Za-z0-9._-]+", "-", key).strip("-")
+        if identifier not in self._found:
+            self._found[identifier] = self._crate.add_formal_parameter(name, kind, identifier)
+        parameter = self._found[identifier]
+        parameter.append_to("workExample", example)
+        example.append_to("exampleOfWork", parameter)
+        # `parameter["workExample"]` would look up all examples each time.
+        if len(parameter.properties()["workExample"]) == 2:
+            parameter["multipleValues"] = True
+        return parameter
 
 
 @dataclass
@@ -24,14 +61,14 @@ class Holdings:
     """The entities of a run.
 
     Attributes:
-        by_path: Of each file or folder, by its path in the run's folder.
-        parameter_of: The formal parameter that each is an example of, by the same path.
-        given: What the run was given.
-        made: What it made.
-        inputs: The formal parameters of what it was given.
-        outputs: Of what it made.
-        packed: How many of its files are in the crate.
-        referred: How many are only told of.
+        by_path: The entity of each file or folder, by its path in the run's folder.
+        parameter_of: The formal parameter that it is an example of, by the same path.
+        given: The inputs of the run.
+        made: The outputs of the run.
+        inputs: The formal parameters of the inputs.
+        outputs: The formal parameters of the outputs.
+        packed: Number of files of the run that are in the crate.
+        described: Number of files and folders that are only described.
     """
 
     by_path: dict[str, DataEntity] = field(default_factory=dict)
@@ -41,124 +78,107 @@ class Holdings:
     inputs: list[ContextEntity] = field(default_factory=list)
     outputs: list[ContextEntity] = field(default_factory=list)
     packed: int = 0
-    referred: int = 0
+    described: int = 0
 
 
 def hold(crate: ROCrate, run: Run, folder: Path, with_weights: bool) -> Holdings:
-    """Add what a run was given and what it made.
+    """Add the inputs and outputs of a run.
 
-    Data are told of by their digest and are not packed: images and annotations are others'. Files
-    that the run made are packed where they have at most a megabyte, or all of them.
+    Data are described by their digest and never packed: images and annotations belong to others.
+    Outputs are packed up to a megabyte.
 
     Args:
         crate: The crate.
         run: The run.
-        folder: Where it worked.
-        with_weights: Whether to pack the large files too.
+        folder: The folder that it worked in.
+        with_weights: Whether to pack larger outputs, too.
 
     Raises:
-        UserError: A file is missing, or is no longer the one that the report tells of.
+        UserError: A file is missing, or was changed since the report.
     """
     held, parameters = Holdings(), Parameters(crate)
-    _take_settings(crate, run, held, parameters)
+    _add_settings(crate, run, held, parameters)
     for entry in run["artefacts"]:
-        _take_artefact(crate, run, entry, folder, with_weights, held, parameters)
+        path, is_folder = entry["path"], "files" in entry
+        if is_folder or (entry["bytes"] > LARGE and not with_weights):
+            kind, size = "Dataset" if is_folder else "File", str(entry["bytes"])
+            entity = add_reference(crate, path, entry["sha256"], kind, contentSize=size)
+            held.described += 1
+        else:
+            source, place = checked(folder / path, entry["sha256"]), path_in_crate(run, path)
+            entity = add_file(crate, source, place, name=path, sha256=entry["sha256"])
+            held.packed += 1
+        _add_output(run, entry, entity, held, parameters)
     for entry in run["data"]:
-        _take_data(crate, entry, held, parameters)
-    _take_report(crate, run, held, parameters)
+        # Data that the run itself made, such as the demo's, are outputs.
+        if entry["path"] not in held.by_path and entry["digest"]:
+            _add_data(crate, entry, held, parameters)
+    _add_report(crate, run, held, parameters)
     held.given, held.made = distinct(held.given), distinct(held.made)
     held.inputs, held.outputs = distinct(held.inputs), distinct(held.outputs)
     return held
 
 
-def _take_settings(crate: ROCrate, run: Run, held: Holdings, parameters: Parameters) -> None:
+def _add_settings(crate: ROCrate, run: Run, held: Holdings, parameters: Parameters) -> None:
     text = yaml.safe_dump(run["config"], sort_keys=False, allow_unicode=True)
-    config = add_text(
-        crate, text, CONFIG, description="The whole configuration of the run, with every key."
-    )
+    said = "The complete configuration of the run, with every key."
+    config = add_text(crate, text, CONFIG, description=said)
     held.given.append(config)
     held.inputs.append(parameters.take("configuration", "File", "configuration", config))
     seed = run["config"].get("seed")
     if seed is not None:
-        properties = {"@type": "PropertyValue", "name": "seed", "value": seed}
-        value = crate.add(ContextEntity(crate, "#seed", properties=properties))
+        value = add_entity(crate, "#seed", "PropertyValue", name="seed", value=seed)
         held.given.append(value)
         held.inputs.append(parameters.take("seed", "Integer", "seed", value))
 
 
-def _take_artefact(
-    crate: ROCrate,
-    run: Run,
-    entry: dict[str, Any],
-    folder: Path,
-    with_weights: bool,
-    held: Holdings,
-    parameters: Parameters,
+def _add_output(
+    run: Run, entry: dict[str, Any], entity: DataEntity, held: Holdings, parameters: Parameters
 ) -> None:
-    job, path, digest = run["jobs"][entry["job"]], entry["path"], entry["sha256"]
-    is_folder = "files" in entry
-    kind = "Dataset" if is_folder else "File"
-    if is_folder or (entry["bytes"] > LARGE and not with_weights):
-        size = {"contentSize": str(entry["bytes"])}
-        entity = add_reference(crate, path, digest, kind, **size)
-        held.referred += 1
-    else:
-        place = path_in_crate(run, path)
-        entity = add_file(crate, checked(folder / path, digest), place, name=path, sha256=digest)
-        held.packed += 1
+    job, path = run["jobs"][entry["job"]], entry["path"]
+    kind = "Dataset" if "files" in entry else "File"
     pattern = pattern_of(run.within_results(path), job["wildcards"])
-    held.by_path[path] = entity
+    parameter = parameters.take(f"{job['rule']}-{pattern}", kind, pattern, entity)
+    held.by_path[path], held.parameter_of[path] = entity, parameter
     held.made.append(entity)
-    held.parameter_of[path] = parameters.take(f"{job['rule']}-{pattern}", kind, pattern, entity)
-    held.outputs.append(held.parameter_of[path])
+    held.outputs.append(parameter)
 
 
-def _take_data(
+def _add_data(
     crate: ROCrate, entry: dict[str, Any], held: Holdings, parameters: Parameters
 ) -> None:
-    """Data that the run itself made, as the demo's, are there already, and no input."""
-    path, files = entry["path"], entry["files"]
-    if path in held.by_path or not entry["digest"]:
-        return
-    kind = "Dataset" if entry["kind"] == "images" else "File"
-    counted = f", {files} files" if files is not None else ""
-    what = (
-        f"{entry['kind'].capitalize()} of {entry['name']}{counted}; not in the crate. The SHA-256"
+    kind, name, path = entry["kind"], entry["name"], entry["path"]
+    counted = f", {entry['files']} files" if entry["files"] is not None else ""
+    is_folder = kind == "images"
+    hashed = "list of its files" if is_folder else "file"
+    said = (
+        f"{kind.capitalize()} of {name}{counted}; not in the crate. The SHA-256 is of the {hashed}."
     )
-    what += " is that of the list of its files." if kind == "Dataset" else " is that of the file."
-    entity = add_reference(crate, path, entry["digest"], kind, description=what)
-    held.by_path[path] = entity
+    form = "Dataset" if is_folder else "File"
+    entity = add_reference(crate, path, entry["digest"], form, description=said)
+    parameter = parameters.take(f"{kind}-{name}", form, f"{name} ({kind})", entity)
+    held.by_path[path], held.parameter_of[path] = entity, parameter
     held.given.append(entity)
-    key = f"{entry['kind']}-{entry['name']}"
-    held.parameter_of[path] = parameters.take(
-        key, kind, f"{entry['name']} ({entry['kind']})", entity
-    )
-    held.inputs.append(held.parameter_of[path])
+    held.inputs.append(parameter)
 
 
-def _take_report(crate: ROCrate, run: Run, held: Holdings, parameters: Parameters) -> None:
-    for path, what in ((run.path, "as data"), (run.path.with_suffix(".html"), "for readers")):
+def _add_report(crate: ROCrate, run: Run, held: Holdings, parameters: Parameters) -> None:
+    for path, form in ((run.path, "as data"), (run.path.with_suffix(".html"), "as a page")):
         if not path.is_file():
             raise UserError(
-                f"There is no {path}, which lies beside report.json; make the report again."
+                "crate.page_missing",
+                "There is no {path}, which belongs to report.json; build the report again.",
+                path=path,
             )
-        entity = add_file(
-            crate,
-            path,
-            f"results/report/{path.name}",
-            description=f"The report of the run, {what}.",
-        )
+        place, said = f"results/report/{path.name}", f"The report of the run, {form}."
+        entity = add_file(crate, path, place, description=said)
         held.made.append(entity)
-        held.outputs.append(
-            parameters.take(f"report-{path.name}", "File", f"report/{path.name}", entity)
-        )
+        key, name = f"report-{path.name}", f"report/{path.name}"
+        held.outputs.append(parameters.take(key, "File", name, entity))
 
 
 def path_in_crate(run: Run, path: str) -> str:
-    """Where a file of the run lies in the crate.
-
-    Results are below `results` whatever the folder was called.
-    """
+    """Where a file of the run is in the crate; results are in `results` in every crate."""
     below = run.within_results(path)
     return below.lstrip("/") if below == path else f"results/{below}"
 
@@ -167,15 +187,26 @@ def checked(path: Path, digest: str) -> Path:
     """The file, if it has the digest.
 
     Raises:
-        UserError: It is missing or has another.
+        UserError: It is missing, or has another digest.
     """
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
+    if not path.is_file():
         raise UserError(
-            f"There is no {path}, of which the report tells; give the run's folder with --folder."
-        ) from None
-    if found != digest:
-        raise UserError(f"{path} is not the file that the report tells of; make the report again.")
+            "crate.file_missing",
+            "There is no {path}, which the report lists; give the run's folder with --folder.",
+            path=path,
+        )
+    if sha256_of(path) != digest:
+        raise UserError(
+            "crate.file_changed",
+            "{path} was changed since the report; build the report again.",
+            path=path,
+        )
+    return path
+
+
+def pattern_of(path: str, wildcards: Mapping[str, str]) -> str:
+    """The path of an output as in its rule: values of wildcards replaced by `{name}`."""
+    for name, value in wildcards.items():
+        word = rf"(?<![A-Za-z0-9{{]){re.escape(value)}(?![A-Za-z0-9}}])"
+        path = re.sub(word, f"{{{name}}}", path)
     return path

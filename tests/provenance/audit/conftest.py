@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -10,13 +11,14 @@ import torch
 from soco.data.stores.parquet import write_table
 from soco.data.stores.schema import rect_columns, rects_of
 from soco.io import fingerprint, write_json
-from soco.provenance.audit.reported import read_report
+from soco.provenance.audit.repeat import check_jobs
+from soco.provenance.audit.reported import read_reported, title
 
 REPORT = Path("results/report/report.json")
 
 
 class Run:
-    """A copy of a finished run, which is the working folder; to be tampered with."""
+    """A copy of a finished run, to tamper with; it is the working folder."""
 
     report = REPORT
 
@@ -24,14 +26,14 @@ class Run:
         return Path("results", *parts)
 
     def read(self):
-        return read_report(REPORT)
+        return read_reported(REPORT)
 
     @property
     def content(self):
         return json.loads(REPORT.read_text())
 
     def edit(self, path, change):
-        """Change what a JSON file holds."""
+        """Change the content of a JSON file."""
         content = json.loads(Path(path).read_text())
         change(content)
         write_json(path, content)
@@ -43,38 +45,29 @@ class Run:
         self.write(path, data)
 
     def write(self, path, data):
-        """Put another file in the place of one.
-
-        The finished run, whose files these are, keeps its own.
-        """
+        """Replace a file; the finished run, which it is linked to, keeps its own."""
         Path(path).unlink()
         Path(path).write_bytes(data)
 
-    def make_hashes_fit(self):
-        """Write the present hashes wherever hashes are told.
-
-        In each record, in the report, in the report's record.
-        """
+    def edit_hashes(self):
+        """Write the present hashes into all records and the report."""
         report = self.content
         for artefact in report["artefacts"]:
             artefact.update(fingerprint(Path(artefact["path"])))
         for job in report["jobs"]:
-            self._fit_record(job["origin"])
+            self.edit(job["origin"], self._update)
         write_json(REPORT, report)
-        self._fit_record("results/origins/report.json")
+        self.edit("results/origins/report.json", self._update)
 
-    def _fit_record(self, path):
-        self.edit(
-            path,
-            lambda record: [
-                made.update(fingerprint(Path(made["path"]))) for made in record["outputs"]
-            ],
-        )
+    @staticmethod
+    def _update(record):
+        for made in record["outputs"]:
+            made.update(fingerprint(Path(made["path"])))
 
 
 @pytest.fixture(autouse=True)
 def same_threads():
-    """An audit takes as many threads as the job did; later tests are to have theirs."""
+    """An audit takes as many threads as the job did; restore the number for later tests."""
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -82,7 +75,7 @@ def same_threads():
 
 @pytest.fixture
 def run(finished, tmp_path, make_run):
-    """The files are those of the finished run, linked: they are replaced and never written to."""
+    """The files are hard links to those of the finished run: replace them, never write to them."""
     ignored = shutil.ignore_patterns(".snakemake", "tensorboard", "logs")
     shutil.copytree(finished.folder, tmp_path / "run", ignore=ignored, copy_function=os.link)
     return make_run(tmp_path / "run")
@@ -95,14 +88,24 @@ def failing():
 
 
 @pytest.fixture
+def repeat(run, tmp_path):
+    """Repeat the jobs whose titles start with one of some words; gives their checks."""
+
+    def repeat(*starts):
+        read = run.read()
+        records = [record if title(record).startswith(starts) else None for record in read.records]
+        chosen = dataclasses.replace(read, records=records)
+        return list(check_jobs(chosen, ["0000", "0001"], tmp_path / "repeated"))
+
+    return repeat
+
+
+@pytest.fixture
 def move_a_box():
     """Tamper with a store of boxes."""
 
     def move(path):
-        """Shift the first box of the first image that has one by a pixel.
-
-        All else, the origin inside too, stays.
-        """
+        """Shift the first box of the first image that has one by a pixel, and nothing else."""
         table = pq.read_table(path)
         rects = [boxes.copy() for boxes in rects_of(table)]
         next(boxes for boxes in rects if len(boxes))[0, 0] += 1
@@ -117,7 +120,7 @@ def move_a_box():
 
 @pytest.fixture
 def make_run(monkeypatch):
-    """Make a folder that holds a run the working folder."""
+    """Make the folder of a run the working folder."""
 
     def make(folder):
         monkeypatch.chdir(folder)

@@ -1,12 +1,12 @@
 import pytest
 
+from soco.provenance.audit.repeat import check_jobs
 from soco.provenance.audit.run import Options, audit
-from soco.provenance.audit.shards import check_shards
 
 
 @pytest.fixture
 def imported(workflow, folder_of_images, tmp_path, make_run):
-    """A run whose boxes are those of a file, and that ends with the report of its proposals."""
+    """A run with the boxes of a file, up to the report of its proposals."""
     keys = ["a/one.jpg", "b/one.jpg", "b/two two.png", "c/été.webp", "d.bmp"]
     boxes = ", ".join(f'"{key}": [[1, 2, 90, 80], [5, 5, 40, 40]]' for key in keys)
     (tmp_path / "boxes.json").write_text(f"{{{boxes}}}")
@@ -21,7 +21,7 @@ def imported(workflow, folder_of_images, tmp_path, make_run):
 
 
 @pytest.mark.slow
-def test_imported_boxes_are_read_again(imported, failing, tmp_path, move_a_box):
+def test_imported_boxes_are_imported_again(imported, failing, tmp_path, move_a_box):
     report = imported.content
     assert "demo_data" not in {job["rule"] for job in report["jobs"]}
     assert [(entry["kind"], entry["used_by"]) for entry in report["data"]] == [
@@ -30,15 +30,13 @@ def test_imported_boxes_are_read_again(imported, failing, tmp_path, move_a_box):
     ]
     checks = audit(imported.report, Options(seed=1))
     assert failing(checks) == {}
-    assert {check.status for check in checks if check.name in ("imported regions", "store")} == {
-        "PASS"
-    }
+    assert {"import_regions", "merge_proposals"} <= {check.name for check in checks}
     raw = next(
         path
         for path in sorted(imported.path("proposals/raw").iterdir())
         if path.stat().st_size > 4000
     )
     move_a_box(raw)
-    imported.make_hashes_fit()
-    found = failing(check_shards(imported.read(), count=2, seed=1, folder=tmp_path))
-    assert found.keys() == {"imported regions"} and "made afresh" in found["imported regions"]
+    imported.edit_hashes()
+    found = failing(check_jobs(imported.read(), ["0000", "0001"], tmp_path / "repeated"))
+    assert found.keys() == {"import_regions"} and ", repeated [" in found["import_regions"]

@@ -11,7 +11,7 @@ def copied(finished, workflow):
 
 
 @pytest.mark.slow
-def test_the_rule_passes_an_untouched_run_and_finds_an_edited_ap(copied):
+def test_the_rule_passes_an_unchanged_run_and_finds_an_edited_ap(copied):
     copied("audit")
     assert copied.ran == {"audit"}
     assert "0 FAIL" in copied.path("report", "audit.txt").read_text()
@@ -23,12 +23,13 @@ def test_the_rule_passes_an_untouched_run_and_finds_an_edited_ap(copied):
     assert copied.ran == {"audit"}
     assert "checks FAIL, the first: files of evaluate_detector" in printed
     assert json.loads(metrics.read_text())["box"]["AP"] == 50.0
-    told = json.loads(copied.path("report", "audit.json").read_text())
-    assert told["passed"] is False
-    failing = {check["name"] for check in told["checks"] if check["status"] == "FAIL"}
-    scored = {"AP of shapes_coco, soco, seed 1", "evaluation of shapes_coco, soco, seed 1"}
+    written = json.loads(copied.path("report", "audit.json").read_text())
+    assert written["passed"] is False
+    failing = {check["name"] for check in written["checks"] if check["status"] == "FAIL"}
+    job = "evaluate_detector, initialisation=soco, seed=1, task=shapes_coco"
+    scored = {f"AP of {job}", job}
     assert failing == {"files of evaluate_detector", "report: results", *scored}
 
 
-def test_it_is_asked_for_by_name_and_makes_nothing_again(finished):
+def test_the_target_runs_the_rule_and_nothing_else(finished):
     assert finished.would_run("audit") == {"audit"}

@@ -1,22 +1,25 @@
-"""Runs are tampered with, and the audit finds it."""
+"""Each test tampers with a finished run; the audit must notice."""
 
 import json
 import pickle
 from pathlib import Path
 
 import pytest
+from user_errors import refused
 
 from soco.cli import main
+from soco.errors import UserError
+from soco.jobs import read_record
+from soco.provenance.audit.checks import as_table
 from soco.provenance.audit.contents import check_contents
-from soco.provenance.audit.conversion import check_conversions
-from soco.provenance.audit.evaluation import check_detections, check_evaluations
-from soco.provenance.audit.hashes import check_hashes
-from soco.provenance.audit.origins import check_origins
+from soco.provenance.audit.detections import check_detections
+from soco.provenance.audit.files import check_hashes, check_origins
+from soco.provenance.audit.images import check_images
+from soco.provenance.audit.reported import read_reported, title
 from soco.provenance.audit.run import Options, audit
-from soco.provenance.audit.shards import check_shards
-from soco.provenance.audit.table import as_table
 
 METRICS = "results/evaluate/shapes_coco/soco/seed_1/metrics.json"
+EVALUATION = "evaluate_detector, initialisation=soco, seed=1, task=shapes_coco"
 
 
 def raise_ap(metrics):
@@ -30,43 +33,21 @@ def raise_reported_ap(report):
     raise_ap(next(row for row in rows if row["initialisation"] == "soco"))
 
 
-def test_an_untouched_run_passes_every_check(run, repository, tmp_path, capsys):
+def test_an_unchanged_run_passes_every_check(run, repository, tmp_path, capsys):
     config = [str(repository / name) for name in ("config.yaml", "recipes/test.yaml")]
-    assert (
-        main(
-            [
-                "audit",
-                str(run.report),
-                "--config",
-                *config,
-                "--seed",
-                "3",
-                "--out",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 0
-    )
+    command = ["audit", str(run.report), "--seed", "3", "--out", str(tmp_path / "out")]
+    assert main([*command, "--config", *config]) == 0
     printed = capsys.readouterr().out
     assert "0 FAIL" in printed and "--seed 3" in printed
-    told = json.loads((tmp_path / "out" / "audit.json").read_text())
-    assert told["passed"] is True
-    names = {check["name"]: check["status"] for check in told["checks"]}
-    again = (
-        "shard 0000: search",
-        "shard 0001: fallbacks",
-        "store",
-        "conversion soco, c4",
-        "evaluation of shapes_lvis, soco, seed 2",
-    )
-    assert {names[name] for name in (*again, "lock", "configuration", "report: results")} == {
-        "PASS"
-    }
-    assert set(names.values()) <= {"PASS", "SKIP"}
-    assert [name for name, status in names.items() if status == "SKIP"] in (
-        [],
-        ["code of the jobs"],
-    )
+    written = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert written["passed"] is True
+    statuses = {check["name"]: check["status"] for check in written["checks"]}
+    repeated = [title(record) for record in run.read().records if record["repeatable"]]
+    assert len(repeated) >= 13 and EVALUATION in repeated
+    for name in (*repeated, f"AP of {EVALUATION}", "lock", "configuration", "report: results"):
+        assert statuses.pop(name) == "PASS", name
+    skipped = {name for name, status in statuses.items() if status != "PASS"}
+    assert skipped <= {"code of the jobs"}
     assert (tmp_path / "out" / "audit.txt").read_text().strip() in printed
 
 
@@ -99,7 +80,7 @@ def test_a_flipped_bit_of_the_page_is_found(run, failing):
     assert failing(check_hashes(run.read())).keys() == {str(run.report)}
 
 
-def test_files_that_are_gone_are_named(run, failing):
+def test_missing_files_are_named(run, failing):
     Path(METRICS).unlink()
     Path("data/demo/images").rename("elsewhere")
     found = failing(check_hashes(run.read()))
@@ -109,7 +90,7 @@ def test_files_that_are_gone_are_named(run, failing):
 
 @pytest.fixture
 def swapped(run):
-    """The detector that started from SoCo is replaced by the one that started from scratch."""
+    """The detector initialised from SoCo is replaced by the one trained from scratch."""
     folder = Path("results/finetune/shapes_coco")
     run.write(
         folder / "soco/seed_1/weights.pth", (folder / "scratch/seed_1/weights.pth").read_bytes()
@@ -122,19 +103,18 @@ def test_a_swapped_checkpoint_is_found_by_hash_and_by_origin(swapped, failing):
     assert failing(check_origins(swapped.read())).keys() == {"origin in files of finetune_detector"}
 
 
-def test_a_swapped_checkpoint_whose_hashes_fit_is_found_by_origin_and_evaluation(
-    swapped, failing, tmp_path
+def test_a_swapped_checkpoint_with_edited_hashes_is_found_by_origin_and_evaluation(
+    swapped, failing, repeat
 ):
-    swapped.make_hashes_fit()
+    swapped.edit_hashes()
     assert failing(check_hashes(swapped.read())) == {}
     found = failing(check_origins(swapped.read()))
-    assert '"initialisation": "scratch"' in found["origin in files of finetune_detector"]
-    named = (
-        check
-        for check in check_evaluations(swapped.read(), tmp_path)
-        if "shapes_coco, soco" in check.name
+    said = found["origin in files of finetune_detector"]
+    assert (
+        "wildcards.initialisation is soco in the record of its job and scratch in the file" in said
     )
-    assert next(named).status == "FAIL"
+    (check,) = repeat(EVALUATION)
+    assert check.status == "FAIL"
 
 
 def test_an_ap_edited_in_its_file_is_found(run, failing):
@@ -153,46 +133,82 @@ def test_an_ap_edited_in_the_report_is_found(run, failing):
 def test_an_ap_edited_everywhere_is_found_by_its_detections(run, failing):
     run.edit(METRICS, raise_ap)
     run.edit(run.report, raise_reported_ap)
-    run.make_hashes_fit()
+    run.edit_hashes()
     assert failing(check_hashes(run.read())) == {}
     found = failing(check_detections(run.read()))
-    assert found.keys() == {"AP of shapes_coco, soco, seed 1"}
-    assert "box AP is" in found["AP of shapes_coco, soco, seed 1"]
+    assert found.keys() == {f"AP of {EVALUATION}"}
+    assert "box AP is" in found[f"AP of {EVALUATION}"]
 
 
 @pytest.mark.parametrize(
-    ("store", "checks"),
-    [("raw", {"search"}), ("filtered", {"filter"}), ("fixed", {"fallbacks"})],
+    "store", ["raw/0001.parquet", "filtered/0001.parquet", "fixed/0001.parquet", "store.parquet"]
 )
-def test_a_box_moved_with_all_hashes_made_to_fit_is_found_afresh(
-    run, failing, move_a_box, tmp_path, store, checks
+def test_a_moved_box_with_edited_hashes_is_found_by_repeating_the_job(
+    run, failing, move_a_box, repeat, store
 ):
-    move_a_box(f"results/proposals/{store}/0001.parquet")
-    run.make_hashes_fit()
+    path = f"results/proposals/{store}"
+    move_a_box(path)
+    run.edit_hashes()
     assert failing(check_hashes(run.read())) == failing(check_origins(run.read())) == {}
-    found = failing(check_shards(run.read(), count=2, seed=1, folder=tmp_path))
-    merged = {"store"} if store == "fixed" else set()
-    assert found.keys() == {f"shard 0001: {name}" for name in checks} | merged
-    assert "made afresh" in found[f"shard 0001: {next(iter(checks))}"]
+    found = failing(repeat("search_", "filter_", "fix_up", "fallbacks", "merge_"))
+    (writer,) = (
+        title(record)
+        for record in run.read().records
+        if path in [made["path"] for made in record["outputs"]]
+    )
+    assert found.keys() == {writer}
+    assert f"{path}: in " in found[writer] and ", repeated [" in found[writer]
 
 
-def test_an_image_that_was_replaced_is_found(run, failing, tmp_path):
+def test_a_replaced_image_is_found(run, failing):
     first, second, *_ = sorted(Path("data/demo/images").rglob("*.jpg"))
     run.write(first, second.read_bytes())
-    found = failing(check_shards(run.read(), count=2, seed=1, folder=tmp_path))
+    found = failing(check_images(run.read(), ["0000", "0001"]))
     assert any(name.endswith(": images") and first.name in said for name, said in found.items())
 
 
-def test_a_tensor_changed_in_a_converted_file_is_found_afresh(run, failing, tmp_path):
+def test_a_tensor_changed_in_a_converted_file_is_found_by_repeating_the_job(run, failing, repeat):
     path = Path("results/convert/soco/detectron2_c4.pkl")
     held = pickle.loads(path.read_bytes())
     name = sorted(held["model"])[0]
     held["model"][name] = held["model"][name] + 1
     run.write(path, pickle.dumps(held))
-    run.make_hashes_fit()
+    run.edit_hashes()
     assert failing(check_origins(run.read())) == {}
-    found = failing(check_conversions(run.read(), tmp_path))
-    assert found.keys() == {"conversion soco, c4"} and name in found["conversion soco, c4"]
+    (said,) = failing(repeat("convert_")).values()
+    assert f"{path}: {name} has other numbers" in said
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record.update(repeatable=False),
+        lambda record: record.update(stage="other"),
+        lambda record: record["outputs"][0].update(deterministic=False),
+        lambda record: record["outputs"][0].update(has_origin=False),
+        lambda record: record.update(rule="unknown"),
+    ],
+)
+def test_a_record_that_excludes_its_job_from_checks_is_found(run, failing, change):
+    path = "results/origins/evaluate_detector/shapes_coco/soco/1.json"
+    run.edit(path, change)
+    said = failing(audit(run.report, Options(quick=True)))["records of the jobs"]
+    assert path in said
+
+
+def test_a_record_of_an_older_version_can_be_read(run):
+    path = Path("results/origins/merge_proposals.json")
+
+    def forget(record):
+        for key in ("stage", "repeatable", "lists"):
+            del record[key]
+        for made in record["outputs"]:
+            del made["deterministic"], made["has_origin"]
+
+    run.edit(path, forget)
+    record = read_record(path)
+    assert (record["stage"], record["repeatable"]) == ("other", False)
+    assert all(made["deterministic"] and made["has_origin"] for made in record["outputs"])
 
 
 def test_a_key_of_the_configuration_that_was_edited_is_named(run, failing):
@@ -207,23 +223,23 @@ def test_an_edited_lock_is_found(run, failing, repository, tmp_path, capsys):
     text = (repository / "envs/requirements.lock").read_text()
     lock.write_text(text.replace("numpy==", "numpy==9."))
     assert main(["audit", str(run.report), "--quick", "--lock", str(lock)]) == 1
-    told = capsys.readouterr()
-    assert "2 of" in told.err and "checks FAIL, the first: lock:" in told.err
-    assert "FAIL  packages of the jobs" in told.out and "jobs ran with numpy" in told.out
+    printed = capsys.readouterr()
+    assert "2 of" in printed.err and "checks FAIL, the first: lock:" in printed.err
+    assert "FAIL  packages of the jobs" in printed.out and "jobs ran with numpy" in printed.out
 
 
-def test_a_record_that_is_gone_is_found_and_the_audit_goes_on(run, failing):
+def test_a_missing_record_is_found_and_the_audit_continues(run, failing):
     Path("results/origins/evaluate_detector/shapes_coco/soco/1.json").unlink()
     checks = audit(run.report, Options(quick=True))
     found = failing(checks)
     assert "shapes_coco/soco/1.json is missing" in found["records of the jobs"]
-    assert {"sections of the report", "AP of all"} <= found.keys()
+    assert {"sections of the report", "AP of all evaluations"} <= found.keys()
     assert "FAIL  records of the jobs" in as_table(checks)
 
 
-def test_a_report_that_is_absent_or_another_is_told(run, capsys):
-    assert main(["audit", "none.json"]) == 1
+def test_a_file_that_is_not_a_report_is_refused(run):
+    with pytest.raises(UserError, match=r"none\.json"):
+        read_reported(Path("none.json"))
     run.edit(run.report, lambda report: report.update(schema=0))
-    assert main(["audit", str(run.report)]) == 1
-    told = capsys.readouterr().err
-    assert "There is no report none.json" in told and "no report of this version" in told
+    with refused("report.run_too_old", path=run.report):
+        read_reported(run.report)

@@ -1,36 +1,22 @@
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-from soco.provenance.compare import Run
 from soco.provenance.crate import export_crate
-
-_spec = importlib.util.spec_from_file_location(
-    "written_run", Path(__file__).parents[1] / "compare" / "written_run.py"
-)
-written_run = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(written_run)
+from soco.provenance.reading import Run
 
 LARGE = "pretrain/soco/weights.safetensors"
 
 
-@pytest.fixture(scope="session")
-def written():
-    """The module that writes a run."""
-    return written_run
-
-
 @pytest.fixture
-def run(tmp_path):
+def run(written, tmp_path):
     """A run with one large file, in `tmp_path`/run."""
-    report = written_run.write_run(tmp_path / "run", large=(LARGE,))
+    report = written.write_run(tmp_path / "run", large=(LARGE,))
     return Run(tmp_path / "run/results/report/report.json", report)
 
 
 class Crate:
-    """A crate that was written into a folder."""
+    """A crate, written as a folder."""
 
     def __init__(self, folder, run):
         self.folder, self.run = folder, run
@@ -46,17 +32,17 @@ class Crate:
 
 
 def listed(value):
-    """A value as a list: in JSON-LD one of one value may stand without."""
+    """A value as a list: JSON-LD may omit the brackets of a single value."""
     return value if isinstance(value, list) else [value]
 
 
 @pytest.fixture(scope="session")
-def crate(tmp_path_factory):
-    """The crate of a run with one large file; tests only read it."""
+def crate(written, tmp_path_factory):
+    """The crate of a run with one large file; read-only."""
     folder = tmp_path_factory.mktemp("crate")
     run = Run(
         folder / "run/results/report/report.json",
-        written_run.write_run(folder / "run", large=(LARGE,)),
+        written.write_run(folder / "run", large=(LARGE,)),
     )
     export_crate(run, folder / "run", folder / "crate")
     return Crate(folder / "crate", run)

@@ -1,7 +1,6 @@
-"""Put a JSON-LD context into the validator's cache, for a machine without a network: URL FILE
-CACHE.
+"""Put a JSON-LD context into the validator's cache: prime_cache.py URL FILE CACHE.
 
-Runs in the validator's own environment.
+For machines without a network; runs in the validator's own environment.
 """
 
 import io

@@ -5,17 +5,16 @@ import re
 import zipfile
 from pathlib import Path
 
-import pytest
 import yaml
 from rocrate.rocrate import ROCrate
+from user_errors import refused
 
 from soco.cli import main
 from soco.config import load_config
-from soco.errors import UserError
-from soco.provenance.compare import Run
 from soco.provenance.crate import export_crate
 from soco.provenance.crate.build import PROFILES, TERMS
-from soco.provenance.crate.parameters import pattern_of
+from soco.provenance.crate.holdings import pattern_of
+from soco.provenance.reading import Run
 
 CONTEXT = json.loads((Path(__file__).parent / "context.json").read_text())["@context"]
 OWN = {"ro-crate-metadata.json", "ro-crate-preview.html"}
@@ -38,14 +37,13 @@ def test_it_is_read_back_by_the_library(crate):
     assert {profile.id for profile in read.root_dataset["conformsTo"]} == set(PROFILES)
 
 
-def test_every_file_is_told_of_and_every_file_told_of_is_there(crate):
+def test_every_file_is_described_and_every_described_file_exists(crate):
     files = {
         p.relative_to(crate.folder).as_posix() for p in crate.folder.rglob("*") if p.is_file()
     } - OWN
-    told = {
-        entity["@id"] for entity in crate.of_type("File") if not entity["@id"].startswith("ni:")
-    }
-    assert files == told
+    described = {entity["@id"] for entity in crate.of_type("File")}
+    described = {name for name in described if not name.startswith("ni:")}
+    assert files == described
     assert {
         "rules/report.smk",
         "rules/captions/workflow.rst",
@@ -54,7 +52,7 @@ def test_every_file_is_told_of_and_every_file_told_of_is_there(crate):
         "envs/requirements.lock",
     } <= files
     parts = ids(crate.by_id["./"]["hasPart"])
-    assert told <= set(parts)
+    assert described <= set(parts)
     for entity in crate.of_type("File"):
         path = crate.folder / entity["@id"]
         if path.is_file() and "sha256" in entity:
@@ -62,7 +60,7 @@ def test_every_file_is_told_of_and_every_file_told_of_is_there(crate):
             assert entity["contentSize"] == str(path.stat().st_size)
 
 
-def test_every_reference_leads_somewhere(crate):
+def test_every_reference_exists(crate):
     values = [
         value
         for entity in crate.graph
@@ -83,7 +81,7 @@ def test_every_term_is_in_the_context(crate):
     assert terms - set(CONTEXT) == set(TERMS)
 
 
-def test_a_job_is_an_action_with_what_it_read_and_made(crate):
+def test_a_job_is_an_action_with_its_inputs_and_outputs(crate):
     job = crate.run["jobs"][4]
     action = crate.by_id["#job-5"]
     assert action["@type"] == "CreateAction"
@@ -99,7 +97,7 @@ def test_a_job_is_an_action_with_what_it_read_and_made(crate):
     assert crate.by_id[action["resourceUsage"]["@id"]]["value"] == "512.25"
 
 
-def test_the_run_has_all_that_it_was_given_and_made(crate):
+def test_the_run_has_all_inputs_and_outputs(crate):
     action = crate.by_id["#run"]
     given, made = (
         {crate.by_id[one]["name"] for one in ids(action[key])} for key in ("object", "result")
@@ -141,25 +139,25 @@ def test_an_output_of_many_jobs_is_one_parameter():
     )
 
 
-def test_the_configuration_of_the_crate_is_the_run_s(crate):
+def test_the_crate_contains_the_configuration_of_the_run(crate):
     assert yaml.safe_load((crate.folder / "config.yaml").read_text()) == crate.run["config"]
     assert load_config(crate.folder / "config.yaml").model_dump(mode="json") == crate.run["config"]
 
 
-def test_a_large_file_is_told_of_by_its_content(crate):
+def test_a_large_file_is_described_by_its_digest(crate):
     assert not (crate.folder / LARGE).exists()
     entity = crate.named(LARGE)
-    (told,) = [held for held in crate.run["artefacts"] if held["path"] == LARGE]
-    assert entity["sha256"] == told["sha256"]
-    assert entity["contentSize"] == str(told["bytes"])
+    (made,) = [made for made in crate.run["artefacts"] if made["path"] == LARGE]
+    assert entity["sha256"] == made["sha256"]
+    assert entity["contentSize"] == str(made["bytes"])
     packed, place = re.fullmatch(r"ni:///sha-256;(.+)\?path=(.+)", entity["@id"]).groups()
-    assert base64.urlsafe_b64decode(packed + "=").hex() == told["sha256"]
+    assert base64.urlsafe_b64decode(packed + "=").hex() == made["sha256"]
     assert place == LARGE
 
 
-def test_it_says_when_the_code_is_not_the_run_s(crate):
-    told = crate.by_id["./"]["description"]
-    assert "the jobs ran from commit 0123456789abcdef0123456789abcdef01234567" in told
+def test_it_says_that_the_code_is_not_that_of_the_run(crate):
+    said = crate.by_id["./"]["description"]
+    assert "the jobs ran commit 0123456789abcdef0123456789abcdef01234567" in said
 
 
 def test_authors_licence_and_paper_come_from_the_citation_file(crate):
@@ -174,7 +172,7 @@ def test_the_zip_has_the_same_bytes_each_time_and_the_files_of_the_folder(crate,
     folder = crate.run.path.parents[2]
     archives = [tmp_path / "one.zip", tmp_path / "two.zip"]
     for archive in archives:
-        assert export_crate(crate.run, folder, archive).referred == 1
+        assert export_crate(crate.run, folder, archive).described == 1
     assert archives[0].read_bytes() == archives[1].read_bytes()
     with zipfile.ZipFile(archives[0]) as packed:
         held = {name: packed.read(name) for name in packed.namelist()}
@@ -182,33 +180,39 @@ def test_the_zip_has_the_same_bytes_each_time_and_the_files_of_the_folder(crate,
     assert held == {path.relative_to(crate.folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_weights_go_in_where_asked_for(run, tmp_path, capsys):
+def test_weights_are_packed_on_request(run, tmp_path, capsys):
     assert main(["export-crate", str(run.path), str(tmp_path / "small")]) == 0
-    assert "11 files that the run made; 1 more" in capsys.readouterr().out
+    assert "11 files of the run; 1 more" in capsys.readouterr().out
     assert main(["export-crate", str(run.path), str(tmp_path / "whole"), "--with-weights"]) == 0
-    assert "12 files that the run made." in capsys.readouterr().out
+    assert "12 files of the run." in capsys.readouterr().out
     assert (tmp_path / "whole" / LARGE).read_bytes() == (tmp_path / "run" / LARGE).read_bytes()
 
 
-def test_a_file_that_changed_since_is_refused(run, tmp_path):
-    (tmp_path / "run/results/proposals/summary.json").write_text("{}")
-    with pytest.raises(UserError, match=r"summary\.json is not the file that the report tells of"):
+def test_a_changed_file_is_refused(run, tmp_path):
+    path = tmp_path / "run/results/proposals/summary.json"
+    path.write_text("{}")
+    with refused("crate.file_changed", path=path):
         export_crate(run, tmp_path / "run", tmp_path / "crate")
     assert not (tmp_path / "crate").exists()
 
 
-def test_a_file_that_is_not_there_is_refused(run, tmp_path):
-    with pytest.raises(UserError, match="give the run's folder with --folder"):
+def test_a_missing_file_is_refused(run, tmp_path):
+    with refused("crate.file_missing"):
         export_crate(run, tmp_path / "elsewhere", tmp_path / "crate.zip")
     assert not (tmp_path / "crate.zip").exists()
 
 
-def test_a_folder_that_holds_something_is_not_written_into(run, tmp_path, capsys):
-    assert main(["export-crate", str(run.path), str(tmp_path / "run")]) == 1
-    assert "is there already" in capsys.readouterr().err
+def test_a_folder_that_is_not_empty_is_refused(run, tmp_path):
+    with refused("crate.output_exists", path=tmp_path / "run"):
+        export_crate(run, tmp_path / "run", tmp_path / "run")
 
 
-def test_results_elsewhere_lie_below_results_in_the_crate(written, tmp_path):
+def test_a_package_without_the_workflow_is_refused(run, tmp_path):
+    with refused("crate.no_snakefile", root=tmp_path):
+        export_crate(run, tmp_path / "run", tmp_path / "crate", root=tmp_path)
+
+
+def test_results_are_in_results_in_every_crate(written, tmp_path):
     report = written.write_run(tmp_path / "run")
     (tmp_path / "run/results").rename(tmp_path / "run/out")
     text = (
@@ -222,7 +226,7 @@ def test_results_elsewhere_lie_below_results_in_the_crate(written, tmp_path):
     assert (tmp_path / "crate/results/proposals/summary.json").is_file()
 
 
-def test_folders_that_jobs_made_are_told_of_and_data_of_the_run_are_no_input(written, tmp_path):
+def test_folders_are_described_and_data_that_the_run_made_are_outputs(written, tmp_path):
     report = written.write_run(tmp_path / "run")
     made = {"path": "data/images", "bytes": 9, "files": 480, "sha256": "77" * 32, "job": 7}
     job = report["jobs"][0] | {"rule": "demo_data", "inputs": [], "outputs": ["data/images"]}

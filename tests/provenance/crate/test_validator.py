@@ -1,4 +1,4 @@
-"""What others' tools make of a crate: the validator of RO-Crate's makers, and Snakemake."""
+"""Other tools read the crate: RO-Crate's own validator, and Snakemake."""
 
 import json
 import os
@@ -14,21 +14,18 @@ CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 
 
 def validator():
-    """`rocrate-validator`, on the path or as SOCO_ROCRATE_VALIDATOR names it."""
+    """`rocrate-validator`, from SOCO_ROCRATE_VALIDATOR or the path."""
     found = os.environ.get("SOCO_ROCRATE_VALIDATOR") or shutil.which("rocrate-validator")
     if not found:
-        pytest.skip(
-            "No rocrate-validator is here: pip install roc-validator into an environment of its"
-            " own."
-        )
+        pytest.skip("There is no rocrate-validator: install roc-validator in its own environment.")
     return Path(found)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", ["workflow-run-crate-0.5", "provenance-run-crate-0.5"])
 def test_the_validator_accepts_it(crate, tmp_path, profile):
-    """With the part of RO-Crate's context that the crate uses, so that no network is needed."""
-    program, cache, told = validator(), tmp_path / "cache", tmp_path / "told.json"
+    """Without a network: context.json has the part of RO-Crate's context that crates use."""
+    program, cache, output = validator(), tmp_path / "cache", tmp_path / "found.json"
     prime = [
         program.with_name("python"),
         HERE / "prime_cache.py",
@@ -44,13 +41,13 @@ def test_the_validator_accepts_it(crate, tmp_path, profile):
         "--output-format",
         "json",
         "--output-file",
-        told,
+        output,
         "--no-paging",
     ]
     command = [program, "-y", "validate", "--profile-identifier", profile, *options, crate.folder]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert told.exists(), done.stdout + done.stderr
-    found = json.loads(told.read_text())
+    assert output.exists(), done.stdout + done.stderr
+    found = json.loads(output.read_text())
     assert [issue["message"] for issue in found["issues"]] == []
     assert found["passed"]
     assert found["statistics"]["total_passed_checks"] >= 57

@@ -10,7 +10,7 @@ from detectron2.data import DatasetCatalog
 from detectron2.structures import BitMasks, Boxes, Instances
 
 from soco.errors import UserError
-from soco.provenance.audit.evaluation import ROUNDING, figures_apart
+from soco.provenance.audit.detections import ROUNDING, figures_apart
 from soco.provenance.audit.rescoring import rescore
 from soco.transfer.detect import evaluate, finetune
 from soco.transfer.detect.annotations import read_split

@@ -1,0 +1,126 @@
+"""The outputs of a repeated job against those of the run, by format.
+
+Origins are left out: they name the code, which may be another. `audit.files` compares them.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from soco.data.stores.schema import RECT_COLUMNS, rects_of
+from soco.environment import environment, same_machine
+from soco.jobs import Record
+from soco.provenance.audit.checks import Found
+from soco.provenance.audit.detections import FIGURES, OTHER_MACHINE, figures_apart
+from soco.provenance.changes import changes
+from soco.transfer.convert import read_pickle
+
+# Measured by the job on its machine; the job itself checks that they are small.
+_MEASURED = ("origin", "feature_differences")
+_SIDES = ("in the run", "in the repeated job")
+
+
+def compared_outputs(record: Record, outputs: Mapping[str, Path]) -> Found:
+    """Compare all outputs but those that contain times.
+
+    Args:
+        record: The job, as it was in the run.
+        outputs: What the repeated job wrote, by the path in the run.
+    """
+    same, faults, said = same_machine(record["environment"], environment()), [], []
+    for output in record["outputs"]:
+        if not output["deterministic"]:
+            continue
+        stored, again = Path(output["path"]), outputs[output["path"]]
+        compare = _COMPARE.get(stored.suffix, _bytes)
+        found, what = compare(stored, again, same)
+        faults += [f"{stored}: {fault}" for fault in found]
+        said.append(f"{output['name']}: {what}")
+    equal = "Equal" if same else "Equal, as far as another machine allows"
+    return faults, f"{equal}: {'; '.join(dict.fromkeys(said))}."
+
+
+def _tables(stored: Path, again: Path, _: bool) -> Found:
+    ours, theirs = pq.read_table(stored), pq.read_table(again)
+    has_boxes = set(RECT_COLUMNS) <= set(ours.column_names)
+    counted = f"{sum(map(len, rects_of(ours))):,} boxes in " if has_boxes else ""
+    said = f"{counted}{len(ours):,} rows"
+    if ours.equals(theirs):
+        return [], said
+    if ours.column_names != theirs.column_names or not ours[0].equals(theirs[0]):
+        return [f"{len(ours)} row(s) of other images than the {len(theirs)} repeated"], said
+    if has_boxes:
+        rows = zip(ours["key"].to_pylist(), rects_of(ours), rects_of(theirs), strict=True)
+        faults = [
+            f"in {key}, box {_first_apart(one, two)}"
+            for key, one, two in rows
+            if not np.array_equal(one, two)
+        ]
+        if faults:
+            return faults, said
+    names = [name for name in ours.column_names if not ours[name].equals(theirs[name])]
+    return [f"other values in {', '.join(names)}"], said
+
+
+def _first_apart(stored: np.ndarray, again: np.ndarray) -> str:
+    """The first box that differs, in words."""
+    if len(stored) != len(again):
+        return f"count is {len(stored)}, repeated {len(again)}"
+    number = int(np.flatnonzero((stored != again).any(axis=1))[0])
+    return f"{number} is {stored[number].tolist()}, repeated {again[number].tolist()}"
+
+
+def _stores(stored: Path, again: Path, _: bool) -> Found:
+    with pa.memory_map(str(stored)) as one, pa.memory_map(str(again)) as two:
+        ours, theirs = (pa.ipc.open_file(file).read_all() for file in (one, two))
+        faults = [] if ours.equals(theirs) else ["other proposals than merged again"]
+        return faults, f"{len(ours):,} rows"
+
+
+def _arrays(stored: Path, again: Path, _: bool) -> Found:
+    ours, theirs = read_pickle(stored)["model"], read_pickle(again)["model"]
+    faults = [f"{name} is in one of the two only" for name in sorted(ours.keys() ^ theirs.keys())]
+    for name in sorted(ours.keys() & theirs.keys()):
+        one, two = ours[name], theirs[name]
+        if one.dtype != two.dtype or not np.array_equal(one, two, equal_nan=True):
+            faults.append(f"{name} has other numbers")
+    return (
+        faults,
+        f"{len(theirs)} tensors, {sum(value.size for value in theirs.values()):,} numbers",
+    )
+
+
+def _json(stored: Path, again: Path, same: bool) -> Found:
+    """Exactly on the same machine; elsewhere AP may differ, and detections are not compared."""
+    ours, theirs = (json.loads(path.read_text()) for path in (stored, again))
+    if isinstance(ours, list):
+        if ours == theirs or not same:
+            return [], f"{len(ours)} entries" if same else "not compared"
+        return [f"{len(ours)} entries differ from the {len(theirs)} repeated"], ""
+    left_out, faults = {*_MEASURED}, []
+    if not same and ours.keys() >= {*FIGURES}:
+        left_out, faults = left_out | {*FIGURES}, figures_apart(ours, theirs, OTHER_MACHINE)
+    ours, theirs = (
+        {key: value for key, value in content.items() if key not in left_out}
+        for content in (ours, theirs)
+    )
+    faults += [change.sentence(*_SIDES) for change in islice(changes(ours, theirs), 100)]
+    return faults, "all values"
+
+
+def _bytes(stored: Path, again: Path, _: bool) -> Found:
+    faults = [] if stored.read_bytes() == again.read_bytes() else ["other bytes"]
+    return faults, f"{stored.stat().st_size:,} bytes"
+
+
+_COMPARE: dict[str, Callable[[Path, Path, bool], Found]] = {
+    ".parquet": _tables,
+    ".arrow": _stores,
+    ".pkl": _arrays,
+    ".json": _json,
+}

@@ -1,0 +1,114 @@
+"""Jobs run again by their scripts, and their outputs compared with those of the run.
+
+Any job whose script declares it `repeatable` is run again, from what its record says. A job never
+reads a file that was checked before: it takes the output of the repeated job in its place.
+"""
+
+import runpy
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from soco.errors import UserError
+from soco.jobs import Record, script_of
+from soco.provenance.audit.checks import Check, Found, check
+from soco.provenance.audit.equality import compared_outputs
+from soco.provenance.audit.reported import Reported, title
+
+
+class _Named(dict[str, Any]):
+    """Values by name, as attributes too: what Snakemake passes to a script."""
+
+    __getattr__ = dict.__getitem__
+
+
+def check_jobs(run: Reported, shards: Sequence[str], folder: Path) -> Iterator[Check]:
+    """Run all repeatable jobs again; of the jobs of a single shard, those of some shards.
+
+    Args:
+        run: The run.
+        shards: The shards whose jobs are run again.
+        folder: Receives the outputs.
+    """
+    repeated: dict[str, Path | None] = {}
+    for number, record in enumerate(run.records):
+        if record is None or not record["repeatable"]:
+            continue
+        if record["wildcards"].get("shard", shards[0]) not in shards:
+            continue
+        own = folder / str(number)
+        name, compared = title(record), "its outputs, when the job is repeated"
+        try:
+            outputs = _outputs(record, own)
+            repeated |= dict.fromkeys(outputs)  # until the job has succeeded
+            _run_again(run, record, outputs, own, repeated)
+            repeated |= outputs
+        except Exception as error:
+            yield _not_repeated(name, compared, error)
+        else:
+            yield check(name, compared, compared_outputs, record, outputs)
+
+
+def _outputs(record: Record, folder: Path) -> dict[str, Path]:
+    """Where the repeated job writes each output, by the path that it has in the run."""
+    return {
+        made["path"]: folder / made["name"] / f"{number:04d}{Path(made['path']).suffix}"
+        for number, made in enumerate(record["outputs"])
+    }
+
+
+def _run_again(
+    run: Reported,
+    record: Record,
+    outputs: Mapping[str, Path],
+    folder: Path,
+    repeated: Mapping[str, Path | None],
+) -> None:
+    """Run the script of a job.
+
+    Raises:
+        UserError: It needs an output of a job that could not be repeated.
+    """
+
+    def named(side: str, paths: Mapping[str, list[str]]) -> _Named:
+        lists = record["lists"]
+        return _Named({n: p if f"{side}.{n}" in lists else p[0] for n, p in paths.items()})
+
+    inputs = {n: [_again(path, repeated) for path in p] for n, p in record["inputs"].items()}
+    made: dict[str, list[str]] = {}
+    for output in record["outputs"]:
+        made.setdefault(output["name"], []).append(str(outputs[output["path"]]))
+    job = SimpleNamespace(
+        rule=record["rule"],
+        input=named("inputs", inputs),
+        output=_Named(named("outputs", made), origin=str(folder / "record.json")),
+        params=_Named(record["params"]),
+        wildcards=_Named(record["wildcards"]),
+        threads=record["threads"],
+        config=run.config,
+        log=(),
+    )
+    runpy.run_path(str(script_of(record["rule"])), {"snakemake": job}, "__main__")
+
+
+def _again(path: str, repeated: Mapping[str, Path | None]) -> str:
+    made = repeated.get(path, path)
+    if made is None:
+        raise UserError(
+            "audit.input_not_repeated",
+            "{path} is an input, and the job that writes it could not be repeated.",
+            path=path,
+        )
+    return str(made)
+
+
+def _not_repeated(name: str, compared: str, error: Exception) -> Check:
+    """The check of a job that fails: SKIP where a library is not installed here."""
+    if isinstance(error.__context__ or error, ImportError):
+        return Check(name, compared, "SKIP", str(error))
+
+    def again() -> Found:
+        raise error
+
+    return check(name, compared, again)
