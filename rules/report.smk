@@ -33,8 +33,8 @@ rule report:
         curves=once_listed(of_evaluations(rules.finetune_detector.output.curve)),
         probes=once_listed(of_probes(rules.probe_backbone.output.metrics)),
         findings=expand(rules.check_dataset.output.findings, dataset=DATASETS),
-        annotations=validation_halves("annotations"),
-        images=ancient(validation_halves("images")),
+        annotations=val_splits("annotations"),
+        images=ancient(val_splits("images")),
         origins=once_listed(all_origins()),
     output:
         html=report(

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from soco.config.effects import RUNTIME_ONLY, affects
 from soco.config.known import KnownDatasetName, KnownWeightsName
 from soco.config.paths import GivenPath
-from soco.config.protocols import PROTOCOLS, filled
+from soco.config.presets import PROTOCOLS, with_protocol
 from soco.config.section import (
     Architecture,
     Batch,
@@ -50,6 +51,7 @@ class DatasetConfig(Section):
             "The published set that this is, such as coco_2017, so that a wrong one is refused;"
             " null: any set."
         ),
+        json_schema_extra=RUNTIME_ONLY,
     )
     train: SplitConfig = Field(description="The training half.")
     val: SplitConfig = Field(description="The validation half.")
@@ -85,7 +87,8 @@ class FinetuneConfig(Section):
 
     dataset: Name = Field(description="A key of `datasets`.")
     initialisations: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
-        description="`scratch`, a key of `pretrain` or a key of `weights`; each gives a row of AP."
+        description="`scratch`, a key of `pretrain` or a key of `weights`; each gives a row of AP.",
+        json_schema_extra=affects("finetune", "evaluate"),
     )
     seeds: tuple[Seed, ...] = Field(
         (),
@@ -93,6 +96,7 @@ class FinetuneConfig(Section):
             "Seeds, each a training of its own, for a mean and its deviation; empty: the one"
             " `seed`."
         ),
+        json_schema_extra=affects("finetune", "evaluate"),
     )
     protocol: str | None = Field(
         None,
@@ -100,6 +104,7 @@ class FinetuneConfig(Section):
             f"Whose values the keys that are left out take: {', '.join(PROTOCOLS)}; null: the"
             " defaults."
         ),
+        json_schema_extra=affects("finetune", "evaluate"),
     )
     architecture: Architecture = Field(
         "fpn",
@@ -131,7 +136,9 @@ class FinetuneConfig(Section):
         description="Shorter sides that training images are resized to, by chance.",
     )
     test_short_side: Resized = Field(
-        800, description="Shorter side that validation images are resized to."
+        800,
+        description="Shorter side that validation images are resized to.",
+        json_schema_extra=affects("evaluate"),
     )
     max_long_side: Resized = Field(1333, description="Longest side allowed after resizing.")
     anchor_sizes: tuple[Side, Side, Side, Side, Side] = Field(
@@ -142,10 +149,14 @@ class FinetuneConfig(Section):
         512, description="Boxes an image on which the box head is trained."
     )
     score_threshold: Share = Field(
-        0.05, description="Detections scored lower are dropped; LVIS uses 0.0001."
+        0.05,
+        description="Detections scored lower are dropped; LVIS uses 0.0001.",
+        json_schema_extra=affects("evaluate"),
     )
     detections_per_image: Annotated[Count, Field(le=100_000)] = Field(
-        100, description="Most detections an image; LVIS uses 300."
+        100,
+        description="Most detections an image; LVIS uses 300.",
+        json_schema_extra=affects("evaluate"),
     )
     repeat_threshold: Share = Field(
         0.0,
@@ -167,17 +178,26 @@ class FinetuneConfig(Section):
             "Steps between evaluations while it trains, for AP against iterations; 0: at the end"
             " alone."
         ),
+        json_schema_extra=affects("finetune", "evaluate"),
     )
     processes: Processes = Field(
-        1, description="Training processes, one for each GPU; they share a step's images."
+        1,
+        description="Training processes, one for each GPU; they share a step's images.",
+        json_schema_extra=RUNTIME_ONLY,
     )
-    workers: Workers = Field(4, description="Processes that load images, for each of those.")
-    checkpoint_iterations: Count = Field(5000, description="Steps between checkpoints.")
+    workers: Workers = Field(
+        4,
+        description="Processes that load images, for each of those.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+    checkpoint_iterations: Count = Field(
+        5000, description="Steps between checkpoints.", json_schema_extra=RUNTIME_ONLY
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _follow_the_protocol(cls, settings: Any) -> Any:
-        return filled(settings) if isinstance(settings, Mapping) else settings
+    def _fill_from_protocol(cls, settings: Any) -> Any:
+        return with_protocol(settings) if isinstance(settings, Mapping) else settings
 
     @model_validator(mode="after")
     def _numbers_fit(self) -> "FinetuneConfig":

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from soco.config.effects import RUNTIME_ONLY
 from soco.config.paths import GivenPath
 from soco.config.section import (
     Batch,
@@ -54,7 +55,9 @@ class ProbeConfig(Section):
         ),
     )
     weight_decay: NotNegative = Field(0.0, description="Linear: weight decay.")
-    workers: Workers = Field(4, description="Processes that load images.")
+    workers: Workers = Field(
+        4, description="Processes that load images.", json_schema_extra=RUNTIME_ONLY
+    )
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "ProbeConfig":

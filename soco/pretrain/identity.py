@@ -5,7 +5,7 @@ Its checkpoints are taken up by a run of the same alone.
 
 from typing import Any
 
-from soco.config.schema import HOW_IT_RUNS
+from soco.config.effects import identity as settings_identity
 from soco.data.stores.merged import rows_digest
 from soco.pretrain.job import PretrainJob
 
@@ -17,6 +17,6 @@ def identity(job: PretrainJob, precision: str) -> dict[str, Any]:
         job: The run.
         precision: The arithmetic that it computes in, which `auto` leaves to the machine.
     """
-    settings = job.settings.model_dump(mode="json", exclude=set(HOW_IT_RUNS))
+    settings = settings_identity(job.settings, "pretrain")
     given = {"proposals": rows_digest(job.store), "seed": job.seed}
     return {**settings, "precision": precision, "detector": job.detector.model_dump(), **given}

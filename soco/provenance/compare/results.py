@@ -4,13 +4,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from soco.config import FinetuneConfig
+from soco.config.effects import runtime_keys
 from soco.provenance.compare.changes import Change, value_words
 from soco.provenance.compare.reading import Run
 from soco.provenance.compare.sections import Section, plural
 from soco.report.seeds import PARTS, mean_std, unlike_keys
 
 SHOWN = ("AP", "AP50", "AP75")
-_RUNS_ON = ("torch", "device", "processes")
+_RUNS_ON = ("torch", "device", *runtime_keys(FinetuneConfig))
 
 
 def result_section(a: Run, b: Run) -> Section:

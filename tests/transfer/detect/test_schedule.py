@@ -3,7 +3,7 @@ import pytest
 pytest.importorskip("detectron2")
 
 from soco.config import FinetuneConfig
-from soco.config.protocols import PROTOCOLS, changed
+from soco.config.presets import PROTOCOLS, changed
 from soco.transfer.detect.schedule import in_words, schedule_of
 
 # The release's settings for detectron2, and those of section 4.1 of the paper.
