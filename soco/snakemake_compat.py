@@ -35,9 +35,9 @@ def is_job_process(workflow: Any) -> bool:
 def share_resources(workflow: Any) -> None:
     """Give all jobs together the cores of `--max-threads`, or one GPU where none is declared.
 
-    slurm/ sets the cores of a node as max-threads. With profiles/default, `_cores` is that of this
-    machine, which with Slurm only submits. Without Slurm, every job sees all GPUs of the machine and
-    uses the first ones, so that only one may run at a time.
+    The profile slurm/ sets max-threads to the cores of a node; profiles/default sets `_cores` to
+    those of this machine, which only submits jobs to Slurm. Without Slurm, every job sees all GPUs
+    of the machine and uses the first ones, so only one GPU job may run at a time.
     """
     if is_job_process(workflow):
         return
@@ -48,15 +48,18 @@ def share_resources(workflow: Any) -> None:
 
 
 def block_group(workflow: Any, name: str, number: int) -> str:
-    """The group of one of many like jobs: neighbours share it, as many as `--group-components` says.
+    """Put a job into the group of its neighbours, as many as `--group-components` says.
 
-    Snakemake groups again after each checkpoint, and merges the groups that it made before: with one
-    name for all jobs, into a single group. One name for each block prevents that.
+    Snakemake forms groups again after each checkpoint, and merges those that it formed before. With
+    one name for all jobs, that would be a single group; a name for each block prevents it.
 
     Args:
         workflow: The workflow.
         name: The group's name in `--group-components`.
-        number: The job's place among the like.
+        number: The number of the job among its neighbours.
+
+    Returns:
+        The name of the job's group.
     """
     block = f"{name}_{number // workflow.group_settings.group_components.get(name, 1)}"
     workflow.parent_groupids[block] = name
@@ -66,8 +69,8 @@ def block_group(workflow: Any, name: str, number: int) -> str:
 class CheckpointWait:
     """Asks whether a checkpoint is up to date, once for each state of the DAG.
 
-    Snakemake goes through all outputs of the checkpoint at each question, of which a large set has
-    thousands.
+    Each time it is asked, Snakemake goes through all outputs of the checkpoint, which are thousands
+    in a large set.
     """
 
     def __init__(self, checkpoints: Any, name: str) -> None:
@@ -81,7 +84,7 @@ class CheckpointWait:
         self._answers: dict[int, Exception | None] = {}
 
     def __call__(self) -> None:
-        """Return if it is; else raise what makes Snakemake ask again after the checkpoint."""
+        """Return if it is; else raise the error that makes Snakemake ask again after it has run."""
         state = len(self._checkpoints.created_output)
         if state not in self._answers:
             self._answers[state] = _raised(getattr(self._checkpoints, self._name).get)

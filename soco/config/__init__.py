@@ -1,4 +1,4 @@
-"""The configuration: its keys (`schema`), reading and checking it (`load`), named values (`presets`)."""
+"""The configuration: its keys (`schema`), and reading and checking it (`load`)."""
 
 from soco.config.effects import identity
 from soco.config.finetune import DatasetConfig, FinetuneConfig, SplitConfig, WeightsConfig

@@ -16,7 +16,7 @@ _MARK = "affects"
 
 
 def affects(*stages: Stage) -> JsonDict:
-    """Mark a field whose key affects the results of these stages only; without a mark it affects all."""
+    """Mark a key that affects only these stages; a key without a mark affects all stages."""
     return {_MARK: list(stages)}
 
 
@@ -29,12 +29,13 @@ A change of it repeats no job and keeps every checkpoint valid.
 
 def keys_affecting(section: type[BaseModel], stage: Stage) -> tuple[str, ...]:
     """The keys of a section that affect a stage's result, in the section's order."""
-    return tuple(name for name in section.model_fields if stage in _stages_of(section, name, stage))
+    marks = _marks(section)
+    return tuple(key for key, mark in marks.items() if mark is None or stage in mark)
 
 
 def runtime_keys(section: type[BaseModel]) -> tuple[str, ...]:
     """The keys of a section that affect no result."""
-    return tuple(name for name in section.model_fields if not _stages_of(section, name, "evaluate"))
+    return tuple(key for key, mark in _marks(section).items() if mark == [])
 
 
 def identity(section: BaseModel, stage: Stage) -> dict[str, Any]:
@@ -50,7 +51,8 @@ def identity(section: BaseModel, stage: Stage) -> dict[str, Any]:
     return section.model_dump(mode="json", include=set(keys_affecting(type(section), stage)))
 
 
-def _stages_of(section: type[BaseModel], name: str, default: Stage) -> list[Any]:
-    extra = section.model_fields[name].json_schema_extra
-    stages = extra.get(_MARK) if isinstance(extra, dict) else None
-    return [default] if stages is None else list(stages)  # type: ignore[arg-type]
+def _marks(section: type[BaseModel]) -> dict[str, Any]:
+    extras = {key: field.json_schema_extra for key, field in section.model_fields.items()}
+    return {
+        key: extra.get(_MARK) if isinstance(extra, dict) else None for key, extra in extras.items()
+    }

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from soco.config.inputs import inputs_of
-from soco.config.reading import read_mapping, refuse_doubled_entries
-from soco.config.refusals import refusal
+from soco.config.reading import check_entries, read_mapping
+from soco.config.refusals import faults_in
 from soco.config.schema import NAMED_SECTIONS, Config
 from soco.errors import UserError
 from soco.snakemake_compat import lay_over
@@ -36,7 +36,7 @@ def load_config(*paths: str | Path) -> Config:
 
 
 def default_file(clone: Path) -> Path:
-    """The file that is read where none is given: `config.yaml` of the working folder, else of the clone.
+    """The file read where none is given: `config.yaml` of the working folder, else the clone's.
 
     Args:
         clone: The folder of the Snakefile.
@@ -57,7 +57,7 @@ def check_files(files: Iterable[Path], entries: Iterable[str] | None) -> None:
     """
     for path in files:
         read_mapping(path)
-    refuse_doubled_entries(entries)
+    check_entries(entries)
 
 
 def check_config(raw: dict[str, Any]) -> Config:
@@ -71,7 +71,7 @@ def check_config(raw: dict[str, Any]) -> Config:
         config = Config.model_validate(_without_removed(raw))
     except ValidationError as error:
         raise UserError(
-            "config.refused", "The configuration is refused: {faults}", faults=refusal(error)
+            "config.refused", "The configuration is refused: {faults}", faults=faults_in(error)
         ) from None
     for it in inputs_of(config):
         if set("{}") & set(it.path):

@@ -1,4 +1,4 @@
-"""Named sets of values, from `presets.yaml`: recipes of pretraining and protocols of fine-tuning."""
+"""Named sets of values (`presets.yaml`): recipes of pretraining, protocols of fine-tuning."""
 
 import difflib
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from soco.config.reading import read_mapping
+from soco.config.section import InvalidValue
 
 _PRESETS: dict[str, dict[str, dict[str, Any]]] = read_mapping(
     Path(__file__).with_name("presets.yaml")
@@ -20,7 +21,7 @@ def with_recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Fill the keys that a pretraining leaves out from its `recipe`, if it names one.
 
     Raises:
-        ValueError: There is no recipe of that name.
+        InvalidValue: There is no recipe of that name.
     """
     return _filled(settings, "recipe", RECIPES)
 
@@ -29,7 +30,7 @@ def with_protocol(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Fill the keys that a fine-tuning leaves out from its `protocol`, if it names one.
 
     Raises:
-        ValueError: There is no protocol of that name.
+        InvalidValue: There is no protocol of that name.
     """
     return _filled(settings, "protocol", PROTOCOLS)
 
@@ -56,8 +57,12 @@ def _filled(
     if not isinstance(name, str):  # null, or a value that the schema refuses
         return dict(settings)
     if name not in presets:
-        raise ValueError(
-            f"there is no {kind} '{name}'; did you mean '{nearest(name, presets)}'? Known are"
-            f" {', '.join(presets)}"
+        raise InvalidValue(
+            "config.unknown_preset",
+            "there is no {kind} '{name}'; did you mean '{nearest}'? Known are {known}",
+            kind=kind,
+            name=name,
+            nearest=nearest(name, presets),
+            known=", ".join(presets),
         )
     return {**presets[name], **settings}

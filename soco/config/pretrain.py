@@ -1,4 +1,4 @@
-"""Keys of pretraining: the views, the model and the optimisation."""
+"""Keys of a self-supervised pretraining: its views, its model, its optimisation."""
 
 import itertools
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from soco.config.section import (
     Batch,
     Count,
     Epochs,
+    InvalidValue,
     Name,
     NotNegative,
     Pixels,
@@ -34,7 +35,8 @@ class ViewConfig(Section):
     crop: Name | None = Field(
         None,
         description=(
-            "Name of the random crop it shows (views of one name share it); null: the whole image."
+            "Name of the random crop that it shows (views of one name share it); null: the whole"
+            " image."
         ),
     )
 
@@ -45,10 +47,9 @@ class PretrainConfig(Section):
     recipe: str | None = Field(
         None,
         description=(
-            f"Recipe that gives the keys that are left out: {', '.join(RECIPES)}; null: the"
-            " defaults."
+            f"Recipe whose values the omitted keys take: {', '.join(RECIPES)}; null: the defaults."
         ),
-        json_schema_extra=RUNTIME_ONLY,  # its values count, not its name
+        json_schema_extra=RUNTIME_ONLY,  # the values that it gives decide, not its name
     )
     architecture: Architecture = Field(
         "fpn", description="`fpn`: backbone, FPN and box head; `c4`: backbone to res5."
@@ -70,14 +71,15 @@ class PretrainConfig(Section):
     max_without_proposals: Share = Field(
         0.5,
         description=(
-            "Largest share of images without a proposal, each trained on as one whole image."
+            "Largest share of images without a proposal, whose one box is the whole image; above"
+            " it, the run stops."
         ),
         json_schema_extra=RUNTIME_ONLY,
     )
     jitter: Annotated[Real, Field(ge=0.0, lt=0.5)] = Field(
         0.1,
         description=(
-            "Largest shift and stretch of view 1's boxes, as a share of their size; the release's"
+            "Largest shift and rescaling of view 1's boxes, as a share of their size; the release's"
             " C4 has 0."
         ),
     )
@@ -92,9 +94,9 @@ class PretrainConfig(Section):
     pooling: Literal["assigned", "release"] = Field(
         "assigned",
         description=(
-            "`assigned` pools a box on its own level, all boxes in one head call; `release` pools"
-            " every box on all levels with a head call for each level and view pair, as the"
-            " authors' program does."
+            "`assigned` pools a box on its own level and calls the head once for all boxes;"
+            " `release` pools every box on all levels and calls the head for each level and view"
+            " pair, as the authors' program does."
         ),
     )
     epochs: Epochs = Field(100, description="Passes over the images.")
@@ -102,16 +104,16 @@ class PretrainConfig(Section):
     base_lr: Rate = Field(
         1.0, description="Learning rate at 256 images a step; scaled with the batch size."
     )
-    final_lr: NotNegative = Field(1e-6, description="Learning rate that the cosine ends at.")
+    final_lr: NotNegative = Field(1e-6, description="Learning rate at the end of the cosine.")
     warmup_epochs: NotNegative = Field(10, description="Epochs of linear warm-up.")
     warmup_divisor: Positive = Field(
-        100.0, description="Warm-up begins at the learning rate divided by this."
+        100.0, description="Warm-up begins at the learning rate divided by this number."
     )
     momentum: Share = Field(0.9, description="Momentum of SGD.")
     weight_decay: NotNegative = Field(1e-5, description="Weight decay of weights, not of norms.")
     trust: Positive = Field(0.001, description="LARS trust coefficient.")
     ema_base: Share = Field(
-        0.99, description="Momentum of the target branch at the first step; rises to 1."
+        0.99, description="Momentum of the target branch at the first step; it rises to 1."
     )
     precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
         "auto",
@@ -124,21 +126,19 @@ class PretrainConfig(Section):
     )
     nodes: Processes = Field(
         1,
-        description="Machines that share the processes evenly; more than one are Slurm's to give.",
+        description="Machines that share the processes evenly; more than one need Slurm.",
         json_schema_extra=RUNTIME_ONLY,
     )
     accumulate: Count = Field(
         1,
         description=(
-            "Passes that a process divides its images of a step over, when they do not fit its"
-            " memory at once; norms see the images of one pass."
+            "Gradient accumulation steps, for images of a step that do not fit into memory at"
+            " once; norms see the images of one of these steps."
         ),
     )
     recompute: bool = Field(
         False,
-        description=(
-            "Keep few activations and compute the others again: less memory, a longer step."
-        ),
+        description=("Activation checkpointing: less memory, a longer step."),
         json_schema_extra=RUNTIME_ONLY,
     )
     compile: bool = Field(
@@ -146,7 +146,7 @@ class PretrainConfig(Section):
     )
     reduced_decoding: bool = Field(
         True,
-        description="Decode a JPEG at a half, quarter or eighth where every view is smaller still.",
+        description="Decode a JPEG at 1/2, 1/4 or 1/8 of its size where every view is smaller.",
     )
     workers: Workers = Field(
         4,
@@ -155,11 +155,11 @@ class PretrainConfig(Section):
     )
     checkpoint_minutes: Positive = Field(
         10.0,
-        description="Minutes between checkpoints; one is also kept an epoch.",
+        description="Minutes between checkpoints; each epoch also ends with one.",
         json_schema_extra=RUNTIME_ONLY,
     )
     keep_checkpoints: Count = Field(
-        2, description="Checkpoints kept.", json_schema_extra=RUNTIME_ONLY
+        2, description="Number of checkpoints to keep.", json_schema_extra=RUNTIME_ONLY
     )
     log_every: Count = Field(
         10, description="Steps between two lines of the JSONL log.", json_schema_extra=RUNTIME_ONLY
@@ -173,37 +173,51 @@ class PretrainConfig(Section):
     @model_validator(mode="after")
     def _views_pair(self) -> "PretrainConfig":
         if len(self.views) < 2:
-            raise ValueError("views needs at least two entries: the whole image and one crop")
+            raise InvalidValue(
+                "config.too_few_views",
+                "views needs at least two entries: the whole image and one crop",
+            )
         if self.views[0].crop is not None:
-            raise ValueError("the first of views shows the whole image: leave its crop out")
-        return self
-
-    @model_validator(mode="after")
-    def _nodes_have_processes(self) -> "PretrainConfig":
-        if self.processes % self.nodes:
-            raise ValueError(
-                f"processes is {self.processes}, which {self.nodes} nodes do not share evenly"
+            raise InvalidValue(
+                "config.first_view_is_a_crop",
+                "the first of views shows the whole image: remove its crop",
             )
         return self
 
     @model_validator(mode="after")
-    def _compiled_keeps_its_activations(self) -> "PretrainConfig":
+    def _processes_divide(self) -> "PretrainConfig":
+        if self.processes % self.nodes:
+            raise InvalidValue(
+                "config.uneven_nodes",
+                "{processes} processes do not divide evenly over {nodes} nodes",
+                processes=self.processes,
+                nodes=self.nodes,
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _compile_excludes_recompute(self) -> "PretrainConfig":
         if self.compile and self.recompute:
-            raise ValueError(
-                "compile and recompute are both true, and torch.compile cannot recompute:"
-                " choose one"
+            raise InvalidValue(
+                "config.compile_with_recompute",
+                "compile and recompute are both true, but torch.compile does not support recompute:"
+                " choose one",
             )
         return self
 
     @model_validator(mode="after")
     def _numbers_rise(self) -> "PretrainConfig":
         if any(low >= high for low, high in itertools.pairwise(self.level_bounds)):
-            raise ValueError(
-                f"level_bounds must rise from P2 to P5, and {list(self.level_bounds)} does not"
+            raise InvalidValue(
+                "config.level_bounds_fall",
+                "level_bounds must rise from P2 to P5, but {bounds} does not",
+                bounds=list(self.level_bounds),
             )
         if self.warmup_epochs >= self.epochs:
-            raise ValueError(
-                f"warmup_epochs is {self.warmup_epochs:g} of {self.epochs} epochs: leave some to"
-                " train in"
+            raise InvalidValue(
+                "config.only_warmup",
+                "warmup_epochs is {warmup:g} of {epochs} epochs: lower it, or raise epochs",
+                warmup=self.warmup_epochs,
+                epochs=self.epochs,
             )
         return self

@@ -1,4 +1,4 @@
-"""Keys of probes: a frozen backbone judged on labelled images."""
+"""Keys of a probe: how well a frozen backbone classifies labelled images."""
 
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from soco.config.section import (
     Batch,
     Count,
     Epochs,
+    InvalidValue,
     Name,
     NotNegative,
     Pixels,
@@ -21,10 +22,7 @@ from soco.config.section import (
 
 
 class ProbeConfig(Section):
-    """One probe of pretrained backbones without a detector.
-
-    KNN and a linear layer on frozen features.
-    """
+    """A probe of pretrained backbones: kNN and a linear layer on frozen features."""
 
     train: GivenPath = Field(
         description="Folder whose sub-folders are the classes; each may hold a tree of images."
@@ -39,19 +37,19 @@ class ProbeConfig(Section):
         256, description="Shorter side that an image is resized to, in pixels."
     )
     crop: Pixels = Field(
-        224, description="Side of the square in its middle that the backbone sees, in pixels."
+        224, description="Side of the centre crop that the backbone gets, in pixels."
     )
-    neighbours: Count = Field(20, description="kNN: nearest training images that vote.")
+    neighbours: Count = Field(20, description="kNN: number of nearest training images that vote.")
     temperature: Positive = Field(
         0.07, description="kNN: a neighbour's vote is exp(cosine / temperature)."
     )
-    epochs: Epochs = Field(100, description="Linear: passes over the training images' features.")
+    epochs: Epochs = Field(100, description="Linear: passes over the training features.")
     batch_size: Batch = Field(256, description="Linear: images in a step.")
     base_lrs: Annotated[tuple[Rate, ...], Field(min_length=1)] = Field(
         (0.003, 0.03, 0.3),
         description=(
             "Linear: learning rates at 256 images a step, scaled with the batch size; of several,"
-            " the best on a fifth of the training images is taken."
+            " the one that is best on a held-out fifth of the training images is used."
         ),
     )
     weight_decay: NotNegative = Field(0.0, description="Linear: weight decay.")
@@ -62,7 +60,10 @@ class ProbeConfig(Section):
     @model_validator(mode="after")
     def _crop_fits(self) -> "ProbeConfig":
         if self.crop > self.short_side:
-            raise ValueError(
-                f"a probe's crop is {self.crop} and its short_side {self.short_side}: crop no more"
+            raise InvalidValue(
+                "config.crop_above_side",
+                "crop is {crop}, which is more than short_side, {short_side}: lower crop",
+                crop=self.crop,
+                short_side=self.short_side,
             )
         return self

@@ -1,7 +1,6 @@
-"""Every configuration key, spelled once, with its type, its default (the paper's setting) and a
-sentence.
+"""The whole configuration: every key, with its type, its default and its meaning.
 
-A default is what the SoCo release uses for SoCo-FPN at 100 epochs, unless the sentence says
+A default is what the SoCo release uses for SoCo-FPN at 100 epochs, unless the description says
 otherwise.
 """
 
@@ -17,6 +16,7 @@ from soco.config.probe import ProbeConfig
 from soco.config.section import (
     Count,
     CountOrNone,
+    InvalidValue,
     Name,
     NotNegative,
     Pixels,
@@ -29,46 +29,48 @@ from soco.config.section import (
 from soco.config.strategy import Strategy
 
 NAMED_SECTIONS = frozenset(("pretrain", "weights", "datasets", "finetune", "probes"))
-"""Sections whose entries have names that the user chooses; an entry of null removes one."""
+"""Sections whose entries the user names; an entry of null removes one."""
 
 Engine = Literal["soco", "opencv_fast", "opencv_quality", "opencv_single"]
-
-
-Made = Annotated[Count, Field(le=1_000_000)]
-Painted = Annotated[Count, Field(le=1000)]
+DemoCount = Annotated[Count, Field(le=1_000_000)]
+DemoObjects = Annotated[Count, Field(le=1000)]
 
 
 class DemoConfig(Section):
-    """How the embedded demo's data are made; absent, no demo data are made."""
+    """How the embedded demo's data are made; without this section, none are made."""
 
     path: MadeFolder = Field(
         "data/demo", description="Folder that receives the demo's images and annotations."
     )
-    images: Made = Field(
+    images: DemoCount = Field(
         480, description="Unlabelled images cut from the photographs for pretraining."
     )
     image_side: Pixels = Field(256, description="Longest side of an unlabelled image, in pixels.")
-    train: Made = Field(600, description="Composed training images of the detection sets.")
-    val: Made = Field(120, description="Composed validation images of the detection sets.")
+    train: DemoCount = Field(600, description="Composed training images of the detection sets.")
+    val: DemoCount = Field(120, description="Composed validation images of the detection sets.")
     side: Pixels = Field(128, description="Width and height of a composed image, in pixels.")
-    objects: tuple[Painted, Painted] = Field(
+    objects: tuple[DemoObjects, DemoObjects] = Field(
         (1, 4), description="Fewest and most objects painted on a composed image."
     )
 
     @model_validator(mode="after")
     def _fewest_come_first(self) -> "DemoConfig":
         if self.objects[0] > self.objects[1]:
-            raise ValueError(
-                f"demo.objects asks for at least {self.objects[0]} and at most {self.objects[1]}"
+            raise InvalidValue(
+                "config.demo_objects_fall",
+                "objects asks for at least {fewest} and at most {most}: give the smaller number"
+                " first",
+                fewest=self.objects[0],
+                most=self.objects[1],
             )
         return self
 
 
 class ImagesConfig(Section):
-    """The unlabelled images that are searched for proposals and pretrained on."""
+    """The unlabelled images for the search of proposals and for pretraining."""
 
     path: GivenPath = Field(
-        description="Where the images are: a folder or a file, as the layout says."
+        description="Where the images are: a folder or a file, depending on the layout."
     )
     layout: Literal["folder", "zip", "tar", "webdataset", "parquet"] = Field(
         "folder",
@@ -81,15 +83,14 @@ class ImagesConfig(Section):
     known_as: KnownImagesName | None = Field(
         None,
         description=(
-            "The published set that these are, such as imagenet_1k, so that a wrong one is refused;"
-            " null: any."
+            "The published set that these images are, such as imagenet_1k, which is then checked;"
+            " null: any set."
         ),
     )
     names: GivenPath | None = Field(
         None,
         description=(
-            "zip: text file of the members to take, a name and a label a line; null takes all"
-            " images."
+            "zip: text file of the members to use, a name and a label a line; null: all images."
         ),
     )
     column: Annotated[str, Field(min_length=1)] = Field(
@@ -98,21 +99,26 @@ class ImagesConfig(Section):
     watch: Literal["images", "folders", "never"] = Field(
         "images",
         description=(
-            "folder: what is looked at to see that images changed: every image's size and time,"
-            " each folder's time alone (misses images overwritten in place), or nothing."
+            "folder: how changed images are detected: by each image's size and modification time"
+            " (`images`), by each folder's time (`folders`, which misses images overwritten in"
+            " place), or not at all (`never`)."
         ),
     )
     max_megapixels: Positive = Field(
         50.0,
         description=(
-            "Larger images are skipped, in millions of pixels; a search takes 90 bytes a pixel."
+            "Larger images are skipped, in millions of pixels; a search needs 90 bytes a pixel."
         ),
     )
     shards: Annotated[Count, Field(le=100_000)] = Field(
-        1, description="Parts the images are cut into; one part is one job of the proposal stages."
+        1,
+        description=(
+            "Number of parts that the images are split into; each part is one job of the proposal"
+            " stages."
+        ),
     )
     max_skipped: Share = Field(
-        0.01, description="Largest share of unreadable images with which a run goes on."
+        0.01, description="Largest share of unreadable images; above it, the run stops."
     )
 
     @property
@@ -121,22 +127,24 @@ class ImagesConfig(Section):
         return int(self.max_megapixels * 1e6)
 
     @model_validator(mode="after")
-    def _names_are_of_a_zip(self) -> "ImagesConfig":
+    def _names_need_a_zip(self) -> "ImagesConfig":
         if self.names is not None and self.layout != "zip":
-            raise ValueError(
-                f"images.names is for images.layout zip, and the layout is {self.layout}"
+            raise InvalidValue(
+                "config.names_without_zip",
+                "names is only for the layout zip, but the layout is {layout}",
+                layout=self.layout,
             )
         return self
 
 
 class ProposalsConfig(Section):
-    """Selective search: which engine, and how fine its first segments are."""
+    """Selective search: which engine, and how fine its initial segments are."""
 
     engine: Literal["soco", "opencv", "imported"] = Field(
         "soco",
         description=(
-            "`soco` finds the authors' boxes; `opencv` is opencv-contrib's selective search;"
-            " `imported` takes the boxes of a file."
+            "`soco`: the same boxes as the authors' program; `opencv`: opencv-contrib's selective"
+            " search; `imported`: the boxes of a file."
         ),
     )
     file: GivenPath | None = Field(
@@ -147,12 +155,12 @@ class ProposalsConfig(Section):
         ),
     )
     scale: Positive = Field(
-        300.0, description="soco: Felzenszwalb's scale; larger means larger first segments."
+        300.0, description="soco: Felzenszwalb's scale; larger means larger initial segments."
     )
     sigma: Annotated[NotNegative, Field(le=1000.0)] = Field(
         0.9, description="soco: blur before segmentation, in pixels."
     )
-    min_size: Count = Field(100, description="soco: smallest first segment, in pixels.")
+    min_size: Count = Field(100, description="soco: smallest initial segment, in pixels.")
     opencv_mode: Literal["fast", "quality", "single"] = Field(
         "fast", description="opencv: which of its strategies are combined."
     )
@@ -160,18 +168,21 @@ class ProposalsConfig(Section):
     @model_validator(mode="after")
     def _file_is_imported(self) -> "ProposalsConfig":
         if self.engine == "imported" and self.file is None:
-            raise ValueError(
-                "proposals.engine is imported: name the file of boxes in proposals.file"
+            raise InvalidValue(
+                "config.import_without_file",
+                "engine is imported, but file is null: set file to the file of boxes",
             )
         if self.engine != "imported" and self.file is not None:
-            raise ValueError(
-                f"proposals.file is given and proposals.engine is {self.engine}: set it to imported"
+            raise InvalidValue(
+                "config.file_without_import",
+                "file is set, but engine is {engine}: set engine to imported",
+                engine=self.engine,
             )
         return self
 
 
 class FilterConfig(Section):
-    """Which regions are kept as proposals, and what an image left with none takes instead."""
+    """Which regions become proposals, and the fallbacks for an image left with none."""
 
     strategy: Strategy = Field(
         Strategy(ratio=3, low=0.3, high=0.8),
@@ -181,19 +192,16 @@ class FilterConfig(Section):
         ),
     )
     min_side: Annotated[CountOrNone, Field(le=1_000_000)] = Field(
-        32, description="Narrowest width and height kept by every strategy, in pixels."
+        32, description="Smallest width and height of a proposal, in pixels, in every strategy."
     )
     fallbacks: tuple[Strategy, ...] = Field(
         (Strategy(ratio=3), Strategy()),
-        description="Strategies tried in turn for an image that the first left with no proposal.",
+        description="Strategies tried in turn for an image left without a proposal.",
     )
 
 
 class DetectorConfig(Section):
-    """The parts that pretraining and fine-tuning share.
-
-    Their sizes must agree, so they stand here once.
-    """
+    """Sizes of the parts that pretraining hands to fine-tuning, and that must therefore agree."""
 
     backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101"] = Field(
         "resnet50", description="The ResNet."
@@ -207,35 +215,32 @@ class DetectorConfig(Section):
 
 
 class QualityConfig(Section):
-    """How good the proposals are.
-
-    On which annotated images recall is measured, and with which engines.
-    """
+    """How the quality of proposals is measured: on which annotated images, with which engines."""
 
     recall: tuple[Name, ...] = Field(
         (),
         description=(
-            "Keys of `datasets` on whose validation half recall is measured; empty: on none."
+            "Keys of `datasets` on whose validation split recall is measured; empty: on none."
         ),
     )
     images: Count = Field(
-        100, description="Most annotated images searched in each set, evenly chosen."
+        100, description="Most annotated images searched in each set, evenly spaced."
     )
     engines: Annotated[tuple[Engine, ...], Field(min_length=1)] = Field(
         ("soco", "opencv_fast", "opencv_single"),
-        description="Engines compared, each on the same images.",
+        description="Engines that are compared on the same images.",
     )
 
 
 class Config(Section):
     """The whole configuration."""
 
-    seed: Seed = Field(1, description="Every random draw of every stage follows from it.")
+    seed: Seed = Field(1, description="Seed of every random draw in every stage.")
     results: MadeFolder = Field(
-        "results", description="Folder that receives all that the workflow makes."
+        "results", description="Folder that receives everything the workflow makes."
     )
     demo: DemoConfig | None = Field(
-        None, description="The embedded demo's data; null for data of your own."
+        None, description="The embedded demo's data; null for your own data."
     )
     images: ImagesConfig = Field(description="The unlabelled images.")
     proposals: ProposalsConfig = Field(ProposalsConfig(), description="Selective search.")
@@ -250,7 +255,7 @@ class Config(Section):
         default_factory=dict, description="Pretrainings by name."
     )
     weights: dict[Name, WeightsConfig] = Field(
-        default_factory=dict, description="Files of pretrained weights that you give, by name."
+        default_factory=dict, description="Your files of pretrained weights, by name."
     )
     datasets: dict[Name, DatasetConfig] = Field(
         default_factory=dict, description="Detection sets by name."
@@ -263,29 +268,30 @@ class Config(Section):
     )
 
     @model_validator(mode="after")
-    def _initialisations_differ(self) -> "Config":
+    def _initialisations_are_unique(self) -> "Config":
         if "scratch" in {*self.pretrain, *self.weights}:
-            raise ValueError(
-                "a pretraining or a file of weights may not be named 'scratch', which means none"
+            raise InvalidValue(
+                "config.named_scratch",
+                "a pretraining or a file of weights cannot be named 'scratch', which means random"
+                " initialisation; rename it",
             )
         if both := sorted(self.pretrain.keys() & self.weights.keys()):
-            raise ValueError(f"pretrain and weights both name '{both[0]}'; rename one")
+            raise InvalidValue(
+                "config.name_used_twice",
+                "pretrain and weights both have an entry '{name}'; rename one",
+                name=both[0],
+            )
         return self
 
     @model_validator(mode="after")
-    def _names_are_known(self) -> "Config":
+    def _references_exist(self) -> "Config":
         for name in self.quality.recall:
-            if name not in self.datasets:
-                raise ValueError(f"quality.recall names '{name}', which datasets does not define")
+            self._check_dataset("quality.recall", name)
         for task, settings in self.finetune.items():
-            if settings.dataset not in self.datasets:
-                raise ValueError(
-                    f"finetune.{task}.dataset names '{settings.dataset}', which datasets does not"
-                    " define"
-                )
-            self._see_that_starts_are_known(f"finetune.{task}", settings.initialisations)
+            self._check_dataset(f"finetune.{task}.dataset", settings.dataset)
+            self._check_initialisations(f"finetune.{task}", settings.initialisations)
         for probe, probing in self.probes.items():
-            self._see_that_starts_are_known(f"probes.{probe}", probing.initialisations)
+            self._check_initialisations(f"probes.{probe}", probing.initialisations)
         return self
 
     @model_validator(mode="after")
@@ -295,17 +301,31 @@ class Config(Section):
                 "resnet50",
                 "resnet101",
             ):
-                raise ValueError(
-                    f"finetune.{task}.architecture is c4, whose head is made of bottleneck blocks,"
-                    f" and detector.backbone is {self.detector.backbone}: set it to resnet50 or"
-                    " resnet101"
+                raise InvalidValue(
+                    "config.c4_without_bottlenecks",
+                    "{key} is c4, whose head needs bottleneck blocks, but detector.backbone is"
+                    " {backbone}: set it to resnet50 or resnet101",
+                    key=f"finetune.{task}.architecture",
+                    backbone=self.detector.backbone,
                 )
         return self
 
-    def _see_that_starts_are_known(self, place: str, initialisations: tuple[str, ...]) -> None:
+    def _check_dataset(self, key: str, name: str) -> None:
+        if name not in self.datasets:
+            raise InvalidValue(
+                "config.unknown_dataset",
+                "{key} names '{name}', which is not a key of datasets",
+                key=key,
+                name=name,
+            )
+
+    def _check_initialisations(self, place: str, initialisations: tuple[str, ...]) -> None:
         for name in initialisations:
             if name not in ("scratch", *self.pretrain, *self.weights):
-                raise ValueError(
-                    f"{place}.initialisations names '{name}', neither scratch nor a key of pretrain"
-                    " or weights"
+                raise InvalidValue(
+                    "config.unknown_initialisation",
+                    "{key} names '{name}', which is neither scratch nor a key of pretrain or"
+                    " weights",
+                    key=f"{place}.initialisations",
+                    name=name,
                 )
