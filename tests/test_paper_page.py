@@ -31,7 +31,7 @@ def test_the_papers_results_are_those_of_the_report(page):
     listed = [
         (data, detector, start.replace("\\*", "*"), epochs, *map(float, figures))
         for data, detector, start, epochs, *figures in cells_below(
-            page, "| data | detector | start |"
+            page, "| data | detector | initialisation |"
         )
     ]
     names = {"coco": "COCO", "lvis": "LVIS v1"}
@@ -81,7 +81,7 @@ def test_the_overlay_of_the_page_is_accepted(page, repository, paper):
 def test_the_two_step_table_has_every_row_of_the_recipe(page, paper):
     listed = [
         (task, start)
-        for task, start, *_ in cells_below(page, "| fine-tuning | start | tensors taken |")
+        for task, start, *_ in cells_below(page, "| fine-tuning | initialisation | tensors loaded |")
     ]
     assert listed == [
         (name, start) for name, task in paper.finetune.items() for start in task.initialisations

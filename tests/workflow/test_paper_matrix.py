@@ -252,9 +252,9 @@ def table(matrix, rows):
     """The tensors and the loss of each row, as docs/paper.md shows them."""
     lines = head_of(
         "fine-tuning",
-        "start",
-        "tensors taken",
-        "fresh",
+        "initialisation",
+        "tensors loaded",
+        "new",
         "classes",
         "loss, mean of both steps",
         "seconds",
