@@ -2,7 +2,7 @@
 # which backbones are probed.
 #
 # In:  the checked configuration, and what rules/common.smk defines.
-# Out: the functions that conversion, fine-tuning, evaluation, recall, probes and report take their input and params from.
+# Out: the functions that conversion, fine-tuning, evaluation, recall, probes and report take input and params from.
 
 
 def conversion_kinds(name):

@@ -1,5 +1,5 @@
-# What jobs request: cores, memory, time, GPUs, nodes. On one machine, Snakemake shares the cores that there are and runs
-# one GPU job at a time; Slurm gets all of it as requests.
+# What jobs request: cores, memory, time, GPUs, nodes. On one machine, Snakemake shares the available cores and runs one
+# GPU job at a time; Slurm gets all of them as requests.
 #
 # In:  the checked configuration.
 # Out: the functions that rules take their threads and resources from.
