@@ -163,9 +163,7 @@ def labelled_state(wildcards):
 
     folders = [config["probes"][wildcards.probe][split] for split in ("train", "val")]
     sources = [
-        ImagesConfig(path=folder, watch="folders")
-        for folder in folders
-        if not made_by_demo(folder)
+        ImagesConfig(path=folder, watch="folders") for folder in folders if not made_by_demo(folder)
     ]
     return [open_source(source).state() for source in sources]
 

@@ -81,7 +81,9 @@ def test_the_overlay_of_the_page_is_accepted(page, repository, paper):
 def test_the_two_step_table_has_every_row_of_the_recipe(page, paper):
     listed = [
         (task, start)
-        for task, start, *_ in cells_below(page, "| fine-tuning | initialisation | tensors loaded |")
+        for task, start, *_ in cells_below(
+            page, "| fine-tuning | initialisation | tensors loaded |"
+        )
     ]
     assert listed == [
         (name, start) for name, task in paper.finetune.items() for start in task.initialisations

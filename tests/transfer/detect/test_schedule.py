@@ -59,9 +59,7 @@ def test_keys_that_are_given_stand_above_the_protocol_and_are_told():
 
 
 def test_an_unknown_protocol_is_refused_with_those_that_there_are():
-    with pytest.raises(
-        ValueError, match="no protocol 'coco_1x'; the protocols are coco_fpn_1x, coco_fpn_2x"
-    ):
+    with pytest.raises(ValueError, match="no protocol 'coco_1x'; did you mean 'coco_c4_1x'"):
         settings(protocol="coco_1x")
 
 
