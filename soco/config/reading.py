@@ -207,13 +207,14 @@ class _Inspection:
             name = self._key(key)
             line = _line(key)
             if name in lines:
+                numbers = [str(number) for number in dict.fromkeys((lines[name], line))]
                 raise UserError(
                     "config.key_twice",
-                    "{path} gives the key '{key}' twice (line {lines}), and YAML would keep only"
+                    "{path} gives the key '{key}' twice ({lines}), and YAML would keep only"
                     " the second; merge them into one.",
                     path=self.path,
                     key=".".join((*keys, name)),
-                    lines=" and ".join(map(str, dict.fromkeys((lines[name], line)))),
+                    lines=f"line{'s' * (len(numbers) > 1)} {' and '.join(numbers)}",
                 )
             lines[name] = line
             count += self.visit(value, keys if key.tag == _MERGE else (*keys, name))

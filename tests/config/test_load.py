@@ -51,7 +51,7 @@ def test_a_link_to_nothing_is_not_skipped(repository, folder):
 
 def test_the_files_that_snakemake_reads_are_read_strictly(folder):
     (folder / "twice.yaml").write_text("seed: 1\nseed: 2\n")
-    with refused("config.key_twice", key="seed", lines="1 and 2"):
+    with refused("config.key_twice", key="seed", lines="lines 1 and 2"):
         check_files([folder / "twice.yaml"], None)
     with refused("config.entry_twice", key="seed"):
         check_files([], ["seed=1", "seed=2"])

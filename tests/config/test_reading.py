@@ -32,13 +32,13 @@ def refusal_of(tmp_path):
         (
             "finetune: {own: {batch_size: 2}}\nfinetune: {own: {seeds: [1]}}\n",
             "finetune",
-            "1 and 2",
+            "lines 1 and 2",
         ),
-        ("seed: 1\n# a remark\n\n'seed': 2\n", "seed", "1 and 4"),
-        ("a:\n  - {b: 1,\n     b: 2}\n", "a.0.b", "2 and 3"),
-        ("a: {b: 1, b: 1}\n", "a.b", "1"),
-        ("a: &a {x: 1}\nb:\n  <<: *a\n  c: 1\n  c: 2\n", "b.c", "4 and 5"),
-        ('{"seed": 1,\n\t"seed": 2}\n', "seed", "1 and 2"),
+        ("seed: 1\n# a remark\n\n'seed': 2\n", "seed", "lines 1 and 4"),
+        ("a:\n  - {b: 1,\n     b: 2}\n", "a.0.b", "lines 2 and 3"),
+        ("a: {b: 1, b: 1}\n", "a.b", "line 1"),
+        ("a: &a {x: 1}\nb:\n  <<: *a\n  c: 1\n  c: 2\n", "b.c", "lines 4 and 5"),
+        ('{"seed": 1,\n\t"seed": 2}\n', "seed", "lines 1 and 2"),
     ],
 )
 def test_a_key_given_twice_is_refused_with_both_lines(refusal_of, text, key, lines):
@@ -171,5 +171,5 @@ def test_an_entry_of_the_command_line_is_given_once():
     )
     with refused("config.entry_twice", key="seed"):
         check_entries(["seed=1", "results=x", "seed=2"])
-    with refused("config.key_twice", path="--config pretrain", key="pretrain.a", lines="1"):
+    with refused("config.key_twice", path="--config pretrain", key="pretrain.a", lines="line 1"):
         check_entries(["pretrain={a: {epochs: 3}, a: {boxes: 2}}"])

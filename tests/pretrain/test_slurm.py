@@ -51,7 +51,7 @@ def test_a_task_on_each_node_has_its_share_of_the_processes(monkeypatch):
 
 
 def test_processes_that_nodes_do_not_share_evenly_are_refused():
-    with pytest.raises(ValueError, match="processes is 3, which 2 nodes do not share evenly"):
+    with pytest.raises(ValueError, match="3 processes do not divide evenly over 2 nodes"):
         PretrainConfig(processes=3, nodes=2)
 
 

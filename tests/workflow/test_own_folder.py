@@ -42,7 +42,7 @@ def test_snakemake_reads_what_soco_check_reads(from_own_folder):
 
 def test_a_key_given_twice_stops_it(from_own_folder):
     (from_own_folder.folder / "mine.yaml").write_text("images: {path: images}\nseed: 1\nseed: 2\n")
-    assert "mine.yaml gives the key 'seed' twice (line 2 and 3)" in from_own_folder("-n", code=1)
+    assert "mine.yaml gives the key 'seed' twice (lines 2 and 3)" in from_own_folder("-n", code=1)
 
 
 def test_a_config_of_the_folder_is_read_only_without_configfile(
