@@ -1,31 +1,40 @@
-# SoCo, from photographs to an AP and a report. Stages in the order that data travel:
+# SoCo, from photographs to an AP and a report. The stages, in the order of the data:
 # (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name, and so are
 # quality, which measures the proposals for the report, and probes, which classify images by pretrained backbones;
-# audit checks a finished run and makes nothing of it again; crate packs one.
+# audit checks a finished run and changes nothing in it; crate packs one.
 
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from soco.config import check_config
-from soco.config.base import base_file
+from soco.config import check_config, identity
 from soco.config.inputs import faults_of, inputs_of
-from soco.config.schema import HOW_IT_RUNS
+from soco.config.load import check_files, default_file
 from soco.errors import UserError
+from soco.snakemake_compat import (
+    CheckpointWait,
+    block_group,
+    given_entries,
+    given_files,
+    is_job_process,
+    share_resources,
+)
 
 min_version("9.0")
 
+# A configuration stands by itself: the demo's config.yaml is read only where --configfile gives none.
+FILES = given_files(workflow) or [default_file(Path(workflow.basedir))]
 
 try:
-    BASE = base_file(
-        Path(workflow.basedir), workflow.overwrite_configfiles, workflow.config_settings.config_args
-    )
+    check_files(FILES, given_entries(workflow))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 
-configfile: BASE
+if not given_files(workflow):
+
+    configfile: str(FILES[0])
 
 
 # What Snakemake's own report, `snakemake --report FILE.html`, opens with.
@@ -64,7 +73,7 @@ rule all:
 
 
 rule shards:
-    """The images, listed and dealt into shards."""
+    """The images, listed and split into shards."""
     input:
         rules.shard_images.output,
 
@@ -76,7 +85,7 @@ rule proposals:
 
 
 rule quality:
-    """How good those proposals are, and the recall of each engine's."""
+    """How good those proposals are, and the recall of each engine."""
     input:
         rules.describe_proposals.output.statistics,
         expand(rules.measure_recall.output.recall, dataset=config["quality"]["recall"]),

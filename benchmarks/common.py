@@ -26,9 +26,7 @@ QUALITY = 90
 
 def recipe(name: str) -> PretrainConfig:
     """A recipe of `recipes/`, as `fpn_100`."""
-    return load_config(
-        REPOSITORY / "config.yaml", REPOSITORY / "recipes" / f"soco_{name}.yaml"
-    ).pretrain[f"soco_{name}"]
+    return load_config(REPOSITORY / "recipes" / f"soco_{name}.yaml").pretrain[f"soco_{name}"]
 
 
 def write_photographs(folder: Path, size: tuple[int, int], count: int) -> list[Entry]:

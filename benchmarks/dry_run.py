@@ -63,10 +63,9 @@ def dry_run(folder: Path, group: int) -> DryRun:
 
 
 def make_folder(folder: Path, shards: int) -> None:
-    """Write a configuration of so many shards for the repository's own photographs."""
-    (folder / "config.yaml").write_text((REPOSITORY / "config.yaml").read_text())
+    """Write a configuration of so many shards of the repository's own photographs."""
     images = {"path": str(REPOSITORY / "tests" / "golden" / "images"), "shards": shards}
-    (folder / "overlay.yaml").write_text(yaml.safe_dump({"demo": None, "images": images}))
+    (folder / "overlay.yaml").write_text(yaml.safe_dump({"images": images}))
 
 
 def make_listing(folder: Path, shards: int) -> None:

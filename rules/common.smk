@@ -1,10 +1,8 @@
-# What all stages share: the checked configuration, the folder of results, and where input of the user's must lie.
+# What all stages share: the checked configuration, the folder of results, and the checks of the user's files.
 #
-# In:  config, from config.yaml of the working folder, or else of the Snakefile's, and what --configfile and --config lay
-#      over it.
-# Out: the same with every key present; RESULTS and SHARDS; the functions that rules take their input and params from.
-
-from snakemake.exceptions import IncompleteCheckpointException
+# In:  config, from --configfile, or from config.yaml where none is given, with --config laid over it.
+# Out: the same with every key present; `checked`, the same as an object; RESULTS and SHARDS; the functions that rules
+#      take their input and params from.
 
 try:
     checked = check_config(config)
@@ -13,7 +11,7 @@ except UserError as error:
 config.clear()
 config.update(checked.model_dump(mode="json"))
 
-# The user's files by the keys that name them; each is looked at once.
+# The user's files by the keys that name them; each is checked once.
 INPUTS = {each.key: each for each in inputs_of(checked)}
 SOUND = set()
 
@@ -33,7 +31,7 @@ wildcard_constraints:
 
 
 def search_settings():
-    """The section `proposals` with the keys of the chosen engine alone."""
+    """The section `proposals` with only the keys of the chosen engine."""
     keys = {
         "soco": ("scale", "sigma", "min_size"),
         "opencv": ("opencv_mode",),
@@ -44,12 +42,8 @@ def search_settings():
 
 
 def pretrain_settings(wildcards):
-    """The run's section but for HOW_IT_RUNS, which the script takes from the configuration: no params, no rerun."""
-    return {
-        key: value
-        for key, value in config["pretrain"][wildcards.run].items()
-        if key not in HOW_IT_RUNS
-    }
+    """The keys of the run that affect its result; the script takes the others from the configuration."""
+    return identity(checked.pretrain[wildcards.run], "pretrain")
 
 
 def made_by_demo(path):
@@ -63,9 +57,9 @@ def made_by_demo(path):
 
 
 def given(path, key):
-    """The path, if it is there and what it is said to be, or the demo makes it; else all that is wrong is told."""
-    # A job's own process builds the graph anew, and what is given was looked at before the first job.
-    if key in SOUND or made_by_demo(path) or not workflow.is_main_process:
+    """The path, if it exists and is what the configuration says, or the demo makes it; else list every fault."""
+    # The process of a job builds the graph again; the first process has checked the files already.
+    if key in SOUND or made_by_demo(path) or is_job_process(workflow):
         return path
     if INPUTS[key].fault():
         raise WorkflowError(faults_of(list(INPUTS.values()), INPUTS[key], made_by_demo))
@@ -74,32 +68,34 @@ def given(path, key):
 
 
 def images_state(wildcards):
-    """Tells one state of the images from another; the demo's own are rule demo_data's to answer for."""
+    """A digest that changes when the images do; empty for the demo's images, which rule demo_data makes."""
     if made_by_demo(config["images"]["path"]):
         return ""
-    from soco.config import ImagesConfig
     from soco.data import open_source
 
-    return open_source(ImagesConfig.model_validate(config["images"])).state()
+    return open_source(checked.images).state()
 
 
 def listing_settings():
-    """The keys of the section `images` that say where they are and how they lie."""
+    """The keys of the section `images` that say where the images are and in which layout."""
     return {key: config["images"][key] for key in ("path", "layout", "names", "column")}
 
 
-def once_listed(paths):
-    """An input function: a path or several, to be judged after the images were listed again.
+WAIT_FOR_LISTING = CheckpointWait(checkpoints, "shard_images")
 
-    A new listing leaves most shards as they were. shard_images is a checkpoint, and every later rule takes its input
-    through here, so that Snakemake judges anew what there is to do and repeats nothing for those. On the first run, and
-    where a shard is missing, there is nothing to judge, and it sees all jobs at once.
+
+def once_listed(paths):
+    """An input function: a path or several, resolved after the images were listed again.
+
+    A new listing leaves most shards unchanged. shard_images is a checkpoint, and every later rule takes its input
+    through here, so that Snakemake then decides again which jobs to run, and skips those of unchanged shards. On the
+    first run, and where a shard is missing, every job has to run, and Snakemake sees all of them at once.
     """
     listed = all(Path(output).exists() for output in rules.shard_images.output)
 
-    def judged(wildcards):
+    def resolved(wildcards):
         if listed:
-            wait_for_listing()
+            WAIT_FOR_LISTING()
         named = dict(wildcards.items())
         return (
             paths.format(**named)
@@ -107,19 +103,4 @@ def once_listed(paths):
             else [path.format(**named) for path in paths]
         )
 
-    return judged
-
-
-ANSWERS = {}
-
-
-def wait_for_listing():
-    """Ask the checkpoint whether the listing stands, once for each state of the DAG: it goes through all its shards."""
-    state = len(checkpoints.created_output)
-    if state not in ANSWERS:
-        try:
-            ANSWERS[state] = checkpoints.shard_images.get()
-        except IncompleteCheckpointException as not_yet:
-            ANSWERS[state] = not_yet
-    if isinstance(ANSWERS[state], Exception):
-        raise ANSWERS[state]
+    return resolved

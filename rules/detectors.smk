@@ -1,12 +1,12 @@
-# What the stages after pretraining share: which files are converted, which detectors are trained and on what, and which
-# backbones are probed.
+# What the stages after pretraining share: which files are converted, which detectors are trained on which set, and
+# which backbones are probed.
 #
 # In:  the checked configuration, and what rules/common.smk defines.
-# Out: the functions that conversion, fine-tuning, evaluation, recall, probes and report take their input and params from.
+# Out: the functions that conversion, fine-tuning, evaluation, recall, probes and report take input and params from.
 
 
 def conversion_kinds(name):
-    """The kinds of file that a pretraining, or a file of weights, can be converted to, the richest first."""
+    """The kinds of file that a pretraining, or a file of weights, converts to; the one with most tensors first."""
     if name in config["weights"]:
         of_detector = config["weights"][name]["holds"] == "detector"
     else:
@@ -15,74 +15,74 @@ def conversion_kinds(name):
 
 
 def pretrained_weights(name):
-    """The file of a pretraining's weights, or the file that the configuration gives by that name."""
+    """The weights of a pretraining, or the file that the configuration names so."""
     if name in config["weights"]:
         return given(config["weights"][name]["path"], f"weights.{name}.path")
     return rules.pretrain_model.output.weights.format(run=name)
 
 
 def to_convert(wildcards):
-    """The weights that {pretrained} names."""
+    """The weights that {pretrained} names, before conversion."""
     return once_listed(pretrained_weights(wildcards.pretrained))(wildcards)
 
 
 def pretrained_file(wildcards):
-    """The weights, as they were before any conversion, that {initialisation} names; nothing for scratch."""
+    """The weights that {initialisation} names, before conversion; nothing for scratch."""
     name = wildcards.initialisation
     return [] if name == "scratch" else once_listed(pretrained_weights(name))(wildcards)
 
 
-def without_known(name):
-    """A detection set's section but for `known_as`, which decides nothing of what is trained."""
-    return {key: value for key, value in config["datasets"][name].items() if key != "known_as"}
+def set_settings(name):
+    """The keys of a detection set that affect what is trained and scored on it."""
+    return identity(checked.datasets[name], "finetune")
 
 
 def dataset_of(wildcards):
-    """The detection set that the task names."""
-    return without_known(config["finetune"][wildcards.task]["dataset"])
+    """The same of the set that the task names."""
+    return set_settings(config["finetune"][wildcards.task]["dataset"])
 
 
-def given_split(half, part):
-    """An input function: the `images` or `annotations` of a half of the set {dataset}, as the configuration has them."""
+def given_split(split, part):
+    """An input function: the `images` or `annotations` of a split of the set {dataset}, as configured."""
 
     def path(wildcards):
         name = wildcards.dataset
-        return given(config["datasets"][name][half][part], f"datasets.{name}.{half}.{part}")
+        return given(config["datasets"][name][split][part], f"datasets.{name}.{split}.{part}")
 
     return path
 
 
-def checked_annotations(name, half):
-    """The annotations of a half of a set as they are used, checked and mended."""
-    return getattr(rules.check_dataset.output, half).format(dataset=name)
+def checked_annotations(name, split):
+    """The annotations of a split of a set after the check, with what it repaired."""
+    return getattr(rules.check_dataset.output, split).format(dataset=name)
 
 
-def images_of(half):
-    """An input function: the images of the training or validation half of the task's set."""
+def images_of(split):
+    """An input function: the images of the train or val split of the task's set."""
 
     def path(wildcards):
         name = config["finetune"][wildcards.task]["dataset"]
-        return given(config["datasets"][name][half]["images"], f"datasets.{name}.{half}.images")
+        return given(config["datasets"][name][split]["images"], f"datasets.{name}.{split}.images")
 
     return path
 
 
-def checked_split(half):
-    """An input function: the checked annotations of the training or validation half of the task's set."""
+def checked_split(split):
+    """An input function: the checked annotations of the train or val split of the task's set."""
     return lambda wildcards: checked_annotations(
-        config["finetune"][wildcards.task]["dataset"], half
+        config["finetune"][wildcards.task]["dataset"], split
     )
 
 
-def validation_half(part):
-    """An input function: the `images` or checked `annotations` of the validation half of the set {dataset}."""
+def val_split(part):
+    """An input function: the `images` or checked `annotations` of the val split of the set {dataset}."""
     if part == "annotations":
         return lambda wildcards: checked_annotations(wildcards.dataset, "val")
     return given_split("val", part)
 
 
 def converted_weights(wildcards):
-    """The converted file that the fine-tuning starts from, the richest that its detector takes; none for scratch."""
+    """The converted file that initialises the fine-tuning: the one with most tensors that its detector takes."""
     name = wildcards.initialisation
     if name == "scratch":
         return []
@@ -93,23 +93,17 @@ def converted_weights(wildcards):
     )
 
 
-def finetune_settings(wildcards, leave_out=()):
-    """The task's section for this one initialisation and seed, so that adding another to the list reruns nothing."""
-    section = config["finetune"][wildcards.task]
-    settings = {
-        key: value for key, value in section.items() if key not in (*leave_out, *HOW_IT_RUNS)
-    }
-    return settings | {
-        "initialisations": [wildcards.initialisation],
-        "seeds": [int(wildcards.seed)],
-    }
+def task_settings(stage):
+    """A params function: the task's keys that affect a stage, with only the job's own initialisation and seed.
 
+    So another initialisation in the list reruns no finished job, and another score threshold trains nothing again.
+    """
 
-def training_settings(wildcards):
-    """The task's section without the keys that only evaluation reads: a new score threshold trains nothing again."""
-    return finetune_settings(
-        wildcards, leave_out=("test_short_side", "score_threshold", "detections_per_image")
-    )
+    def settings(wildcards):
+        own = {"initialisations": (wildcards.initialisation,), "seeds": (int(wildcards.seed),)}
+        return identity(checked.finetune[wildcards.task].model_copy(update=own), stage)
+
+    return settings
 
 
 CONVERSIONS = [
@@ -139,11 +133,12 @@ def of_conversions(path):
 def of_evaluations(path):
     """The path for each initialisation and seed of each fine-tuning."""
     return [
-        path.format(task=task, initialisation=start, seed=seed) for task, start, seed in EVALUATIONS
+        path.format(task=task, initialisation=initialisation, seed=seed)
+        for task, initialisation, seed in EVALUATIONS
     ]
 
 
-def validation_halves(part):
+def val_splits(part):
     """An input function: the `images` or checked `annotations` that each evaluation reads."""
     names = [config["finetune"][task]["dataset"] for task, *_ in EVALUATIONS]
     if part == "annotations":
@@ -154,36 +149,35 @@ def validation_halves(part):
     ]
 
 
-def labelled_half(half):
+def labelled_split(split):
     """An input function: the folder of a probe's training or validation images."""
     return lambda wildcards: given(
-        config["probes"][wildcards.probe][half], f"probes.{wildcards.probe}.{half}"
+        config["probes"][wildcards.probe][split], f"probes.{wildcards.probe}.{split}"
     )
 
 
 def labelled_state(wildcards):
-    """Tells one state of a probe's folders from another, by the folders' times; rule demo_data answers for its own."""
+    """Digests of a probe's folders, by their modification times; none of those that rule demo_data makes."""
     from soco.config import ImagesConfig
     from soco.data import open_source
 
-    halves = [config["probes"][wildcards.probe][half] for half in ("train", "val")]
+    folders = [config["probes"][wildcards.probe][split] for split in ("train", "val")]
     sources = [
-        ImagesConfig(path=half, watch="folders") for half in halves if not made_by_demo(half)
+        ImagesConfig(path=folder, watch="folders") for folder in folders if not made_by_demo(folder)
     ]
     return [open_source(source).state() for source in sources]
 
 
 def probe_settings(wildcards):
-    """The probe's section for this one initialisation, without the keys that change no figure."""
-    section = config["probes"][wildcards.probe]
-    kept = {key: value for key, value in section.items() if key not in HOW_IT_RUNS}
-    return kept | {"initialisations": [wildcards.initialisation]}
+    """The probe's keys that affect its accuracies, with only the job's own initialisation."""
+    own = {"initialisations": (wildcards.initialisation,)}
+    return identity(checked.probes[wildcards.probe].model_copy(update=own), "probe")
 
 
 PROBES = [
-    (probe, start)
+    (probe, initialisation)
     for probe, settings in config["probes"].items()
-    for start in settings["initialisations"]
+    for initialisation in settings["initialisations"]
 ]
 
 

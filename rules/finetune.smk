@@ -42,7 +42,7 @@ rule check_dataset:
         mem_mb=growing(check_memory),
         runtime=growing(60),
     params:
-        dataset=lambda wildcards: without_known(wildcards.dataset),
+        dataset=lambda wildcards: set_settings(wildcards.dataset),
     script:
         "../workflow_scripts/check_dataset.py"
 
@@ -74,7 +74,7 @@ rule finetune_detector:
         runtime=1440,  # it goes on from its checkpoint
         gpu=detector_gpus,
     params:
-        settings=training_settings,
+        settings=task_settings("finetune"),
         detector=config["detector"],
         dataset=dataset_of,
         seed=lambda wildcards: int(wildcards.seed),
@@ -111,7 +111,7 @@ rule evaluate_detector:
         runtime=growing(240),
         gpu=1,
     params:
-        settings=finetune_settings,
+        settings=task_settings("evaluate"),
         detector=config["detector"],
         dataset=dataset_of,
         seed=lambda wildcards: int(wildcards.seed),

@@ -10,8 +10,8 @@ rule probe_backbone:
     """Classify labelled images by a frozen backbone's features: kNN and a linear layer."""
     input:
         weights=pretrained_file,
-        train=labelled_half("train"),
-        val=labelled_half("val"),
+        train=labelled_split("train"),
+        val=labelled_split("val"),
     output:
         metrics=report(
             f"{RESULTS}/probe/{{probe}}/{{initialisation}}/metrics.json",

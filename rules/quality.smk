@@ -38,8 +38,8 @@ rule describe_proposals:
 rule measure_recall:
     """Search annotated images with every engine, and measure how well the boxes cover the objects."""
     input:
-        annotations=validation_half("annotations"),
-        images=ancient(validation_half("images")),
+        annotations=val_split("annotations"),
+        images=ancient(val_split("images")),
     output:
         recall=report(
             f"{RESULTS}/quality/recall/{{dataset}}.json",

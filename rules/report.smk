@@ -96,7 +96,7 @@ rule report:
     """Report what the run did, in one HTML page and one JSON file."""
     input:
         files=once_listed(list(dict.fromkeys(report_paths()))),
-        images=ancient(validation_halves("images")),
+        images=ancient(val_splits("images")),
         origins=once_listed(all_origins()),
     output:
         html=report(

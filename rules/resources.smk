@@ -1,24 +1,19 @@
-# What jobs ask for: cores, memory, time, GPUs, nodes. On one machine Snakemake gives what there is of cores, and one job
-# at a time the GPUs; Slurm is asked for all of it.
+# What jobs request: cores, memory, time, GPUs, nodes. On one machine, Snakemake shares the available cores and runs one
+# GPU job at a time; Slurm gets all of them as requests.
 #
 # In:  the checked configuration.
 # Out: the functions that rules take their threads and resources from.
 
-if workflow.is_main_process and workflow.resource_settings.max_threads:
-    # slurm/ gives the cores of a node as max-threads. profiles/default gives those of this machine, which only submits.
-    workflow.register_resource("_cores", workflow.resource_settings.max_threads)
-elif workflow.is_main_process and workflow.global_resources.get("gpu").value is None:
-    # Every job sees all GPUs of the machine and begins with the first.
-    workflow.register_resource("gpu", 1)
+share_resources(workflow)
 
 
 def growing(amount):
-    """A resource that grows with each attempt: what failed for want of memory or time is given more."""
+    """A resource that grows with each attempt, for jobs that ran out of memory or time."""
     return lambda wildcards, attempt: attempt * (amount(wildcards) if callable(amount) else amount)
 
 
 def pretrain_threads(wildcards):
-    """On each node, a core for each process that computes or makes views."""
+    """On each node, a core for each process that trains or makes views."""
     settings = config["pretrain"][wildcards.run]
     return max(8, settings["processes"] // settings["nodes"] * (1 + settings["workers"]))
 
@@ -35,25 +30,25 @@ def pretrain_gpus(wildcards):
 
 
 def on_several_nodes(resource):
-    """What Slurm is asked for when a pretraining takes several nodes; nothing when it takes one.
+    """A Slurm request of a pretraining on several nodes; None on a single node.
 
-    One task a node: the job starts them by srun, for which Snakemake's plugin has the resource `mpi`.
+    One task a node: the job starts them with srun, for which Snakemake's plugin has the resource `mpi`.
     """
 
-    def asked(wildcards):
+    def requested(wildcards):
         nodes = config["pretrain"][wildcards.run]["nodes"]
         if nodes == 1:
             return None
         return {"nodes": nodes, "tasks": nodes, "tasks_per_gpu": 0, "mpi": "srun"}[resource]
 
-    return asked
+    return requested
 
 
 def check_memory(wildcards):
-    """In MB: ten times the annotation files, which are held as Python's objects, and no less than 8000."""
+    """In MB: ten times the annotation files, which become Python objects in memory, and no less than 8000."""
     files = [
-        Path(config["datasets"][wildcards.dataset][half]["annotations"])
-        for half in ("train", "val")
+        Path(config["datasets"][wildcards.dataset][split]["annotations"])
+        for split in ("train", "val")
     ]
     return max(8000, 10 * sum(file.stat().st_size for file in files if file.exists()) // 10**6)
 
@@ -71,7 +66,7 @@ def evaluation_memory(wildcards):
 
 
 def detector_memory(wildcards):
-    """In MB: about 16000 for each training process, and room for the evaluator where it scores meanwhile."""
+    """In MB: about 16000 for each training process, plus the evaluator's where it evaluates while it trains."""
     settings = config["finetune"][wildcards.task]
     return 16000 * settings["processes"] + (
         evaluation_memory(wildcards) if settings["evaluate_every"] else 0
@@ -84,11 +79,5 @@ def detector_gpus(wildcards):
 
 
 def block_of_shards(wildcards):
-    """The group of a shard's jobs: as many neighbouring shards as the profile's group-components says are one Slurm job.
-
-    Snakemake groups anew when a checkpoint was reached, and merges the groups that it made before: with one name for
-    all shards, into a single job. With a name for each block that changes nothing.
-    """
-    block = int(wildcards.shard) // workflow.group_settings.group_components.get("shards", 1)
-    workflow.parent_groupids[f"shards_{block}"] = "shards"
-    return f"shards_{block}"
+    """The group of a shard's jobs: one Slurm job takes as many neighbouring shards as group-components says."""
+    return block_group(workflow, "shards", int(wildcards.shard))

@@ -1,4 +1,4 @@
-"""The `soco` command: what can be asked without running the workflow."""
+"""The `soco` command: what can be done without running the workflow."""
 
 import argparse
 import os
@@ -21,9 +21,13 @@ from soco.transfer.probe.command import add_probe, run_probe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code, 1 (`compare`.
+    """Run a command, and explain bad input in one sentence on standard error.
 
-    2) with one sentence on standard error for bad input.
+    Args:
+        arguments: Those of the command line; None: those of this process.
+
+    Returns:
+        The exit code: for bad input 1, or 2 in `compare`.
     """
     parser = argparse.ArgumentParser(prog="soco", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -38,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
         return int(chosen.trouble)
-    except BrokenPipeError:  # whoever read what is printed has read enough, as `head` does
+    except BrokenPipeError:  # the reader of our output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -52,11 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its name, what it is for, the arguments that it takes, and what it does with them.
+    """A sub-command of `soco`.
 
     Attributes:
-        run: Does it; the exit code is what it returns, and 0 for none.
-        trouble: The exit code where it cannot be done.
+        name: Its name.
+        help: What it does, in a few words.
+        add_arguments: Adds its arguments to a parser.
+        run: Runs it and returns the exit code; None is 0.
+        trouble: The exit code for bad input.
     """
 
     name: str
@@ -67,7 +74,7 @@ class Command:
 
 
 def describe_keys(section: Any = Config, prefix: str = "") -> Iterator[str]:
-    """Yield a line for every key of the schema, sections before their keys."""
+    """Yield a line for every key of the schema, each section before its keys."""
     for name, field in section.model_fields.items():
         place = f"{prefix}{name}"
         inner, suffix = _inner_section(field.annotation)
@@ -76,23 +83,20 @@ def describe_keys(section: Any = Config, prefix: str = "") -> Iterator[str]:
             yield from describe_keys(inner, f"{place}{suffix}.")
 
 
-def _default(field: Any, is_spelled_below: bool) -> str:
-    """A key's default in brackets; none for a section whose keys follow with theirs."""
+def _default(field: Any, has_own_lines: bool) -> str:
+    """A key's default in brackets; nothing for a section, whose keys have their own lines."""
     if field.is_required():
-        return "" if is_spelled_below else " [required]"
+        return "" if has_own_lines else " [required]"
     value = field.get_default(call_default_factory=True)
     plain = to_jsonable_python(value)
-    if is_spelled_below:
+    if has_own_lines:
         parts = plain if isinstance(plain, list) else [plain]
         return f" [{plain!r}]" if all(isinstance(part, str) for part in parts) else ""
     return f" [{value!r}]"
 
 
 def _inner_section(annotation: Any) -> tuple[Any, str]:
-    """The section that a key holds, by itself, by name or by number.
-
-    None where it holds a plain value.
-    """
+    """The section in a key's value, if any, and `.NAME` or `.NUMBER` where it has several."""
     if is_section(annotation):
         return annotation, ""
     suffixes = {dict: ".NAME", tuple: ".NUMBER"}
@@ -118,7 +122,9 @@ def _check_data(arguments: argparse.Namespace) -> None:
 
 def _take_configs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "config", nargs="+", help="YAML files; a later one's keys replace an earlier one's"
+        "config",
+        nargs="*",
+        help="YAML files, each laid over those before it; default: config.yaml, the demo",
     )
 
 
@@ -136,7 +142,7 @@ def _take_store(parser: argparse.ArgumentParser) -> None:
         "--by",
         choices=("name", "key"),
         default="name",
-        help="what images go by; default: base name",
+        help="how images are identified; default: by base name",
     )
 
 
@@ -149,12 +155,12 @@ def _convert(arguments: argparse.Namespace) -> None:
 
 def _take_weights(parser: argparse.ArgumentParser) -> None:
     weights = (
-        "weights.safetensors, a checkpoint (of another library, too), or a released .pth or"
+        "weights.safetensors, a checkpoint (also of another library), or a released .pth or"
         " detectron2 .pkl"
     )
     parser.add_argument("weights", type=Path, metavar="IN", help=weights)
     parser.add_argument(
-        "output", type=Path, metavar="OUT", help="the file to write; OUT.json tells what it carries"
+        "output", type=Path, metavar="OUT", help="the file to write; OUT.json lists its content"
     )
     libraries = "detectron2, detectron2_c4, mmdetection, torchvision, torchvision_resnet or timm"
     parser.add_argument("--to", required=True, metavar="TARGET", help=libraries)
@@ -197,24 +203,24 @@ def _take_crate(parser: argparse.ArgumentParser) -> None:
 COMMANDS = (
     Command(
         "keys",
-        "list every configuration key with its default and its sentence",
+        "list every configuration key with its default and its meaning",
         lambda parser: None,
         _list_keys,
     ),
-    Command("check", "check a configuration file and its overlays", _take_configs, _check),
+    Command("check", "check a configuration", _take_configs, _check),
     Command(
         "check-data", "check the detection sets of a configuration", _take_configs, _check_data
     ),
-    Command("show", "draw what the workflow makes of one image", add_show, run_show),
+    Command("show", "draw the proposals or views of an image, or a loss", add_show, run_show),
     Command(
         "convert",
-        "convert pretrained weights for a library, and try them in it",
+        "convert pretrained weights for another library, and verify them",
         _take_weights,
         _convert,
     ),
     Command(
         "probe",
-        "classify labelled images by a frozen backbone: kNN and linear",
+        "classify labelled images with a frozen backbone: kNN and linear",
         add_probe,
         run_probe,
     ),

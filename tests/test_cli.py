@@ -15,11 +15,19 @@ def test_keys_lists_every_level(capsys):
     assert any(line.startswith("demo.images [480]: ") for line in lines)
 
 
-def test_check_accepts_the_demo_with_every_recipe(repository, capsys):
+def test_check_accepts_every_recipe(repository, capsys):
     recipes = sorted((repository / "recipes").glob("*.yaml"))
     assert len(recipes) >= 7
     for recipe in recipes:
-        assert main(["check", str(repository / "config.yaml"), str(recipe)]) == 0, recipe
+        assert main(["check", str(recipe)]) == 0, recipe
+
+
+def test_check_without_a_file_reads_the_demo_or_the_folders_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["check"]) == 0
+    (tmp_path / "config.yaml").write_text("sede: 3\n")
+    assert main(["check"]) == 1
+    assert "'sede'" in capsys.readouterr().err
 
 
 def test_check_refuses_in_one_sentence(tmp_path, capsys):
@@ -29,7 +37,7 @@ def test_check_refuses_in_one_sentence(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("text", ["- a list", "a: [1", ""])
-def test_a_file_that_is_no_mapping_is_refused(tmp_path, capsys, text):
+def test_a_file_that_is_not_a_mapping_is_refused(tmp_path, capsys, text):
     (tmp_path / "bad.yaml").write_text(text)
     assert main(["check", str(tmp_path / "bad.yaml")]) == 1
     assert "bad.yaml" in capsys.readouterr().err

@@ -13,13 +13,14 @@ from soco.errors import UserError
 
 ROOT = Path(__file__).parent.parent
 SNAPSHOT = ROOT / "tests" / "messages.txt"
+ERRORS = ("UserError", "InvalidValue")
 
 
 def raised():
-    """The code and template of every UserError in the package: (code, template, place)."""
+    """The code and template of every error in the package: (code, template, place)."""
     for path in sorted((ROOT / "soco").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UserError":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS:
                 place = f"{path.relative_to(ROOT)}:{node.lineno}"
                 yield (
                     *[part.value if isinstance(part, ast.Constant) else None for part in node.args],

@@ -1,4 +1,4 @@
-"""docs/paper.md tells what the recipe, the known sets and the report hold."""
+"""docs/paper.md agrees with the recipe, the known sets and the report."""
 
 import re
 
@@ -17,7 +17,7 @@ def page(repository):
 
 @pytest.fixture(scope="module")
 def paper(repository):
-    return load_config(repository / "config.yaml", repository / "recipes/paper.yaml")
+    return load_config(repository / "recipes/paper.yaml")
 
 
 def cells_below(page, header):
@@ -27,15 +27,15 @@ def cells_below(page, header):
     return [[cell.strip(" `\\") for cell in row.split("|")[1:-1]] for row in rows if row]
 
 
-def test_the_papers_table_is_that_of_the_report(page):
-    told = [
+def test_the_papers_results_are_those_of_the_report(page):
+    listed = [
         (data, detector, start.replace("\\*", "*"), epochs, *map(float, figures))
         for data, detector, start, epochs, *figures in cells_below(
-            page, "| data | detector | start |"
+            page, "| data | detector | initialisation |"
         )
     ]
     names = {"coco": "COCO", "lvis": "LVIS v1"}
-    assert told == [
+    assert listed == [
         (
             names[row.format],
             row.detector,
@@ -48,14 +48,14 @@ def test_the_papers_table_is_that_of_the_report(page):
     ]
 
 
-def test_every_count_and_source_of_the_known_sets_is_told(page):
+def test_the_page_has_every_count_and_source_of_the_known_sets(page):
     (of_imagenet,), sets, (weights,) = (
         list(part.values()) for part in (KNOWN.images, KNOWN.datasets, KNOWN.weights)
     )
     counts = [of_imagenet.images, of_imagenet.path.folders, of_imagenet.path.bytes, weights.bytes]
     for known in sets:
-        for half in (known.train, known.val):
-            counts += half.counts.model_dump().values()
+        for split in (known.train, known.val):
+            counts += split.counts.model_dump().values()
     assert [count for count in counts if f"{count:,}" not in page] == []
     of_coco = KNOWN.datasets["coco_2017"]
     sources = [
@@ -79,11 +79,13 @@ def test_the_overlay_of_the_page_is_accepted(page, repository, paper):
 
 
 def test_the_two_step_table_has_every_row_of_the_recipe(page, paper):
-    told = [
+    listed = [
         (task, start)
-        for task, start, *_ in cells_below(page, "| fine-tuning | start | tensors taken |")
+        for task, start, *_ in cells_below(
+            page, "| fine-tuning | initialisation | tensors loaded |"
+        )
     ]
-    assert told == [
+    assert listed == [
         (name, start) for name, task in paper.finetune.items() for start in task.initialisations
     ]
     assert [run for run, *_ in cells_below(page, "| pretraining | tensors |")] == list(

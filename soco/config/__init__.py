@@ -1,7 +1,9 @@
-"""The configuration: every key with its sentence (`schema`), read and checked (`load`)."""
+"""The configuration: its keys (`schema`), and reading and checking it (`load`)."""
 
+from soco.config.effects import identity
 from soco.config.finetune import DatasetConfig, FinetuneConfig, SplitConfig, WeightsConfig
 from soco.config.load import check_config, load_config
+from soco.config.pretrain import PretrainConfig, ViewConfig
 from soco.config.probe import ProbeConfig
 from soco.config.schema import (
     Config,
@@ -9,10 +11,8 @@ from soco.config.schema import (
     DetectorConfig,
     FilterConfig,
     ImagesConfig,
-    PretrainConfig,
     ProposalsConfig,
     QualityConfig,
-    ViewConfig,
 )
 from soco.config.strategy import Strategy
 
@@ -33,5 +33,6 @@ __all__ = [
     "ViewConfig",
     "WeightsConfig",
     "check_config",
+    "identity",
     "load_config",
 ]

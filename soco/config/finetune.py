@@ -1,4 +1,4 @@
-"""Keys of what follows pretraining: detection sets, weights that are given, and fine-tuning."""
+"""Keys of what follows pretraining: detection sets, your own weights, and fine-tuning."""
 
 import itertools
 from collections.abc import Mapping
@@ -6,14 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from soco.config.effects import RUNTIME_ONLY, affects
 from soco.config.known import KnownDatasetName, KnownWeightsName
 from soco.config.paths import GivenPath
-from soco.config.protocols import PROTOCOLS, filled
+from soco.config.presets import PROTOCOLS, with_protocol
 from soco.config.section import (
     Architecture,
     Batch,
     Count,
     CountOrNone,
+    InvalidValue,
     Name,
     NotNegative,
     Processes,
@@ -26,14 +28,14 @@ from soco.config.section import (
 )
 
 Resized = Annotated[Side, Field(ge=16)]
-"""A side that images are resized to; of fewer pixels nothing is left at the detector's stride."""
+"""A side that images are resized to; the detector's stride needs at least 16 pixels."""
 
 
 class SplitConfig(Section):
-    """One half of a detection set."""
+    """One split of a detection set."""
 
     images: GivenPath = Field(
-        description="Folder that the annotation file's `file_name` entries are below."
+        description="Folder that the annotation file's `file_name` entries are relative to."
     )
     annotations: GivenPath = Field(description="JSON file in COCO or LVIS format.")
 
@@ -42,41 +44,40 @@ class DatasetConfig(Section):
     """A detection set to fine-tune and evaluate on."""
 
     format: Literal["coco", "lvis"] = Field(
-        "coco", description="Format of its annotation files, and its evaluator."
+        "coco", description="Format of its annotation files, and evaluator."
     )
     known_as: KnownDatasetName | None = Field(
         None,
         description=(
-            "The published set that this is, such as coco_2017, so that a wrong one is refused;"
-            " null: any set."
+            "The published set that this is, such as coco_2017, which is then checked; null: any"
+            " set."
         ),
+        json_schema_extra=RUNTIME_ONLY,
     )
-    train: SplitConfig = Field(description="The training half.")
-    val: SplitConfig = Field(description="The validation half.")
+    train: SplitConfig = Field(description="The training split.")
+    val: SplitConfig = Field(description="The validation split.")
 
 
 class WeightsConfig(Section):
-    """A file of pretrained weights that you give, to start detectors from beside the pretrainings."""
+    """A file of pretrained weights of your own, as another initialisation of detectors."""
 
     path: GivenPath = Field(
         description=(
-            "torchvision's or timm's ResNet, the checkpoint of another self-supervised training, a"
+            "A ResNet of torchvision or timm, the checkpoint of another self-supervised training, a"
             " released SoCo file (raw .pth or detectron2 .pkl), or weights of another run;"
-            " recognised by what they hold."
+            " recognised by its content."
         )
     )
     holds: Literal["resnet", "detector"] = Field(
         "resnet",
         description=(
-            "What is taken from it: the `resnet` alone, or the `detector`'s ResNet, FPN and box"
-            " head."
+            "What is read from it: only the `resnet`, or the ResNet, FPN and box head of a"
+            " `detector`."
         ),
     )
     known_as: KnownWeightsName | None = Field(
         None,
-        description=(
-            "The published file that this is, so that a wrong one is refused; null: any file."
-        ),
+        description=("The published file that this is, which is then checked; null: any file."),
     )
 
 
@@ -85,21 +86,24 @@ class FinetuneConfig(Section):
 
     dataset: Name = Field(description="A key of `datasets`.")
     initialisations: Annotated[tuple[Name, ...], Field(min_length=1)] = Field(
-        description="`scratch`, a key of `pretrain` or a key of `weights`; each gives a row of AP."
+        description="`scratch`, a key of `pretrain` or a key of `weights`; each gives a row of AP.",
+        json_schema_extra=affects("finetune", "evaluate"),
     )
     seeds: tuple[Seed, ...] = Field(
         (),
         description=(
-            "Seeds, each a training of its own, for a mean and its deviation; empty: the one"
-            " `seed`."
+            "Seeds; each is a training of its own, and the report gives mean and standard"
+            " deviation. Empty: only `seed`."
         ),
+        json_schema_extra=affects("finetune", "evaluate"),
     )
     protocol: str | None = Field(
         None,
         description=(
-            f"Whose values the keys that are left out take: {', '.join(PROTOCOLS)}; null: the"
+            f"Protocol whose values the omitted keys take: {', '.join(PROTOCOLS)}; null: the"
             " defaults."
         ),
+        json_schema_extra=affects("finetune", "evaluate"),
     )
     architecture: Architecture = Field(
         "fpn",
@@ -112,8 +116,9 @@ class FinetuneConfig(Section):
     reference_batch: Batch = Field(
         16,
         description=(
-            "Images in a step that the next keys are written for; with another batch_size the rate"
-            " goes up with it, and iterations, steps and warm-up go down (the linear rule)."
+            "Batch size for which rate, iterations, steps and warm-up are given. With another"
+            " batch_size they are scaled by the linear rule: a larger batch has a higher rate and"
+            " fewer iterations."
         ),
     )
     base_lr: Rate = Field(0.02, description="Learning rate after warm-up, at reference_batch.")
@@ -128,74 +133,99 @@ class FinetuneConfig(Section):
     )
     short_sides: Annotated[tuple[Resized, ...], Field(min_length=1)] = Field(
         (640, 672, 704, 736, 768, 800),
-        description="Shorter sides that training images are resized to, by chance.",
+        description="Shorter sides that training images are resized to; drawn at random.",
     )
     test_short_side: Resized = Field(
-        800, description="Shorter side that validation images are resized to."
+        800,
+        description="Shorter side that validation images are resized to.",
+        json_schema_extra=affects("evaluate"),
     )
     max_long_side: Resized = Field(1333, description="Longest side allowed after resizing.")
     anchor_sizes: tuple[Side, Side, Side, Side, Side] = Field(
         (32, 64, 128, 256, 512),
-        description="Anchor side on P2 to P6, in pixels; all on res4 in a C4 detector.",
+        description="Anchor side on P2 to P6, in pixels; a C4 detector has all on res4.",
     )
     rois_per_image: Annotated[Count, Field(le=100_000)] = Field(
-        512, description="Boxes an image on which the box head is trained."
+        512, description="Boxes per image that the box head is trained on."
     )
     score_threshold: Share = Field(
-        0.05, description="Detections scored lower are dropped; LVIS uses 0.0001."
+        0.05,
+        description="Detections with a lower score are dropped; LVIS uses 0.0001.",
+        json_schema_extra=affects("evaluate"),
     )
     detections_per_image: Annotated[Count, Field(le=100_000)] = Field(
-        100, description="Most detections an image; LVIS uses 300."
+        100,
+        description="Most detections per image; LVIS uses 300.",
+        json_schema_extra=affects("evaluate"),
     )
     repeat_threshold: Share = Field(
         0.0,
         description=(
-            "LVIS repeat-factor sampling: rarer categories are shown more; 0 turns it off, LVIS"
-            " uses 0.001."
+            "Repeat-factor sampling, which shows rare categories more often; 0: off; LVIS uses"
+            " 0.001."
         ),
     )
     precise_bn_batches: CountOrNone = Field(
         200,
         description=(
-            "Batches that PreciseBN averages norm statistics over before evaluation; 0 turns it"
-            " off."
+            "Batches that PreciseBN averages norm statistics over before evaluation; 0: off."
         ),
     )
     evaluate_every: CountOrNone = Field(
         0,
         description=(
-            "Steps between evaluations while it trains, for AP against iterations; 0: at the end"
-            " alone."
+            "Steps between evaluations during training, for a curve of AP; 0: only at the end."
         ),
+        json_schema_extra=affects("finetune", "evaluate"),
     )
     processes: Processes = Field(
-        1, description="Training processes, one for each GPU; they share a step's images."
+        1,
+        description="Training processes, one for each GPU; they share a step's images.",
+        json_schema_extra=RUNTIME_ONLY,
     )
-    workers: Workers = Field(4, description="Processes that load images, for each of those.")
-    checkpoint_iterations: Count = Field(5000, description="Steps between checkpoints.")
+    workers: Workers = Field(
+        4,
+        description="Processes that load images, for each training process.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+    checkpoint_iterations: Count = Field(
+        5000, description="Steps between checkpoints.", json_schema_extra=RUNTIME_ONLY
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _follow_the_protocol(cls, settings: Any) -> Any:
-        return filled(settings) if isinstance(settings, Mapping) else settings
+    def _fill_from_protocol(cls, settings: Any) -> Any:
+        return with_protocol(settings) if isinstance(settings, Mapping) else settings
 
     @model_validator(mode="after")
-    def _numbers_fit(self) -> "FinetuneConfig":
+    def _numbers_agree(self) -> "FinetuneConfig":
         if self.batch_size % self.processes:
-            raise ValueError(
-                f"batch_size {self.batch_size} does not divide over {self.processes} processes"
+            raise InvalidValue(
+                "config.uneven_batch",
+                "batch_size {batch_size} does not divide evenly over {processes} processes",
+                batch_size=self.batch_size,
+                processes=self.processes,
             )
-        if any(
-            early >= late for early, late in itertools.pairwise((0, *self.steps, self.iterations))
-        ):
-            raise ValueError(
-                f"steps {list(self.steps)} must rise from above 0 to below iterations, which is"
-                f" {self.iterations}"
+        bounds = (0, *self.steps, self.iterations)
+        if any(early >= late for early, late in itertools.pairwise(bounds)):
+            raise InvalidValue(
+                "config.steps_do_not_rise",
+                "steps {steps} must rise and be between 0 and iterations, which is {iterations}",
+                steps=list(self.steps),
+                iterations=self.iterations,
             )
         if self.warmup_iterations >= self.iterations:
-            raise ValueError(
-                f"warmup_iterations is {self.warmup_iterations} of {self.iterations} iterations"
+            raise InvalidValue(
+                "config.only_warmup_iterations",
+                "warmup_iterations is {warmup} of {iterations} iterations: lower it, or raise"
+                " iterations",
+                warmup=self.warmup_iterations,
+                iterations=self.iterations,
             )
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds holds one twice: {list(self.seeds)}")
+            raise InvalidValue(
+                "config.seed_twice",
+                "seeds has the same seed twice: {seeds}",
+                seeds=list(self.seeds),
+            )
         return self

@@ -1,7 +1,4 @@
-"""Published data sets and weights, by the names that `known_as` takes.
-
-`known.yaml` holds what is known of them.
-"""
+"""Published data sets and weights, by the names that `known_as` takes; see `known.yaml`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from soco.config.reading import read_mapping
+from soco.config.section import InvalidValue
 
 
 class _Known(BaseModel):
@@ -17,16 +15,16 @@ class _Known(BaseModel):
 
 
 class KnownPath(_Known):
-    """A file or folder that somebody published.
+    """A published file or folder.
 
     Attributes:
         title: What it is.
-        source: Where it comes from.
+        source: Where to get it.
         size: Its size or count, in words.
-        folders: Folders in it.
-        entries: Files in each folder below it; "." is the folder itself.
+        folders: Number of folders in it.
+        entries: Number of files in each folder below it; "." is the folder itself.
         bytes: Length of the file.
-        sha256: What the file's SHA-256 begins with.
+        sha256: First digits of the file's SHA-256.
     """
 
     title: str
@@ -46,7 +44,7 @@ class KnownImages(_Known):
 
 
 class KnownCounts(_Known):
-    """How long the tables of an annotation file are."""
+    """Lengths of the tables of an annotation file."""
 
     images: int
     objects: int
@@ -54,7 +52,7 @@ class KnownCounts(_Known):
 
 
 class KnownSplit(_Known):
-    """Half of a detection set."""
+    """A split of a detection set."""
 
     images: KnownPath
     annotations: KnownPath
@@ -69,7 +67,7 @@ class KnownDataset(_Known):
 
 
 class Known(_Known):
-    """All that is known, by name."""
+    """Everything in `known.yaml`, by name."""
 
     images: dict[str, KnownImages]
     datasets: dict[str, KnownDataset]
@@ -84,9 +82,13 @@ def _one_of(kind: Literal["images", "datasets", "weights"]) -> Callable[[str], s
 
     def check(name: str) -> str:
         if name not in names:
-            raise ValueError(
-                f"known_as names '{name}', and of {kind} are known: {', '.join(names)}; or set it"
-                " to null"
+            raise InvalidValue(
+                "config.unknown_known_as",
+                "'{name}' is not one of the known {kind}, {known}; choose one of these or set it to"
+                " null",
+                name=name,
+                kind=kind,
+                known=", ".join(names),
             )
         return name
 

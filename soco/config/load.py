@@ -1,38 +1,63 @@
-"""Read a configuration file and refuse what the schema does not know, in one sentence an error."""
+"""Read a configuration from its files, and refuse what the schema does not know."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from snakemake.utils import update_config
 
 from soco.config.inputs import inputs_of
-from soco.config.reading import read_mapping
-from soco.config.refusals import refusal
-from soco.config.schema import Config
+from soco.config.reading import check_entries, read_mapping
+from soco.config.refusals import faults_in
+from soco.config.schema import NAMED_SECTIONS, Config
 from soco.errors import UserError
+from soco.snakemake_compat import lay_over
+
+CLONE = Path(__file__).parents[2]
+_DEFAULT = "config.yaml"
 
 
 def load_config(*paths: str | Path) -> Config:
-    """Read one configuration file, or a file and the overlays that change it.
+    """Read a configuration as the workflow does.
 
-    As Snakemake does it, overlays are laid over each other first, and then over the file: what one
-    of them takes out by null, and a later one names again, has the file's keys once more.
+    The schema's defaults are the base. Each file is laid over those before it, mappings key by key.
 
     Args:
-        paths: YAML files; a later one's keys replace an earlier one's, mappings key by key.
+        paths: YAML files, as `--configfile` takes them; none: the default file.
 
     Raises:
-        UserError: A file is missing or no mapping, gives a key twice, or a key or value is refused.
+        UserError: A file is missing or not a mapping, gives a key twice, or a key or value is
+            refused.
     """
-    base, *overlays = [read_mapping(path) for path in paths]
     config: dict[str, Any] = {}
-    laid_over: dict[str, Any] = {}
-    for overlay in overlays:
-        update_config(laid_over, overlay)
-    for part in (base, laid_over):
-        update_config(config, part)
+    for path in paths or (default_file(CLONE),):
+        lay_over(config, read_mapping(path))
     return check_config(config)
+
+
+def default_file(clone: Path) -> Path:
+    """The file read where none is given: `config.yaml` of the working folder, else the clone's.
+
+    Args:
+        clone: The folder of the Snakefile.
+    """
+    own = Path(_DEFAULT).absolute()
+    return own if own.is_symlink() or own.exists() else clone / _DEFAULT
+
+
+def check_files(files: Iterable[Path], entries: Iterable[str] | None) -> None:
+    """Read the files that Snakemake is about to read, strictly, as Snakemake does not.
+
+    Args:
+        files: The files.
+        entries: The entries of Snakemake's `--config`, KEY=VALUE each.
+
+    Raises:
+        UserError: A file is missing or not a mapping, or a key is given twice.
+    """
+    for path in files:
+        read_mapping(path)
+    check_entries(entries)
 
 
 def check_config(raw: dict[str, Any]) -> Config:
@@ -45,21 +70,25 @@ def check_config(raw: dict[str, Any]) -> Config:
     try:
         config = Config.model_validate(_without_removed(raw))
     except ValidationError as error:
-        raise UserError(refusal(error)) from None
+        raise UserError(
+            "config.refused", "The configuration is refused: {faults}", faults=faults_in(error)
+        ) from None
     for it in inputs_of(config):
         if set("{}") & set(it.path):
             raise UserError(
-                f"The configuration is refused: '{it.key}' is '{it.path}': Snakemake takes {{ and"
-                " } as placeholders; rename the file or folder, or link to it by another name."
+                "config.path_with_braces",
+                "The configuration is refused: '{key}' is '{path}': Snakemake takes {{ and }} as"
+                " placeholders; rename the file or folder, or link to it by another name.",
+                key=it.key,
+                path=it.path,
             )
     return config
 
 
 def _without_removed(raw: dict[str, Any]) -> dict[str, Any]:
-    named = {"pretrain", "weights", "datasets", "finetune", "probes"}
     return {
         key: {name: entry for name, entry in value.items() if entry is not None}
-        if key in named and isinstance(value, dict)
+        if key in NAMED_SECTIONS and isinstance(value, dict)
         else value
         for key, value in raw.items()
     }

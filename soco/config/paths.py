@@ -1,7 +1,4 @@
-"""Paths in the configuration.
-
-Of files and folders that are read, and of folders that the workflow fills.
-"""
+"""Types of paths in the configuration: what the workflow reads, and folders that it fills."""
 
 import re
 from pathlib import Path
@@ -10,36 +7,41 @@ from typing import Annotated
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-_LONGEST_PART, _LONGEST = 255, 3000  # of Linux's 4096 bytes, some are left for what is below it
+_LONGEST_PART, _LONGEST = 255, 3000  # Linux allows 4096 bytes; the rest is for files in the folder
 _PLACEHOLDERS = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")
 
 
-def _that_is_read(path: str) -> str:
+def _input_path(path: str) -> str:
     if not path.strip():
-        raise _fault("it names no file or folder; write its path")
+        raise _fault("empty", "it names no file or folder; write its path")
     if any(ord(sign) < 32 or ord(sign) == 127 for sign in path):
         raise _fault(
-            "a path may hold no line break, tab or other control character; rename the file or"
-            " folder"
+            "control_character",
+            "a path cannot hold a line break, tab or other control character; rename the file or"
+            " folder",
         )
     if path.startswith("~"):
-        raise _fault("only a shell replaces ~ by your home folder; write the whole path")
+        raise _fault("tilde", "only a shell replaces ~ by your home folder; write the whole path")
     parts = Path(path).parts
     if (
         len(path.encode()) > _LONGEST
         or max((len(part.encode()) for part in parts), default=0) > _LONGEST_PART
     ):
-        raise _fault("it is longer than a file system takes; shorten it")
+        raise _fault("too_long", "it is longer than a file system allows; shorten it")
     return str(Path(path))
 
 
-def _that_is_filled(path: str) -> str:
+def _output_folder(path: str) -> str:
     if _PLACEHOLDERS.search(path):
-        raise _fault("Snakemake takes { } and <name> as placeholders; choose a path without them")
-    folder = Path(_that_is_read(path))
+        raise _fault(
+            "placeholders",
+            "Snakemake takes { } and <name> as placeholders; choose a path without them",
+        )
+    folder = Path(_input_path(path))
     if not folder.name or ".." in folder.parts[len(_leading(folder)) :]:
         raise _fault(
-            "it must name a folder of its own, such as results, with .. at its beginning alone"
+            "not_its_own",
+            "it must name a folder of its own, such as results, with .. only at the beginning",
         )
     return str(folder)
 
@@ -50,12 +52,12 @@ def _leading(folder: Path) -> list[str]:
     return list(folder.parts[:named]) if named is not None else []
 
 
-def _fault(sentence: str) -> PydanticCustomError:
-    # Braces would be taken as places for values.
-    return PydanticCustomError("path", "{sentence}", {"sentence": sentence})
+def _fault(kind: str, sentence: str) -> PydanticCustomError:
+    # A brace in the template itself would be taken as a field.
+    return PydanticCustomError(f"path_{kind}", "{sentence}", {"sentence": sentence})
 
 
-GivenPath = Annotated[str, AfterValidator(_that_is_read)]
-"""A file or folder of the user's, without doubled or trailing slashes."""
-MadeFolder = Annotated[str, AfterValidator(_that_is_filled)]
-"""A folder that the workflow makes; all that it makes has this path before its own."""
+GivenPath = Annotated[str, AfterValidator(_input_path)]
+"""A file or folder of the user's; doubled and trailing slashes are removed."""
+MadeFolder = Annotated[str, AfterValidator(_output_folder)]
+"""A folder that the workflow creates and fills."""

@@ -1,14 +1,16 @@
-"""Keys of probes: a frozen backbone judged on labelled images."""
+"""Keys of a probe: how well a frozen backbone classifies labelled images."""
 
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from soco.config.effects import RUNTIME_ONLY
 from soco.config.paths import GivenPath
 from soco.config.section import (
     Batch,
     Count,
     Epochs,
+    InvalidValue,
     Name,
     NotNegative,
     Pixels,
@@ -20,10 +22,7 @@ from soco.config.section import (
 
 
 class ProbeConfig(Section):
-    """One probe of pretrained backbones without a detector.
-
-    KNN and a linear layer on frozen features.
-    """
+    """A probe of pretrained backbones: kNN and a linear layer on frozen features."""
 
     train: GivenPath = Field(
         description="Folder whose sub-folders are the classes; each may hold a tree of images."
@@ -38,28 +37,33 @@ class ProbeConfig(Section):
         256, description="Shorter side that an image is resized to, in pixels."
     )
     crop: Pixels = Field(
-        224, description="Side of the square in its middle that the backbone sees, in pixels."
+        224, description="Side of the centre crop that the backbone gets, in pixels."
     )
-    neighbours: Count = Field(20, description="kNN: nearest training images that vote.")
+    neighbours: Count = Field(20, description="kNN: number of nearest training images that vote.")
     temperature: Positive = Field(
         0.07, description="kNN: a neighbour's vote is exp(cosine / temperature)."
     )
-    epochs: Epochs = Field(100, description="Linear: passes over the training images' features.")
+    epochs: Epochs = Field(100, description="Linear: passes over the training features.")
     batch_size: Batch = Field(256, description="Linear: images in a step.")
     base_lrs: Annotated[tuple[Rate, ...], Field(min_length=1)] = Field(
         (0.003, 0.03, 0.3),
         description=(
             "Linear: learning rates at 256 images a step, scaled with the batch size; of several,"
-            " the best on a fifth of the training images is taken."
+            " the one that is best on a held-out fifth of the training images is used."
         ),
     )
     weight_decay: NotNegative = Field(0.0, description="Linear: weight decay.")
-    workers: Workers = Field(4, description="Processes that load images.")
+    workers: Workers = Field(
+        4, description="Processes that load images.", json_schema_extra=RUNTIME_ONLY
+    )
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "ProbeConfig":
         if self.crop > self.short_side:
-            raise ValueError(
-                f"a probe's crop is {self.crop} and its short_side {self.short_side}: crop no more"
+            raise InvalidValue(
+                "config.crop_above_side",
+                "crop is {crop}, which is more than short_side, {short_side}: lower crop",
+                crop=self.crop,
+                short_side=self.short_side,
             )
         return self

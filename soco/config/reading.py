@@ -1,8 +1,7 @@
-"""Read a YAML file of settings strictly: what YAML would drop or change in silence is refused, with
-its line.
+"""Read a YAML file strictly: refuse what YAML would drop or change without a message.
 
-PyYAML keeps the last of two equal keys, and turns `no`, `010`, `12:30` and `2020-01-01` into other
-things than text.
+PyYAML keeps the last of two equal keys, and turns `no`, `010`, `12:30` and `2020-01-01` into values
+that are not text.
 """
 
 import datetime
@@ -19,49 +18,58 @@ from soco.errors import UserError
 _PLAIN_TEXT = "tag:yaml.org,2002:str"
 _INTEGER, _REAL = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 _MERGE = "tag:yaml.org,2002:merge"
-# YAML 1.1 reads a leading zero as octal digits, and colons as digits to the base of 60.
+# YAML 1.1 reads a leading zero as octal, and colons as base 60.
 _UNUSUAL_NUMBER = re.compile(r"[-+]?0[0-7_]+|[^:]+(:[^:]*)+")
 _MOST_VALUES = 100_000
-"""Many times what a configuration holds.
-
-Anchors that name each other can make billions of a few lines.
-"""
+"""Many times the size of a configuration. Anchors that name each other can make billions."""
 
 
 def read_mapping(path: str | Path) -> dict[str, Any]:
-    """Read a YAML file, or a JSON file, that holds one mapping whose keys are text.
+    """Read a YAML or JSON file that holds one mapping with text keys.
 
-    A key that a mapping takes by YAML's merge key (`<<: *tiny`) may be given again in it, and is
-    then replaced.
+    A key that comes from YAML's merge key (`<<: *tiny`) may be given again; the later value counts.
 
     Raises:
         UserError: There is no such file, it is not such a mapping, a key is given twice, or YAML
-            would read a key or value as something else than it looks like; the line is named.
+            reads a key or value differently from how it looks; the message names the line.
     """
     text = _text(Path(path))
     try:
-        # JSON may be indented by tabs, which YAML refuses, and is YAML otherwise.
+        # JSON is YAML, except that it may be indented with tabs.
         as_json = _from_json(text)
         loader = yaml.SafeLoader(text if as_json is None else text.replace("\t", " "))
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise UserError(
-                f"{path} {_instead(node)} and no mapping of keys; see config.yaml for the keys it"
-                " may hold."
+                "config.not_a_mapping",
+                "{path} {content} instead of a mapping of keys; config.yaml shows the keys.",
+                path=path,
+                content=_content(node),
             )
         _Inspection(path, loader).visit(node, ())
         loaded = loader.construct_document(node) if as_json is None else as_json
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML{_explained(error, text)}.") from None
+        raise UserError(
+            "config.not_yaml",
+            "{path} is not valid YAML: {problem}.",
+            path=path,
+            problem=_problem(error, text),
+        ) from None
     except RecursionError:
         raise UserError(
-            f"{path} is nested hundreds of levels deep; write it as config.yaml is written."
+            "config.nested_too_deep",
+            "{path} is nested hundreds of levels deep; config.yaml shows what a configuration looks"
+            " like.",
+            path=path,
         ) from None
     return dict(loaded)
 
 
-def refuse_doubled_entries(entries: Iterable[str] | None) -> None:
-    """Refuse a key that the entries of Snakemake's `--config`, KEY=VALUE each, give twice.
+def check_entries(entries: Iterable[str] | None) -> None:
+    """Refuse a key that Snakemake's `--config` gives twice.
+
+    Args:
+        entries: The entries of `--config`, KEY=VALUE each.
 
     Raises:
         UserError: A key is given twice.
@@ -71,8 +79,9 @@ def refuse_doubled_entries(entries: Iterable[str] | None) -> None:
         key, _, value = entry.partition("=")
         if key in keys:
             raise UserError(
-                f"--config gives the key '{key}' twice, and the last would replace the others; keep"
-                " one."
+                "config.entry_twice",
+                "--config gives the key '{key}' twice, and only the last would count; keep one.",
+                key=key,
             )
         keys.add(key)
         try:
@@ -87,20 +96,31 @@ def refuse_doubled_entries(entries: Iterable[str] | None) -> None:
 def _text(path: Path) -> str:
     if not path.exists():
         raise UserError(
-            f"There is no configuration file {path}; give a YAML file such as config.yaml."
+            "config.file_not_found",
+            "There is no configuration file {path}; give a YAML file such as config.yaml.",
+            path=path,
         )
     if not path.is_file():
-        kind = "a folder" if path.is_dir() else "a pipe or device"
-        raise UserError(f"{path} is {kind} and no file; give a YAML file such as config.yaml.")
+        raise UserError(
+            "config.not_a_file",
+            "{path} is {kind}, not a file; give a YAML file such as config.yaml.",
+            path=path,
+            kind="a folder" if path.is_dir() else "a pipe or device",
+        )
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise UserError(
-            f"{path} is no text in UTF-8; save it in that encoding, or give another file."
+            "config.not_utf8",
+            "{path} is not text in UTF-8; save it in that encoding, or give another file.",
+            path=path,
         ) from None
     except OSError as error:
         raise UserError(
-            f"{path} cannot be read ({error.strerror}); make it readable, or give another file."
+            "config.not_readable",
+            "{path} cannot be read ({reason}); make it readable, or give another file.",
+            path=path,
+            reason=error.strerror,
         ) from None
 
 
@@ -113,60 +133,67 @@ def _from_json(text: str) -> Any:
         return None
 
 
-def _instead(node: yaml.Node | None) -> str:
+def _content(node: yaml.Node | None) -> str:
     if node is None:
         return "is empty"
     return "holds a list" if isinstance(node, yaml.SequenceNode) else "holds a single value"
 
 
-def _explained(error: yaml.YAMLError, text: str) -> str:
-    """What is wrong with the YAML, in which line, and what helps."""
+def _problem(error: yaml.YAMLError, text: str) -> str:
+    """What is wrong with the YAML, in which line, and how to correct it."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return (
-            f": line {line} holds the character U+{ord(text[error.position]):04X}, which it may"
-            " not; remove it"
-        )
+        code = f"U+{ord(text[error.position]):04X}"
+        return f"line {line} has the character {code}, which YAML does not allow; remove it"
     mark = getattr(error, "problem_mark", None)
     if mark is None:
-        return f": {' '.join(str(error).split())}"
+        return " ".join(str(error).split())
     line, problem = mark.line + 1, str(getattr(error, "problem", ""))
     if problem == "but found another document":
-        return f": a second document begins in line {line}; give each a file of its own"
+        return f"a second document begins in line {line}; put it into a file of its own"
     if r"'\t'" in problem:
-        return f": line {line} is indented by a tab; put spaces in its place"
+        return f"line {line} is indented with a tab; use spaces"
     return (
-        f": line {line}: {problem}; correct it (text that holds a colon, or begins with a sign,"
-        " needs quotes)"
+        f"line {line}: {problem}; correct it (text that contains a colon, or begins with a special"
+        " character, needs quotes)"
     )
 
 
 class _Inspection:
-    """Looks at every node of a YAML document before it becomes Python's objects, which tell no lines."""
+    """Checks every node of a YAML document, before it becomes an object that knows no line."""
 
     def __init__(self, path: str | Path, loader: yaml.SafeLoader) -> None:
         self.path, self.loader = path, loader
         self.values: dict[int, int] = {}
-        """How many values each collection comes to, what its aliases stand for counted each time."""
+        """Number of values in each collection, with its aliases expanded."""
         self.around: set[int] = set()
 
     def visit(self, node: yaml.Node, keys: tuple[str, ...]) -> int:
-        """Refuse what is wrong below a node; returns how many values it comes to."""
+        """Refuse what is wrong in a node; returns its number of values."""
         if isinstance(node, yaml.ScalarNode):
-            self._see_that_it_reads_as_it_looks(node, keys)
+            self._check_value(node, keys)
             return 1
         if id(node) in self.around:
-            raise self._refusal(
-                node,
-                f"{_place(keys)} is given by an alias of what it lies in; write out what is meant",
+            raise UserError(
+                "config.alias_of_itself",
+                "{path}, line {line}: {key} is an alias of something that contains it; write the"
+                " value out.",
+                key=_place(keys),
+                **self._at(node),
             )
         if id(node) not in self.values:
             self.around.add(id(node))
             self.values[id(node)] = 1 + self._visit_parts(node, keys)
             self.around.remove(id(node))
         if self.values[id(node)] > _MOST_VALUES:
-            what = f"{_place(keys)} expands to more than {_MOST_VALUES:,} values through aliases"
-            raise self._refusal(node, f"{what}; write out what is meant")
+            raise UserError(
+                "config.too_many_values",
+                "{path}, line {line}: {key} expands to more than {most:,} values through aliases;"
+                " write the values out.",
+                key=_place(keys),
+                most=_MOST_VALUES,
+                **self._at(node),
+            )
         return self.values[id(node)]
 
     def _visit_parts(self, node: yaml.Node, keys: tuple[str, ...]) -> int:
@@ -180,14 +207,14 @@ class _Inspection:
             name = self._key(key)
             line = _line(key)
             if name in lines:
-                where = (
-                    f"in line {line}"
-                    if lines[name] == line
-                    else f"in lines {lines[name]} and {line}"
-                )
+                numbers = [str(number) for number in dict.fromkeys((lines[name], line))]
                 raise UserError(
-                    f"{self.path} gives the key '{'.'.join((*keys, name))}' twice, {where}, and"
-                    " YAML would keep the second alone; put what both hold under one."
+                    "config.key_twice",
+                    "{path} gives the key '{key}' twice ({lines}), and YAML would keep only"
+                    " the second; merge them into one.",
+                    path=self.path,
+                    key=".".join((*keys, name)),
+                    lines=f"line{'s' * (len(numbers) > 1)} {' and '.join(numbers)}",
                 )
             lines[name] = line
             count += self.visit(value, keys if key.tag == _MERGE else (*keys, name))
@@ -195,48 +222,64 @@ class _Inspection:
 
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
-            raise self._refusal(
-                node,
-                "a list or mapping stands where a key should; put text there, in quotes if need be",
+            raise UserError(
+                "config.key_is_a_collection",
+                "{path}, line {line}: a key is a list or mapping; use text, in quotes if need be.",
+                **self._at(node),
             )
         if node.tag not in (_PLAIN_TEXT, _MERGE):
-            read = (
-                f"YAML reads the key {node.value or 'that is left out'} as {self._described(node)}"
+            raise UserError(
+                "config.key_is_not_text",
+                "{path}, line {line}: YAML reads the key {key} as {reading}, but keys are text; put"
+                " it in quotes.",
+                key=node.value or "(empty)",
+                reading=self._described(node),
+                **self._at(node),
             )
-            raise self._refusal(node, f"{read}, and keys are text; put it in quotes")
-        self._see_that_it_is_text(node)
+        self._check_text(node)
         return str(node.value)
 
-    def _see_that_it_is_text(self, node: yaml.ScalarNode) -> None:
+    def _check_text(self, node: yaml.ScalarNode) -> None:
         try:
             node.value.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
-            raise self._refusal(
-                node, r"it holds a lone surrogate, such as \ud800; remove it"
+            raise UserError(
+                "config.lone_surrogate",
+                "{path}, line {line}: there is a lone surrogate, such as {example}; remove it.",
+                example=r"\ud800",
+                **self._at(node),
             ) from None
 
-    def _see_that_it_reads_as_it_looks(self, node: yaml.ScalarNode, keys: tuple[str, ...]) -> None:
-        self._see_that_it_is_text(node)
-        read = self._described(node)
+    def _check_value(self, node: yaml.ScalarNode, keys: tuple[str, ...]) -> None:
+        """Refuse a value that YAML reads differently from how it looks."""
+        self._check_text(node)
+        reading = self._described(node)
         is_unusual = node.tag in (_INTEGER, _REAL) and _UNUSUAL_NUMBER.fullmatch(node.value)
-        if is_unusual or read.startswith("a date"):
-            remedy = (
-                f"write {read.split()[-1]} if that is meant, or put it in quotes"
-                if is_unusual
-                else "put it in quotes"
-            )
-            raise self._refusal(
-                node, f"YAML reads {_place(keys)}: {node.value} as {read}; {remedy}"
-            )
+        if not is_unusual and not reading.startswith("a date"):
+            return
+        number = f"write {reading.split()[-1]} if you mean that number, or " if is_unusual else ""
+        raise UserError(
+            "config.value_misread",
+            "{path}, line {line}: YAML reads {key}: {value} as {reading}; {number}put it in"
+            " quotes.",
+            key=_place(keys),
+            value=node.value,
+            reading=reading,
+            number=number,
+            **self._at(node),
+        )
 
     def _described(self, node: yaml.ScalarNode) -> str:
-        """What YAML makes of a scalar, in words."""
+        """How YAML reads a scalar, in words."""
         try:
             value = self.loader.construct_object(node)
         except ValueError:  # a 13th month, thousands of digits
-            shown = node.value if len(node.value) < 40 else f"{node.value[:20]}..."
-            raise self._refusal(
-                node, f"{shown} is not a valid date or number; correct it or put it in quotes"
+            raise UserError(
+                "config.not_a_date_or_number",
+                "{path}, line {line}: {value} is not a valid date or number; correct it or put it"
+                " in quotes.",
+                value=node.value if len(node.value) < 40 else f"{node.value[:20]}...",
+                **self._at(node),
             ) from None
         if value is None:
             return "null"
@@ -244,8 +287,8 @@ class _Inspection:
             return str(value).lower()
         return "a date" if isinstance(value, datetime.date) else f"the number {value}"
 
-    def _refusal(self, node: yaml.Node, sentence: str) -> UserError:
-        return UserError(f"{self.path}, line {_line(node)}: {sentence}.")
+    def _at(self, node: yaml.Node) -> dict[str, Any]:
+        return {"path": self.path, "line": _line(node)}
 
 
 def _line(node: yaml.Node) -> int:
@@ -253,4 +296,4 @@ def _line(node: yaml.Node) -> int:
 
 
 def _place(keys: tuple[str, ...]) -> str:
-    return ".".join(keys) or "the whole"
+    return ".".join(keys) or "the whole file"

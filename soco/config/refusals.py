@@ -1,4 +1,4 @@
-"""Say what the schema refuses: a sentence a fault, in the words of YAML and not of Python."""
+"""Say what the schema refuses: one sentence for each fault, in the words of YAML, not of Python."""
 
 import datetime
 import difflib
@@ -8,11 +8,12 @@ import textwrap
 import types
 import typing
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from soco.config.schema import Config
+from soco.config.section import InvalidValue
 
 _EXPECTED = {
     **dict.fromkeys(
@@ -26,12 +27,11 @@ _EXPECTED = {
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false is expected"),
     "finite_number": "a finite number is expected",
     "string_pattern_mismatch": (
-        "a name holds letters, digits, _, . and -, and begins with a letter or digit"
+        "a name consists of letters, digits, _, . and -, and begins with a letter or digit"
     ),
     "string_too_long": "a name has at most 100 characters",
 }
-"""What is expected, by pydantic's kinds of fault, where its own words are of Python."""
-
+"""What is expected, by pydantic's type of error, where pydantic's own words are about Python."""
 
 _RENAMED = {
     "pictures": "images",
@@ -39,7 +39,7 @@ _RENAMED = {
     "demo.picture_side": "demo.image_side",
     "quality.pictures": "quality.images",
 }
-"""Keys of earlier versions, and what they are called now."""
+"""Keys of earlier versions, and their names today."""
 
 _BOUNDS = {
     "greater_than": ("above", "gt"),
@@ -50,7 +50,7 @@ _BOUNDS = {
 
 
 class _Shown(reprlib.Repr):
-    """A value as YAML spells it, and no more of it than is needed to find it."""
+    """A value in YAML's spelling, shortened."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,48 +75,70 @@ class _Shown(reprlib.Repr):
     repr_datetime = repr_date
 
 
-def refusal(error: ValidationError) -> str:
-    """All that is wrong with a configuration, in a sentence each."""
-    return "The configuration is refused: " + " ".join(_sentence(fault) for fault in error.errors())
+class Fault(NamedTuple):
+    """One fault of a configuration.
+
+    Attributes:
+        code: The code of an `InvalidValue`, or `config.` and pydantic's type of error.
+        place: The key with its parents, such as `filter.min_side`; empty for the whole.
+        sentence: What is wrong and what to do.
+    """
+
+    code: str
+    place: str
+    sentence: str
 
 
-def _sentence(fault: Any) -> str:
-    # pydantic puts the mark [key] behind a name that it refuses
-    place = ".".join(
-        textwrap.shorten(str(part), 60, placeholder="...")
-        for part in fault["loc"]
-        if part != "[key]"
-    )
-    if fault["type"] == "extra_forbidden":
+class Faults(tuple[Fault, ...]):
+    """All faults of a configuration; as text, their sentences."""
+
+    def __str__(self) -> str:
+        return " ".join(fault.sentence for fault in self)
+
+
+def faults_in(error: ValidationError) -> Faults:
+    """Everything that is wrong with a configuration."""
+    return Faults(map(_fault, error.errors()))
+
+
+def _fault(found: Any) -> Fault:
+    # pydantic appends the mark [key] to the place of a name that it refuses
+    parts = [part for part in found["loc"] if part != "[key]"]
+    place = ".".join(textwrap.shorten(str(part), 60, placeholder="...") for part in parts)
+    if found["type"] == "value_error":
+        error: InvalidValue = found["ctx"]["error"]
+        return Fault(error.code, place, f"{f'in {place}: ' if place else ''}{error}.")
+    return Fault(f"config.{found['type']}", place, _sentence(found, place))
+
+
+def _sentence(found: Any, place: str) -> str:
+    if found["type"] == "extra_forbidden":
         if place in _RENAMED:
             return f"the key '{place}' is now called '{_RENAMED[place]}'."
-        *parents, key = fault["loc"]
+        *parents, key = found["loc"]
         near = difflib.get_close_matches(str(key), _known_keys(parents), n=1, cutoff=0.0)
         return f"there is no key '{place}'" + (f"; did you mean '{near[0]}'?" if near else ".")
-    if fault["type"] == "missing":
+    if found["type"] == "missing":
         return f"the key '{place}' is missing."
-    if fault["type"] == "value_error":
-        return f"{fault['msg'].removeprefix('Value error, ')}."
-    return (
-        f"'{place}' is {_Shown().repr(fault['input'])}:"
-        f" {_expected(fault)}{_hint(fault['type'], fault['input'])}."
-    )
+    shown, hint = _Shown().repr(found["input"]), _hint(found["type"], found["input"])
+    return f"'{place}' is {shown}: {_expected(found)}{hint}."
 
 
-def _expected(fault: Any) -> str:
-    if fault["type"] in _BOUNDS:
-        words, key = _BOUNDS[fault["type"]]
-        return f"it must be {words} {fault['ctx'][key]:,}"
-    if fault["type"] == "path":  # soco.config.paths
-        return str(fault["msg"])
-    return _EXPECTED.get(
-        fault["type"], f"{fault['msg'][0].lower()}{fault['msg'][1:]}".replace("tuple", "list")
-    )
+def _expected(found: Any) -> str:
+    kind, message = found["type"], str(found["msg"])
+    if kind in _BOUNDS:
+        words, key = _BOUNDS[kind]
+        return f"it must be {words} {found['ctx'][key]:,}"
+    if kind.startswith("path_"):  # soco.config.paths
+        return message
+    return _EXPECTED.get(kind, f"{message[0].lower()}{message[1:]}".replace("tuple", "list"))
 
 
 def _hint(kind: str, given: Any) -> str:
-    """What YAML has made of what was written, where that is seldom meant."""
-    if kind == "literal_error" and given == "pictures":  # `images.watch` of earlier versions
+    """A hint where YAML has read something else than was probably meant."""
+    if (
+        kind == "literal_error" and given == "pictures"
+    ):  # the value of `images.watch` in earlier versions
         return "; it is now called 'images'"
     if isinstance(given, bool) and kind in ("string_type", "truth_value", "literal_error"):
         reading = "; YAML reads yes and on as true, no and off as false"
@@ -129,7 +151,7 @@ def _hint(kind: str, given: Any) -> str:
 
 
 def _whole_number(text: str) -> int | None:
-    """What a text such as 1e5, which YAML 1.1 takes for no number, stands for."""
+    """The number that a text such as 1e5 means, which YAML 1.1 reads as text."""
     try:
         number = float(text)
     except ValueError:
@@ -140,12 +162,12 @@ def _whole_number(text: str) -> int | None:
 def _known_keys(parents: Iterable[str | int]) -> list[str]:
     annotation: Any = Config
     for part in parents:
-        annotation = _held(annotation, part)
+        annotation = _annotation_of(annotation, part)
     return list(annotation.model_fields) if is_section(annotation) else []
 
 
-def _held(annotation: Any, part: str | int) -> Any:
-    """The annotation of what stands under `part` in a value annotated so."""
+def _annotation_of(annotation: Any, part: str | int) -> Any:
+    """The annotation of one part of a value that has this annotation."""
     if is_section(annotation):
         annotation = annotation.model_fields[str(part)].annotation
     elif typing.get_origin(annotation) is dict:
@@ -153,7 +175,7 @@ def _held(annotation: Any, part: str | int) -> Any:
     else:
         annotation = typing.get_args(annotation)[0]
     if isinstance(annotation, types.UnionType):
-        annotation = next(held for held in typing.get_args(annotation) if held is not type(None))
+        annotation = next(kind for kind in typing.get_args(annotation) if kind is not type(None))
     return annotation
 
 

@@ -1,11 +1,9 @@
-"""Every configuration key, spelled once, with its type, its default (the paper's setting) and a
-sentence.
+"""The whole configuration: every key, with its type, its default and its meaning.
 
-A default is what the SoCo release uses for SoCo-FPN at 100 epochs, unless the sentence says
+A default is what the SoCo release uses for SoCo-FPN at 100 epochs, unless the description says
 otherwise.
 """
 
-import itertools
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -13,81 +11,66 @@ from pydantic import Field, model_validator
 from soco.config.finetune import DatasetConfig, FinetuneConfig, WeightsConfig
 from soco.config.known import KnownImagesName
 from soco.config.paths import GivenPath, MadeFolder
+from soco.config.pretrain import PretrainConfig
 from soco.config.probe import ProbeConfig
 from soco.config.section import (
-    Architecture,
-    Batch,
     Count,
     CountOrNone,
-    Epochs,
+    InvalidValue,
     Name,
     NotNegative,
     Pixels,
     Positive,
-    Processes,
-    Rate,
-    Real,
     Section,
     Seed,
     Share,
     Width,
-    Workers,
 )
 from soco.config.strategy import Strategy
 
-# Keys that change how a training runs and not what it computes (but for rounding, with another
-# number of processes): a change repeats nothing, and refuses no checkpoint.
-HOW_IT_RUNS = (
-    *(
-        "processes",
-        "nodes",
-        "recompute",
-        "workers",
-        "checkpoint_minutes",
-        "keep_checkpoints",
-        "log_every",
-    ),
-    *("checkpoint_iterations", "max_without_proposals"),
-)
+NAMED_SECTIONS = frozenset(("pretrain", "weights", "datasets", "finetune", "probes"))
+"""Sections whose entries the user names; an entry of null removes one."""
 
 Engine = Literal["soco", "opencv_fast", "opencv_quality", "opencv_single"]
-
-
-Made = Annotated[Count, Field(le=1_000_000)]
-Painted = Annotated[Count, Field(le=1000)]
+DemoCount = Annotated[Count, Field(le=1_000_000)]
+DemoObjects = Annotated[Count, Field(le=1000)]
 
 
 class DemoConfig(Section):
-    """How the embedded demo's data are made; absent, no demo data are made."""
+    """How the embedded demo's data are made; without this section, none are made."""
 
     path: MadeFolder = Field(
         "data/demo", description="Folder that receives the demo's images and annotations."
     )
-    images: Made = Field(
+    images: DemoCount = Field(
         480, description="Unlabelled images cut from the photographs for pretraining."
     )
     image_side: Pixels = Field(256, description="Longest side of an unlabelled image, in pixels.")
-    train: Made = Field(600, description="Composed training images of the detection sets.")
-    val: Made = Field(120, description="Composed validation images of the detection sets.")
+    train: DemoCount = Field(600, description="Composed training images of the detection sets.")
+    val: DemoCount = Field(120, description="Composed validation images of the detection sets.")
     side: Pixels = Field(128, description="Width and height of a composed image, in pixels.")
-    objects: tuple[Painted, Painted] = Field(
+    objects: tuple[DemoObjects, DemoObjects] = Field(
         (1, 4), description="Fewest and most objects painted on a composed image."
     )
 
     @model_validator(mode="after")
     def _fewest_come_first(self) -> "DemoConfig":
         if self.objects[0] > self.objects[1]:
-            raise ValueError(
-                f"demo.objects asks for at least {self.objects[0]} and at most {self.objects[1]}"
+            raise InvalidValue(
+                "config.demo_objects_fall",
+                "objects asks for at least {fewest} and at most {most}: give the smaller number"
+                " first",
+                fewest=self.objects[0],
+                most=self.objects[1],
             )
         return self
 
 
 class ImagesConfig(Section):
-    """The unlabelled images that are searched for proposals and pretrained on."""
+    """The unlabelled images for the search of proposals and for pretraining."""
 
     path: GivenPath = Field(
-        description="Where the images are: a folder or a file, as the layout says."
+        description="Where the images are: a folder or a file, depending on the layout."
     )
     layout: Literal["folder", "zip", "tar", "webdataset", "parquet"] = Field(
         "folder",
@@ -100,15 +83,14 @@ class ImagesConfig(Section):
     known_as: KnownImagesName | None = Field(
         None,
         description=(
-            "The published set that these are, such as imagenet_1k, so that a wrong one is refused;"
-            " null: any."
+            "The published set that these images are, such as imagenet_1k, which is then checked;"
+            " null: any set."
         ),
     )
     names: GivenPath | None = Field(
         None,
         description=(
-            "zip: text file of the members to take, a name and a label a line; null takes all"
-            " images."
+            "zip: text file of the members to use, a name and a label a line; null: all images."
         ),
     )
     column: Annotated[str, Field(min_length=1)] = Field(
@@ -117,21 +99,26 @@ class ImagesConfig(Section):
     watch: Literal["images", "folders", "never"] = Field(
         "images",
         description=(
-            "folder: what is looked at to see that images changed: every image's size and time,"
-            " each folder's time alone (misses images overwritten in place), or nothing."
+            "folder: how changed images are detected: by each image's size and modification time"
+            " (`images`), by each folder's time (`folders`, which misses images overwritten in"
+            " place), or not at all (`never`)."
         ),
     )
     max_megapixels: Positive = Field(
         50.0,
         description=(
-            "Larger images are skipped, in millions of pixels; a search takes 90 bytes a pixel."
+            "Larger images are skipped, in millions of pixels; a search needs 90 bytes a pixel."
         ),
     )
     shards: Annotated[Count, Field(le=100_000)] = Field(
-        1, description="Parts the images are cut into; one part is one job of the proposal stages."
+        1,
+        description=(
+            "Number of parts that the images are split into; each part is one job of the proposal"
+            " stages."
+        ),
     )
     max_skipped: Share = Field(
-        0.01, description="Largest share of unreadable images with which a run goes on."
+        0.01, description="Largest share of unreadable images; above it, the run stops."
     )
 
     @property
@@ -140,22 +127,24 @@ class ImagesConfig(Section):
         return int(self.max_megapixels * 1e6)
 
     @model_validator(mode="after")
-    def _names_are_of_a_zip(self) -> "ImagesConfig":
+    def _names_need_a_zip(self) -> "ImagesConfig":
         if self.names is not None and self.layout != "zip":
-            raise ValueError(
-                f"images.names is for images.layout zip, and the layout is {self.layout}"
+            raise InvalidValue(
+                "config.names_without_zip",
+                "names is only for the layout zip, but the layout is {layout}",
+                layout=self.layout,
             )
         return self
 
 
 class ProposalsConfig(Section):
-    """Selective search: which engine, and how fine its first segments are."""
+    """Selective search: which engine, and how fine its initial segments are."""
 
     engine: Literal["soco", "opencv", "imported"] = Field(
         "soco",
         description=(
-            "`soco` finds the authors' boxes; `opencv` is opencv-contrib's selective search;"
-            " `imported` takes the boxes of a file."
+            "`soco`: the same boxes as the authors' program; `opencv`: opencv-contrib's selective"
+            " search; `imported`: the boxes of a file."
         ),
     )
     file: GivenPath | None = Field(
@@ -166,12 +155,12 @@ class ProposalsConfig(Section):
         ),
     )
     scale: Positive = Field(
-        300.0, description="soco: Felzenszwalb's scale; larger means larger first segments."
+        300.0, description="soco: Felzenszwalb's scale; larger means larger initial segments."
     )
     sigma: Annotated[NotNegative, Field(le=1000.0)] = Field(
         0.9, description="soco: blur before segmentation, in pixels."
     )
-    min_size: Count = Field(100, description="soco: smallest first segment, in pixels.")
+    min_size: Count = Field(100, description="soco: smallest initial segment, in pixels.")
     opencv_mode: Literal["fast", "quality", "single"] = Field(
         "fast", description="opencv: which of its strategies are combined."
     )
@@ -179,18 +168,21 @@ class ProposalsConfig(Section):
     @model_validator(mode="after")
     def _file_is_imported(self) -> "ProposalsConfig":
         if self.engine == "imported" and self.file is None:
-            raise ValueError(
-                "proposals.engine is imported: name the file of boxes in proposals.file"
+            raise InvalidValue(
+                "config.import_without_file",
+                "engine is imported, but file is null: set file to the file of boxes",
             )
         if self.engine != "imported" and self.file is not None:
-            raise ValueError(
-                f"proposals.file is given and proposals.engine is {self.engine}: set it to imported"
+            raise InvalidValue(
+                "config.file_without_import",
+                "file is set, but engine is {engine}: set engine to imported",
+                engine=self.engine,
             )
         return self
 
 
 class FilterConfig(Section):
-    """Which regions are kept as proposals, and what an image left with none takes instead."""
+    """Which regions become proposals, and the fallbacks for an image left with none."""
 
     strategy: Strategy = Field(
         Strategy(ratio=3, low=0.3, high=0.8),
@@ -200,19 +192,16 @@ class FilterConfig(Section):
         ),
     )
     min_side: Annotated[CountOrNone, Field(le=1_000_000)] = Field(
-        32, description="Narrowest width and height kept by every strategy, in pixels."
+        32, description="Smallest width and height of a proposal, in pixels, in every strategy."
     )
     fallbacks: tuple[Strategy, ...] = Field(
         (Strategy(ratio=3), Strategy()),
-        description="Strategies tried in turn for an image that the first left with no proposal.",
+        description="Strategies tried in turn for an image left without a proposal.",
     )
 
 
 class DetectorConfig(Section):
-    """The parts that pretraining and fine-tuning share.
-
-    Their sizes must agree, so they stand here once.
-    """
+    """Sizes of the parts that pretraining hands to fine-tuning, and that must therefore agree."""
 
     backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101"] = Field(
         "resnet50", description="The ResNet."
@@ -225,190 +214,33 @@ class DetectorConfig(Section):
     head_fc: Width = Field(1024, description="Outputs of the box head's one fully connected layer.")
 
 
-class ViewConfig(Section):
-    """One view of an image; the first view is always the whole image."""
-
-    size: Pixels = Field(description="Width and height that the view is resized to, in pixels.")
-    crop: Name | None = Field(
-        None,
-        description=(
-            "Name of the random crop it shows (views of one name share it); null: the whole image."
-        ),
-    )
-
-
-class PretrainConfig(Section):
-    """One self-supervised pretraining: its views, its model, its optimisation."""
-
-    architecture: Architecture = Field(
-        "fpn", description="`fpn`: backbone, FPN and box head; `c4`: backbone to res5."
-    )
-    views: tuple[ViewConfig, ...] = Field(
-        (ViewConfig(size=224), ViewConfig(size=224, crop="a"), ViewConfig(size=112, crop="b")),
-        description="The views; the first is contrasted with each of the others.",
-    )
-    crop_scale: Share = Field(
-        0.5, description="Smallest share of the image that a random crop shows."
-    )
-    boxes: Annotated[Count, Field(le=10_000)] = Field(
-        4, description="Proposals drawn for each pair of views."
-    )
-    level_bounds: tuple[Count, Count, Count, Count] = Field(
-        (48, 96, 192, 224),
-        description="Largest sqrt(w h), in pixels of the view, on P2, P3, P4 and P5.",
-    )
-    max_without_proposals: Share = Field(
-        0.5,
-        description=(
-            "Largest share of images without a proposal, each trained on as one whole image."
-        ),
-    )
-    jitter: Annotated[Real, Field(ge=0.0, lt=0.5)] = Field(
-        0.1,
-        description=(
-            "Largest shift and stretch of view 1's boxes, as a share of their size; the release's"
-            " C4 has 0."
-        ),
-    )
-    jitter_probability: Share = Field(
-        0.5, description="Probability that a box of view 1 is jittered."
-    )
-    cutout_probability: Share = Field(
-        0.5, description="Probability that a box of a cropped view loses a square."
-    )
-    projector_hidden: Width = Field(4096, description="Hidden width of projector and predictor.")
-    projector_out: Width = Field(256, description="Width of the vectors that the loss compares.")
-    pooling: Literal["assigned", "release"] = Field(
-        "assigned",
-        description=(
-            "`assigned` pools a box on its own level, all boxes in one head call; `release` pools"
-            " every box on all levels with a head call for each level and view pair, as the"
-            " authors' program does."
-        ),
-    )
-    epochs: Epochs = Field(100, description="Passes over the images.")
-    batch_size: Batch = Field(2048, description="Images in a step, over all processes.")
-    base_lr: Rate = Field(
-        1.0, description="Learning rate at 256 images a step; scaled with the batch size."
-    )
-    final_lr: NotNegative = Field(1e-6, description="Learning rate that the cosine ends at.")
-    warmup_epochs: NotNegative = Field(10, description="Epochs of linear warm-up.")
-    warmup_divisor: Positive = Field(
-        100.0, description="Warm-up begins at the learning rate divided by this."
-    )
-    momentum: Share = Field(0.9, description="Momentum of SGD.")
-    weight_decay: NotNegative = Field(1e-5, description="Weight decay of weights, not of norms.")
-    trust: Positive = Field(0.001, description="LARS trust coefficient.")
-    ema_base: Share = Field(
-        0.99, description="Momentum of the target branch at the first step; rises to 1."
-    )
-    precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
-        "auto",
-        description="Arithmetic of the model; `auto`: bf16 where the hardware has it, else fp32.",
-    )
-    processes: Processes = Field(
-        1, description="Training processes, one for each GPU; they share a step's images."
-    )
-    nodes: Processes = Field(
-        1,
-        description="Machines that share the processes evenly; more than one are Slurm's to give.",
-    )
-    accumulate: Count = Field(
-        1,
-        description=(
-            "Passes that a process divides its images of a step over, when they do not fit its"
-            " memory at once; norms see the images of one pass."
-        ),
-    )
-    recompute: bool = Field(
-        False,
-        description=(
-            "Keep few activations and compute the others again: less memory, a longer step."
-        ),
-    )
-    compile: bool = Field(
-        False, description="Compile the model with torch.compile; needs a C++ compiler."
-    )
-    reduced_decoding: bool = Field(
-        True,
-        description="Decode a JPEG at a half, quarter or eighth where every view is smaller still.",
-    )
-    workers: Workers = Field(4, description="Processes that make views, for each training process.")
-    checkpoint_minutes: Positive = Field(
-        10.0, description="Minutes between checkpoints; one is also kept an epoch."
-    )
-    keep_checkpoints: Count = Field(2, description="Checkpoints kept.")
-    log_every: Count = Field(10, description="Steps between two lines of the JSONL log.")
-
-    @model_validator(mode="after")
-    def _views_pair(self) -> "PretrainConfig":
-        if len(self.views) < 2:
-            raise ValueError("views needs at least two entries: the whole image and one crop")
-        if self.views[0].crop is not None:
-            raise ValueError("the first of views shows the whole image: leave its crop out")
-        return self
-
-    @model_validator(mode="after")
-    def _nodes_have_processes(self) -> "PretrainConfig":
-        if self.processes % self.nodes:
-            raise ValueError(
-                f"processes is {self.processes}, which {self.nodes} nodes do not share evenly"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _compiled_keeps_its_activations(self) -> "PretrainConfig":
-        if self.compile and self.recompute:
-            raise ValueError(
-                "compile and recompute are both true, and torch.compile cannot recompute:"
-                " choose one"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _numbers_rise(self) -> "PretrainConfig":
-        if any(low >= high for low, high in itertools.pairwise(self.level_bounds)):
-            raise ValueError(
-                f"level_bounds must rise from P2 to P5, and {list(self.level_bounds)} does not"
-            )
-        if self.warmup_epochs >= self.epochs:
-            raise ValueError(
-                f"warmup_epochs is {self.warmup_epochs:g} of {self.epochs} epochs: leave some to"
-                " train in"
-            )
-        return self
-
-
 class QualityConfig(Section):
-    """How good the proposals are.
-
-    On which annotated images recall is measured, and with which engines.
-    """
+    """How the quality of proposals is measured: on which annotated images, with which engines."""
 
     recall: tuple[Name, ...] = Field(
         (),
         description=(
-            "Keys of `datasets` on whose validation half recall is measured; empty: on none."
+            "Keys of `datasets` on whose validation split recall is measured; empty: on none."
         ),
     )
     images: Count = Field(
-        100, description="Most annotated images searched in each set, evenly chosen."
+        100, description="Most annotated images searched in each set, evenly spaced."
     )
     engines: Annotated[tuple[Engine, ...], Field(min_length=1)] = Field(
         ("soco", "opencv_fast", "opencv_single"),
-        description="Engines compared, each on the same images.",
+        description="Engines that are compared on the same images.",
     )
 
 
 class Config(Section):
     """The whole configuration."""
 
-    seed: Seed = Field(1, description="Every random draw of every stage follows from it.")
+    seed: Seed = Field(1, description="Seed of every random draw in every stage.")
     results: MadeFolder = Field(
-        "results", description="Folder that receives all that the workflow makes."
+        "results", description="Folder that receives everything the workflow makes."
     )
     demo: DemoConfig | None = Field(
-        None, description="The embedded demo's data; null for data of your own."
+        None, description="The embedded demo's data; null for your own data."
     )
     images: ImagesConfig = Field(description="The unlabelled images.")
     proposals: ProposalsConfig = Field(ProposalsConfig(), description="Selective search.")
@@ -423,7 +255,7 @@ class Config(Section):
         default_factory=dict, description="Pretrainings by name."
     )
     weights: dict[Name, WeightsConfig] = Field(
-        default_factory=dict, description="Files of pretrained weights that you give, by name."
+        default_factory=dict, description="Your files of pretrained weights, by name."
     )
     datasets: dict[Name, DatasetConfig] = Field(
         default_factory=dict, description="Detection sets by name."
@@ -436,29 +268,30 @@ class Config(Section):
     )
 
     @model_validator(mode="after")
-    def _initialisations_differ(self) -> "Config":
+    def _initialisations_are_unique(self) -> "Config":
         if "scratch" in {*self.pretrain, *self.weights}:
-            raise ValueError(
-                "a pretraining or a file of weights may not be named 'scratch', which means none"
+            raise InvalidValue(
+                "config.named_scratch",
+                "a pretraining or a file of weights cannot be named 'scratch', which means random"
+                " initialisation; rename it",
             )
         if both := sorted(self.pretrain.keys() & self.weights.keys()):
-            raise ValueError(f"pretrain and weights both name '{both[0]}'; rename one")
+            raise InvalidValue(
+                "config.name_used_twice",
+                "pretrain and weights both have an entry '{name}'; rename one",
+                name=both[0],
+            )
         return self
 
     @model_validator(mode="after")
-    def _names_are_known(self) -> "Config":
+    def _references_exist(self) -> "Config":
         for name in self.quality.recall:
-            if name not in self.datasets:
-                raise ValueError(f"quality.recall names '{name}', which datasets does not define")
+            self._check_dataset("quality.recall", name)
         for task, settings in self.finetune.items():
-            if settings.dataset not in self.datasets:
-                raise ValueError(
-                    f"finetune.{task}.dataset names '{settings.dataset}', which datasets does not"
-                    " define"
-                )
-            self._see_that_starts_are_known(f"finetune.{task}", settings.initialisations)
+            self._check_dataset(f"finetune.{task}.dataset", settings.dataset)
+            self._check_initialisations(f"finetune.{task}", settings.initialisations)
         for probe, probing in self.probes.items():
-            self._see_that_starts_are_known(f"probes.{probe}", probing.initialisations)
+            self._check_initialisations(f"probes.{probe}", probing.initialisations)
         return self
 
     @model_validator(mode="after")
@@ -468,17 +301,31 @@ class Config(Section):
                 "resnet50",
                 "resnet101",
             ):
-                raise ValueError(
-                    f"finetune.{task}.architecture is c4, whose head is made of bottleneck blocks,"
-                    f" and detector.backbone is {self.detector.backbone}: set it to resnet50 or"
-                    " resnet101"
+                raise InvalidValue(
+                    "config.c4_without_bottlenecks",
+                    "{key} is c4, whose head needs bottleneck blocks, but detector.backbone is"
+                    " {backbone}: set it to resnet50 or resnet101",
+                    key=f"finetune.{task}.architecture",
+                    backbone=self.detector.backbone,
                 )
         return self
 
-    def _see_that_starts_are_known(self, place: str, initialisations: tuple[str, ...]) -> None:
+    def _check_dataset(self, key: str, name: str) -> None:
+        if name not in self.datasets:
+            raise InvalidValue(
+                "config.unknown_dataset",
+                "{key} names '{name}', which is not a key of datasets",
+                key=key,
+                name=name,
+            )
+
+    def _check_initialisations(self, place: str, initialisations: tuple[str, ...]) -> None:
         for name in initialisations:
             if name not in ("scratch", *self.pretrain, *self.weights):
-                raise ValueError(
-                    f"{place}.initialisations names '{name}', neither scratch nor a key of pretrain"
-                    " or weights"
+                raise InvalidValue(
+                    "config.unknown_initialisation",
+                    "{key} names '{name}', which is neither scratch nor a key of pretrain or"
+                    " weights",
+                    key=f"{place}.initialisations",
+                    name=name,
                 )

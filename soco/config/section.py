@@ -1,7 +1,7 @@
-"""What the groups of keys have in common: their kinds of number and name, with the bounds of what
-makes sense.
+"""What all sections share: their types of number and name, and how they refuse a value.
 
-Bounds refuse the absurd, which would end in a traceback or never, and nothing that hardware can do.
+Bounds refuse absurd values, which would end in a traceback or never end. They refuse nothing that
+some hardware can do.
 """
 
 from typing import Annotated, Any, Literal
@@ -9,9 +9,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from soco.errors import UserError
+
+
+class InvalidValue(UserError, ValueError):
+    """A value that a validator of the schema refuses; `config.refused` lists it with the others."""
+
 
 def _no_truth_value(given: Any) -> Any:
-    """Python's true is a 1, and so would be YAML's `yes` and `on`."""
+    """Refuse YAML's `yes` and `on`: they are Python's True, which would pass as 1."""
     if isinstance(given, bool):
         raise PydanticCustomError("truth_value", "a number is expected")
     return given
@@ -28,11 +34,11 @@ Rate = Annotated[Real, Field(gt=0.0, le=1e6)]
 
 Count = Annotated[Integer, Field(ge=1, le=10**9)]
 CountOrNone = Annotated[Integer, Field(ge=0, le=10**9)]
-"""A count whose 0 turns something off."""
+"""A count; 0 turns something off."""
 Pixels = Annotated[Integer, Field(ge=1, le=10_000)]
-"""A side of what a model is shown."""
+"""Side of an image that a model gets."""
 Side = Annotated[Integer, Field(ge=1, le=100_000)]
-"""A side of an image that a detector is shown, or of an anchor."""
+"""Side of an image that a detector gets, or of an anchor."""
 Width = Annotated[Integer, Field(ge=1, le=100_000)]
 """Channels or outputs of a layer."""
 Batch = Annotated[Integer, Field(ge=1, le=1_000_000)]
@@ -40,13 +46,13 @@ Epochs = Annotated[Integer, Field(ge=1, le=1_000_000)]
 Processes = Annotated[Integer, Field(ge=1, le=10_000)]
 Workers = Annotated[Integer, Field(ge=0, le=1000)]
 Seed = Annotated[Integer, Field(ge=0, le=2**32 - 1)]
-"""What NumPy and torch take alike."""
+"""A seed that both NumPy and torch take."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 Architecture = Literal["fpn", "c4"]
 
 
 class Section(BaseModel):
-    """A group of keys; refuses keys that it does not know."""
+    """A group of keys; an unknown key is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,4 +1,4 @@
-"""A filter strategy: a name or three numbers, two spellings of one thing."""
+"""A filter strategy, written as a name or as three numbers."""
 
 import re
 from typing import Annotated, Any
@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import Field, ValidationError, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from soco.config.section import Real, Section, Share
+from soco.config.section import InvalidValue, Real, Section, Share
 from soco.errors import UserError
 
-# `none`, or ratio and size, or one of them; a size in tenths (`sizeMM`, `sizeMMNN`) or in shares
+# `none`, a ratio, a size, or both. A size is in tenths (`sizeMM`, `sizeMMNN`) or in shares
 # (`sizeA-B`, `sizeA-`).
 _SHARE = r"(?:0(?:\.\d+)?|1)"
 _TENTHS = r"(?P<low_tenths>0\d|10)(?P<high_tenths>0\d|10)?"
@@ -23,9 +23,9 @@ Ratio = Annotated[Real, Field(ge=1.0, le=1e6)]
 
 
 class Strategy(Section):
-    """Which regions are kept, by shape and by size relative to the image; null leaves a side open.
+    """Which regions are kept, by shape and by size relative to the image; null sets no limit.
 
-    Written as these numbers or as a name; stores and reports always hold its `name`.
+    Written as these numbers or as a name. Stores and reports always have the `name`.
     """
 
     ratio: Ratio | None = Field(
@@ -38,8 +38,10 @@ class Strategy(Section):
 
     @classmethod
     def parse(cls, name: str) -> "Strategy":
-        """Read a strategy's name: `none`, `ratioR`, `sizeMM`, `sizeMMNN` (tenths), `sizeA-B`, or
-        ratio and size.
+        """Read the name of a strategy.
+
+        Args:
+            name: `none`, `ratioR`, `sizeMM`, `sizeMMNN` (tenths), `sizeA-B`, or ratio and size.
 
         Raises:
             UserError: The name is none of these.
@@ -48,13 +50,15 @@ class Strategy(Section):
             return cls.model_validate(name)
         except ValidationError:
             raise UserError(
-                f"There is no filter strategy '{name}'; give none, ratio3, size0308 or"
-                " ratio3size0308."
+                "config.unknown_strategy",
+                "There is no filter strategy '{name}'; give none, ratio3, size0308 or"
+                " ratio3size0308.",
+                name=name,
             ) from None
 
     @property
     def name(self) -> str:
-        """The one name that this strategy has in stores; `parse` reads it."""
+        """The name of the strategy in stores and reports; `parse` reads it."""
         ratio = "" if self.ratio is None else f"ratio{_decimal(self.ratio)}"
         return ratio + self._size() or "none"
 
@@ -75,15 +79,18 @@ class Strategy(Section):
         numbers = _numbers(given)
         if numbers is None:
             raise PydanticCustomError(
-                "strategy", "No filter strategy; give none, ratio3, size0308 or ratio3size0308"
+                "strategy", "not a filter strategy; give none, ratio3, size0308 or ratio3size0308"
             )
         return numbers
 
     @model_validator(mode="after")
     def _low_is_lower(self) -> "Strategy":
         if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(
-                f"a filter strategy needs low <= high, and has {self.low:g} and {self.high:g}"
+            raise InvalidValue(
+                "config.low_above_high",
+                "a filter strategy needs low <= high, but low is {low:g} and high is {high:g}",
+                low=self.low,
+                high=self.high,
             )
         return self
 
@@ -108,6 +115,6 @@ def _decimal(value: float) -> str:
 
 
 def _tenths(share: float) -> str | None:
-    """The share as two digits, if it is a whole number of tenths."""
+    """The share in tenths, as two digits; None if it is not a whole number of tenths."""
     tenths = round(share * 10)
     return f"{tenths:02d}" if tenths / 10 == share else None

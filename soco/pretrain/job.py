@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from soco.config import DetectorConfig, FilterConfig, ImagesConfig, PretrainConfig
-from soco.config.schema import HOW_IT_RUNS
+from soco.config.effects import identity as settings_identity
 from soco.config.section import Section
 from soco.data.stores.merged import rows_digest
 from soco.io import Origin
@@ -43,6 +43,6 @@ def identity(job: PretrainJob, precision: str) -> dict[str, Any]:
         job: The run.
         precision: The precision in use, to which `auto` was resolved on this machine.
     """
-    settings = job.settings.model_dump(mode="json", exclude=set(HOW_IT_RUNS))
+    settings = settings_identity(job.settings, "pretrain")
     given = {"proposals": rows_digest(job.store), "seed": job.seed}
     return {**settings, "precision": precision, "detector": job.detector.model_dump(), **given}

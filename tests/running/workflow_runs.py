@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -55,7 +54,6 @@ class Workflow:
 
     def __init__(self, folder, snakemake=None):
         self.folder, self.snakemake = folder, snakemake
-        shutil.copy(REPOSITORY / "config.yaml", folder)
         self.overlay = yaml.safe_load((REPOSITORY / "recipes" / "test.yaml").read_text())
 
     def __call__(self, *targets, succeeds=True, options=()):

@@ -48,11 +48,11 @@ def test_a_probe_on_a_folder_of_ones_own_is_planned(workflow, folder_of_images):
     assert workflow.would_run("probes") - {"probes"} == {"probe_backbone"}
     mine["val"] = "absent"
     printed = workflow("probes", succeeds=False)
-    assert "There is no absent, which the key probes.mine.val names" in printed
+    assert "There is no absent (key probes.mine.val)" in printed
 
 
 def test_a_given_file_that_is_not_there_is_told_before_anything_starts(supervised):
     supervised.overlay["weights"]["supervised"]["path"] = "absent.pth"
     printed = supervised("all", succeeds=False)
-    assert "There is no absent.pth, which the key weights.supervised.path names" in printed
+    assert "There is no absent.pth (key weights.supervised.path)" in printed
     assert not supervised.path().exists()

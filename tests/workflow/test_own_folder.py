@@ -1,4 +1,4 @@
-"""The workflow started from a folder of the user's own, with the Snakefile elsewhere."""
+"""The workflow run from a folder of the user's own, with the Snakefile elsewhere."""
 
 import pytest
 import yaml
@@ -8,7 +8,7 @@ from soco.config import load_config
 
 @pytest.fixture
 def from_own_folder(snakemake, repository, tmp_path, readable_images):
-    """Run Snakemake as a user does in a folder of her own with images, and no config.yaml."""
+    """Run Snakemake as a user does in a folder of her own, with images but no config.yaml."""
     readable_images(tmp_path / "images")
     (tmp_path / "mine.yaml").write_text("images: {path: images}\nprobes: {shapes: null}\n")
     overlays = [repository / "recipes" / "test.yaml", "mine.yaml"]
@@ -19,15 +19,12 @@ def from_own_folder(snakemake, repository, tmp_path, readable_images):
         assert found == code, printed
         return printed
 
-    run.folder, run.overlays = (
-        tmp_path,
-        [repository / "config.yaml", overlays[0], tmp_path / "mine.yaml"],
-    )
+    run.folder, run.overlays = tmp_path, [overlays[0], tmp_path / "mine.yaml"]
     return run
 
 
-def test_what_is_read_is_what_soco_check_accepts(from_own_folder):
-    """The sizes are config.yaml's with the overlays over them, and results lie in the folder."""
+def test_snakemake_reads_what_soco_check_reads(from_own_folder):
+    """The configuration comes from the given files alone, and results are in the folder."""
     from_own_folder("results/own/convert/soco/detectron2_c4.pkl", "--config", "results=results/own")
     folder = from_own_folder.folder
     checked = load_config(*from_own_folder.overlays)
@@ -45,22 +42,28 @@ def test_what_is_read_is_what_soco_check_accepts(from_own_folder):
 
 def test_a_key_given_twice_stops_it(from_own_folder):
     (from_own_folder.folder / "mine.yaml").write_text("images: {path: images}\nseed: 1\nseed: 2\n")
-    assert "mine.yaml gives the key 'seed' twice, in lines 2 and 3, and YAML" in from_own_folder(
-        "-n", code=1
-    )
+    assert "mine.yaml gives the key 'seed' twice (lines 2 and 3)" in from_own_folder("-n", code=1)
 
 
-def test_a_part_of_a_configuration_in_the_folder_stops_it(from_own_folder):
-    (from_own_folder.folder / "config.yaml").write_text("images: {path: images}\n")
-    printed = from_own_folder("-n", code=1)
-    assert f"{from_own_folder.folder}/config.yaml, which is read in place of " in printed
+def test_a_config_of_the_folder_is_read_only_without_configfile(
+    from_own_folder, snakemake, repository
+):
+    folder = from_own_folder.folder
+    (folder / "config.yaml").write_text("images: {path: images}\nsede: 1\n")
+    assert "sede" not in from_own_folder("-n", "proposals")
+    command = ["-n", "proposals", "-s", repository / "Snakefile", "-c1"]
+    code, printed = snakemake(command, folder)
+    assert code == 1
+    assert "there is no key 'sede'" in printed
+    (folder / "config.yaml").write_text("images: {path: images}\nresults: mine\n")
+    code, printed = snakemake([*command, "--config", "seed=3"], folder)
+    assert code == 0, printed
+    assert "mine/proposals/store.arrow" in printed
+    assert "demo_data" not in printed
 
 
-def test_names_that_a_shell_or_snakemake_could_take_apart_are_names(from_own_folder):
-    """Quotes, spaces, signs, a dash in front.
-
-    All at once, in the results' folder and the images'.
-    """
+def test_names_with_special_characters_are_names(from_own_folder):
+    """Quotes, spaces, signs and a leading dash, in the folders of results and of images."""
     folder, odd = from_own_folder.folder, "-a b/q'q\"$(touch pwned);%s*ü#&[x]?!a<b"
     (folder / "-images").mkdir()
     (folder / "images").rename(folder / odd.replace("-a b", "-images"))
@@ -76,6 +79,6 @@ def test_names_that_a_shell_or_snakemake_could_take_apart_are_names(from_own_fol
 
 
 @pytest.mark.parametrize("name", ["a{b}", "a{b", "<results>", "a\nb"])
-def test_names_that_cannot_be_are_refused_with_their_key(from_own_folder, name):
+def test_impossible_names_are_refused_with_their_key(from_own_folder, name):
     (from_own_folder.folder / "mine.yaml").write_text(yaml.safe_dump({"results": name}))
     assert "The configuration is refused: 'results' is '" in from_own_folder("-n", code=1)

@@ -1,7 +1,4 @@
-"""recipes/paper.yaml: the paper's rows, its data, and what would run.
-
-Test_paper_matrix.py trains it.
-"""
+"""recipes/paper.yaml: the paper's rows, its data, and what would run; see test_paper_matrix.py."""
 
 import os
 import re
@@ -11,7 +8,8 @@ import pytest
 import yaml
 
 from soco.config import load_config
-from soco.config.recipes import recipe, recipe_names
+from soco.config.presets import RECIPES
+from soco.config.recipes import recipe
 from soco.report.paper import PAPER_ROWS
 
 UNKNOWN = {
@@ -30,7 +28,7 @@ ROW = "results/imagenet/evaluate/coco_fpn/soco_fpn_100/seed_1/metrics.json"
 
 @pytest.fixture(scope="module")
 def paper(repository):
-    return load_config(repository / "config.yaml", repository / "recipes/paper.yaml")
+    return load_config(repository / "recipes/paper.yaml")
 
 
 @pytest.fixture
@@ -41,15 +39,15 @@ def of_the_paper(workflow, repository):
 
 
 def with_stand_ins(workflow):
-    """Empty files where the recipe looks for the data; a dry run reads none of them."""
+    """Make empty files where the recipe expects the data; a dry run reads none of them."""
     for name in FILES:
         path = workflow.folder / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
 
-def not_known(workflow):
-    """Take the stand-ins as they are."""
+def skip_known_checks(workflow):
+    """Accept the stand-ins instead of the published data."""
     for section, changes in UNKNOWN.items():
         for key, value in changes.items():
             entry = workflow.overlay[section]
@@ -63,7 +61,7 @@ def jobs(printed):
 
 
 def memory_of(rule, printed):
-    """The MB that the jobs of a rule ask for."""
+    """The MB that the jobs of a rule request."""
     asked = re.findall(
         rf"^rule {rule}:\n(?:    .*\n)*?    resources: .*?mem_mb=(\d+)", printed, re.MULTILINE
     )
@@ -71,19 +69,17 @@ def memory_of(rule, printed):
 
 
 def test_each_pretraining_is_that_of_its_own_recipe(repository, paper):
-    assert set(paper.pretrain) == set(recipe_names())
-    spelled = yaml.safe_load((repository / "recipes/paper.yaml").read_text())
-    for name in recipe_names():
-        path = repository / "recipes" / f"{name}.yaml"
-        assert spelled["pretrain"][name] == yaml.safe_load(path.read_text())["pretrain"][name]
+    assert set(paper.pretrain) == set(RECIPES)
+    for name in RECIPES:
         assert (paper.pretrain[name], paper.detector) == recipe(name)
-        alone = load_config(repository / "config.yaml", path)
+        alone = load_config(repository / "recipes" / f"{name}.yaml")
+        assert paper.pretrain[name] == alone.pretrain[name]
         same = ("seed", "results", "images", "proposals", "filter", "detector")
         assert [getattr(paper, key) for key in same] == [getattr(alone, key) for key in same], name
 
 
 def epochs_of(config, start):
-    """The paper's name of a start, and its epochs on ImageNet."""
+    """The paper's name of an initialisation, and its epochs on ImageNet."""
     if start in config.pretrain:
         settings = config.pretrain[start]
         return ("SoCo*" if len(settings.views) == 4 else "SoCo"), settings.epochs
@@ -130,7 +126,7 @@ def test_the_fine_tunings_follow_their_protocols_unchanged(repository, paper):
 
 def test_a_dry_run_shows_the_whole_matrix(of_the_paper):
     with_stand_ins(of_the_paper)
-    not_known(of_the_paper)
+    skip_known_checks(of_the_paper)
     of_the_paper.overlay["images"]["shards"] = 3
     os.truncate(
         of_the_paper.folder / "data/lvis/lvis_v1_train.json", 1_200_000_000
@@ -159,7 +155,7 @@ def test_a_dry_run_shows_the_whole_matrix(of_the_paper):
     assert alone["evaluate_detector"] == alone["check_dataset"] == 1
 
 
-def test_all_that_is_missing_is_told_at_once(of_the_paper):
+def test_all_missing_data_are_reported_at_once(of_the_paper):
     printed = of_the_paper("all", succeeds=False, options=("--dry-run",))
     for name in (
         "imagenet/train",
@@ -169,7 +165,7 @@ def test_all_that_is_missing_is_told_at_once(of_the_paper):
         "coco",
         *FILES[4:],
     ):
-        assert printed.count(f"There is no data/{name}, which the key ") == 1, name
+        assert printed.count(f"There is no data/{name} (key ") == 1, name
     assert (
         "118,287 images, 860,001 objects of 80 categories, from http://images.cocodataset.org/"
         in printed
@@ -178,25 +174,19 @@ def test_all_that_is_missing_is_told_at_once(of_the_paper):
     assert not of_the_paper.path().exists()
 
 
-def test_what_is_wrong_is_told_before_anything_starts(of_the_paper):
+def test_wrong_data_are_reported_before_anything_runs(of_the_paper):
     with_stand_ins(of_the_paper)
     printed = of_the_paper("all", succeeds=False, options=("--dry-run",))
-    assert (
-        "data/imagenet/train, which the key images.path names, holds 1 folder(s) and not 1,000"
-        in printed
-    )
-    assert (
-        "data/coco/val2017, which the key datasets.coco.val.images names, holds 1 file(s) and not"
-        " 5,000" in printed
-    )
-    assert "holds 1 file(s) in train2017 and not 118,287" in printed
-    assert (
-        "resnet50-0676ba61.pth, which the key weights.supervised.path names, has 0 bytes and not"
-        " 102,530" in printed
-    )
-    assert "or set datasets.coco.known_as to null." in printed
+    for words in (
+        "data/imagenet/train (key images.path) has 1 folder(s), not 1,000",
+        "data/coco/val2017 (key datasets.coco.val.images) has 1 file(s), not 5,000",
+        "has 1 file(s) in train2017, not 118,287",
+        "resnet50-0676ba61.pth (key weights.supervised.path) has 0 bytes, not 102,530",
+        "or set datasets.coco.known_as to null.",
+    ):
+        assert words in printed
     of_images = of_the_paper("proposals", succeeds=False, options=("--dry-run",))
-    assert of_images.index("images.path") < of_images.index("Of what else the configuration names")
+    assert of_images.index("images.path") < of_images.index("Other problems in the configuration")
 
 
 def test_images_of_another_number_are_refused_when_they_are_listed(workflow, folder_of_images):

@@ -1,4 +1,4 @@
-"""Every row of recipes/paper.yaml, built at full architecture and trained for two steps on small images."""
+"""Every row of recipes/paper.yaml at full architecture, trained two steps on small images."""
 
 import json
 import math
@@ -9,6 +9,7 @@ import torch
 import torchvision
 import yaml
 
+from soco.config.presets import RECIPES
 from soco.config.schema import DemoConfig
 from soco.demo import make_demo
 
@@ -59,19 +60,19 @@ def listed_as(content, classes):
 
 
 def make_stand_ins(folder):
-    """Composed images in the layout of COCO 2017 and LVIS v1, unlabelled ones, and an untrained ResNet-50."""
+    """Make composed images in the layouts of COCO 2017 and LVIS v1, and an untrained ResNet-50."""
     make_demo(
         DemoConfig(path=str(folder / "demo"), images=8, image_side=160, train=8, val=4, side=128),
         seed=1,
     )
     shapes = folder / "demo/shapes"
     for form, name in (("coco", "coco"), ("lvis", "lvis_v1")):
-        for half in ("train", "val"):
-            path = shapes / f"{name}_{half}.json"
+        for split in ("train", "val"):
+            path = shapes / f"{name}_{split}.json"
             content = listed_as(json.loads(path.read_text()), CLASSES[form])
-            path.write_text(json.dumps(content).replace("train2017", f"{half}2017"))
-    for half in ("train", "val"):
-        (shapes / half).rename(shapes / f"{half}2017")
+            path.write_text(json.dumps(content).replace("train2017", f"{split}2017"))
+    for split in ("train", "val"):
+        (shapes / split).rename(shapes / f"{split}2017")
     torch.manual_seed(0)
     torch.save(torchvision.models.resnet50(weights=None).state_dict(), folder / "resnet50.pth")
 
@@ -83,37 +84,35 @@ def small_views(views):
 
 
 def overlay_of(recipe, folder):
-    """What makes the recipe small: the stand-ins, and short trainings on small images."""
+    """The overlay that makes the recipe small: stand-ins, and short trainings on small images."""
     shapes = folder / "demo/shapes"
 
-    def half(form, name, images):
+    def split(form, name, images):
         return {"images": str(images), "annotations": str(shapes / f"{form}_{name}.json")}
 
     return {
         "images": {"path": str(folder / "demo/images"), "known_as": None, "shards": 2},
         "pretrain": {
-            run: SMALL_PRETRAINING | {"views": small_views(settings["views"])}
-            for run, settings in recipe["pretrain"].items()
-            if settings
+            run: SMALL_PRETRAINING | {"views": small_views(RECIPES[run]["views"])}
+            for run in recipe["pretrain"]
         },
         "weights": {"supervised": {"path": str(folder / "resnet50.pth"), "known_as": None}},
         "datasets": {
             "coco": {"known_as": None}
-            | {at: half("coco", at, shapes / f"{at}2017") for at in ("train", "val")},
+            | {at: split("coco", at, shapes / f"{at}2017") for at in ("train", "val")},
             "lvis": {"known_as": None}
-            | {at: half("lvis_v1", at, shapes) for at in ("train", "val")},
+            | {at: split("lvis_v1", at, shapes) for at in ("train", "val")},
         },
-        "finetune": {
-            task: SMALL_FINETUNING for task, settings in recipe["finetune"].items() if settings
-        },
+        "finetune": dict.fromkeys(recipe["finetune"], SMALL_FINETUNING),
     }
 
 
 def rows_of(recipe):
-    """Task and start of every fine-tuning of the recipe."""
-    tasks = {task: settings for task, settings in recipe["finetune"].items() if settings}
+    """Task and initialisation of every fine-tuning of the recipe."""
     return [
-        (task, start) for task, settings in tasks.items() for start in settings["initialisations"]
+        (task, start)
+        for task, settings in recipe["finetune"].items()
+        for start in settings["initialisations"]
     ]
 
 
@@ -144,9 +143,9 @@ def lines_of(path):
 
 @pytest.mark.slow
 def test_every_pretraining_takes_two_steps(matrix, recipe):
-    for run in filter(recipe["pretrain"].get, recipe["pretrain"]):
+    for run in recipe["pretrain"]:
         steps = lines_of(matrix.path("pretrain", run, "log.jsonl"))
-        views = len(recipe["pretrain"][run]["views"])
+        views = len(RECIPES[run]["views"])
         assert [line["step"] for line in steps] == [0, 1], run
         assert all(abs(line["loss"]) <= 4 * (views - 1) for line in steps), (
             run
@@ -157,7 +156,7 @@ def test_every_pretraining_takes_two_steps(matrix, recipe):
 
 
 def taken_by(task, start, recipe):
-    """What the names of the tensors begin with that a row takes from its start."""
+    """The prefixes of the tensors that a row takes from its initialisation."""
     if start == "scratch":
         return ()
     if recipe["finetune"][task]["protocol"].startswith("coco_c4"):
@@ -193,11 +192,11 @@ def test_every_row_is_built_takes_its_weights_and_is_scored(matrix, recipe):
         assert all(map(math.isfinite, losses.values())), (task, start)
         metrics = json_at(matrix, "evaluate", task, start, "seed_1", "metrics.json")
         architecture = "c4" if task.endswith("c4") else "fpn"
-        told = {
+        protocol = {
             key: metrics["protocol"][key] for key in ("name", "architecture", "head", "iterations")
         }
         name = recipe["finetune"][task]["protocol"]
-        assert told == {
+        assert protocol == {
             "name": name,
             "architecture": architecture,
             "head": HEADS[architecture],
@@ -211,7 +210,7 @@ def test_every_row_is_built_takes_its_weights_and_is_scored(matrix, recipe):
 
 
 @pytest.mark.slow
-def test_the_report_tells_every_row(matrix, recipe):
+def test_the_report_has_every_row(matrix, recipe):
     report = json_at(matrix, "report", "report.json")
     told = {
         (row["task"], row["initialisation"]) for task in report["results"] for row in task["rows"]
@@ -236,7 +235,7 @@ def seconds_of(matrix, *parts):
 def pretraining_table(matrix, recipe):
     """The losses of each pretraining, as docs/paper.md shows them."""
     lines = head_of("pretraining", "tensors", "loss of the first step", "of the second", "seconds")
-    for run in filter(recipe["pretrain"].get, recipe["pretrain"]):
+    for run in recipe["pretrain"]:
         losses = [
             f"{line['loss']:.2f}" for line in lines_of(matrix.path("pretrain", run, "log.jsonl"))
         ]
@@ -250,12 +249,12 @@ def pretraining_table(matrix, recipe):
 
 
 def table(matrix, rows):
-    """What each row started from and came to, as docs/paper.md shows it."""
+    """The tensors and the loss of each row, as docs/paper.md shows them."""
     lines = head_of(
         "fine-tuning",
-        "start",
-        "tensors taken",
-        "fresh",
+        "initialisation",
+        "tensors loaded",
+        "new",
         "classes",
         "loss, mean of both steps",
         "seconds",

@@ -29,18 +29,14 @@ def test_an_unknown_key_is_reported_with_the_nearest(workflow):
 
 
 def test_missing_data_are_reported_before_anything_starts(workflow):
-    workflow.overlay["datasets"] = {"shapes_coco": {"val": {"annotations": "/absent/val.json"}}}
+    workflow.overlay["datasets"]["shapes_coco"]["val"]["annotations"] = "/absent/val.json"
     printed = workflow("all", succeeds=False)
-    assert (
-        "There is no /absent/val.json, which the key datasets.shapes_coco.val.annotations names"
-        in printed
-    )
+    assert "There is no /absent/val.json (key datasets.shapes_coco.val.annotations)" in printed
     assert not workflow.path().exists()
     assert "evaluate_detector" not in workflow.would_run("proposals")
 
 
 def test_a_missing_file_of_boxes_is_reported_at_once(workflow):
     workflow.overlay["proposals"] = {"engine": "imported", "file": "absent.json"}
-    assert "There is no absent.json, which the key proposals.file names" in workflow(
-        "proposals", succeeds=False
-    )
+    printed = workflow("proposals", succeeds=False)
+    assert "There is no absent.json (key proposals.file)" in printed

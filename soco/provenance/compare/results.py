@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from soco.config import FinetuneConfig
+from soco.config.effects import runtime_keys
 from soco.provenance.changes import Change, changes, plural, value_words
 from soco.provenance.compare.sections import Section, changed_section
 from soco.provenance.reading import Run
@@ -12,7 +14,7 @@ from soco.report.seeds import PARTS, mean_std, unlike_keys
 SHOWN = ("AP", "AP50", "AP75")
 _MISSING = {"a": None, "b": None, "difference": None}
 # Keys of the protocol that have sections of their own: machines, packages, configuration.
-_RUNS_ON = ("torch", "device", "processes")
+_RUNS_ON = ("torch", "device", *runtime_keys(FinetuneConfig))
 _OF_PRETRAINING = ("final_loss", "steps", "parameters", "images", "total_batch", "peak_lr")
 _OF_PROBE = ("knn", "linear", "classes", "images", "skipped")
 

@@ -14,7 +14,7 @@ from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.engine import HookBase
 from torch import nn
 
-from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig, identity
 from soco.data.stores.archives import DamagedArchive, load_archive, newest_sound, save_archive
 from soco.errors import UserError
 from soco.io import atomic_write, origin_inside, sha256_of
@@ -24,18 +24,6 @@ _POINTER = "last_checkpoint"
 _LOCK = "lock"
 _KEPT = 2
 _TRAINING = "training"
-_WITHOUT_EFFECT = {
-    "initialisations",
-    "seeds",
-    "protocol",
-    "processes",
-    "workers",
-    "checkpoint_iterations",
-    "evaluate_every",
-    "test_short_side",
-    "score_threshold",
-    "detections_per_image",
-}
 
 
 def describe_training(
@@ -47,7 +35,7 @@ def describe_training(
 ) -> dict[str, Any]:
     """All that decides what a training computes, the content of its input files included (as SHA-256)."""
     return {
-        "settings": settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
+        "settings": identity(settings, "finetune_weights"),
         "detector": detector.model_dump(mode="json"),
         "train": dataset.train.model_dump(mode="json"),
         "annotations": sha256_of(Path(dataset.train.annotations)),

@@ -11,7 +11,8 @@ from detectron2.modeling import build_model
 from detectron2.utils.env import seed_all_rng
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
-from soco.config.protocols import changed
+from soco.config.effects import keys_affecting
+from soco.config.presets import changed
 from soco.data.stores.archives import DamagedArchive, load_archive
 from soco.errors import UserError
 from soco.io import write_result
@@ -24,7 +25,11 @@ from soco.transfer.detect.protocol import build_config
 from soco.transfer.detect.scoring import say_limit, score
 
 _DETECTIONS = {"coco": "coco_instances_results.json", "lvis": "lvis_instances_results.json"}
-_OF_EVALUATION = ("test_short_side", "score_threshold", "detections_per_image")
+_OF_EVALUATION = tuple(
+    key
+    for key in keys_affecting(FinetuneConfig, "evaluate")
+    if key not in keys_affecting(FinetuneConfig, "finetune")
+)
 
 
 def evaluate(

@@ -11,7 +11,7 @@ from detectron2.utils import comm
 from detectron2.utils.env import seed_all_rng
 
 from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
-from soco.config.protocols import PROTOCOLS, changed
+from soco.config.presets import PROTOCOLS, changed
 from soco.data.stores.lock import exclusive_lock
 from soco.errors import UserError
 from soco.io import remove_folder, write_result

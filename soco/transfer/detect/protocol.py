@@ -11,7 +11,7 @@ import torch
 from detectron2.config import CfgNode, get_cfg
 
 from soco.config import DetectorConfig, FinetuneConfig
-from soco.config.protocols import changed
+from soco.config.presets import changed
 from soco.transfer.detect.architectures import set_c4, set_fpn
 from soco.transfer.detect.schedule import schedule_of
 

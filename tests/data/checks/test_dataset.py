@@ -167,7 +167,6 @@ def test_run_lengths_are_read_as_pycocotools_reads_them():
 def test_the_command_prints_what_it_finds(coins, tmp_path, repository, capsys):
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(coins_config(coins)))
     configs = [
-        str(repository / "config.yaml"),
         str(repository / "recipes/own_data.yaml"),
         str(tmp_path / "mine.yaml"),
     ]

@@ -3,7 +3,7 @@ import pytest
 pytest.importorskip("detectron2")
 
 from soco.config import FinetuneConfig
-from soco.config.protocols import PROTOCOLS, changed
+from soco.config.presets import PROTOCOLS, changed
 from soco.transfer.detect.schedule import in_words, schedule_of
 
 # The release's settings for detectron2, and those of section 4.1 of the paper.
@@ -59,9 +59,7 @@ def test_keys_that_are_given_stand_above_the_protocol_and_are_told():
 
 
 def test_an_unknown_protocol_is_refused_with_those_that_there_are():
-    with pytest.raises(
-        ValueError, match="no protocol 'coco_1x'; the protocols are coco_fpn_1x, coco_fpn_2x"
-    ):
+    with pytest.raises(ValueError, match="no protocol 'coco_1x'; did you mean 'coco_c4_1x'"):
         settings(protocol="coco_1x")
 
 
