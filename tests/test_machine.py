@@ -157,8 +157,8 @@ def test_other_errors_pass_as_they_are():
 LOAD = """
 import torch
 from torch.utils.data import DataLoader
-from soco.machine import let_no_worker_fall_silent, machine_faults
-let_no_worker_fall_silent()
+from soco.machine import report_worker_errors, machine_faults
+report_worker_errors()
 images = [torch.zeros(3, 1000, 1500) for _ in range(9)]
 with machine_faults():
     for _ in DataLoader(images, batch_size=1, collate_fn=lambda held: held[0], num_workers=2):

@@ -21,7 +21,7 @@ from soco.data import open_source
 from soco.data.stores.archives import load_archive
 from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
-from soco.machine import let_no_worker_fall_silent
+from soco.machine import report_worker_errors
 from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.hardware import autocast_type
 from soco.pretrain.identity import identity
@@ -213,7 +213,7 @@ class Training:
         )
 
     def _passes(self) -> Generator[Batch]:
-        let_no_worker_fall_silent()
+        report_worker_errors()
         loader = DataLoader(
             self.dataset,
             batch_sampler=self.sampler,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from soco.data import detection_limit
+from soco.data import coco
 from soco.report.protocol import value_words
 
 _MINUS = "\u2212"
@@ -55,7 +55,7 @@ def limit_sentences(task: Mapping[str, Any]) -> list[str]:
     for row in task["rows"]:
         limit = row["protocol"].get("detections_per_image")
         if limit is not None:
-            told += detection_limit.limit_sentences(
+            told += coco.limit_sentences(
                 task["format"], limit, row.get("over_limit", {}), row["images"], task["task"]
             )
     return list(dict.fromkeys(told))

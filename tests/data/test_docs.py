@@ -2,9 +2,9 @@ import re
 
 import pytest
 import yaml
+from soco.data.sources.names import IMAGE_SUFFIXES
 
 from soco.config import ImagesConfig
-from soco.data.sources.names import IMAGE_SUFFIXES
 
 
 @pytest.fixture(scope="module")

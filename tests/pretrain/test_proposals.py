@@ -71,7 +71,7 @@ def test_boxes_that_name_no_image_are_refused_with_that_reason(job_of, store_of,
     assert (
         refusal(job)
         == "3 of 4 images have no proposal (2 have no region: the search found none, or"
-        " proposals.file names none of theirs; the filter kept no region of 1, whose median"
+        " proposals.file contains none; the filter kept no region of 1, whose median"
         " shorter side is 32 pixels), more than pretrain.imported.max_without_proposals = 0.5"
         " allows; check proposals.engine and the names in proposals.file, or raise"
         " pretrain.imported.max_without_proposals to train on each of these images as one box."

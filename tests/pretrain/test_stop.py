@@ -57,7 +57,7 @@ def test_a_second_ctrl_c_acts_at_once_and_a_second_sigterm_does_not():
 
 def test_a_second_run_does_not_write_into_the_folder_of_a_first(tmp_path):
     refused = pytest.raises(
-        UserError, match=rf"^process {os.getpid()} on \S+ trains this run already"
+        UserError, match=rf"^process {os.getpid()} on \S+ is already training this run"
     )
     with exclusive_lock(tmp_path, patience=0), refused, exclusive_lock(tmp_path, patience=0.1):
         pass
