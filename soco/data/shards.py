@@ -72,7 +72,7 @@ def shard_loads(numbers: Ints, loads: Loads, shards: int) -> Loads:
 
 
 def _too_heavy(numbers: Ints, loads: Loads, shards: int) -> bool:
-    """Whether the heaviest shard is too heavy even without its largest image, which stays whole."""
+    """Whether the heaviest shard is too heavy even without its largest image, which is not split."""
     totals = shard_loads(numbers, loads, shards)
     heaviest = int(totals.argmax())
     largest = loads[numbers == heaviest].max()

@@ -379,7 +379,7 @@ def test_an_image_repeated_a_thousand_times_is_decoded_once(tmp_path):
 def test_equal_rows_are_stored_once_only_if_rows_need_more_than_their_pages(
     tmp_path, monkeypatch, rows, equal
 ):
-    """Storing them once takes three times as long, and pretraining reads such groups all the time."""
+    """Storing them once takes three times as long, and pretraining reads such groups often."""
     images = [bytes([0 if equal else row]) * (1 << 17) for row in range(rows)]
     pq.write_table(pa.table({"image": images}), tmp_path / "x.parquet", row_group_size=rows)
     monkeypatch.setattr(parquet, "_MAX_BATCH_BYTES", 2 << 20)

@@ -75,7 +75,7 @@ class ParquetSource:
     def _own_reader(self) -> "_Reader":
         """The reader of this process.
 
-        After a fork, the parent's may have a locked lock, and shares its files' positions.
+        The parent's is not safe after a fork: its lock may be locked, its file positions are shared.
         """
         if self._reader is None or self._reader.process != os.getpid():
             self._reader = _Reader(self.column)

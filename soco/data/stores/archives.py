@@ -24,7 +24,7 @@ def save_archive(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write tensors and plain values atomically; the same content gives the same bytes.
 
     Raises:
-        UserError: The disk is full, or another reason of the machine's.
+        UserError: The file cannot be written, such as on a full disk.
     """
     with atomic_write(path) as temporary:
         write_archive(temporary, content)
