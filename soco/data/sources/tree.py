@@ -73,7 +73,7 @@ def walk(root: Path, follow_links: bool = False, skip_unreadable: bool = False) 
             if entry.is_symlink() and here in above:
                 raise UserError(
                     "data.link_loop",
-                    "The link {path} leads back to a folder above it; remove the link.",
+                    "The link {path} leads back to a folder above it; remove it.",
                     path=root / name,
                 )
             above.append(here)
