@@ -1,13 +1,13 @@
-# Shards: the images, listed and dealt into parts that later jobs take one by one. Every image is read once.
+# Shards: the list of images, split into parts that later jobs process in parallel. Every image is read once.
 #
-# In:  the images that the section images names: a folder tree, a zip, tars or Parquet files.
-# Out: {results}/shards/manifest.parquet, one row an image: key, where it lies, its size, the hash of its bytes, its
-#      shard; kept from listing to listing, so that only new and changed images are read again;
+# In:  the images of the section images: a folder tree, a zip, tars or Parquet files.
+# Out: {results}/shards/manifest.parquet, one row per image: key, location, size, hash of its bytes, shard; kept from
+#      listing to listing, so that only new and changed images are read again;
 #      {results}/shards/{shard}.parquet, the rows of each shard.
 
 
 checkpoint shard_images:
-    """List the images and deal them into shards with equal shares of the pixels."""
+    """List the images and split them into shards of about equal numbers of pixels."""
     input:
         images=lambda wildcards: given(config["images"]["path"], "images.path"),
     output:
@@ -26,7 +26,7 @@ checkpoint shard_images:
         runtime=growing(480),
     params:
         settings=listing_settings(),
-        # Fewer shards than before are all there, and would pass for those of this number.
+        # With a smaller number, all outputs exist already, and Snakemake would not run the rule again.
         shards=len(SHARDS),
         state=images_state,
     script:

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and their hashes."""
+"""Files: written atomically, with the origin that made them; and their hashes."""
 
 import contextlib
 import hashlib
@@ -11,37 +11,35 @@ from pathlib import Path
 from typing import Any
 
 from soco.errors import UserError
-from soco.machine import ask_to_write, machine_faults
+from soco.machine import machine_faults, probe_write
 
 Origin = dict[str, Any]
-"""What made a file: rule, wildcards, seed, code and packages; no time and no machine, so that the
-same job of the same code writes the same bytes."""
+"""What made a file: rule, wildcards, seed, code and packages. No time and no machine is in it, so
+that the same job of the same code writes the same bytes."""
 
 KEY = "soco"
-"""The name that metadata of Parquet, Arrow and safetensors files have for an origin."""
+"""The key of an origin in the metadata of Parquet, Arrow and safetensors files."""
 
 _VARIABLE = "SOCO_ORIGIN"  # TODO: goes when every stage passes its origin on
 _SUFFIX = ".part"
-_SNAKEMAKES_OWN = ".snakemake_timestamp"
+_TIMESTAMP_FILE = ".snakemake_timestamp"  # Snakemake puts one into each folder that is an output
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` when the block ends well, remove it
-    otherwise.
+    """Yield a temporary path beside `path`, which replaces `path` if the block succeeds.
 
-    The rename is atomic, so that a reader (or a run that was killed and started again) sees the old
-    file, or none, or all of the new one. What a killed writer of `path` left on this machine is
-    removed; a writer that still lives, or that works on another machine, has a temporary path of
-    its own and is left alone.
+    The rename is atomic: a reader, or a run that is restarted after a kill, sees either the old
+    file or all of the new one. If the block fails, the temporary file is removed. Temporary files
+    of killed processes of this machine are removed as well; those of running processes, and of
+    other machines, have other names and are not touched.
 
     Raises:
-        UserError: The machine does not take the file: the disk is full, the folder is read-only,
-            and the like.
+        UserError: The file cannot be written: the disk is full, the folder is read-only, and so on.
     """
     path = Path(path)
     temporary = path.with_name(f"{_prefix(path)}{os.getpid()}{_SUFFIX}")
-    with machine_faults(path), _under_its_own_name(temporary, path):
+    with machine_faults(path), _with_final_name(temporary, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
         try:
@@ -52,7 +50,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         except (UserError, OSError):
             raise
         except Exception:
-            ask_to_write(temporary)
+            probe_write(temporary)
             raise
         finally:
             with contextlib.suppress(OSError):
@@ -60,33 +58,33 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _under_its_own_name(temporary: Path, path: Path) -> Iterator[None]:
-    """Let an error about the temporary path name the path that the user knows."""
+def _with_final_name(temporary: Path, path: Path) -> Iterator[None]:
+    """Replace the temporary path in an error by the path that the user knows."""
     try:
         yield
     except OSError as error:
-        if str(temporary) in (str(error.filename), str(error.filename2)):  # the second of a copy
+        if str(temporary) in (str(error.filename), str(error.filename2)):  # filename2: of a copy
             error.filename, error.filename2 = str(path), None
         raise
 
 
 def write_json(path: str | Path, content: Any, origin: Origin | None = None) -> None:
-    """Write JSON with sorted keys, whole or not at all; an object's key `origin` says what made it."""
+    """Write JSON with sorted keys atomically; an object with an origin gets it as key `origin`."""
     content = {**content, "origin": origin} if origin else content
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder of checkpoints so that a kill leaves all of it under its name, or nothing.
+    """Remove a folder of checkpoints atomically: a kill leaves all of it, or nothing.
 
-    A run that found one half would resume from a checkpoint without the log that belongs to it.
+    A run that found a part of it would resume from a checkpoint without the log that belongs to it.
     """
-    aside = folder.with_name(f".{folder.name}.removed")
-    shutil.rmtree(aside, ignore_errors=True)
+    renamed = folder.with_name(f".{folder.name}.removed")
+    shutil.rmtree(renamed, ignore_errors=True)
     with contextlib.suppress(FileNotFoundError):
-        folder.rename(aside)
-    shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(renamed)
+    shutil.rmtree(renamed, ignore_errors=True)
 
 
 def _prefix(path: Path) -> str:
@@ -100,12 +98,12 @@ def _remove_abandoned(path: Path) -> None:
         if (
             other.name == f"{prefix}{process}{_SUFFIX}"
             and process.isdigit()
-            and not _lives(int(process))
+            and not _is_running(int(process))
         ):
             other.unlink(missing_ok=True)
 
 
-def _lives(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -118,9 +116,9 @@ def _lives(process: int) -> bool:
 def fingerprint(path: Path) -> dict[str, Any]:
     """`path`, `bytes` and `sha256` of a file, or of a folder.
 
-    A folder may hold more images than can be hashed in a job: its `sha256` is that of the sorted
-    lines `path below the folder`, tab, `bytes`; `bytes` are those of all files, whose number is in
-    `files`.
+    A folder may contain too many images to hash in a job: its `sha256` is that of the sorted lines
+    `path below the folder`, tab, `bytes`. Its `bytes` are the sum over all files, and `files` is
+    their number.
 
     Raises:
         UserError: There is nothing at the path.
@@ -131,7 +129,7 @@ def fingerprint(path: Path) -> dict[str, Any]:
 
 
 def sha256_of(path: Path) -> str:
-    """The hash of a file, in hex digits.
+    """The SHA-256 of a file, in hex digits.
 
     Raises:
         UserError: The file is missing.
@@ -144,7 +142,7 @@ def sha256_of(path: Path) -> str:
 
 
 def digest_of_lines(lines: list[str]) -> str:
-    """The SHA-256 of sorted lines: of a manifest."""
+    """The SHA-256 of the sorted lines, each with a line break."""
     digest = hashlib.sha256()
     for line in sorted(lines):
         digest.update(f"{line}\n".encode(errors="surrogateescape"))
@@ -152,11 +150,11 @@ def digest_of_lines(lines: list[str]) -> str:
 
 
 def _of_folder(folder: Path) -> dict[str, Any]:
-    sizes = {  # os.walk and os.stat: pathlib's objects cost more than the look at a file
+    sizes = {  # os.walk and os.stat, since pathlib's objects cost more than the system calls
         os.path.relpath(path, folder): os.stat(path).st_size  # noqa: PTH116
         for parent, _, names in os.walk(folder)
         for name in names
-        if name != _SNAKEMAKES_OWN
+        if name != _TIMESTAMP_FILE
         for path in [f"{parent}/{name}"]
     }
     return {
@@ -175,12 +173,16 @@ def _size(path: Path) -> int:
 
 
 def _missing(path: Path) -> UserError:
-    return UserError(f"There is no {path}; run the stage that makes it, then the report again.")
+    return UserError(
+        "io.file_not_found",
+        "There is no {path}; run the stage that makes it, then the report again.",
+        path=path,
+    )
 
 
 @contextlib.contextmanager
 def made_by(origin: Origin) -> Iterator[None]:
-    """Have all files that the block writes carry this origin."""
+    """Set the origin of all files that the block writes."""
     before = os.environ.get(_VARIABLE)
     os.environ[_VARIABLE] = json.dumps(origin, sort_keys=True)
     try:
@@ -193,7 +195,7 @@ def made_by(origin: Origin) -> Iterator[None]:
 
 
 def origin_inside(origin: Origin | None = None) -> dict[str, Any]:
-    """`{"origin": ...}`, to be put into what a file holds; empty without an origin."""
+    """`{"origin": ...}`, to be merged into a file's content; empty without an origin."""
     text = os.environ.get(_VARIABLE)
     origin = origin or (json.loads(text) if text else None)
     return {"origin": origin} if origin else {}
@@ -204,8 +206,8 @@ def metadata_inside(origin: Origin | None = None, short: bool = False) -> dict[b
 
     Args:
         origin: What made the file.
-        short: Write the rule alone. For files whose bytes tell Snakemake what to make again: with
-            the commit in them, images that were listed by another would all be searched again.
+        short: Include only the rule. For files whose bytes decide what Snakemake runs again: with
+            the commit in a shard, every new commit would have all images searched again.
     """
     inside = origin_inside(origin)
     if not inside:
@@ -215,5 +217,5 @@ def metadata_inside(origin: Origin | None = None, short: bool = False) -> dict[b
 
 
 def write_result(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object; in a stage its key `origin` says what made it."""
+    """Write a JSON object with the origin of the stage."""
     write_json(path, {**content, **origin_inside()})

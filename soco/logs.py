@@ -1,4 +1,4 @@
-"""What a stage prints goes to its log, and what stops it is said in one sentence."""
+"""A stage's output goes to its log, and a fatal error is one sentence there and on the terminal."""
 
 import contextlib
 import logging
@@ -16,35 +16,34 @@ _STDERR = 2
 
 @contextlib.contextmanager
 def stage_log(path: str | Path) -> Iterator[None]:
-    """Send all that the block prints, logs or warns to the file `path`, as its child processes do
-    too.
+    """Redirect all output of the block and its child processes to the file `path`.
 
-    A `UserError`, and what the machine refuses (`soco.machine`), is written to the log and to the
-    terminal as one sentence; what it was inferred from, if anything, stands before it in the log.
-    Any other exception is written with its traceback to both. Each ends the process with code 1,
-    which Snakemake takes as a failed job.
+    A `UserError`, or a fault of the machine (see `soco.machine`), is written to the log and to the
+    terminal as one sentence; if it was inferred from another error, the log has that one before it.
+    Any other exception is written to both with its traceback. Each ends the process with code 1,
+    so that Snakemake counts the job as failed.
     """
     path = Path(path)
     terminal = os.dup(_STDERR)
     try:
         with machine_faults(path):
-            _send_to(path)
+            _redirect_to(path)
             yield
             _flush()
     except UserError as error:
-        if error.__cause__ is not None:  # what the sentence was inferred from
+        if error.__cause__ is not None:  # from which the sentence was inferred
             _log(terminal, "".join(traceback.format_exception(error.__cause__)))
-        _tell(terminal, f"Error: {error}\n")
+        _report(terminal, f"Error: {error}\n")
         raise SystemExit(1) from None
     except Exception:
-        _tell(terminal, traceback.format_exc(), f"(the whole log: {path})\n")
+        _report(terminal, traceback.format_exc(), f"(the full log: {path})\n")
         raise SystemExit(1) from None
     finally:
-        _flush_what_can_be()
+        _flush_or_discard()
         os.close(terminal)
 
 
-def _send_to(path: Path) -> None:
+def _redirect_to(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     _flush()
     with path.open("a", buffering=1) as log:
@@ -55,14 +54,14 @@ def _send_to(path: Path) -> None:
     )
 
 
-def _tell(terminal: int, message: str, hint: str = "") -> None:
-    """Say what stopped the stage, on the terminal first: the log may be what cannot be written."""
+def _report(terminal: int, message: str, hint: str = "") -> None:
+    """Write the error to the terminal first, since the log itself may be what cannot be written."""
     os.write(terminal, f"{message}{hint}".encode())
     _log(terminal, message)
 
 
 def _log(terminal: int, message: str) -> None:
-    """Write to the log, if there is one beside the terminal and it can be written."""
+    """Write to the log, if output is redirected to one and it can be written."""
     if not os.path.sameopenfile(terminal, _STDERR):
         with contextlib.suppress(OSError):
             sys.stderr.write(message)
@@ -74,11 +73,8 @@ def _flush() -> None:
     sys.stderr.flush()
 
 
-def _flush_what_can_be() -> None:
-    """Python flushes once more at its end, and would fail then.
-
-    What the log does not take is dropped.
-    """
+def _flush_or_discard() -> None:
+    """Flush, or discard output that the log cannot take: Python would fail in its last flush."""
     try:
         _flush()
     except OSError:

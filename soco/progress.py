@@ -1,4 +1,4 @@
-"""Progress with an ETA, readable in a terminal and in a log file."""
+"""Progress bars with an ETA, readable in a terminal and in a log file."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,15 +12,15 @@ _TERMINAL_SECONDS, _LOG_SECONDS = 0.2, 10.0
 
 
 def progress(items: Iterable[Item], total: int, what: str, delay: float = 0) -> Iterator[Item]:
-    """Pass items on and print how many are done, how fast, and how long the rest takes.
+    """Yield the items and print the number of finished ones, their rate and the remaining time.
 
-    A log file receives a line every ten seconds, a terminal a moving bar.
+    A log file gets a line every ten seconds, a terminal a moving bar.
 
     Args:
-        items: What is done, as it is done.
-        total: How many items there are.
-        what: Stands before the bar.
-        delay: Seconds before the first line; what is done by then prints nothing.
+        items: The finished items, yielded one by one.
+        total: Number of items.
+        what: Label of the bar.
+        delay: Seconds before the first line; work that takes less prints nothing.
     """
     with progress_bar(total, what, "image", delay=delay) as bar:
         for item in items:
@@ -29,13 +29,13 @@ def progress(items: Iterable[Item], total: int, what: str, delay: float = 0) -> 
 
 
 def progress_bar(total: int, what: str, unit: str, done: int = 0, delay: float = 0) -> tqdm:
-    """Make a bar on standard error, to be updated by whoever does the work.
+    """Make a bar on standard error; the caller updates it.
 
     Args:
-        total: How much there is to do.
-        what: Stands before the bar.
-        unit: What is counted.
-        done: How much was done before.
+        total: Number of units to do.
+        what: Label of the bar.
+        unit: Name of a unit, such as `step`.
+        done: Number of units that were done before.
         delay: Seconds before the bar appears.
     """
     options: dict[str, Any] = {
@@ -44,15 +44,15 @@ def progress_bar(total: int, what: str, unit: str, done: int = 0, delay: float =
         "desc": what,
         "unit": unit,
         "smoothing": 0.1,
+        "delay": delay,
     }
-    options["delay"] = delay
     if sys.stderr.isatty():
         return tqdm(**options, mininterval=_TERMINAL_SECONDS)
     return tqdm(**options, mininterval=_LOG_SECONDS, file=_Lines())
 
 
 class _Lines:
-    """Standard error for a log file: what a bar draws over itself in a terminal becomes lines."""
+    """Standard error for a log file: each update of a bar becomes a line of its own."""
 
     def write(self, text: str) -> None:
         line = text.strip()

@@ -1,10 +1,12 @@
+import hashlib
 import os
 import subprocess
 import sys
 
 import pytest
+from user_errors import refused
 
-from soco.io import atomic_write, remove_folder, write_json
+from soco.io import atomic_write, fingerprint, remove_folder, write_json
 
 LEAVE_HALF = """
 import os, signal, sys
@@ -25,7 +27,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert (tmp_path / "file.json").read_bytes() == before
 
 
-def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
+def test_the_next_write_removes_what_a_killed_writer_left(tmp_path):
     for name in ("file", "other"):
         subprocess.run([sys.executable, "-c", LEAVE_HALF, tmp_path / name], check=False)
     assert len(list(tmp_path.iterdir())) == 2
@@ -36,7 +38,7 @@ def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
     assert len(left) == 2 and left[0].startswith(".other.")
 
 
-def test_another_writer_at_work_is_left_alone(tmp_path):
+def test_the_file_of_another_running_writer_is_kept(tmp_path):
     with atomic_write(tmp_path / "file") as ours:
         ours.write_text("ours")
         theirs = ours.with_name(ours.name.replace(f".{os.getpid()}.", f".{os.getppid()}."))
@@ -48,8 +50,8 @@ def test_another_writer_at_work_is_left_alone(tmp_path):
     assert (tmp_path / "file").read_text() == "ours"
 
 
-def test_a_folder_that_is_removed_is_whole_under_its_name_or_gone(tmp_path, monkeypatch):
-    """A run would resume from a checkpoint whose log is gone already."""
+def test_a_folder_is_removed_whole_or_not_at_all(tmp_path, monkeypatch):
+    """Otherwise a run could resume from a checkpoint whose log is gone."""
     folder = tmp_path / "run"
     folder.mkdir()
     for name in ("log.jsonl", "step-00000001.pt"):
@@ -71,3 +73,31 @@ def test_a_folder_that_is_removed_is_whole_under_its_name_or_gone(tmp_path, monk
 
 def interrupted(*_, **__):
     raise KeyboardInterrupt
+
+
+def test_the_fingerprint_of_a_file(tmp_path):
+    path = tmp_path / "weights"
+    path.write_bytes(b"soco" * 100_000)
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert fingerprint(path) == {"path": str(path), "bytes": 400_000, "sha256": expected}
+
+
+def test_a_missing_file_has_no_fingerprint(tmp_path):
+    with refused("io.file_not_found", path=tmp_path / "no-such"):
+        fingerprint(tmp_path / "no-such")
+
+
+def test_the_fingerprint_of_a_folder_is_that_of_its_listing(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "two").write_bytes(b"22")
+    (tmp_path / "one").write_bytes(b"1")
+    (tmp_path / ".snakemake_timestamp").write_bytes(b"")
+    expected = hashlib.sha256(b"b/two\t2\none\t1\n").hexdigest()
+    assert fingerprint(tmp_path) == {
+        "path": str(tmp_path),
+        "bytes": 3,
+        "files": 2,
+        "sha256": expected,
+    }
+    (tmp_path / "one").write_bytes(b"11")
+    assert fingerprint(tmp_path)["sha256"] != expected

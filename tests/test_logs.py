@@ -23,7 +23,7 @@ def run(tmp_path, ending):
     return done, log.read_text()
 
 
-def test_all_that_is_printed_goes_to_the_log(tmp_path):
+def test_all_output_goes_to_the_log(tmp_path):
     done, log = run(tmp_path, "import os; os.system('echo from a child')")
     assert done.returncode == 0
     assert done.stdout == done.stderr == ""
@@ -32,14 +32,14 @@ def test_all_that_is_printed_goes_to_the_log(tmp_path):
 
 
 def test_a_user_error_is_one_sentence_in_log_and_terminal(tmp_path):
-    done, log = run(tmp_path, "raise UserError('Mend this.')")
+    done, log = run(tmp_path, "raise UserError('test.code', 'Repair {what}.', what='this')")
     assert done.returncode == 1
-    assert done.stderr == "Error: Mend this.\n"
-    assert "Error: Mend this." in log
+    assert done.stderr == "Error: Repair this.\n"
+    assert "Error: Repair this." in log
     assert "Traceback" not in log
 
 
-def test_any_other_error_is_shown_with_its_traceback(tmp_path):
+def test_any_other_error_has_its_traceback_in_log_and_terminal(tmp_path):
     done, log = run(tmp_path, "1 / 0")
     assert done.returncode == 1
     assert "ZeroDivisionError" in log
@@ -48,8 +48,8 @@ def test_any_other_error_is_shown_with_its_traceback(tmp_path):
 
 
 FULL = (
-    "The disk is full: {} cannot be written; make room there and run it again: what is finished"
-    " stays."
+    "The disk is full: {} cannot be written; make room there and run it again: finished work is"
+    " kept."
 )
 
 
@@ -60,7 +60,7 @@ def test_a_log_on_a_full_disk_is_one_sentence_on_the_terminal(tmp_path):
         assert done.stderr == f"Error: {FULL.format(disk / 'stage.log')}\n"
 
 
-def test_a_full_disk_met_by_a_library_is_one_sentence_in_log_and_terminal(tmp_path):
+def test_an_error_of_a_library_on_a_full_disk_is_one_sentence_in_log_and_terminal(tmp_path):
     raised = "raise OSError(28, 'No space left on device', 'results/a.parquet')"
     done, log = run(tmp_path, raised)
     assert done.returncode == 1
@@ -68,7 +68,7 @@ def test_a_full_disk_met_by_a_library_is_one_sentence_in_log_and_terminal(tmp_pa
     assert done.stderr in log and "Traceback" not in log
 
 
-def test_what_a_sentence_was_inferred_from_stands_in_the_log(tmp_path):
+def test_the_error_behind_an_inference_is_in_the_log(tmp_path):
     done, log = run(
         tmp_path, "raise RuntimeError('DataLoader worker (pid 7) is killed by signal: Aborted.')"
     )
@@ -79,7 +79,7 @@ def test_what_a_sentence_was_inferred_from_stands_in_the_log(tmp_path):
     assert "RuntimeError: DataLoader worker (pid 7) is killed by signal: Aborted." in log
 
 
-def test_the_full_folder_is_found_where_the_error_names_none(tmp_path):
+def test_the_full_folder_is_found_if_the_error_names_none(tmp_path):
     script = SCRIPT.format("open(sys.argv[2] + '/large', 'w').write('x' * 10_000_000)")
     with mounted(tmp_path / "temporary", "size=1m") as disk:
         done = subprocess.run(
@@ -94,7 +94,7 @@ def test_the_full_folder_is_found_where_the_error_names_none(tmp_path):
     assert done.stderr == f"Error: {sentence}\n"
 
 
-def test_a_folder_of_logs_that_may_not_be_written_is_one_sentence(tmp_path):
+def test_a_read_only_folder_of_logs_is_one_sentence(tmp_path):
     with mounted(tmp_path / "deep", "size=64k") as disk:
         (disk / "stage.log").touch()
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
@@ -106,17 +106,17 @@ def test_a_folder_of_logs_that_may_not_be_written_is_one_sentence(tmp_path):
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_memory_that_does_not_suffice_is_one_sentence(tmp_path):
-    """What torch raises where the machine's memory ends, and Python itself."""
+def test_out_of_memory_is_one_sentence(tmp_path):
+    """As torch raises it, and as Python does."""
     done, _ = run(tmp_path, "import torch; torch.empty(10**6, 10**8)")
     assert done.returncode == 1
     assert (
         done.stderr
-        == "Error: The memory does not suffice (400000000000000 bytes more were asked for); lower"
+        == "Error: The machine is out of memory (400000000000000 bytes more were requested); lower"
         " what this stage takes at once, such as `workers` or `--cores`, or use a larger"
-        " machine, and run it again: what is finished stays.\n"
+        " machine, and run it again: finished work is kept.\n"
     )
     done, _ = run(tmp_path, "raise MemoryError")
-    assert done.stderr.startswith("Error: The memory does not suffice; lower what this stage takes")
+    assert done.stderr.startswith("Error: The machine is out of memory; lower")
     done, _ = run(tmp_path, "raise RuntimeError('another fault')")
     assert "Traceback" in done.stderr

@@ -10,21 +10,21 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_log_receives_lines(capsys):
+def test_a_log_gets_lines(capsys):
     assert list(progress("abc", 3, "search")) == ["a", "b", "c"]
     shown = capsys.readouterr().err
     assert "\r" not in shown and shown.endswith("\n") and "\n\n" not in shown
     assert shown.splitlines()[-1].startswith("search: 100%") and "3/3" in shown
 
 
-def test_a_terminal_receives_a_bar_that_moves(monkeypatch):
+def test_a_terminal_gets_a_moving_bar(monkeypatch):
     monkeypatch.setattr("sys.stderr", Terminal())
     with progress_bar(4, "search", "image", done=2) as bar:
         bar.update(2)
     assert "\rsearch:  50%" in sys.stderr.getvalue() and "\rsearch: 100%" in sys.stderr.getvalue()
 
 
-def test_what_is_done_within_the_delay_prints_nothing(capsys, monkeypatch):
+def test_work_within_the_delay_prints_nothing(capsys, monkeypatch):
     assert list(progress("abc", 3, "decoding", delay=60)) == ["a", "b", "c"]
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("sys.stderr", Terminal())

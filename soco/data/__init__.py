@@ -1,11 +1,8 @@
-"""Images.
+"""Images: found in a source of any layout, split into shards, read as RGB."""
 
-Found in a source of any layout, dealt into shards, located by an annotation file, read as RGB.
-"""
-
-from soco.data.annotated import annotated_image
+from soco.data.coco import annotated_image
 from soco.data.contents import read_listed
-from soco.data.manifest import MANIFEST_SCHEMA, SHARD_SCHEMA, deal_images
+from soco.data.manifest import MANIFEST_SCHEMA, SHARD_SCHEMA, split_into_shards
 from soco.data.read import (
     Decoded,
     Header,
@@ -28,7 +25,6 @@ __all__ = [
     "ImageSource",
     "UnreadableImageError",
     "annotated_image",
-    "deal_images",
     "decode_reduced",
     "decode_rgb",
     "image_header",
@@ -37,4 +33,5 @@ __all__ = [
     "read_file",
     "read_listed",
     "read_rgb",
+    "split_into_shards",
 ]

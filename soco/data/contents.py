@@ -1,7 +1,4 @@
-"""What only reading tells about images: sizes and hashes; and when files were written.
-
-In threads: disks are slow.
-"""
+"""Sizes, hashes and modification times of images, read in threads because disks are slow."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +10,11 @@ from soco.data.read import UnreadableImageError, image_size
 from soco.data.sources import Entry, ImageSource
 from soco.errors import UserError
 
-_CHUNK = 64  # what a thread takes at once: neighbours, so that it reads a container in order
+_CHUNK = 64  # images per thread: neighbours, so that each thread reads a container in order
 
-_MOST_SIDE = 2**31 - 1  # what a manifest can hold
+_MAX_SIDE = 2**31 - 1  # of a manifest's int32 columns
 
-# Width, height (0 where the header cannot be read, or claims more than a manifest can hold) and
+# Width, height (0 where the header cannot be read, or claims more than a manifest can store) and
 # SHA-256 of the encoded bytes.
 Content = tuple[int, int, bytes]
 
@@ -26,33 +23,35 @@ Result = TypeVar("Result")
 
 
 def contents(source: ImageSource, entries: Sequence[Entry], threads: int) -> Iterator[Content]:
-    """Read each image once; one that cannot be had is as one of no bytes."""
+    """Read each image once; an unreadable one counts as one of no bytes."""
     return _in_threads(lambda entry: _content(source, entry), entries, threads)
 
 
 def content_of(sha256: bytes) -> int:
-    """The part of a hash that stores keep; see `Entry.content`."""
+    """The part of a hash that stores contain; see `Entry.content`."""
     return int.from_bytes(sha256[:8], "little", signed=True)
 
 
 def read_listed(source: ImageSource, entry: Entry) -> bytes:
-    """Read an image that was listed, and see that it is still the one.
+    """Read an image that was listed, and check that its content is the same.
 
     Raises:
-        UnreadableImageError: It cannot be had.
+        UnreadableImageError: It cannot be read.
         UserError: Its bytes are not those that were listed.
     """
     data = source.read(entry)
     if entry.content and content_of(hashlib.sha256(data).digest()) != entry.content:
         raise UserError(
-            f"The image {entry.key!r} is not the one that was listed; have all listed again with "
-            "`snakemake --forcerun shard_images`, which repeats the work on what changed."
+            "data.image_changed",
+            "The image {key!r} was changed after it was listed; list all images again with"
+            " `snakemake --forcerun shard_images`, which repeats the work on changed images.",
+            key=entry.key,
         )
     return data
 
 
 def modified(root: str | Path, names: Sequence[str], threads: int) -> Iterator[int]:
-    """When each file below a path was written, in nanoseconds; 0 where it is no longer there."""
+    """The modification time of each file below a path, in nanoseconds; 0 if it is missing."""
     return _in_threads(lambda name: _modified(Path(root, name)), names, threads)
 
 
@@ -66,7 +65,7 @@ def _content(source: ImageSource, entry: Entry) -> Content:
         size = image_size(data)
     except UnreadableImageError:
         size = 0, 0
-    return *(size if max(size) <= _MOST_SIDE else (0, 0)), sha256
+    return *(size if max(size) <= _MAX_SIDE else (0, 0)), sha256
 
 
 def _modified(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""List the images of a source, with size and content hash, and deal them into shards."""
+"""List the images of a source, with size and content hash, and split them into shards."""
 
 import json
 import logging
@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 from soco.config import ImagesConfig
 from soco.config.known import KNOWN
 from soco.data.contents import contents, modified
-from soco.data.shards import Loads, deal, loads_of, rebalance_shards, shard_loads
+from soco.data.shards import Loads, image_loads, rebalance_shards, shard_loads, split_by_load
 from soco.data.sources import Entry, ImageSource
 from soco.data.stores.parquet import write_table
 from soco.errors import UserError
+from soco.io import Origin
 from soco.progress import progress
 
 log = logging.getLogger(__name__)
@@ -30,66 +31,66 @@ _ENTRY = [
 ]
 _CONTENT = [("width", pa.int32()), ("height", pa.int32()), ("sha256", pa.binary(32))]
 
-# A row an image: where it lies, its upright size in pixels (0 where its header cannot be read: the
-# search then says why), and the hash of its encoded bytes.
+# One row per image: its location, its upright size in pixels (0 if its header cannot be read: the
+# search then gives the reason), and the hash of its encoded bytes.
 SHARD_SCHEMA = pa.schema([*_ENTRY, *_CONTENT])
 
-# The same for all images, with the shard of each and when its file or container was written, in
-# nanoseconds.
+# The same for all images, with the shard of each and the modification time of its file or container
+# in nanoseconds.
 MANIFEST_SCHEMA = pa.schema([*SHARD_SCHEMA, ("shard", pa.int32()), ("modified", pa.int64())])
 
-_UNCHANGED = (
-    "container",
-    "offset",
-    "bytes",
-    "modified",
-)  # what shows that the image of a key is as it was
-# In a manifest's metadata: how many shards it was dealt into, empty ones too, and the source that
-# it lists.
+# An image with a known key is unchanged if all of these are equal.
+_UNCHANGED = ("container", "offset", "bytes", "modified")
+# Keys of a manifest's metadata: the number of shards, with empty ones, and the source.
 _SHARDS, _SOURCE = b"soco.shards", b"soco.source"
 
 Rows = npt.NDArray[np.int64]
 
 
-def deal_images(
+def split_into_shards(
     source: ImageSource,
     settings: ImagesConfig,
     manifest: str | Path,
     shards: Sequence[str | Path],
     threads: int,
+    origin: Origin | None = None,
 ) -> dict[str, int]:
-    """List a source's images and deal them into shards with equal shares of the pixels.
+    """List a source's images and split them into shards of about equal numbers of pixels.
 
-    Where a manifest of an earlier listing lies at `manifest`, only new and changed images are read,
-    and images keep their shard as long as the shards stay fair.
+    If there is a manifest of an earlier listing at `manifest`, only new and changed images are
+    read, and images keep their shard as long as the shards stay balanced.
 
     Args:
         source: The images.
         settings: Where they are, and their layout.
         manifest: Receives all rows, `MANIFEST_SCHEMA`.
         shards: Each receives its rows, `SHARD_SCHEMA`; the same rows give the same bytes.
-        threads: How many images are read at once.
+        threads: Number of images that are read at once.
+        origin: What made the files. The shards contain only its rule: an image that another commit
+            listed is still the same image, and must not be searched again.
 
     Returns:
-        Counts by name: images, read, taken_over, unreadable, shards.
+        Counts by name: images, read, reused, unreadable, shards.
 
     Raises:
-        UserError: The source is missing, broken, holds no image, or not as many as the set that it
-            is said to be.
+        UserError: The source is missing or broken, has no image, or not as many as the published
+            set in `images.known_as`.
     """
     previous = _previous(manifest, settings)
     table = _listed(source, settings, threads)
-    _refuse_another_count(len(table), settings)
+    _check_count(len(table), settings)
     places = pc.index_in(table["key"], previous["key"]).fill_null(-1).to_numpy().astype(np.int64)
     table, read = _with_contents(table, previous, places, source, threads)
-    loads = loads_of(table["width"].to_numpy(), table["height"].to_numpy())
+    loads = image_loads(table["width"].to_numpy(), table["height"].to_numpy())
     numbers = _numbers(previous, places, loads, len(shards))
-    _write(table.append_column("shard", pa.array(numbers, pa.int32())), settings, manifest, shards)
+    table = table.append_column("shard", pa.array(numbers, pa.int32()))
+    _write_shards(table, shards, origin)
+    _write_manifest(table, settings, manifest, len(shards), origin)
     totals = shard_loads(numbers, loads, len(shards))
     counts = {
         "images": len(table),
         "read": read,
-        "taken_over": len(table) - read,
+        "reused": len(table) - read,
         "unreadable": pc.sum(pc.equal(table["width"], 0)).as_py(),
         "shards": len(shards),
     }
@@ -101,29 +102,32 @@ def deal_images(
     return counts
 
 
-def _refuse_another_count(found: int, settings: ImagesConfig) -> None:
-    """A published set with images missing would spoil a long training without a word."""
+def _check_count(found: int, settings: ImagesConfig) -> None:
+    """Refuse an incomplete published set, which would silently spoil a long training."""
     if settings.known_as is None:
         return
     known = KNOWN.images[settings.known_as]
     if found != known.images:
         raise UserError(
-            f"{settings.path}, which images.path names, holds {found:,} images, and"
-            f" {known.path.title} are {known.images:,} ({known.path.source}); unpack or fetch them"
-            " again, or set images.known_as to null to take these."
+            "data.unexpected_count",
+            "{path} (images.path) contains {found:,} images, but {title} are {expected:,}"
+            " ({source}); unpack or download them again, or set images.known_as to null to use"
+            " these.",
+            path=settings.path,
+            found=found,
+            title=known.path.title,
+            expected=known.images,
+            source=known.path.source,
         )
 
 
 def _source(settings: ImagesConfig) -> bytes:
-    """What tells one source from another; equal keys in two sources are two images."""
+    """Identifies a source: equal keys in two sources are two images."""
     return json.dumps([settings.path, settings.layout, settings.names, settings.column]).encode()
 
 
 def _previous(path: str | Path, settings: ImagesConfig) -> pa.Table:
-    """An earlier manifest.
-
-    An empty one where there is none, or a broken one, or of another version or source.
-    """
+    """The earlier manifest, or an empty one if it is missing, broken, or of another source."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
@@ -136,10 +140,7 @@ def _previous(path: str | Path, settings: ImagesConfig) -> pa.Table:
 
 
 def _listed(source: ImageSource, settings: ImagesConfig, threads: int) -> pa.Table:
-    """The entries and when each was written.
-
-    By key for a folder tree, else as they lie in their containers.
-    """
+    """The entries with modification times: by key for a folder tree, else in container order."""
     columns: tuple[list, ...] = ([], [], [], [])
     for entry in source.entries():
         for column, value in zip(
@@ -152,7 +153,7 @@ def _listed(source: ImageSource, settings: ImagesConfig, threads: int) -> pa.Tab
 
 
 def _modified(table: pa.Table, settings: ImagesConfig, threads: int) -> pa.Array:
-    """When the file of each image was written, or its container."""
+    """The modification time of each image's file or container."""
     files = (
         table["key" if settings.layout == "folder" else "container"]
         .combine_chunks()
@@ -163,8 +164,9 @@ def _modified(table: pa.Table, settings: ImagesConfig, threads: int) -> pa.Array
 
 
 def _changed(table: pa.Table, previous: pa.Table, places: Rows) -> Rows:
-    """Rows of images that are new, were written again since, or could not be read: a disk may have
-    been away.
+    """Rows of images that are new, were rewritten, or were unreadable before.
+
+    The last are tried again, since a disk may have been unmounted.
 
     Args:
         table: The images as listed now.
@@ -182,7 +184,7 @@ def _changed(table: pa.Table, previous: pa.Table, places: Rows) -> Rows:
 def _with_contents(
     table: pa.Table, previous: pa.Table, places: Rows, source: ImageSource, threads: int
 ) -> tuple[pa.Table, int]:
-    """The images with size and hash, taken over from the earlier manifest or read, and how many were read."""
+    """The images with size and hash, reused or read, and the number of those that were read."""
     changed = _changed(table, previous, places)
     entries = [
         Entry(**row) for row in table.select([name for name, _ in _ENTRY]).take(changed).to_pylist()
@@ -202,25 +204,29 @@ def _with_contents(
 
 
 def _numbers(previous: pa.Table, places: Rows, loads: Loads, shards: int) -> npt.NDArray[np.int32]:
-    """The shard of each image: as in the earlier manifest where that was dealt into as many."""
+    """The shard of each image, kept from the earlier manifest if that has as many shards."""
     if int((previous.schema.metadata or {}).get(_SHARDS, 0)) != shards:
-        return deal(loads, shards)
+        return split_by_load(loads, shards)
     before = np.full(len(places), -1, np.int32)
     old = places >= 0
     before[old] = previous["shard"].to_numpy()[places[old]]
     return rebalance_shards(before, loads, shards)
 
 
-def _write(
-    table: pa.Table, settings: ImagesConfig, manifest: str | Path, shards: Sequence[str | Path]
-) -> None:
-    """Write every shard, then the manifest, so that a run that is cut short is not taken for a whole one."""
+def _write_shards(table: pa.Table, shards: Sequence[str | Path], origin: Origin | None) -> None:
     numbers = table["shard"].to_numpy()
     by_shard = (
         table.select(SHARD_SCHEMA.names).take(np.argsort(numbers, kind="stable")).combine_chunks()
     )
     stops = np.cumsum(np.bincount(numbers, minlength=len(shards))).tolist()
     for path, start, stop in zip(shards, [0, *stops], stops, strict=False):
-        write_table(path, by_shard.slice(start, stop - start), short_origin=True)
-    metadata = {_SHARDS: str(len(shards)).encode(), _SOURCE: _source(settings)}
-    write_table(manifest, table.select(MANIFEST_SCHEMA.names).replace_schema_metadata(metadata))
+        write_table(path, by_shard.slice(start, stop - start), short_origin=True, origin=origin)
+
+
+def _write_manifest(
+    table: pa.Table, settings: ImagesConfig, path: str | Path, shards: int, origin: Origin | None
+) -> None:
+    """Write the manifest last: an interrupted run must not count as complete."""
+    metadata = {_SHARDS: str(shards).encode(), _SOURCE: _source(settings)}
+    table = table.select(MANIFEST_SCHEMA.names).replace_schema_metadata(metadata)
+    write_table(path, table, origin=origin)

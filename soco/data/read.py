@@ -1,7 +1,4 @@
-"""Read one image as a viewer would show it.
-
-Formats are known by content, whatever the name says.
-"""
+"""Read one image as a viewer would show it; the format is detected from the content."""
 
 import contextlib
 import dataclasses
@@ -19,19 +16,17 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
-# PIL's own limit on pixels would warn and stop below ours, which is checked here before anything is
-# decoded.
+# PIL's own limit on pixels is below ours, which is checked here before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-MOST_BYTES = 2_000_000_000
+MAX_BYTES = 2_000_000_000
 LONGEST_SIDE = int(np.iinfo(np.int16).max)
-"""Longest width or height of an image that is searched, in pixels.
-
-The stores keep boxes in 16 bits.
-"""
+"""Longest width or height, in pixels, of an image with proposals: stores have boxes of 16 bits."""
 
 _EXIF_ORIENTATION = 0x0112
+_SWAPPED = (5, 6, 7, 8)  # orientations that swap width and height
 _PNG_SIGNATURE_BYTES = 8
+# Not ImageOps.exif_transpose: it also rewrites the EXIF data, and fails where these are broken.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -44,7 +39,7 @@ _UPRIGHT = {
 
 
 class UnreadableImageError(Exception):
-    """A file that is no image, or a broken one; the message is the reason."""
+    """A file that is not an image, or a broken one; the message is the reason."""
 
 
 def read_rgb(path: str | Path, max_pixels: int | None = None) -> npt.NDArray[np.uint8]:
@@ -61,7 +56,7 @@ def read_file(path: str | Path) -> bytes:
     try:
         status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for a writer
-            raise UnreadableImageError("it is no regular file")
+            raise UnreadableImageError("it is not a regular file")
         check_length(status.st_size)
         return Path(path).read_bytes()
     except FileNotFoundError:
@@ -71,17 +66,17 @@ def read_file(path: str | Path) -> bytes:
 
 
 def check_length(length: int) -> None:
-    """Refuse what is longer than the stores can tell, and than a system reads at once.
+    """Refuse a length that the stores' 32 bits cannot express, or that one read cannot return.
 
     Raises:
         UnreadableImageError: More than 2 GB.
     """
-    if length > MOST_BYTES:
+    if length > MAX_BYTES:
         raise UnreadableImageError("larger than 2 GB")
 
 
 def check_pixels(pixels: int, max_pixels: int | None) -> None:
-    """Refuse an image that is larger than the configuration allows; None allows any.
+    """Refuse an image with more pixels than the configuration allows; None allows any.
 
     Raises:
         UnreadableImageError: It has more pixels.
@@ -94,33 +89,32 @@ def check_pixels(pixels: int, max_pixels: int | None) -> None:
 
 
 def decode_rgb(data: bytes, max_pixels: int | None = None) -> npt.NDArray[np.uint8]:
-    """Decode an image, upright by its EXIF orientation, its first frame, on white where it is
-    transparent.
+    """Decode the first frame of an image, upright by its EXIF orientation, on a white background.
 
-    16-bit channels keep their high byte. ICC profiles are ignored.
+    16-bit channels are reduced to their high byte. ICC profiles are ignored.
 
     Args:
         data: The whole file.
-        max_pixels: Largest width times height that is decoded; None: any.
+        max_pixels: Maximum width times height; None allows any.
 
     Returns:
         (H, W, 3) uint8, RGB.
 
     Raises:
-        UnreadableImageError: It is empty, truncated, in no known format, too large, or of values
-            with no agreed white (floats, 32-bit integers).
+        UnreadableImageError: It is empty, truncated, in no known format, too large, or has values
+            without a defined white (floats, 32-bit integers).
     """
     return decode_reduced(data, 1, max_pixels).rgb
 
 
 @dataclasses.dataclass(frozen=True)
 class Decoded:
-    """An image as it was decoded.
+    """A decoded image.
 
     Attributes:
         rgb: (H, W, 3) uint8, upright; H and W are the size divided by the reduction, rounded up.
         size: Width and height of the whole image, upright.
-        reduction: 1, 2, 4 or 8: how many of the image's pixels lie along a side of one of `rgb`.
+        reduction: 1, 2, 4 or 8: the image's pixels along each side of a pixel of `rgb`.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -129,17 +123,17 @@ class Decoded:
 
 
 def decode_reduced(data: bytes, reduction: int, max_pixels: int | None = None) -> Decoded:
-    """Decode an image as `decode_rgb` does, a JPEG at a half, a quarter or an eighth of its size.
+    """Decode an image as `decode_rgb` does, but a JPEG at 1/2, 1/4 or 1/8 of its size.
 
     A JPEG's decoder makes the smaller image from its low frequencies, in less time and memory.
-    Other formats are decoded whole, and so is a JPEG that is turned by its EXIF orientation and
-    whose sides the reduction does not
-    divide: its rows and columns would no longer begin with a whole pixel.
+    Other formats are decoded at full size. So is a JPEG with an EXIF orientation whose sides are
+    not multiples of the reduction: after the rotation, its first row or column would be a part of a
+    pixel.
 
     Args:
         data: The whole file.
         reduction: 1, 2, 4 or 8.
-        max_pixels: Largest width times height, of the whole image, that is decoded; None: any.
+        max_pixels: Maximum width times height of the full image; None allows any.
 
     Raises:
         UnreadableImageError: As `decode_rgb` does.
@@ -153,18 +147,15 @@ def decode_reduced(data: bytes, reduction: int, max_pixels: int | None = None) -
         rgb = _to_rgb(image)
         if orientation in _UPRIGHT:
             rgb = rgb.transpose(_UPRIGHT[orientation])
-        size = (height, width) if orientation >= 5 else (width, height)
+        size = (height, width) if orientation in _SWAPPED else (width, height)
         return Decoded(np.array(rgb), rgb.size if reduction == 1 else size, reduction)
 
 
 def _reduce(image: Image.Image, reduction: int) -> int:
-    """Have a JPEG decoded smaller, where it can be; returns by how much."""
+    """Set a JPEG's decoder to a smaller size, if possible; returns the reduction."""
     width, height = image.size
     divides = width % reduction == 0 and height % reduction == 0
-    is_jpeg = image.format in (
-        "JPEG",
-        "MPO",
-    )  # the latter: JPEGs of phones with a second image behind
+    is_jpeg = image.format in ("JPEG", "MPO")  # MPO: phones' JPEGs with a second image
     if (
         not is_jpeg
         or min(width, height) < reduction
@@ -177,12 +168,11 @@ def _reduce(image: Image.Image, reduction: int) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What an image's header says.
+    """What is known from an image's header.
 
     Attributes:
-        size: Width and height, upright: those of what `decode_rgb` returns.
-        orientation: The EXIF orientation, 1 to 8, that `decode_rgb` turns upright; from 5 on it
-            swaps the sides.
+        size: Width and height of what `decode_rgb` returns.
+        orientation: The EXIF orientation, 1 to 8, that `decode_rgb` undoes; 5 to 8 swap the sides.
     """
 
     size: tuple[int, int]
@@ -190,10 +180,7 @@ class Header:
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """Width and height of an image as `decode_rgb` shows it, from its header.
-
-    See `image_header`.
-    """
+    """Width and height of an image as `decode_rgb` returns it; see `image_header`."""
     return image_header(data).size
 
 
@@ -201,36 +188,33 @@ def image_header(data: bytes) -> Header:
     """Size and orientation of an image, without decoding it.
 
     Args:
-        data: The file, or its beginning as far as the header goes (WebP needs the whole).
+        data: The file, or its beginning with the whole header (WebP needs the whole file).
 
     Raises:
-        UnreadableImageError: The header is no image's.
+        UnreadableImageError: It has no image header.
     """
     with _opened(data) as image:
         if image.format == "PNG" and "exif" not in image.info:
             image.info.update(_late_exif(data))
         width, height = _stored_size(image)
         orientation = _orientation(image)
-        return Header((height, width) if orientation >= 5 else (width, height), orientation)
+        return Header((height, width) if orientation in _SWAPPED else (width, height), orientation)
 
 
 def _late_exif(data: bytes) -> dict[str, bytes]:
-    """The EXIF data that a PNG tells after its pixels, found without decoding these."""
+    """The EXIF data that are after the pixels of a PNG, found without decoding the pixels."""
     place = _PNG_SIGNATURE_BYTES
     while place + 8 <= len(data):
         length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
         if kind == b"eXIf":
             return {"exif": b"Exif\0\0" + data[place + 8 : place + 8 + length]}
-        place += length + 12  # with the length, the kind and the checksum
+        place += length + 12  # the length, the kind and the checksum have 12 bytes
     return {}
 
 
 @contextlib.contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
-    """An image whose header was read.
-
-    Whatever fails inside the block becomes an `UnreadableImageError`.
-    """
+    """Open an image and read its header; any failure becomes an `UnreadableImageError`."""
     if not data:
         raise UnreadableImageError("the file is empty")
     try:
@@ -238,7 +222,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             yield image
     except UnreadableImageError:
         raise
-    except Exception as error:  # a broken file makes decoders fail in many ways, and none may end a run of thousands
+    except Exception as error:  # decoders fail in many ways, and one image must not end a run
         raise UnreadableImageError(_reason(error)) from None
 
 
@@ -251,29 +235,21 @@ def _reason(error: Exception) -> str:
 
 
 def _stored_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height before any turn.
-
-    PIL gives those of a TIFF as its orientation tag turns them.
-    """
+    """Width and height as stored; PIL swaps those of a TIFF according to its orientation tag."""
     width, height = image.size
-    turned = isinstance(image, TiffImageFile) and image.tag_v2.get(_EXIF_ORIENTATION) in (
-        5,
-        6,
-        7,
-        8,
-    )
-    return (height, width) if turned else (width, height)
+    swapped = isinstance(image, TiffImageFile) and image.tag_v2.get(_EXIF_ORIENTATION) in _SWAPPED
+    return (height, width) if swapped else (width, height)
 
 
 def _orientation_left(image: Image.Image) -> int:
-    """The orientation that remains to be turned upright; PIL turns a TIFF as it decodes it."""
+    """The orientation that is still to be undone; PIL undoes a TIFF's when it decodes it."""
     return 1 if image.format == "TIFF" else _orientation(image)
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none, or a broken one."""
+    """The EXIF orientation, 1 to 8; 1 if there is none, or a broken one."""
     try:
-        # Not the format's own getexif, which for PNG decodes the image.
+        # Not the format's own getexif, which decodes the whole image for PNG.
         orientation = Image.Image.getexif(image).get(_EXIF_ORIENTATION)
     except Exception:
         return 1
@@ -283,11 +259,11 @@ def _orientation(image: Image.Image) -> int:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise UnreadableImageError(
-            "its values are floats, which have no agreed white; save it with 8 or 16 bits"
+            "its values are floats, whose white is not defined; save it with 8 or 16 bits"
         )
     if image.mode == "I" and image.format != "PNG":
         raise UnreadableImageError(
-            "its values are signed or 32-bit integers, which have no agreed white; save it with 8"
+            "its values are signed or 32-bit integers, whose white is not defined; save it with 8"
             " or 16 bits"
         )
     if image.mode.startswith("I"):  # 16-bit grey; a conversion by PIL would clip at 255
@@ -299,10 +275,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 class _Quiet:
-    """Turns warnings off while any thread is inside.
-
-    `warnings.catch_warnings` alone is not safe among threads.
-    """
+    """Suppresses warnings while any thread is inside; `catch_warnings` is not thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,7 +1,4 @@
-"""Which shard an image is in.
-
-Runs of neighbours with equal shares of the pixels, kept while they stay fair.
-"""
+"""The shard of each image: runs of neighbours with equal numbers of pixels."""
 
 import logging
 
@@ -12,32 +9,32 @@ from soco.data.read import LONGEST_SIDE
 
 log = logging.getLogger(__name__)
 
-_UNFAIR = 1.5  # times the mean
+_MAX_IMBALANCE = 1.5  # pixels of the heaviest shard, relative to the mean
 
 Ints = npt.NDArray[np.integer]
 Loads = npt.NDArray[np.float64]
 
 
-def loads_of(width: Ints, height: Ints) -> Loads:
-    """What each image weighs: its pixels, or the mean of the others where its size is unknown (0)
-    or claimed.
+def image_loads(width: Ints, height: Ints) -> Loads:
+    """The load of each image: its pixels, or the mean of the others if its size is not usable.
 
-    A side longer than stores can hold is only claimed: such an image is skipped.
+    A size is not usable if it is unknown (0), or if a side is longer than the stores can contain:
+    such an image is skipped later, and a forged header must not unbalance the shards.
     """
     pixels = width.astype(np.float64) * height
     known = (pixels > 0) & (np.maximum(width, height) <= LONGEST_SIDE)
     return np.where(known, pixels, pixels[known].mean() if known.any() else 1.0)
 
 
-def deal(loads: Loads, shards: int) -> npt.NDArray[np.int32]:
-    """Cut images into runs of equal load; an image goes where its middle falls.
+def split_by_load(loads: Loads, shards: int) -> npt.NDArray[np.int32]:
+    """Cut images into runs of equal load; an image joins the run that contains its middle.
 
     Args:
         loads: (N,) positive, in the order of the images; at least one.
-        shards: How many runs; some are empty where images are few.
+        shards: Number of runs; some are empty if there are few images.
 
     Returns:
-        (N,) shard of each image, never falling.
+        (N,) shard of each image, in ascending order.
     """
     ends = np.cumsum(loads)
     middles = (ends - loads / 2) / ends[-1]
@@ -45,39 +42,38 @@ def deal(loads: Loads, shards: int) -> npt.NDArray[np.int32]:
 
 
 def rebalance_shards(before: Ints, loads: Loads, shards: int) -> npt.NDArray[np.int32]:
-    """Leave images in their shard and put new ones beside their neighbour, unless a shard becomes
-    too heavy.
+    """Keep images in their shard and add new ones to their neighbour's, unless one gets too heavy.
 
     Args:
         before: (N,) shard of each image before, -1 for a new one.
         loads: (N,) positive, in the order of the images.
-        shards: How many shards there are, as before.
+        shards: Number of shards, as before.
 
     Returns:
         (N,) shard of each image.
     """
     old = np.flatnonzero(before >= 0)
     if not len(old):
-        return deal(loads, shards)
-    # The old image at or before each place; the first old one where there is none before.
+        return split_by_load(loads, shards)
+    # The nearest old image at or before each image; the first old one if there is none before.
     neighbour = old[np.maximum(np.searchsorted(old, np.arange(len(before)), side="right") - 1, 0)]
     kept = before[neighbour].astype(np.int32)
     if _too_heavy(kept, loads, shards):
         log.info(
-            "a shard has more than %g times the mean pixels: all shards are dealt afresh", _UNFAIR
+            "a shard has more than %g times the mean pixels: rebalancing all shards", _MAX_IMBALANCE
         )
-        return deal(loads, shards)
+        return split_by_load(loads, shards)
     return kept
 
 
 def shard_loads(numbers: Ints, loads: Loads, shards: int) -> Loads:
-    """(shards,) the load of each shard."""
+    """The load of each shard: (shards,)."""
     return np.bincount(numbers, loads, minlength=shards).astype(np.float64)
 
 
 def _too_heavy(numbers: Ints, loads: Loads, shards: int) -> bool:
-    """Whether the heaviest shard is unfair even without its largest image, which no dealing can cut."""
+    """Whether the heaviest shard is too heavy even without its largest image, which is not split."""
     totals = shard_loads(numbers, loads, shards)
     heaviest = int(totals.argmax())
     largest = loads[numbers == heaviest].max()
-    return bool(totals[heaviest] - largest > _UNFAIR * loads.sum() / shards)
+    return bool(totals[heaviest] - largest > _MAX_IMBALANCE * loads.sum() / shards)

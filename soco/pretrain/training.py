@@ -19,7 +19,7 @@ from soco.data import open_source
 from soco.data.stores.archives import load_archive
 from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
-from soco.machine import let_no_worker_fall_silent
+from soco.machine import report_worker_errors
 from soco.pretrain import torch_compat
 from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.distributed import Ranks, autocast_type
@@ -201,7 +201,7 @@ class Training:
         )
 
     def _batches(self) -> Generator[Batch]:
-        let_no_worker_fall_silent()
+        report_worker_errors()
         loader = DataLoader(
             Reported(self.dataset),
             batch_sampler=self.sampler,

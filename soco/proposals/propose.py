@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from soco.config import FilterConfig, ImagesConfig, ProposalsConfig
-from soco.data import deal_images, open_source
+from soco.data import open_source, split_into_shards
 from soco.proposals.filter_stage import apply_fallbacks, filter_shard
 from soco.proposals.import_stage import import_shards
 from soco.proposals.merge_stage import MergeJob, merge_shards
@@ -46,7 +46,7 @@ def propose(
     )
 
     source, threads = open_source(images), jobs if jobs > 0 else os.cpu_count() or 1
-    deal_images(source, images, root / "manifest.parquet", shards, threads)
+    split_into_shards(source, images, root / "manifest.parquet", shards, threads)
     if proposals.file is not None:
         import_shards(shards, proposals.file, images, raw, skipped)
     else:

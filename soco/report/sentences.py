@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from soco.data import detection_limit
+from soco.data import coco
 from soco.report.protocol import value_words
 
 _MINUS = "\u2212"
@@ -51,9 +51,7 @@ def limit_sentences(task: Mapping[str, Any]) -> list[str]:
         limit, over = row["protocol"].get("detections_per_image"), row.get("over_limit", {})
         if limit is not None:
             sentences |= dict.fromkeys(
-                detection_limit.limit_sentences(
-                    task["format"], limit, over, row["images"], task["task"]
-                )
+                coco.limit_sentences(task["format"], limit, over, row["images"], task["task"])
             )
     return list(sentences)
 

@@ -66,18 +66,18 @@ def as_zip(path, images, names=None):
 
 
 def as_tar(path, images):
-    """A tar of a tar for each folder, as ILSVRC2012_img_train.tar is, and of the images in no folder."""
+    """A tar with a tar per folder, as ILSVRC2012_img_train.tar, and the images in no folder."""
     inner = {}
     for key, data in images.items():
         folder, _, name = key.rpartition("/")
         inner.setdefault(folder, {})[name] = data
-    members = {f"{folder}.tar": tar_bytes(held) for folder, held in inner.items() if folder}
+    members = {f"{folder}.tar": tar_bytes(images) for folder, images in inner.items() if folder}
     path.write_bytes(tar_bytes(members | inner.get("", {}) | {"README.txt": b"words"}))
     return ImagesConfig(path=str(path), layout="tar")
 
 
 def as_webdataset(root, images):
-    """Two tars, in one of which labels lie between the images."""
+    """Two tars, one of them with labels between the images."""
     root.mkdir()
     half = len(images) // 2
     with_labels = {}
@@ -90,7 +90,7 @@ def as_webdataset(root, images):
 
 
 def as_parquet(root, images, group=3):
-    """Two files: a column of structs with bytes and path, and another column beside it."""
+    """Two files with a column of structs (bytes and path) and another column."""
     root.mkdir()
     half = len(images) // 2
     for number, part in enumerate((list(images.items())[:half], list(images.items())[half:])):
@@ -112,11 +112,11 @@ PACKERS = types.SimpleNamespace(
 
 @pytest.fixture(scope="session")
 def pack():
-    """A function for each layout: writes images there and returns the settings that read them."""
+    """A function per layout: writes images there and returns the settings that read them."""
     return PACKERS
 
 
 @pytest.fixture(params=["folder", "zip", "tar", "webdataset", "parquet"])
 def packed(request, tmp_path, photographs):
-    """The settings of the photographs in each layout in turn."""
+    """The settings that read the photographs, in each layout."""
     return getattr(PACKERS, request.param)(tmp_path / "packed", photographs)

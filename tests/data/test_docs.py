@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from soco.config import ImagesConfig
-from soco.data.sources.names import IMAGE_SUFFIXES
+from soco.data.sources.tree import IMAGE_SUFFIXES
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def test_every_example_of_the_page_is_accepted(page):
 def test_the_page_names_every_key_and_suffix(page):
     for name in {*ImagesConfig.model_fields} - {"path"}:
         assert re.search(rf"\b{name}\b", page), name
-    told = re.search(r"An image is what ends in (.*?), in any", page, re.DOTALL).group(1)
-    assert tuple(re.findall(r"\.\w+", told)) == IMAGE_SUFFIXES
+    listed = re.search(r"file whose name ends with (.*?), in upper", " ".join(page.split()))
+    assert tuple(re.findall(r"\.\w+", listed.group(1))) == IMAGE_SUFFIXES
 
 
 def test_the_page_gives_the_default_limits(page):

@@ -1,9 +1,10 @@
-"""Archives that were made to mislead.
+"""Hostile archives.
 
-Each ends in one sentence or in a skipped image, soon and in little memory.
+Each gives a UserError or a skipped image, in little time and memory.
 """
 
 import io
+import re
 import struct
 import subprocess
 import sys
@@ -15,11 +16,12 @@ import zlib
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from user_errors import refused
 
 from soco.config import ImagesConfig
 from soco.data import UnreadableImageError, open_source
 from soco.data.sources import parquet, tar
-from soco.data.sources.zip import MOST_INFLATED
+from soco.data.sources.zip import MAX_INFLATED
 from soco.errors import UserError
 
 DATA = b"the bytes of an image"
@@ -42,7 +44,7 @@ def member(name, data=DATA, **changes):
 
 
 def tar_file(path, *members):
-    """A sound image, then the members."""
+    """A tar of a valid image and the members."""
     with tarfile.open(path, "w") as archive:
         archive.addfile(member("good.jpg"), io.BytesIO(DATA))
         for each in members:
@@ -51,14 +53,14 @@ def tar_file(path, *members):
 
 
 def with_header(path, header):
-    """A tar that ends with a header of one's own, which no library writes."""
+    """A tar that ends with a header that no library writes."""
     whole = tar_file(path).read_bytes().rstrip(b"\0")
     path.write_bytes(whole + b"\0" * (-len(whole) % 512) + header + b"\0" * 1024)
     return path
 
 
 def header(name, size, kind=b"0"):
-    """A header whose size is written in base 256, as a negative one may be."""
+    """A header whose size is written in base 256, so that it may be negative."""
     made = member(name, b"")
     made.type = kind
     raw = bytearray(made.tobuf(tarfile.USTAR_FORMAT))
@@ -73,64 +75,61 @@ def header(name, size, kind=b"0"):
 @pytest.mark.parametrize("layout", ["tar", "webdataset"])
 def test_a_negative_size_in_a_tar_ends_the_listing(tmp_path, name, layout):
     path = with_header(tmp_path / "x.tar", header(name, -512))
-    with pytest.raises(
-        UserError,
-        match=rf"x\.tar is not a valid tar file \('{name}' has a negative size\); copy or",
-    ):
+    with refused("data.invalid_file", path=path, reason=f"'{name}' has a negative size"):
         keys(path, layout)
 
 
 def test_a_negative_size_in_an_extended_header_ends_the_listing(tmp_path):
     path = tar_file(tmp_path / "x.tar", member("notes.txt", pax_headers={"size": "-4096"}))
-    with pytest.raises(UserError, match=r"'notes\.txt' has a negative size"):
+    with refused("data.invalid_file", reason="'notes.txt' has a negative size"):
         keys(path, "tar")
 
 
 @pytest.mark.parametrize("size", [1 << 40, -1024])
 def test_an_extended_header_of_any_claimed_length_is_not_read(tmp_path, size):
     path = with_header(tmp_path / "x.tar", header("long.jpg", size, tarfile.XHDTYPE))
-    with pytest.raises(
-        UserError, match=r"not a valid tar file \(a header claims a length of -?\d+\)"
-    ):
+    with refused("data.invalid_file", kind="tar") as caught:
         keys(path, "tar")
+    assert re.fullmatch(r"a header claims a length of -?\d+", caught.value.values["reason"])
 
 
 def test_an_extended_header_that_takes_hours_to_search_is_refused(tmp_path):
     path = tar_file(tmp_path / "x.tar", member("a.jpg", pax_headers={"comment": "7" * 200_000}))
-    with pytest.raises(UserError, match=r"a header holds a number of more than 1,000 digits"):
+    with refused(
+        "data.invalid_file", reason="a header contains a number of more than 1,000 digits"
+    ):
         keys(path, "tar")
 
 
 def test_a_long_chain_of_headers_is_refused(tmp_path):
     chain = (header("long.jpg", 512, tarfile.XHDTYPE) + b"9 a=bcde\n".ljust(512, b"\0")) * 1200
-    with pytest.raises(UserError, match=r"not a valid tar file \(maximum recursion depth"):
+    with refused("data.invalid_file", kind="tar") as caught:
         keys(with_header(tmp_path / "x.tar", chain), "tar")
+    assert caught.value.values["reason"].startswith("maximum recursion depth")
 
 
-@pytest.mark.parametrize("depth", [tar._DEEPEST, tar._DEEPEST + 1, 1200])
+@pytest.mark.parametrize("depth", [tar._MAX_DEPTH, tar._MAX_DEPTH + 1, 1200])
 def test_tars_in_tars_are_read_to_a_depth(tmp_path, pack, depth):
     packed, name = DATA, "a.jpg"
     for _ in range(depth):
         packed = pack.tar_bytes({name: packed}).rstrip(b"\0")
         packed, name = packed + b"\0" * (-len(packed) % 512 + 512), "n.tar"
     (tmp_path / "x.tar").write_bytes(packed)
-    if depth == tar._DEEPEST:
+    if depth == tar._MAX_DEPTH:
         assert keys(tmp_path / "x.tar", "tar") == ["n/" * (depth - 1) + "a.jpg"]
         return
-    with pytest.raises(
-        UserError,
-        match=r"x\.tar holds tars in tars, more than 8 deep \(n/n/.*n\.tar\); unpack them\.",
-    ):
+    with refused("data.nested_too_deep", path=tmp_path / "x.tar", most=8):
         keys(tmp_path / "x.tar", "tar")
 
 
 def test_a_broken_tar_in_a_tar_is_named(tmp_path, pack):
     (tmp_path / "x.tar").write_bytes(pack.tar_bytes({"n01.tar": b"no tar at all" * 99}))
-    with pytest.raises(UserError, match=r"x\.tar is not a valid tar file \(in n01\.tar: "):
+    with refused("data.invalid_file", path=tmp_path / "x.tar") as caught:
         keys(tmp_path / "x.tar", "tar")
+    assert caught.value.values["reason"].startswith("in n01.tar: ")
 
 
-def test_what_a_tar_names_like_an_image_and_is_none_is_counted(tmp_path, caplog):
+def test_members_named_like_images_that_are_none_are_counted(tmp_path, caplog):
     kinds = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE)
     odd = [
         member(f"odd{n}.jpg", b"", type=kind, linkname="/etc/passwd")
@@ -145,13 +144,10 @@ def test_what_a_tar_names_like_an_image_and_is_none_is_counted(tmp_path, caplog)
     )
     assert keys(path, "tar") == ["good.jpg", "etc/x.jpg"]
     assert (
-        "passed over 4 links, sparse files or devices named like images, first 'odd0.jpg'"
+        "ignored 4 links, sparse files or devices named like images, first 'odd0.jpg'"
         in caplog.text
     )
-    assert (
-        "passed over 2 images of names that lead out of the tar, first '../../up.jpg'"
-        in caplog.text
-    )
+    assert "ignored 2 images whose names lead out of the tar, first '../../up.jpg'" in caplog.text
 
 
 def test_a_sparse_file_in_a_tar_is_counted(tmp_path, caplog):
@@ -162,8 +158,7 @@ def test_a_sparse_file_in_a_tar_is_counted(tmp_path, caplog):
     subprocess.run(["tar", "-Scf", "x.tar", "a.jpg", "b.jpg"], cwd=tmp_path, check=True)
     assert keys(tmp_path / "x.tar", "tar") == ["b.jpg"]
     assert (
-        "passed over 1 links, sparse files or devices named like images, first 'a.jpg'"
-        in caplog.text
+        "ignored 1 links, sparse files or devices named like images, first 'a.jpg'" in caplog.text
     )
 
 
@@ -172,16 +167,13 @@ def test_compressed_tars_beside_plain_ones_are_counted(tmp_path, pack, caplog):
     for name in ("labels.tar.gz", "more.TGZ"):
         (tmp_path / name).write_bytes(b"\x1f\x8b")
     assert keys(tmp_path, "webdataset") == ["a/a.jpg"]
-    told = "passed over 2 compressed tars, which cannot be read in place, first 'labels.tar.gz'"
-    assert told in caplog.text
+    warning = "ignored 2 compressed tars, which cannot be read in place, first 'labels.tar.gz'"
+    assert warning in caplog.text
 
 
 def test_compressed_tars_alone_are_refused(tmp_path):
     (tmp_path / "b.tar.gz").write_bytes(b"\x1f\x8b")
-    with pytest.raises(
-        UserError,
-        match=r"holds the compressed b\.tar\.gz, which cannot be read in place; decompress",
-    ):
+    with refused("data.only_compressed_tars", path=tmp_path, first="b.tar.gz"):
         keys(tmp_path, "webdataset")
 
 
@@ -194,7 +186,7 @@ def zip_file(path, *members):
 
 
 def claimed(path, name, size, behind=False):
-    """Have the header of a zip's member claim another inflated size, or that it stands behind the data."""
+    """Change the inflated size in a member's header, or mark it as following the data."""
     packed = bytearray(path.read_bytes())
     at = packed.index(name.encode()) - 30
     packed[at + 6] |= 8 if behind else 0
@@ -210,9 +202,9 @@ ZEROS = b"\0" * (1 << 20)
     [
         (1000, False, "inflates to more than the 1,000 bytes that the zip claims"),
         (0, False, "inflates to more than the 0 bytes that the zip claims"),
-        (1 << 21, False, "the zip's data are broken: they end too soon"),
+        (1 << 21, False, "the zip's data are broken: they end too early"),
         (
-            MOST_INFLATED + 1,
+            MAX_INFLATED + 1,
             False,
             "inflates to 536,870,913 bytes, more than 536,870,912: store it as it is",
         ),
@@ -233,8 +225,8 @@ def test_a_member_of_a_zip_inflates_no_further_than_it_claims(tmp_path, size, be
         source.read(zeros)
 
 
-def test_a_zip_bomb_without_a_claim_ends_at_the_limit(tmp_path):
-    """4 GB of zeros, in a process that may not have so much."""
+def test_a_zip_bomb_of_unknown_size_stops_at_the_limit(tmp_path):
+    """4 GB of zeros, in a process with less memory."""
     deflating = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     block = deflating.compress(ZEROS) + deflating.flush(zlib.Z_FULL_FLUSH)
     body = block * 4096 + deflating.flush()
@@ -263,14 +255,14 @@ def test_a_zip_bomb_without_a_claim_ends_at_the_limit(tmp_path):
         except UnreadableImageError as error:
             print(error)
     """
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), path],
         capture_output=True,
         text=True,
         check=True,
     )
     assert (
-        told.stdout
+        done.stdout
         == "it inflates to more than the 536,870,912 bytes that an image in a zip may have\n"
     )
 
@@ -290,9 +282,7 @@ def test_numbers_of_zip64_that_lead_out_of_the_file_are_refused(tmp_path, field)
     )
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(central + name + extra), len(local), 0)
     (tmp_path / "x.zip").write_bytes(local + central + name + extra + end)
-    with pytest.raises(
-        UserError, match=r"not a valid zip file \(its member 'evil\.jpg' lies outside of the file\)"
-    ):
+    with refused("data.invalid_file", reason="its member 'evil.jpg' is outside of the file"):
         keys(tmp_path / "x.zip", "zip")
 
 
@@ -302,13 +292,12 @@ def test_members_of_a_zip_that_share_their_bytes_are_refused(tmp_path):
     last = packed.rindex(b"PK\1\2")
     packed[last + 42 : last + 46] = struct.pack("<I", packed.index(b"a.jpg") - 30)
     path.write_bytes(packed)
-    with pytest.raises(
-        UserError, match=r"not a valid zip file \(its member '[ab]\.jpg' overlaps another one\)"
-    ):
+    with refused("data.invalid_file", kind="zip") as caught:
         keys(path, "zip")
+    assert caught.value.values["reason"].endswith("overlaps another one")
 
 
-def test_a_central_directory_that_was_made_up_is_refused(tmp_path):
+def test_a_central_directory_with_any_wrong_byte_gives_a_short_error(tmp_path):
     path = zip_file(tmp_path / "x.zip")
     whole = path.read_bytes()
     place = whole.index(b"PK\1\2")
@@ -317,8 +306,8 @@ def test_a_central_directory_that_was_made_up_is_refused(tmp_path):
         try:
             for entry in entries(path, "zip"):
                 open_source(ImagesConfig(path=str(path), layout="zip")).read(entry)
-        except (UserError, UnreadableImageError) as told:
-            assert len(str(told)) < 500
+        except (UserError, UnreadableImageError) as error:
+            assert len(str(error)) < 500
 
 
 def test_names_that_lead_out_of_a_zip_are_counted(tmp_path, caplog):
@@ -326,9 +315,7 @@ def test_names_that_lead_out_of_a_zip_are_counted(tmp_path, caplog):
         tmp_path / "x.zip", ("../up.jpg", DATA), ("a/../../up.jpg", DATA), ("..\\up.jpg", DATA)
     )
     assert keys(path, "zip") == ["good.jpg"]
-    assert (
-        "passed over 3 images of names that lead out of the zip, first '../up.jpg'" in caplog.text
-    )
+    assert "ignored 3 images whose names lead out of the zip, first '../up.jpg'" in caplog.text
 
 
 @pytest.fixture
@@ -341,7 +328,7 @@ def parquet_file(tmp_path):
     return tmp_path / "x.parquet"
 
 
-def test_any_broken_byte_of_a_parquet_file_is_told(parquet_file):
+def test_a_parquet_file_with_any_wrong_byte_gives_a_short_error(parquet_file):
     whole = parquet_file.read_bytes()
     settings = ImagesConfig(path=str(parquet_file), layout="parquet")
     outcomes = set()
@@ -352,32 +339,27 @@ def test_any_broken_byte_of_a_parquet_file_is_told(parquet_file):
             for entry in list(source.entries())[::20]:
                 source.read(entry)
             outcomes.add("read")
-        except (UserError, UnreadableImageError) as told:
-            assert len(str(told)) < 500
-            outcomes.add(type(told).__name__)
+        except (UserError, UnreadableImageError) as error:
+            assert len(str(error)) < 500
+            outcomes.add(type(error).__name__)
     assert outcomes == {"read", "UserError", "UnreadableImageError"}
 
 
 def test_a_row_group_that_takes_too_much_is_refused_before_it_is_decoded(parquet_file, monkeypatch):
-    monkeypatch.setattr(parquet, "_LARGEST_GROUP", 50_000)
-    told = (
-        r"Row group 0 of .*x\.parquet takes 0\.0 GiB, and groups of at most 0 GiB are read; .*"
-        r" about 100 rows"
-    )
-    with pytest.raises(UserError, match=told):
+    monkeypatch.setattr(parquet, "_MAX_GROUP_BYTES", 50_000)
+    with refused("data.row_group_too_large", group=0, path=parquet_file):
         keys(parquet_file, "parquet")
 
 
 def test_more_rows_than_bytes_are_refused(tmp_path):
     pq.write_table(pa.table({"image": pa.nulls(3_000_000, pa.binary())}), tmp_path / "x.parquet")
-    with pytest.raises(
-        UserError, match=r"not a valid parquet file \(it claims 3,000,000 rows in [\d,]+ bytes\)"
-    ):
+    with refused("data.invalid_file", kind="parquet") as caught:
         keys(tmp_path / "x.parquet", "parquet")
+    assert "3,000,000 rows" in caught.value.values["reason"]
 
 
-def test_an_image_that_comes_a_thousand_times_is_decoded_once(tmp_path):
-    """1,000 rows of one value of 1 MB: a dictionary of one value, and not a gigabyte."""
+def test_an_image_repeated_a_thousand_times_is_decoded_once(tmp_path):
+    """1,000 rows of one value of 1 MB: a dictionary of one value instead of a gigabyte."""
     value = pa.array([b"x" + ZEROS[1:]], pa.binary())
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), value)
     pq.write_table(
@@ -394,13 +376,13 @@ def test_an_image_that_comes_a_thousand_times_is_decoded_once(tmp_path):
 
 
 @pytest.mark.parametrize(("rows", "equal"), [(10, True), (200, True), (100, False)])
-def test_rows_are_kept_once_only_where_they_take_more_than_their_pages(
+def test_equal_rows_are_stored_once_only_if_rows_need_more_than_their_pages(
     tmp_path, monkeypatch, rows, equal
 ):
-    """Keeping them once takes three times as long, and pretraining reads groups of a hundred images all the time."""
+    """Storing them once takes three times as long, and pretraining reads such groups often."""
     images = [bytes([0 if equal else row]) * (1 << 17) for row in range(rows)]
     pq.write_table(pa.table({"image": images}), tmp_path / "x.parquet", row_group_size=rows)
-    monkeypatch.setattr(parquet, "_LARGEST_BATCH", 2 << 20)
+    monkeypatch.setattr(parquet, "_MAX_BATCH_BYTES", 2 << 20)
     source = open_source(ImagesConfig(path=str(tmp_path), layout="parquet"))
     entries = list(source.entries())
     before = pa.total_allocated_bytes()

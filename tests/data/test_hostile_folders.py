@@ -1,6 +1,6 @@
-"""Folder trees with what is no plain file, cannot be read, or changes.
+"""Folder trees with special files, unreadable parts, or concurrent changes.
 
-Nothing is left out in silence.
+Nothing is left out silently.
 """
 
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from user_errors import refused
 
 from soco.config import ImagesConfig
 from soco.data import UnreadableImageError, open_source
 from soco.data.contents import contents
-from soco.data.shards import loads_of
+from soco.data.shards import image_loads
 from soco.data.sources import Entry
-from soco.errors import UserError
 
 
 def source_of(root, layout="folder"):
@@ -38,7 +38,7 @@ def tree(tmp_path, photographs, pack):
 
 @pytest.fixture
 def lock(monkeypatch):
-    """Have a folder refuse to be listed, as one without permission does for all users but root."""
+    """Make a folder unreadable, as one without permission is for all users but root."""
     scandir = os.scandir
 
     def close(folder):
@@ -57,18 +57,16 @@ def test_a_sub_folder_that_cannot_be_read_is_named(tmp_path, photographs, pack, 
     settings = getattr(pack, layout)(tmp_path / "tree", photographs)
     (tmp_path / "tree" / "locked").mkdir()
     lock(tmp_path / "tree" / "locked")
-    with pytest.raises(
-        UserError,
-        match=r"The folder .*tree/locked/? cannot be read \(Permission denied\); make it readab",
-    ):
+    with refused("data.folder_unreadable", reason="Permission denied") as caught:
         keys(settings.path, layout)
+    assert Path(caught.value.values["path"]) == tmp_path / "tree" / "locked"
 
 
 @pytest.mark.parametrize("layout", ["folder", "folders", "webdataset", "parquet"])
-def test_the_state_of_what_cannot_be_listed_covers_the_rest(
+def test_the_state_with_an_unreadable_folder_covers_the_rest(
     tmp_path, photographs, pack, lock, layout
 ):
-    """Snakemake asks for it before the first job, where nothing turns an error into a sentence."""
+    """Snakemake reads it before the first job, when an error would show a traceback."""
     settings = getattr(pack, layout.removesuffix("s"))(tmp_path / "tree", photographs)
     watch = "folders" if layout == "folders" else "images"
     source = open_source(settings.model_copy(update={"watch": watch}))
@@ -85,7 +83,7 @@ def test_the_state_of_what_cannot_be_listed_covers_the_rest(
 
 
 @pytest.mark.parametrize("layout", ["folder", "webdataset", "parquet"])
-def test_the_state_of_what_cannot_be_reached_is_that_of_nothing(tmp_path, monkeypatch, layout):
+def test_the_state_of_an_unreachable_source_is_empty(tmp_path, monkeypatch, layout):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
@@ -96,7 +94,7 @@ def test_the_state_of_what_cannot_be_reached_is_that_of_nothing(tmp_path, monkey
 
 
 @pytest.mark.parametrize("layout", ["folder", "webdataset", "parquet"])
-def test_a_file_systems_lost_and_found_is_passed_over(tmp_path, photographs, pack, lock, layout):
+def test_lost_and_found_is_ignored(tmp_path, photographs, pack, lock, layout):
     settings = getattr(pack, layout)(tmp_path / "tree", photographs)
     before = keys(settings.path, layout)
     (tmp_path / "tree" / "lost+found").mkdir()
@@ -113,7 +111,7 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path, photographs, pack, monk
 
         with (
             monkeypatch.context() as patch,
-            pytest.raises(UserError, match=r"cannot be read \(Permission denied\); make"),
+            refused("data.source_unreadable", path=settings.path, reason="Permission denied"),
         ):
             patch.setattr(Path, "open", refuse)
             keys(settings.path, layout)
@@ -124,13 +122,13 @@ def test_loops_of_links_end_and_are_counted(tree, caplog):
     (tree / "b" / "up").symlink_to("..")
     (tree / "self.jpg").symlink_to("self.jpg")
     assert keys(tree) == ["a/one.jpg", "b/one.jpg", "self.jpg"]
-    assert "passed over 2 links to folders, first 'a/up'" in caplog.text
+    assert "ignored 2 links to folders, first 'a/up'" in caplog.text
     source = source_of(tree)
     with pytest.raises(UnreadableImageError, match="symbolic links"):
         source.read(Entry("self.jpg", "", 0, 0))
 
 
-def test_what_is_no_file_is_counted_and_never_opened(tree, caplog):
+def test_special_files_are_counted_and_never_opened(tree, caplog):
     os.mkfifo(tree / "pipe.jpg")
     (tree / "device.jpg").symlink_to("/dev/zero")
     (tree / "folder.jpg").mkdir()
@@ -141,14 +139,11 @@ def test_what_is_no_file_is_counted_and_never_opened(tree, caplog):
         os.chdir(here)
     assert keys(tree) == ["a/one.jpg", "b/one.jpg"]
     assert (
-        "passed over 3 pipes, sockets or devices named like images, first 'device.jpg'"
-        in caplog.text
+        "ignored 3 pipes, sockets or devices named like images, first 'device.jpg'" in caplog.text
     )
 
 
-def test_links_out_of_the_folder_are_followed_and_links_to_nothing_skipped(
-    tree, tmp_path, photographs
-):
+def test_links_out_of_the_folder_are_followed_and_broken_links_skipped(tree, tmp_path, photographs):
     (tmp_path / "outside.jpg").write_bytes(photographs["a/one.jpg"])
     (tree / "out.jpg").symlink_to(tmp_path / "outside.jpg")
     (tree / "nowhere.jpg").symlink_to("nothing")
@@ -161,7 +156,7 @@ def test_links_out_of_the_folder_are_followed_and_links_to_nothing_skipped(
 
 @pytest.fixture
 def deep(tree):
-    """The tree with an image in 1,200 folders, removed afterwards, which pytest itself could not do."""
+    """The tree with an image in 1,200 nested folders, removed afterwards since pytest cannot."""
     here = Path.cwd()
     os.chdir(tree)
     for _ in range(1200):
@@ -180,7 +175,7 @@ def test_folders_of_any_depth_are_listed(deep):
     assert keys(deep)[-1] == "d/" * 1200 + "deep.jpg"
 
 
-def test_what_vanishes_while_it_is_listed_is_no_fault(tree):
+def test_files_that_vanish_during_the_listing_are_ignored(tree):
     for number in range(3):
         (tree / f"c{number}").mkdir()
         (tree / f"c{number}" / "one.jpg").write_bytes(b"x")
@@ -192,7 +187,7 @@ def test_what_vanishes_while_it_is_listed_is_no_fault(tree):
     assert [entry.key for entry in listing] == ["b/one.jpg", "c2/one.jpg"]
 
 
-def test_what_vanishes_or_shrinks_before_it_is_read_is_skipped(tree):
+def test_files_that_vanish_or_shrink_before_reading_are_skipped(tree):
     source = source_of(tree)
     listed = list(source.entries())
     (tree / "a" / "one.jpg").unlink()
@@ -203,7 +198,7 @@ def test_what_vanishes_or_shrinks_before_it_is_read_is_skipped(tree):
     ]
 
 
-def test_names_that_differ_in_case_or_are_as_long_as_can_be_are_images(tree):
+def test_names_that_differ_in_case_or_have_the_maximum_length_are_images(tree):
     names = ["A.jpg", "a.JPG", "x" * 251 + ".jpg", "new\nline.jpg"]
     for name in names:
         (tree / name).write_bytes(b"x")
@@ -211,20 +206,15 @@ def test_names_that_differ_in_case_or_are_as_long_as_can_be_are_images(tree):
 
 
 @pytest.mark.parametrize(("layout", "suffix"), [("webdataset", ".tar"), ("parquet", ".parquet")])
-def test_a_file_of_images_that_is_a_link_to_nothing_is_refused(
-    tmp_path, photographs, pack, layout, suffix
-):
+def test_a_container_that_is_a_broken_link_is_refused(tmp_path, photographs, pack, layout, suffix):
     settings = getattr(pack, layout)(tmp_path / "tree", photographs)
     (tmp_path / "tree" / f"gone{suffix}").symlink_to("nowhere")
-    with pytest.raises(
-        UserError,
-        match=rf"gone\{suffix} is no file, or a link to nothing; put the file there, or remove",
-    ):
+    with refused("data.not_a_file", path=tmp_path / "tree" / f"gone{suffix}"):
         keys(settings.path, layout)
 
 
-def test_a_header_that_claims_more_than_a_manifest_holds_is_as_an_unknown_size(tree):
-    """A PNG of 4294967295 x 1, which the search then skips with its reason."""
+def test_a_size_that_does_not_fit_a_manifest_counts_as_unknown(tree):
+    """A PNG of 4294967295 x 1, which the search later skips with its reason."""
     size = (2**32 - 1).to_bytes(4, "big") + (1).to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
     chunks = ((b"IHDR", size), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b""))
     whole = [
@@ -244,7 +234,7 @@ def test_a_header_that_claims_more_than_a_manifest_holds_is_as_an_unknown_size(t
     assert found["a/one.jpg"][:2] == (200, 150)
 
 
-def test_a_claimed_size_does_not_take_the_shards_of_the_others():
+def test_a_forged_size_does_not_unbalance_the_shards():
     most = 2**31 - 1
-    loads = loads_of(np.array([10, 30, most, 40_000]), np.array([10, 10, most, 1]))
+    loads = image_loads(np.array([10, 30, most, 40_000]), np.array([10, 10, most, 1]))
     assert loads.tolist() == [100, 300, 200, 200]

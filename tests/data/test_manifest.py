@@ -3,23 +3,23 @@ import os
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from user_errors import refused
 
 from soco.data import (
     MANIFEST_SCHEMA,
     SHARD_SCHEMA,
     Entry,
-    deal_images,
     image_size,
     open_source,
     read_listed,
+    split_into_shards,
 )
-from soco.data.shards import deal, rebalance_shards, shard_loads
+from soco.data.shards import rebalance_shards, shard_loads, split_by_load
 from soco.data.stores.schema import entries_of
-from soco.errors import UserError
 
 
 class Counting:
-    """A source that notes which keys are read."""
+    """A source that records which keys are read."""
 
     def __init__(self, settings):
         self.source, self.read_keys = open_source(settings), []
@@ -35,18 +35,18 @@ class Counting:
         return self.source.state()
 
 
-class Dealing:
-    """Images dealt into shards in a folder, as often as it is called."""
+class Listing:
+    """Splits images into shards in a folder, each time it is called."""
 
     def __init__(self, settings, folder, shards):
         self.settings, self.manifest = settings, folder / "manifest.parquet"
         self.shards = [folder / f"{n:04d}.parquet" for n in range(shards)]
 
     def __call__(self, threads=2):
-        """Keys that were read, and the numbers of the shards whose bytes changed."""
+        """List; returns the keys that were read, and the shards whose bytes changed."""
         before = [path.read_bytes() if path.exists() else b"" for path in self.shards]
         source = Counting(self.settings)
-        self.counts = deal_images(source, self.settings, self.manifest, self.shards, threads)
+        self.counts = split_into_shards(source, self.settings, self.manifest, self.shards, threads)
         changed = [n for n, path in enumerate(self.shards) if path.read_bytes() != before[n]]
         return sorted(source.read_keys), changed
 
@@ -56,21 +56,21 @@ class Dealing:
 
 @pytest.fixture
 def many(tmp_path, photographs, pack):
-    """Forty images of one size in a folder tree, dealt into four shards."""
+    """Forty images of one size in a folder tree, split into four shards."""
     data = photographs["a/one.jpg"]
     settings = pack.folder(tmp_path / "tree", {f"{n // 10}/{n:02d}.jpg": data for n in range(40)})
-    dealing = Dealing(settings, tmp_path / "shards", 4)
-    dealing()
-    dealing.tree = tmp_path / "tree"
-    return dealing
+    listing = Listing(settings, tmp_path / "shards", 4)
+    listing()
+    listing.tree = tmp_path / "tree"
+    return listing
 
 
 def test_every_image_is_in_one_shard_with_size_and_hash(packed, tmp_path):
-    dealing = Dealing(packed, tmp_path / "shards", 3)
-    dealing()
-    tables = [pq.read_table(path) for path in dealing.shards]
+    listing = Listing(packed, tmp_path / "shards", 3)
+    listing()
+    tables = [pq.read_table(path) for path in listing.shards]
     assert all(table.schema.equals(SHARD_SCHEMA, check_metadata=True) for table in tables)
-    assert pq.read_table(dealing.manifest).schema.equals(MANIFEST_SCHEMA)
+    assert pq.read_table(listing.manifest).schema.equals(MANIFEST_SCHEMA)
     source, places = open_source(packed), ("key", "container", "offset", "bytes")
     rows = [row for table in tables for row in table.to_pylist()]
     if packed.layout in ("folder", "tar", "parquet"):
@@ -83,12 +83,12 @@ def test_every_image_is_in_one_shard_with_size_and_hash(packed, tmp_path):
 
 
 def test_a_second_listing_reads_nothing_and_writes_the_same_bytes(packed, tmp_path):
-    dealing = Dealing(packed, tmp_path / "shards", 3)
-    assert len(dealing()[0]) == 8
-    manifest = dealing.manifest.read_bytes()
-    assert dealing(threads=7) == ([], [])
-    assert dealing.manifest.read_bytes() == manifest
-    assert dealing.counts == {"images": 8, "read": 0, "taken_over": 8, "unreadable": 0, "shards": 3}
+    listing = Listing(packed, tmp_path / "shards", 3)
+    assert len(listing()[0]) == 8
+    manifest = listing.manifest.read_bytes()
+    assert listing(threads=7) == ([], [])
+    assert listing.manifest.read_bytes() == manifest
+    assert listing.counts == {"images": 8, "read": 0, "reused": 8, "unreadable": 0, "shards": 3}
 
 
 def test_a_changed_image_is_read_and_changes_its_shard_alone(many, photographs):
@@ -115,24 +115,26 @@ def test_a_removed_image_changes_its_shard_alone(many):
     assert many.counts["images"] == 39
 
 
-def test_too_heavy_a_shard_deals_all_afresh_and_reads_only_what_is_new(many, photographs, caplog):
+def test_a_shard_that_is_too_heavy_rebalances_all_and_reads_only_new_images(
+    many, photographs, caplog
+):
     caplog.set_level("INFO")
     new = [f"1/19{n:02d}.jpg" for n in range(20)]
     for key in new:
         (many.tree / key).write_bytes(photographs["a/one.jpg"])
     assert many() == (new, [0, 1, 2, 3])
-    assert "dealt afresh" in caplog.text
+    assert "rebalancing all shards" in caplog.text
     assert {len(pq.read_table(path)) for path in many.shards} == {15}
 
 
-def test_another_number_of_shards_deals_afresh_and_reads_nothing(many, tmp_path):
+def test_another_number_of_shards_splits_again_and_reads_nothing(many, tmp_path):
     many.shards.append(tmp_path / "shards" / "0004.parquet")
     assert many() == ([], [0, 1, 2, 3, 4])
     assert {len(pq.read_table(path)) for path in many.shards} == {8}
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 broken", None])
-def test_a_manifest_that_is_broken_or_of_another_version_is_passed_over(many, content):
+def test_a_manifest_that_is_broken_or_of_another_version_is_ignored(many, content):
     if content is None:
         pq.write_table(pq.read_table(many.manifest).drop_columns(["sha256"]), many.manifest)
     else:
@@ -142,56 +144,59 @@ def test_a_manifest_that_is_broken_or_of_another_version_is_passed_over(many, co
     assert changed == []
 
 
-def test_what_cannot_be_read_is_listed_without_a_size(folder_of_images, tmp_path, pack):
+def test_an_unreadable_image_is_listed_without_a_size(folder_of_images, tmp_path, pack):
     (folder_of_images / "gone.jpg").symlink_to("nowhere")
-    dealing = Dealing(pack.folder(folder_of_images, {}), tmp_path / "shards", 9)
-    dealing()
-    sizes = {row["key"]: (row["width"], row["height"]) for row in dealing.rows()}
+    listing = Listing(pack.folder(folder_of_images, {}), tmp_path / "shards", 9)
+    listing()
+    sizes = {row["key"]: (row["width"], row["height"]) for row in listing.rows()}
     assert sizes["e_empty.jpg"] == sizes["gone.jpg"] == (0, 0)
     assert sizes["f_cut.jpg"] == (200, 150)
-    assert dealing.counts["unreadable"] == 2
-    assert sum(len(pq.read_table(path)) for path in dealing.shards) == 8
-    assert dealing() == (["e_empty.jpg", "gone.jpg"], [])  # tried again: a disk may have been away
+    assert listing.counts["unreadable"] == 2
+    assert sum(len(pq.read_table(path)) for path in listing.shards) == 8
+    assert listing() == (
+        ["e_empty.jpg", "gone.jpg"],
+        [],
+    )  # tried again: a disk may have been unmounted
 
 
-def test_an_image_written_again_in_a_tar_is_found_by_the_tars_time(tmp_path, photographs, pack):
-    dealing = Dealing(pack.tar(tmp_path / "x.tar", photographs), tmp_path / "shards", 2)
-    dealing()
-    assert len(dealing()[0]) == 0
+def test_an_image_rewritten_in_a_tar_is_found_by_the_tars_time(tmp_path, photographs, pack):
+    listing = Listing(pack.tar(tmp_path / "x.tar", photographs), tmp_path / "shards", 2)
+    listing()
+    assert len(listing()[0]) == 0
     swapped = photographs | {"d.bmp": photographs["d.bmp"][:-3] + b"\0\0\0"}
     pack.tar(tmp_path / "x.tar", swapped)
     os.utime(tmp_path / "x.tar", ns=(0, 1))
-    read, changed = dealing()
+    read, changed = listing()
     assert (len(read), len(changed)) == (8, 1)
 
 
 def test_shards_have_equal_pixels_not_equal_counts():
     rng = np.random.default_rng(1)
     loads = rng.lognormal(12, 1, 5000)
-    numbers = deal(loads, 16)
+    numbers = split_by_load(loads, 16)
     assert (np.diff(numbers) >= 0).all()
     totals = shard_loads(numbers, loads, 16)
     assert totals.max() < 1.02 * totals.mean()
     assert np.ptp(np.bincount(numbers)) > 10
 
 
-def test_one_giant_does_not_deal_afresh_each_time():
+def test_one_huge_image_does_not_rebalance_each_time():
     loads = np.ones(100)
     loads[30] = 1000
-    before = deal(loads, 4)
+    before = split_by_load(loads, 4)
     assert np.array_equal(rebalance_shards(before, loads, 4), before)
 
 
-def test_a_fresh_dealing_is_never_dealt_afresh():
+def test_a_new_split_is_never_rebalanced():
     rng = np.random.default_rng(2)
     for _ in range(200):
         loads = rng.pareto(0.5, rng.integers(1, 60)) + 0.1
-        before = deal(loads, 7)
+        before = split_by_load(loads, 7)
         assert np.array_equal(rebalance_shards(before, loads, 7), before)
 
 
-def test_a_manifest_of_another_source_is_passed_over(many, photographs, pack, tmp_path):
-    """Even where keys, lengths and times are equal, as after unpacking with fixed times."""
+def test_a_manifest_of_another_source_is_ignored(many, photographs, pack, tmp_path):
+    """Even if keys, lengths and times are equal, as after unpacking with fixed times."""
     other = photographs["a/one.jpg"][::-1]
     settings = pack.folder(tmp_path / "other", {f"{n // 10}/{n:02d}.jpg": other for n in range(40)})
     for path in (tmp_path / "other").rglob("*.jpg"):
@@ -203,14 +208,12 @@ def test_a_manifest_of_another_source_is_passed_over(many, photographs, pack, tm
     assert changed == [0, 1, 2, 3]
 
 
-def test_an_image_that_was_replaced_after_its_listing_is_not_taken_for_it(
-    tmp_path, photographs, pack
-):
+def test_an_image_replaced_after_its_listing_is_refused(tmp_path, photographs, pack):
     settings = pack.tar(
         tmp_path / "all.tar", {"a.jpg": photographs["a/one.jpg"], "b.jpg": photographs["b/one.jpg"]}
     )
     shard = tmp_path / "0000.parquet"
-    deal_images(open_source(settings), settings, tmp_path / "manifest.parquet", [shard], 1)
+    split_into_shards(open_source(settings), settings, tmp_path / "manifest.parquet", [shard], 1)
     listed = entries_of(pq.read_table(shard))
     assert [read_listed(open_source(settings), entry) for entry in listed] == [
         photographs["a/one.jpg"],
@@ -219,5 +222,5 @@ def test_an_image_that_was_replaced_after_its_listing_is_not_taken_for_it(
     pack.tar(
         tmp_path / "all.tar", {"a.jpg": photographs["b/one.jpg"], "b.jpg": photographs["a/one.jpg"]}
     )
-    with pytest.raises(UserError, match=r"'a\.jpg' is not the one that was listed"):
+    with refused("data.image_changed", key="a.jpg"):
         read_listed(open_source(settings), listed[0])

@@ -58,7 +58,7 @@ def as_grey(channel):
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
 def test_every_orientation_is_turned_upright(rgb, orientation, kind):
     turned = rgb.swapaxes(0, 1)
-    # What EXIF says of the first stored row and column: 6, the visual right and top.
+    # EXIF names the sides of the first stored row and column: 6 is right and top.
     stored = {
         1: rgb,
         2: rgb[:, ::-1],
@@ -82,18 +82,18 @@ def test_every_orientation_is_turned_upright(rgb, orientation, kind):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_an_orientation_that_xmp_alone_tells_counts(rgb, kind):
-    told = b'<rdf:Description tiff:Orientation="6"/>'
+def test_an_orientation_in_xmp_alone_is_applied(rgb, kind):
+    xmp = b'<rdf:Description tiff:Orientation="6"/>'
     info = PngInfo()
-    info.add_itxt("XML:com.adobe.xmp", told.decode())
-    options = {"pnginfo": info} if kind == "PNG" else {"tiffinfo": {700: told}}
+    info.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    options = {"pnginfo": info} if kind == "PNG" else {"tiffinfo": {700: xmp}}
     data = encoded(Image.fromarray(np.rot90(rgb)), kind, **options)
     assert np.array_equal(decode_rgb(data), rgb)
     assert image_header(data) == Header((200, 150), 6)
     assert decode_reduced(data, 4).size == (200, 150)
 
 
-def test_an_orientation_behind_the_pixels_of_a_png_counts(rgb):
+def test_an_orientation_after_the_pixels_of_a_png_is_applied(rgb):
     exif = Image.Exif()
     exif[0x0112] = 6
     data = encoded(Image.fromarray(np.rot90(rgb)), "PNG", exif=exif)
@@ -105,7 +105,7 @@ def test_an_orientation_behind_the_pixels_of_a_png_counts(rgb):
     assert image_size(moved) == (200, 150)
 
 
-def test_an_orientation_behind_many_pixels_is_found_without_decoding_them():
+def test_an_orientation_after_many_pixels_is_found_without_decoding_them():
     exif = Image.Exif()
     exif[0x0112] = 6
     end = chunk(b"IEND", b"")
@@ -117,7 +117,7 @@ def test_an_orientation_behind_many_pixels_is_found_without_decoding_them():
     assert image_size(data) == (100, 20_000)  # decoding would fail: the pixels are missing
 
 
-def test_a_broken_orientation_is_passed_over(rgb):
+def test_a_broken_orientation_is_ignored(rgb):
     exif = Image.Exif()
     exif[0x0112] = 6
     data = encoded(Image.fromarray(rgb), "PNG", exif=exif.tobytes()[:6] + b"II\x2a\x00\xff\xff")
@@ -137,9 +137,8 @@ def jpeg_of_four(planes, transform):
 
 
 @pytest.mark.parametrize("transform", [0, 2])
-def test_inverted_cmyk_and_ycck_are_shown_as_they_look(rgb, transform):
-    # Adobe stores ink inverted: without black, its C, M and Y are the red, green and blue that are
-    # seen.
+def test_inverted_cmyk_and_ycck_are_decoded_correctly(rgb, transform):
+    # Adobe stores ink inverted: without black, its C, M and Y are the visible red, green and blue.
     black = np.full((*rgb.shape[:2], 1), 255, np.uint8)
     planes = rgb
     if transform == 2:  # Y, Cb and Cr of the inks
@@ -158,7 +157,7 @@ def test_grey_and_palette_are_rgb(rgb):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
-def test_what_is_transparent_is_white(rgb, kind):
+def test_transparent_pixels_are_white(rgb, kind):
     alpha = np.tile(np.linspace(0, 255, 200).astype(np.uint8), (150, 1))
     image = Image.fromarray(np.dstack([rgb, alpha]))
     data = encoded(image, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {}))
@@ -190,7 +189,7 @@ def test_sixteen_bits_keep_their_high_byte(rgb):
     assert np.array_equal(decode_rgb(colours.tobytes()), rgb)
 
 
-def test_sixteen_bits_that_pil_gives_as_integers(rgb, monkeypatch):
+def test_sixteen_bits_that_pil_decodes_as_integers(rgb, monkeypatch):
     from PIL import PngImagePlugin
 
     monkeypatch.setitem(PngImagePlugin._MODES, (16, 0), ("I", "I;16B"))  # as before Pillow 11
@@ -202,7 +201,7 @@ def test_sixteen_bits_that_pil_gives_as_integers(rgb, monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "reason"), [(np.float32, "floats"), (np.int32, "32-bit integers")]
 )
-def test_values_without_an_agreed_white_are_refused(rgb, kind, reason):
+def test_values_without_a_defined_white_are_refused(rgb, kind, reason):
     data = encoded(Image.fromarray(rgb[:, :, 0].astype(kind)), "TIFF")
     with pytest.raises(UnreadableImageError, match=reason):
         decode_rgb(data)
@@ -210,7 +209,7 @@ def test_values_without_an_agreed_white_are_refused(rgb, kind, reason):
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_the_first_frame_of_an_animation_is_shown(rgb, kind):
+def test_the_first_frame_of_an_animation_is_decoded(rgb, kind):
     frames = [Image.fromarray(rgb), Image.fromarray(rgb[::-1].copy())]
     data = encoded(
         frames[0],
@@ -224,7 +223,7 @@ def test_the_first_frame_of_an_animation_is_shown(rgb, kind):
     assert np.abs(decode_rgb(data).astype(int) - rgb).mean() <= tolerance
 
 
-def test_a_profile_is_ignored_and_the_content_counts_not_the_name(rgb, tmp_path):
+def test_a_profile_is_ignored_and_the_format_is_that_of_the_content(rgb, tmp_path):
     (tmp_path / "png.jpg").write_bytes(
         encoded(Image.fromarray(rgb), "PNG", icc_profile=b"no profile")
     )
@@ -236,7 +235,7 @@ def chunk(kind, data):
 
 
 def huge_png(width, height):
-    """The header of a PNG with almost no pixels behind it."""
+    """The header of a PNG with almost no pixels after it."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -246,7 +245,7 @@ def huge_png(width, height):
     )
 
 
-def test_more_pixels_than_allowed_are_refused_by_the_header_alone():
+def test_too_many_pixels_are_refused_from_the_header_alone():
     with pytest.raises(
         UnreadableImageError, match=r"400\.0 megapixels, more than images\.max_megapixels allows"
     ):
@@ -254,8 +253,8 @@ def test_more_pixels_than_allowed_are_refused_by_the_header_alone():
     assert image_size(huge_png(20_000, 20_000)) == (20_000, 20_000)
 
 
-def test_a_limit_above_that_of_pil_is_ours_alone():
-    for side in (9_700, 19_000):  # at 90 and 179 megapixels PIL's own limit would warn, and stop
+def test_pils_own_limit_is_off():
+    for side in (9_700, 19_000):  # PIL's own limit warns at 90 and raises at 179 megapixels
         with pytest.raises(UnreadableImageError, match="truncated"):
             decode_rgb(huge_png(side, side), max_pixels=400_000_000)
 
@@ -283,18 +282,18 @@ def test_a_truncated_image_is_refused_but_its_size_known(rgb, kind):
         (huge_png(0, 9), "."),
     ],
 )
-def test_what_is_no_image_gives_its_reason(data, reason):
+def test_a_file_that_is_not_an_image_gives_the_reason(data, reason):
     for read in (decode_rgb, image_size):
         with pytest.raises(UnreadableImageError, match=reason):
             read(data)
 
 
-def test_what_is_no_file_gives_its_reason_and_is_not_opened(tmp_path):
+def test_a_path_that_is_not_a_file_gives_the_reason_and_is_not_opened(tmp_path):
     with pytest.raises(UnreadableImageError, match="missing"):
         read_rgb(tmp_path / "absent.jpg")
     os.mkfifo(tmp_path / "pipe.jpg")  # opening it would wait for a writer
     for path in (tmp_path, tmp_path / "pipe.jpg"):
-        with pytest.raises(UnreadableImageError, match="it is no regular file"):
+        with pytest.raises(UnreadableImageError, match="it is not a regular file"):
             read_rgb(path)
 
 
@@ -302,7 +301,7 @@ def test_what_is_no_file_gives_its_reason_and_is_not_opened(tmp_path):
 @pytest.mark.parametrize("size", [(200, 150), (197, 149)])
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_jpeg_is_decoded_reduced(rgb, reduction, size, mode):
-    """Each pixel is about the mean of those it stands for."""
+    """Each pixel is about the mean of those that it represents."""
     image = Image.fromarray(rgb).crop((0, 0, *size)).convert(mode)
     decoded = decode_reduced(encoded(image, "JPEG", quality=95), reduction)
     assert (decoded.size, decoded.reduction) == (size, reduction)
@@ -317,7 +316,7 @@ def test_a_jpeg_is_decoded_reduced(rgb, reduction, size, mode):
     assert np.abs(decoded.rgb[:rows, :columns] - means).mean() < 2
 
 
-def test_other_formats_and_the_smallest_are_decoded_whole(rgb):
+def test_other_formats_and_tiny_images_are_decoded_at_full_size(rgb):
     for data in (encoded(Image.fromarray(rgb), "PNG"), encoded(Image.fromarray(rgb[:3]), "JPEG")):
         decoded = decode_reduced(data, 4)
         assert decoded.reduction == 1
@@ -325,7 +324,7 @@ def test_other_formats_and_the_smallest_are_decoded_whole(rgb):
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
-def test_a_turned_jpeg_is_reduced_only_where_its_sides_divide(rgb, orientation):
+def test_a_rotated_jpeg_is_reduced_only_if_its_sides_are_multiples(rgb, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     for size, reduction in ((200, 148), 4), ((197, 148), 1):
@@ -338,7 +337,7 @@ def test_a_turned_jpeg_is_reduced_only_where_its_sides_divide(rgb, orientation):
         assert np.abs(decoded.rgb - means).mean() < 2
 
 
-def test_a_truncated_jpeg_is_refused_reduced_too(rgb):
+def test_a_truncated_jpeg_is_refused_when_reduced_too(rgb):
     data = encoded(Image.fromarray(rgb), "JPEG")
     for end in (len(data) // 2, len(data) * 9 // 10):
         with pytest.raises(UnreadableImageError, match="truncated"):

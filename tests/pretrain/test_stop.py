@@ -3,9 +3,9 @@ import signal
 import time
 
 import pytest
+from user_errors import refused
 
 from soco.data.stores.lock import exclusive_lock
-from soco.errors import UserError
 from soco.pretrain import pretrain
 from soco.pretrain.stop import StopSignals, leave
 
@@ -56,9 +56,14 @@ def test_a_second_ctrl_c_acts_at_once_and_a_second_sigterm_does_not():
 
 
 def test_a_second_run_does_not_write_into_the_folder_of_a_first(tmp_path):
-    named = pytest.raises(UserError, match=rf"process {os.getpid()} on")
-    with exclusive_lock(tmp_path, patience=0), named, exclusive_lock(tmp_path, patience=0.1):
+    locked = refused("data.folder_in_use", folder=tmp_path)
+    with (
+        exclusive_lock(tmp_path, patience=0),
+        locked as caught,
+        exclusive_lock(tmp_path, patience=0.1),
+    ):
         pass
+    assert caught.value.values["owner"].startswith(f"process {os.getpid()} on ")
     with exclusive_lock(tmp_path, patience=0):
         pass
 

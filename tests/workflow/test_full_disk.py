@@ -1,4 +1,4 @@
-"""Every stage with a disk that is too small for its results, then with room."""
+"""Every stage on a disk that is too small for its results, then with more room."""
 
 import shutil
 
@@ -27,7 +27,7 @@ TIMED = {"pretrain/soco/metrics.json", "pretrain/soco/log.jsonl", "quality/recal
 
 @pytest.fixture
 def on_small_disk(copied):
-    """The copy of a finished run, its results on a disk of their own."""
+    """The copy of a finished run, with its results on a small disk."""
     kept = copied.path().rename(copied.folder / "kept")
     with mounted(copied.path(), "size=1g"):
         shutil.copytree(kept, copied.path(), dirs_exist_ok=True)
@@ -38,12 +38,12 @@ def on_small_disk(copied):
     "rule",
     [rule if rule in QUICK else pytest.param(rule, marks=pytest.mark.slow) for rule in STAGES],
 )
-def test_a_full_disk_costs_nothing_but_the_time(on_small_disk, rule):
+def test_a_stage_on_a_full_disk_can_be_repeated(on_small_disk, rule):
     name, room = STAGES[rule]
     run, path = on_small_disk, on_small_disk.path(name)
     before = path.read_bytes()
     path.unlink()
-    path.with_name("detections.json").unlink(missing_ok=True)  # Snakemake would, and make room
+    path.with_name("detections.json").unlink(missing_ok=True)  # as Snakemake does, which makes room
     filler = fill(run.path(), room * 1024)
     options = ("--forcerun", rule, "--rerun-triggers", "mtime")
     printed = run(f"results/{name}", succeeds=False, options=options)

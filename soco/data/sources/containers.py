@@ -1,7 +1,4 @@
-"""The files that hold many images.
-
-Found below a folder, opened once in a process, and read in place.
-"""
+"""Files that contain many images: found below a folder, opened once per process, read in place."""
 
 import functools
 import hashlib
@@ -11,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from soco.data.read import UnreadableImageError, check_length
-from soco.data.sources.checks import PassedOver
-from soco.data.sources.layouts import COMPRESSED_TARS, remedy, require
+from soco.data.sources.checks import COMPRESSED_TARS, Ignored, require_layout, suggest_layout
 from soco.data.sources.tree import mode_of, target_status, walk
 from soco.errors import UserError
 
@@ -22,8 +18,8 @@ _OPEN_FILES = 64
 class Containers:
     """The files of a source, opened when they are first read; it pickles as its path.
 
-    Threads and forked processes may share an instance: reading names its offset and moves no common
-    position.
+    Threads and forked processes may share an instance: each read names its offset (`pread`), so
+    there is no common file position.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,11 +30,11 @@ class Containers:
         return Containers, (self.path,)
 
     def read(self, container: str, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes from `offset` on.
+        """Read exactly `length` bytes from `offset` on.
 
         Raises:
-            UnreadableImageError: The file is missing, cannot be read, or ends before; or the length
-                is above 2 GB.
+            UnreadableImageError: The file is missing, cannot be read, or is too short; or the
+                length is above 2 GB.
         """
         path = self.path / container
         check_length(length)
@@ -52,10 +48,7 @@ class Containers:
 
 
 class _Opened:
-    """A descriptor that is closed when nobody holds it any more.
-
-    Another thread may still be reading from it.
-    """
+    """A file descriptor, closed with its last reference: another thread may still be reading."""
 
     def __init__(self, path: Path) -> None:
         self.descriptor = -1
@@ -67,43 +60,40 @@ class _Opened:
 
 
 def files_state(path: Path, containers: Iterable[str] = ("",)) -> str:
-    """A digest of names, sizes and times of files below a path, or of the file that it is.
+    """A digest of the names, sizes and times of files below a path, or of the one file at the path.
 
-    "" where there is none.
+    "" if there is none.
     """
-    told = []
+    lines = []
     for container in containers:
         try:
             status = (path / container).stat()
         except OSError:
             continue
-        told.append(f"{(container or path.name)!a} {status.st_size} {status.st_mtime_ns}")
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16] if told else ""
+        lines.append(f"{(container or path.name)!a} {status.st_size} {status.st_mtime_ns}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] if lines else ""
 
 
-def containers(
-    path: Path, layout: str, suffix: str, passed_over: PassedOver
-) -> Iterator[tuple[str, str]]:
-    """The files of one suffix below a folder that are not hidden, sorted, or the one file that
-    `path` is.
+def containers(path: Path, layout: str, suffix: str, ignored: Ignored) -> Iterator[tuple[str, str]]:
+    """The sorted files with a suffix below a folder, without hidden ones; or the one file `path`.
 
     Links to files are followed, links to folders are not.
 
     Args:
         path: The folder or file.
-        layout: What the configuration calls the layout.
+        layout: The layout's name in the configuration.
         suffix: `.tar` or `.parquet`.
-        passed_over: Receives the compressed tars that lie beside plain ones.
+        ignored: Receives the compressed tars that are beside plain ones.
 
     Returns:
-        Each file's path below `path` ("" for the one file), and the folder that its images' keys
-        begin with: the same without the suffix.
+        Each file's path below `path` ("" for the one file), and the folder that the keys of its
+        images begin with: the same path without the suffix.
 
     Raises:
-        UserError: The path is missing, a folder cannot be read, what has the suffix is no file, or
-            none has it.
+        UserError: The path is missing, a folder cannot be read, something with the suffix is not a
+            file, or there is no such file.
     """
-    require(path, layout, file=True, folder=True)
+    require_layout(path, layout, file=True, folder=True)
     if path.is_file():
         yield "", path.stem
         return
@@ -116,25 +106,17 @@ def containers(
             found.append(name)
         elif suffix == ".tar" and name.lower().endswith(COMPRESSED_TARS):
             compressed.append(name)
-    if compressed and not found:
-        raise UserError(
-            f"{path} holds the compressed {compressed[0]}, which cannot be read in place;"
-            " decompress it to a plain .tar, or move it away."
-        )
     if not found:
-        raise UserError(
-            f"{path} holds no {suffix} file for images.layout {layout}; {remedy(path, layout)}."
-        )
+        raise _no_containers(path, layout, suffix, compressed)
     for name in compressed:
-        passed_over.add("compressed tars, which cannot be read in place", name)
+        ignored.add("compressed tars, which cannot be read in place", name)
     yield from ((name, name.removesuffix(suffix)) for name in found)
 
 
 def containers_state(path: Path, suffix: str) -> str:
-    """A digest as of `files_state` of what has a suffix below a folder, as far as it can be listed,
-    or of the file.
+    """`files_state` of the files with a suffix below a folder, or of one file.
 
-    It raises nothing: `containers` says what cannot be read, once the images are listed.
+    It raises nothing: `containers` reports what cannot be read when the images are listed.
     """
     if stat.S_ISREG(mode_of(path)):
         return files_state(path)
@@ -144,9 +126,30 @@ def containers_state(path: Path, suffix: str) -> str:
     )
 
 
+def _no_containers(path: Path, layout: str, suffix: str, compressed: list[str]) -> UserError:
+    if compressed:
+        return UserError(
+            "data.only_compressed_tars",
+            "All tars in {path} are compressed ({first}) and cannot be read in place; decompress"
+            " them to plain .tar files.",
+            path=path,
+            first=compressed[0],
+        )
+    return UserError(
+        "data.no_containers",
+        "{path} contains no {suffix} file for images.layout {layout}; {remedy}.",
+        path=path,
+        suffix=suffix,
+        layout=layout,
+        remedy=suggest_layout(path, layout),
+    )
+
+
 def _require_file(path: Path, entry: os.DirEntry[str]) -> None:
     status = target_status(entry)
     if status is None or not stat.S_ISREG(status.st_mode):
         raise UserError(
-            f"{path} is no file, or a link to nothing; put the file there, or remove the name."
+            "data.not_a_file",
+            "{path} is not a file, or is a broken link; replace it by the file or remove it.",
+            path=path,
         )

@@ -1,4 +1,4 @@
-"""What a source of images is: a list of entries, and the bytes of each, read in place."""
+"""A source of images: a list of entries, and the bytes of each, read in place."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ class Entry:
     Attributes:
         key: Its name, unique in the source: folders and file name with forward slashes. The same
             images have the same keys in a folder tree, in a zip and in a tar of tars.
-        container: The file that holds it, as a path below the source's; "" where the image is a
+        container: The file that contains it, as a path below the source's; "" where the image is a
             file of its own, or the source is one file.
-        offset: Where it begins in its container: a byte for zip and tar, a row for Parquet, 0 for a
+        offset: Its position in the container: a byte for zip and tar, a row for Parquet, 0 for a
             file of its own.
-        bytes: Its length, in bytes as stored; for Parquet an equal share of its row group's, which
-            alone is told there.
+        bytes: Its length, in bytes as stored. Parquet only knows the length of a row group, of
+            which each row has an equal share.
         content: The first eight bytes of its SHA-256, as a signed number; 0 before it was listed.
     """
 
@@ -39,8 +39,8 @@ class ImageSource(Protocol):
         """Yield every image, in the order in which reading them is sequential.
 
         Raises:
-            UserError: The source is missing, broken or of another layout, holds a key twice, or
-                holds no image.
+            UserError: The source is missing, broken or of another layout, has two images with the
+                same key, or has no image.
         """
         ...
 
@@ -48,16 +48,15 @@ class ImageSource(Protocol):
         """The encoded image, as bytes that a decoder takes.
 
         Raises:
-            UnreadableImageError: It is no longer there, or its bytes cannot be had.
+            UnreadableImageError: It no longer exists, or its bytes cannot be read.
         """
         ...
 
     def state(self) -> str:
-        """A short digest that changes when an image is added, removed, renamed or written again;
-        reads no image.
+        """A short digest that changes when an image is added, removed, renamed or rewritten.
 
-        It is "" where the source is missing, and covers what can be reached of a broken one:
-        `entries` says what is wrong with it. For a folder tree, `images.watch` says how much it
-        looks at.
+        It reads no image. It is "" where the source is missing. Of a broken source it covers the
+        part that can be listed, and `entries` reports the problem. For a folder tree,
+        `images.watch` sets how much is checked.
         """
         ...

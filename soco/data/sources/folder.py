@@ -1,4 +1,4 @@
-"""Layout `folder`: a folder tree with a file for each image."""
+"""Layout `folder`: a folder tree with one file per image."""
 
 import hashlib
 import os
@@ -8,18 +8,15 @@ from pathlib import Path
 
 from soco.config import ImagesConfig
 from soco.data.read import read_file
-from soco.data.sources.checks import PassedOver, checked
+from soco.data.sources.checks import Ignored, check_entries, require_layout
 from soco.data.sources.entry import Entry
-from soco.data.sources.layouts import require
-from soco.data.sources.names import is_image
-from soco.data.sources.tree import mode_of, target_status, walk
+from soco.data.sources.tree import is_image, mode_of, target_status, walk
 
 
 class FolderSource:
-    """Every image below a folder; a key is the path below it. Hidden files and folders are passed
-    over.
+    """Every image below a folder; a key is the path below it.
 
-    Links to images are followed, links to folders are not.
+    Hidden files and folders are ignored. Links to images are followed, links to folders are not.
     """
 
     def __init__(self, settings: ImagesConfig) -> None:
@@ -30,12 +27,12 @@ class FolderSource:
         """Yield every image, sorted by key.
 
         Raises:
-            UserError: The folder is missing, cannot be read, or holds no image.
+            UserError: The folder is missing, cannot be read, or contains no image.
         """
-        require(self.path, "folder", folder=True)
-        passed_over = PassedOver()
-        images = (Entry(key, "", 0, status.st_size) for key, status in self._images(passed_over))
-        yield from checked(images, self.path, "folder", passed_over)
+        require_layout(self.path, "folder", folder=True)
+        ignored = Ignored()
+        images = (Entry(key, "", 0, status.st_size) for key, status in self._images(ignored))
+        yield from check_entries(images, self.path, "folder", ignored)
 
     def read(self, entry: Entry) -> bytes:
         """The file's content.
@@ -46,31 +43,31 @@ class FolderSource:
         return read_file(self.path / entry.key)
 
     def state(self) -> str:
-        """A digest of what `images.watch` names: every image's path, size and time; every folder's;
-        or nothing.
+        """A digest of what `images.watch` sets: the images' or folders' status, or nothing.
 
-        A folder that cannot be read counts as empty: `entries` says what is wrong.
+        The status is path, size and time. A folder that cannot be read counts as empty: `entries`
+        reports the problem.
         """
         if self.watch == "never":
             return "never"
         if not stat.S_ISDIR(mode_of(self.path)):
             return ""
-        told = hashlib.sha256()
+        digest = hashlib.sha256()
         found = (
             self._folders()
             if self.watch == "folders"
-            else self._images(PassedOver(), skip_unreadable=True)
+            else self._images(Ignored(), skip_unreadable=True)
         )
         for name, status in found:
-            told.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"))
-        return told.hexdigest()[:16]
+            digest.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"))
+        return digest.hexdigest()[:16]
 
     def _images(
-        self, passed_over: PassedOver, skip_unreadable: bool = False
+        self, ignored: Ignored, skip_unreadable: bool = False
     ) -> Iterator[tuple[str, os.stat_result]]:
         """Path and status of each image, sorted by path.
 
-        A broken link is one, so that reading it will tell.
+        A broken link counts as an image: reading it then gives the reason for skipping it.
         """
         for name, is_folder, found in walk(self.path, skip_unreadable=skip_unreadable):
             if is_folder:
@@ -79,11 +76,11 @@ class FolderSource:
             if status is None:
                 continue
             if stat.S_ISDIR(status.st_mode):
-                passed_over.add("links to folders", name)
+                ignored.add("links to folders", name)
             elif is_image(name) and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
                 yield name, status
             elif is_image(name):
-                passed_over.add("pipes, sockets or devices named like images", name)
+                ignored.add("pipes, sockets or devices named like images", name)
 
     def _folders(self) -> Iterator[tuple[str, os.stat_result]]:
         """Path and status of each folder, the topmost first."""

@@ -1,7 +1,4 @@
-"""Layout `parquet`.
-
-Parquet files with a column of encoded images, as data sets are shared today.
-"""
+"""Layout `parquet`: Parquet files with a column of encoded images, as on the Hugging Face Hub."""
 
 import os
 import threading
@@ -18,26 +15,24 @@ import pyarrow.parquet as pq
 
 from soco.config import ImagesConfig
 from soco.data.read import UnreadableImageError
-from soco.data.sources.checks import PassedOver, checked
+from soco.data.sources.checks import Ignored, check_entries, invalid_file
 from soco.data.sources.containers import containers, containers_state
 from soco.data.sources.entry import Entry
-from soco.data.sources.layouts import not_whole
 from soco.errors import UserError
 
 _OPEN_FILES = 8
 _DECODED_GROUPS = 4
-_LARGEST_GROUP = 1 << 30
-_LARGEST_BATCH = 256 << 20
-_FEW_ROWS = 1_000_000  # of more, each has a byte of the file at least
+_MAX_GROUP_BYTES = 1 << 30
+_MAX_BATCH_BYTES = 256 << 20
+_FEW_ROWS = 1_000_000  # a file with more rows must have a byte for each at least
 
 
 class ParquetSource:
-    """The images of all Parquet files below a folder, or of one; a key is the file's path without
-    suffix and the row.
+    """The images of all Parquet files below a folder, or of one file.
 
-    The column holds bytes, or a struct of `bytes` and `path`, whose base name then ends the key.
-    Reading decodes a row group at a time and keeps the last few, so that neighbours are fast and
-    random rows cost a row group each.
+    A key is the file's path without its suffix, and the row. The column contains bytes, or a struct
+    of `bytes` and `path`, whose base name then ends the key. Reading decodes a row group at a time
+    and caches the last few, so that neighbours are fast and a random row costs a row group.
     """
 
     def __init__(self, settings: ImagesConfig) -> None:
@@ -52,25 +47,25 @@ class ParquetSource:
         """Yield every row, file by file in the order of their names; reads no image.
 
         Raises:
-            UserError: The path is missing, a file is broken or lacks the column, or there is no
-                row.
+            UserError: The path is missing, a file is broken or lacks the column, or there are no
+                rows.
         """
-        passed_over = PassedOver()
-        yield from checked(self._rows(passed_over), self.path, "parquet", passed_over)
+        ignored = Ignored()
+        yield from check_entries(self._rows(ignored), self.path, "parquet", ignored)
 
     def read(self, entry: Entry) -> bytes:
         """A row's bytes.
 
         Raises:
-            UnreadableImageError: The row holds none, or its file is missing or broken.
+            UnreadableImageError: The row has none, or its file is missing or broken.
         """
         try:
             data = self._own_reader().read(self.path / entry.container, entry.offset)
-        except Exception as error:  # pages that were made up fail in many ways
+        except Exception as error:  # forged pages fail in many ways
             reason = str(error).split("\n")[0][:200] or type(error).__name__
             raise UnreadableImageError(f"row {entry.offset} cannot be read: {reason}") from None
         if data is None:
-            raise UnreadableImageError("the row holds no bytes")
+            raise UnreadableImageError("the row contains no bytes")
         return data
 
     def state(self) -> str:
@@ -80,14 +75,14 @@ class ParquetSource:
     def _own_reader(self) -> "_Reader":
         """The reader of this process.
 
-        A forked one has a lock that nobody may release, and files of another.
+        The parent's is not safe after a fork: its lock may be locked, its file positions are shared.
         """
         if self._reader is None or self._reader.process != os.getpid():
             self._reader = _Reader(self.column)
         return self._reader
 
-    def _rows(self, passed_over: PassedOver) -> Iterator[Entry]:
-        for container, folder in containers(self.path, "parquet", ".parquet", passed_over):
+    def _rows(self, ignored: Ignored) -> Iterator[Entry]:
+        for container, folder in containers(self.path, "parquet", ".parquet", ignored):
             file = _File(self.path / container, self.column)
             for group in range(file.groups):
                 share = file.bytes_a_row(group)
@@ -96,7 +91,7 @@ class ParquetSource:
 
 
 class _Reader:
-    """Rows of many files, with the row groups decoded last; threads take turns."""
+    """Rows of many files, with a cache of decoded row groups; threads take turns."""
 
     def __init__(self, column: str) -> None:
         self.process = os.getpid()
@@ -131,45 +126,50 @@ class _File:
             self._open(path, column)
         except UserError:
             raise
-        except Exception as error:  # a footer that was made up fails in many ways
-            raise not_whole(path, "parquet", error) from None
+        except Exception as error:  # forged footers fail in many ways
+            raise invalid_file(path, "parquet", error) from None
 
     def _open(self, path: Path, column: str) -> None:
         self._file = pq.ParquetFile(path)
         metadata, schema = self._file.metadata, self._file.schema_arrow
         self.groups = metadata.num_row_groups
         rows = [metadata.row_group(group).num_rows for group in range(self.groups)]
-        self._see_that_rows_have_bytes(rows)
+        self._check_row_count(rows)
         self.starts = np.cumsum([0, *rows])[:-1]
         parts = _parts(schema.field(column).type) if column in schema.names else None
         if parts is None:
-            having = (
-                ", ".join(field.name for field in schema if _parts(field.type) is not None)
-                or "none has"
-            )
+            usable = [field.name for field in schema if _parts(field.type) is not None]
             raise UserError(
-                f"{path} has no column {column!r} of bytes, or of a struct with bytes; set"
-                f" images.column to one that does: {having}."
+                "data.no_image_column",
+                "{path} has no column {column!r} of bytes or of a struct with bytes; set"
+                " images.column to a column of images (in this file: {usable}).",
+                path=path,
+                column=column,
+                usable=", ".join(usable) or "none",
             )
         data, name = parts
         self._data, self._name = column + data, None if name is None else column + name
-        self._see_that_groups_are_small()
+        self._check_group_sizes()
 
-    def _see_that_rows_have_bytes(self, rows: list[int]) -> None:
+    def _check_row_count(self, rows: list[int]) -> None:
         length = self._path.stat().st_size
         if min(rows, default=0) < 0 or sum(rows) > max(length, _FEW_ROWS):
-            raise not_whole(
+            raise invalid_file(
                 self._path, "parquet", f"it claims {sum(rows):,} rows in {length:,} bytes"
             )
 
-    def _see_that_groups_are_small(self) -> None:
+    def _check_group_sizes(self) -> None:
         for group in range(self.groups):
             size = max(self._size(group, self._data), self._size(group, self._name))
-            if size > _LARGEST_GROUP:
+            if size > _MAX_GROUP_BYTES:
                 raise UserError(
-                    f"Row group {group} of {self._path} takes {size / (1 << 30):.1f} GiB, and"
-                    f" groups of at most {_LARGEST_GROUP >> 30} GiB are read; write the file again"
-                    " with about 100 rows in a group."
+                    "data.row_group_too_large",
+                    "Row group {group} of {path} has {size:.1f} GiB, and the most that can be read"
+                    " is {most} GiB; write the file again with about 100 rows in a group.",
+                    group=group,
+                    path=self._path,
+                    size=size / (1 << 30),
+                    most=_MAX_GROUP_BYTES >> 30,
                 )
 
     def _columns(self, group: int, *leaves: str | None) -> list[pq.ColumnChunkMetaData]:
@@ -178,25 +178,22 @@ class _File:
         return [column for column in columns if column.path_in_schema in leaves]
 
     def _size(self, group: int, leaf: str | None) -> int:
-        """How many bytes the pages of a row group take, inflated."""
+        """Bytes of a row group's pages, decompressed."""
         return sum(column.total_uncompressed_size for column in self._columns(group, leaf))
 
     def bytes_a_row(self, group: int) -> int:
-        """An equal share of what the images of a row group take, as stored."""
+        """An equal share of the stored bytes of a row group's images."""
         stored = sum(column.total_compressed_size for column in self._columns(group, self._data))
         return stored // max(1, self._file.metadata.row_group(group).num_rows)
 
     def names(self, group: int) -> list[str]:
-        """What ends the key of each row of a row group.
-
-        A hyphen and the base name of its path, or nothing.
-        """
+        """The end of the key of each row of a group: a hyphen and the base name, or nothing."""
         if self._name is None:
             return [""] * self._file.metadata.row_group(group).num_rows
         try:
             paths = self._read(group, self._name).to_pylist()
-        except Exception as error:  # as above
-            raise not_whole(
+        except Exception as error:  # forged pages, as above
+            raise invalid_file(
                 self._path, "parquet", f"the names of row group {group}: {error}"
             ) from None
         return [f"-{path.rpartition('/')[2]}" if path else "" for path in paths]
@@ -204,16 +201,17 @@ class _File:
     def images(self, group: int) -> pa.ChunkedArray:
         """The encoded images of a row group.
 
-        A page of a few bytes may say one image a million times. Where the rows take more than the
-        pages, equal ones are kept once, which takes three times as long.
+        A page of a few bytes can repeat one image a million times. If the decoded rows need more
+        memory than their pages, the group is read again with equal rows stored once (a dictionary),
+        which takes three times as long.
         """
         size = self._size(group, self._data)
-        rows = max(1, _LARGEST_BATCH // max(1, size))  # each row takes no more than all pages do
+        rows = max(1, _MAX_BATCH_BYTES // max(1, size))  # a row needs no more than all pages
         batches, decoded = [], 0
         for batch in self._file.iter_batches(rows, [group], [self._data], use_threads=False):
             batches.append(_leaf(batch.column(0), self._data))
             decoded += batch.nbytes
-            if decoded > _LARGEST_BATCH + size:
+            if decoded > _MAX_BATCH_BYTES + size:
                 break
         else:
             return pa.chunked_array(batches)
@@ -232,7 +230,7 @@ class _File:
 
 
 def _leaf(column: Any, leaf: str) -> Any:
-    """The values that a path such as `image.bytes` names, of a column that was read for it."""
+    """The values of a path such as `image.bytes`, from the column that was read for it."""
     return (
         pc.struct_field(column, leaf.rpartition(".")[2])
         if pa.types.is_struct(column.type)
@@ -241,9 +239,9 @@ def _leaf(column: Any, leaf: str) -> Any:
 
 
 def _parts(kind: pa.DataType) -> tuple[str, str | None] | None:
-    """What is to be added to a column's name to have its bytes and its path (None: no path).
+    """The suffixes of a column's name that give its bytes and its path.
 
-    None: it has no bytes.
+    The second is None if it has no path; the result is None if it has no bytes.
     """
     if _is_bytes(kind):
         return "", None

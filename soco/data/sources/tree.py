@@ -1,28 +1,57 @@
-"""A folder tree listed without leaving anything out in silence."""
+"""Which names are images, and how folders are listed: nothing is left out silently."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from soco.data.sources.names import is_hidden
 from soco.errors import UserError
 
-_LOST_AND_FOUND = "lost+found"  # root's own, at the top of a file system
+IMAGE_SUFFIXES = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+_LOST_AND_FOUND = "lost+found"  # at the top of a file system, readable by root only
 
 # Path below the root, with forward slashes; whether it is a folder that is entered; and the entry.
 Found = tuple[str, bool, os.DirEntry[str]]
 
 
-def walk(root: Path, follow_links: bool = False, skip_unreadable: bool = False) -> Iterator[Found]:
-    """Everything below a folder that is not hidden, in the order of `sorted` over the paths.
+def is_image(name: str) -> bool:
+    """Whether a path with forward slashes has an image suffix and no hidden part."""
+    return has_image_suffix(name) and not is_hidden(name)
 
-    What vanishes while it is listed is passed over; so is a root that is not there, and a file
-    system's `lost+found`.
+
+def has_image_suffix(name: str) -> bool:
+    """Whether a name ends with one of `IMAGE_SUFFIXES`, in upper or lower case."""
+    return name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a part of a path begins with a dot."""
+    return name.startswith(".") or "/." in name
+
+
+def has_parent_part(name: str) -> bool:
+    """Whether a part of a path is `..`, which would place an archive's member outside of it."""
+    return ".." in re.split(r"[/\\]", name)
+
+
+def without_root(name: str) -> str:
+    """An archive member's name without the leading `./` or `/` that some archivers write."""
+    while name.startswith(("/", "./")):
+        name = name.removeprefix(".").lstrip("/")
+    return name
+
+
+def walk(root: Path, follow_links: bool = False, skip_unreadable: bool = False) -> Iterator[Found]:
+    """List everything below a folder that is not hidden, in the order of `sorted` over the paths.
+
+    Entries that vanish during the listing are ignored; so are a missing root and `lost+found`. The
+    loop keeps a stack of its own, so that no depth of folders exceeds Python's recursion limit.
 
     Args:
         root: The folder.
-        follow_links: Whether links to folders are entered.
+        follow_links: Whether to enter links to folders.
         skip_unreadable: Whether a folder that cannot be read counts as empty.
 
     Raises:
@@ -30,7 +59,7 @@ def walk(root: Path, follow_links: bool = False, skip_unreadable: bool = False) 
             folder above it.
     """
     waiting = [iter(_listed(root, "", follow_links, skip_unreadable))]
-    above = [_identity(root)]  # of the folders that are being listed, and the root's
+    above = [_identity(root)]  # of the root and of each folder that is being listed
     while waiting:
         found = next(waiting[-1], None)
         if found is None:
@@ -43,17 +72,16 @@ def walk(root: Path, follow_links: bool = False, skip_unreadable: bool = False) 
             here = _identity(root / name)
             if entry.is_symlink() and here in above:
                 raise UserError(
-                    f"The link {root / name} leads back to a folder above it; remove it."
+                    "data.link_loop",
+                    "The link {path} leads back to a folder above it; remove it.",
+                    path=root / name,
                 )
             above.append(here)
             waiting.append(iter(_listed(root, f"{name}/", follow_links, skip_unreadable)))
 
 
 def target_status(entry: os.DirEntry[str], follow: bool = True) -> os.stat_result | None:
-    """The status of what an entry is, or leads to.
-
-    None where it leads nowhere, or has gone since the listing.
-    """
+    """The status of an entry or of its link's target; None for a broken link or a removed entry."""
     try:
         return entry.stat(follow_symlinks=follow)
     except OSError:
@@ -61,10 +89,7 @@ def target_status(entry: os.DirEntry[str], follow: bool = True) -> os.stat_resul
 
 
 def mode_of(path: Path) -> int:
-    """The mode of what a path leads to.
-
-    0 where it leads nowhere or cannot be reached, for which Path.is_dir raises.
-    """
+    """The mode of a path's target; 0 where it cannot be reached, which makes Path.is_dir raise."""
     try:
         return path.stat().st_mode
     except OSError:
@@ -81,10 +106,12 @@ def _listed(root: Path, below: str, follow_links: bool, skip_unreadable: bool) -
         if skip_unreadable:
             return []
         raise UserError(
-            f"The folder {root / below} cannot be read ({error.strerror}); make it readable or move"
-            " it away."
+            "data.folder_unreadable",
+            "The folder {path} cannot be read ({reason}); make it readable or move it away.",
+            path=root / below,
+            reason=error.strerror,
         ) from None
-    # "a.jpg" sorts before the files of folder "a": their paths begin with "a/".
+    # "a.jpg" sorts before the files of folder "a", since their paths begin with "a/".
     found.sort(key=lambda each: f"{each[0]}/" if each[1] else each[0])
     return [
         (below + name, is_folder, entry)

@@ -1,4 +1,1 @@
-"""Stores between the stages: Parquet, one row an image.
-
-The merged one also as a memory-mapped Arrow file.
-"""
+"""Stores between the stages: Parquet, one row per image; the merged one also as an Arrow file."""

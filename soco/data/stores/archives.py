@@ -1,7 +1,4 @@
-"""What torch writes.
-
-Zip archives, whose checksums `torch.load` passes over and which are looked at here.
-"""
+"""Checkpoints of torch: zip archives, whose checksums `torch.load` does not verify, but we do."""
 
 import logging
 import zipfile
@@ -20,35 +17,33 @@ Content = dict[str, Any]
 
 
 class DamagedArchive(Exception):
-    """A file of torch's is not as it was written; the message says what is wrong."""
+    """A file of torch's differs from what was written; the message is the reason."""
 
 
 def save_archive(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write tensors and plain values by torch, whole or not at all; the same content gives the same
-    bytes.
+    """Write tensors and plain values atomically; the same content gives the same bytes.
 
     Raises:
-        UserError: The machine does not take the file.
+        UserError: The file cannot be written, such as on a full disk.
     """
     with atomic_write(path) as temporary:
         write_archive(temporary, content)
 
 
 def write_archive(path: Path, content: Mapping[str, Any]) -> None:
-    """Write as `save_archive`, straight to a file."""
-    # Into an open file: torch names the records after a path, and that of a temporary file holds a
-    # process's number.
+    """Write as `save_archive` does, but directly to the path."""
+    # Into an open file: given a path, torch names the records after it, and the path of a temporary
+    # file contains a process id.
     with path.open("wb") as file:
         torch.save(dict(content), file)
 
 
 def load_archive(path: str | Path) -> Content:
-    """Read what `save_archive` wrote to the CPU; no code in it is run.
+    """Read a file of `save_archive` to the CPU, without running any code in it.
 
     Raises:
-        OSError: There is no such file, or the machine does not let it be read.
-        DamagedArchive: It is cut short, or other bytes than those that were written, a single one
-            even.
+        OSError: There is no such file, or the machine cannot read it.
+        DamagedArchive: It is truncated, or even a single byte differs from what was written.
     """
     try:
         check_archive(path)
@@ -63,16 +58,16 @@ def load_archive(path: str | Path) -> Content:
 
 
 def check_archive(path: str | Path) -> None:
-    """Look at the checksums of a zip archive, if it has any: a warning says that it has none.
+    """Verify the checksums of a zip archive; warn if it has none.
 
     Raises:
-        DamagedArchive: One is wrong; a file that is no zip archive raises what `zipfile` does.
+        DamagedArchive: One is wrong; a file that is not a zip archive raises what `zipfile` does.
     """
     with zipfile.ZipFile(path) as records:
         if _is_without_checksums(records):
             log.warning(
-                "%s was saved without checksums (torch.serialization.set_crc32_options): damage to"
-                " it cannot be noticed; it is read as it is",
+                "%s was saved without checksums (torch.serialization.set_crc32_options), so damage"
+                " to it cannot be detected",
                 path,
             )
             return
@@ -82,21 +77,20 @@ def check_archive(path: str | Path) -> None:
 
 
 def _is_without_checksums(records: zipfile.ZipFile) -> bool:
-    """Whether torch was asked to compute none: it then writes 0 for every record, which no damage
-    does.
+    """Whether torch was set to compute no checksums: it then writes 0 for every record.
 
-    An archive of torch's has several records with content, among them its version, whose checksums
-    are not 0.
+    Damage does not do that: an archive of torch's has several records with content, among them its
+    version, whose checksums are not 0.
     """
-    held = [record for record in records.infolist() if record.file_size]
-    return len(held) > 1 and not any(record.CRC for record in held)
+    filled = [record for record in records.infolist() if record.file_size]
+    return len(filled) > 1 and not any(record.CRC for record in filled)
 
 
 def newest_sound(paths: list[Path]) -> tuple[Path, Content] | None:
-    """The last of some checkpoints that is as it was written, with its content; None where none is.
+    """The newest undamaged checkpoint with its content; None if there is none.
 
-    Damaged ones after it are put aside as `.damaged`: under their own names they would count among
-    the newest, and good ones would be dropped for them.
+    Damaged ones after it are renamed to `.damaged`: under their own names they would count as the
+    newest, and good ones would be removed in their place.
 
     Args:
         paths: The checkpoints of one run, the newest last.
@@ -107,11 +101,13 @@ def newest_sound(paths: list[Path]) -> tuple[Path, Content] | None:
         except DamagedArchive as error:
             aside = path.rename(path.with_suffix(".damaged"))
             log.warning(
-                "%s cannot be read (%s); now %s, and the one before is tried",
+                "%s cannot be read (%s); renamed it to %s, trying the one before",
                 path,
                 error,
                 aside.name,
             )
     if any(path.with_suffix(".damaged").exists() for path in paths):
-        log.warning("no checkpoint in %s can be read: training starts anew", paths[0].parent)
+        log.warning(
+            "no checkpoint in %s can be read: training starts from the beginning", paths[0].parent
+        )
     return None

@@ -1,7 +1,4 @@
-"""The merged store that training opens.
-
-An Arrow IPC file, memory-mapped, so that all processes share one copy.
-"""
+"""The merged store that training opens: a memory-mapped Arrow file that all processes share."""
 
 import hashlib
 from pathlib import Path
@@ -15,10 +12,10 @@ from soco.data.sources import Entry
 from soco.errors import UserError
 from soco.io import Origin, atomic_write, metadata_inside
 
-# A row of 40 boxes and a key of 30 characters takes less than 400 bytes. An image's rects lie
-# together, so that a row is one view of the file. Lists count their rects with 32 bits: at most
-# 2,147,483,647 rects a store, which at 40 an image are 53 million images; 64 bits would cost 4
-# bytes an image for sets forty times ImageNet's size.
+# A row with 40 boxes and a key of 30 characters has less than 400 bytes. An image's rects are
+# contiguous, so that a row is one view of the file. List offsets have 32 bits: at most
+# 2,147,483,647 rects per store, or 53 million images with 40 rects each; 64 bits would cost 4 bytes
+# per image for the sake of sets forty times ImageNet's size.
 STORE_SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -35,23 +32,21 @@ STORE_SCHEMA = pa.schema(
     metadata={"format": "soco proposal store", "version": "1"},
 )
 _DIGEST = b"rows_sha256"
-MOST_RECTS = int(np.iinfo(np.int32).max)
+MAX_RECTS = int(np.iinfo(np.int32).max)
 
 
 def write_arrow(path: str | Path, batch: pa.RecordBatch, origin: Origin | None = None) -> None:
-    """Write rows of `STORE_SCHEMA` as the one, uncompressed batch of a file, so that a reader can
-    point into it.
+    """Write rows of `STORE_SCHEMA` as one uncompressed batch, so that a reader can map them.
 
-    The file says the digest of its rows, which `rows_digest` looks at. The digest stands in the
-    schema, at the file's beginning, and is known only when the rows have been laid out in a file:
-    they are written, read and written again.
+    The file's metadata contain the digest of its rows, which `rows_digest` verifies. They are at
+    the file's beginning, but the digest is known only when the rows are laid out in a file: so the
+    rows are written, read, and written again.
     """
     metadata = {**(batch.schema.metadata or {}), **metadata_inside(origin)}
     with atomic_write(path) as temporary:
         _write_batch(temporary, batch.replace_schema_metadata(metadata))
-        digest = _digest_in(temporary)[
-            0
-        ]  # of the file's own buffers: those in memory may be parts of longer ones
+        # Of the file's buffers: those in memory may be slices of longer ones.
+        digest, _ = _digest_in(temporary)
         _write_batch(temporary, batch.replace_schema_metadata({**metadata, _DIGEST: digest}))
 
 
@@ -71,7 +66,7 @@ class ProposalStore:
         """Map the store at `path`.
 
         Raises:
-            UserError: The file is missing or is no such store.
+            UserError: The file is missing or is not such a store.
         """
         self.path = Path(path)
         try:
@@ -79,16 +74,22 @@ class ProposalStore:
             batch = file.get_batch(0)
         except FileNotFoundError:
             raise UserError(
-                f"There is no proposal store {path}; make it with `snakemake proposals`."
+                "data.store_not_found",
+                "There is no proposal store {path}; make it with `snakemake proposals`.",
+                path=path,
             ) from None
         except (OSError, ValueError, pa.ArrowException):
             raise UserError(
-                f"{path} is no proposal store; make one with `snakemake proposals`."
+                "data.store_invalid",
+                "{path} is not a proposal store; make one with `snakemake proposals`.",
+                path=path,
             ) from None
-        if not _is_ours(file.schema):
+        if not _is_current(file.schema):
             raise UserError(
-                f"{path} is no proposal store of this version; make it again with `snakemake"
-                " proposals`."
+                "data.store_version",
+                "{path} is not a proposal store of this version; make it again with"
+                " `snakemake proposals`.",
+                path=path,
             )
         self._keys = batch["key"]
         self._containers = batch["container"].dictionary.to_pylist()
@@ -107,11 +108,11 @@ class ProposalStore:
         return ProposalStore, (self.path,)
 
     def key(self, number: int) -> str:
-        """Name of image `number` in its source."""
+        """Key of image `number` in its source."""
         return self._keys[number].as_py()
 
     def entry(self, number: int) -> Entry:
-        """Where image `number` lies in its source."""
+        """Location of image `number` in its source."""
         container = self._containers[self._container[number]]
         numbers = (self._offset[number], self._bytes[number], self._content[number])
         return Entry(self.key(number), container, *map(int, numbers))
@@ -121,10 +122,7 @@ class ProposalStore:
         return int(self._width[number]), int(self._height[number])
 
     def rects(self, number: int) -> npt.NDArray[np.int16]:
-        """Proposals of image `number`: (N, 4) left, top, width, height, in its pixels.
-
-        A view that is not written.
-        """
+        """Proposals of image `number`: (N, 4) left, top, width, height, in pixels; read-only."""
         return self._rects[self._first[number] : self._first[number + 1]]
 
     @property
@@ -133,7 +131,7 @@ class ProposalStore:
         return np.flatnonzero(self._first[1 : len(self) + 1] == self._first[: len(self)])
 
     def regions(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-        """How many regions these images had before the filter."""
+        """Number of regions of these images before the filter."""
         return np.asarray(self._regions[numbers])
 
     def shorter_sides(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint16]:
@@ -142,8 +140,7 @@ class ProposalStore:
 
 
 def rows_digest(path: Path) -> str:
-    """SHA-256 of a store's rows alone, in hex digits: the same rows made by another commit are the
-    same proposals.
+    """SHA-256 of a store's rows, in hex digits; the same for the same rows of any commit.
 
     Raises:
         UserError: The rows are not those that were written.
@@ -151,17 +148,16 @@ def rows_digest(path: Path) -> str:
     digest, written = _digest_in(path)
     if written is not None and written != digest:
         raise UserError(
-            f"{path} is damaged (the checksum of its rows is wrong); remove it and make it again"
-            " with `snakemake proposals`."
+            "data.store_damaged",
+            "{path} is damaged (the checksum of its rows is wrong); remove it and make it again"
+            " with `snakemake proposals`.",
+            path=path,
         )
     return digest
 
 
 def _digest_in(path: Path) -> tuple[str, str | None]:
-    """The digest of the rows, and the one that the file says.
-
-    Files of an earlier version say none.
-    """
+    """The digest of the rows, and the one in the metadata (None in files of earlier versions)."""
     digest = hashlib.sha256()
     with pa.memory_map(str(path)) as mapped:
         file = pa.ipc.open_file(mapped)
@@ -173,16 +169,16 @@ def _digest_in(path: Path) -> tuple[str, str | None]:
     return digest.hexdigest(), None if written is None else written.decode(errors="replace")
 
 
-def _is_ours(schema: pa.Schema) -> bool:
-    """Whether columns and version are this one's, whatever else the file tells of itself."""
-    told = (STORE_SCHEMA.metadata or {}).items() <= (schema.metadata or {}).items()
-    return told and schema.equals(STORE_SCHEMA)
+def _is_current(schema: pa.Schema) -> bool:
+    """Whether columns and version are those of `STORE_SCHEMA`; other metadata may be present."""
+    is_version = (STORE_SCHEMA.metadata or {}).items() <= (schema.metadata or {}).items()
+    return is_version and schema.equals(STORE_SCHEMA)
 
 
 def _view(numbers: pa.Array) -> npt.NDArray[Any]:
-    """The numbers of a mapped column in place.
+    """The numbers of a mapped column, in place.
 
-    Arrow's own way imports pandas, 0.2 s and 20 MB a process.
+    Arrow's `to_numpy` imports pandas, which costs 0.2 s and 20 MB in each process.
     """
-    held = np.frombuffer(numbers.buffers()[1], numbers.type.to_pandas_dtype())
-    return held[numbers.offset : numbers.offset + len(numbers)]
+    values = np.frombuffer(numbers.buffers()[1], numbers.type.to_pandas_dtype())
+    return values[numbers.offset : numbers.offset + len(numbers)]

@@ -1,4 +1,4 @@
-"""Rows of many shards to the rows of one store, sorted by key, so that no trace of the shards is left."""
+"""Merge the rows of all shards into one store, sorted by key: the shards leave no trace in it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soco.data.stores.merged import MOST_RECTS, STORE_SCHEMA
+from soco.data.stores.merged import MAX_RECTS, STORE_SCHEMA
 from soco.data.stores.parquet import read_table
 from soco.data.stores.schema import (
     IMAGE_COLUMNS,
@@ -27,21 +27,21 @@ Rects = npt.NDArray[np.int16]
 
 
 def merge_files(paths: Sequence[str | Path]) -> pa.RecordBatch:
-    """Put proposal shards together, sorted by key.
+    """Merge proposal shards, sorted by key.
 
-    Each file is read twice, first for all but its rects, so that these are held once: with the
-    columns beside them, memory of about twice the store.
+    Each file is read twice, first for all columns but its rects, so that the rects are in memory
+    once: with the other columns, this needs memory of about twice the store.
 
     Args:
         paths: Parquet files of `PROPOSAL_SCHEMA`.
 
     Returns:
-        One batch of `STORE_SCHEMA`. The same rows give the same batch, however they were dealt into
+        One batch of `STORE_SCHEMA`. The same rows give the same batch, however they were split into
         files.
 
     Raises:
-        UserError: A file is missing or another, two rows have one key, or there are more rects than
-            a store can hold.
+        UserError: A file is missing or has other columns, two rows have the same key, or there are
+            too many rects for a store.
     """
     images, counts = _read_images(paths)
     order = pc.sort_indices(images["key"]).to_numpy()
@@ -59,7 +59,7 @@ def merge_files(paths: Sequence[str | Path]) -> pa.RecordBatch:
 
 
 def proposal_tables(batch: pa.RecordBatch, rows: int = ROWS_AT_ONCE) -> Iterator[pa.Table]:
-    """Yield a store's rows as tables of `PROPOSAL_SCHEMA`, so many at a time."""
+    """Yield a store's rows as tables of `PROPOSAL_SCHEMA` of at most `rows` rows."""
     offsets = batch["rects"].offsets.to_numpy()
     rects = batch["rects"].values.values.to_numpy().reshape(-1, 4)
     for first in range(0, len(batch), rows):
@@ -68,15 +68,15 @@ def proposal_tables(batch: pa.RecordBatch, rows: int = ROWS_AT_ONCE) -> Iterator
         columns = flat_rect_columns(
             rects[offsets[first] : offsets[last]], np.diff(offsets[first : last + 1])
         )
-        held = {
+        copied = {
             name: part[name].cast(PROPOSAL_SCHEMA.field(name).type)
             for name in (*IMAGE_COLUMNS, *_COUNTED)
         }
-        yield pa.table({**held, **columns}, schema=PROPOSAL_SCHEMA)
+        yield pa.table({**copied, **columns}, schema=PROPOSAL_SCHEMA)
 
 
 def _read_images(paths: Sequence[str | Path]) -> tuple[pa.Table, Counts]:
-    """All columns but the rects, and how many rects each row has."""
+    """All columns but the rects, and the number of rects of each row."""
     columns = [name for name in PROPOSAL_SCHEMA.names if name not in RECT_COLUMNS]
     tables, counts = [PROPOSAL_SCHEMA.empty_table().select(columns)], [np.empty(0, np.int64)]
     for path in paths:
@@ -87,7 +87,7 @@ def _read_images(paths: Sequence[str | Path]) -> tuple[pa.Table, Counts]:
 
 
 def _read_rects(paths: Sequence[str | Path], starts: Counts, total: int) -> Rects:
-    """The rects of all rows, each row's from where `starts` says."""
+    """The rects of all rows; those of row `n` begin at `starts[n]`."""
     placed: Rects = np.empty((total, 4), np.int16)
     row = 0
     for path in paths:
@@ -102,7 +102,7 @@ def _read_rects(paths: Sequence[str | Path], starts: Counts, total: int) -> Rect
 def _batch(images: pa.Table, rects: pa.ListArray) -> pa.RecordBatch:
     columns = {name: images[name].combine_chunks() for name in images.column_names}
     _check_keys(columns["key"])
-    # Encoded in the sorted order: a dictionary lists its words as they come.
+    # Encoded after sorting: a dictionary lists its words in the order of their appearance.
     for name in ("container", "strategy"):
         words, kind = columns[name].dictionary_encode(), STORE_SCHEMA.field(name).type
         columns[name] = pa.DictionaryArray.from_arrays(
@@ -115,19 +115,24 @@ def _batch(images: pa.Table, rects: pa.ListArray) -> pa.RecordBatch:
 
 
 def _check_rects(total: int) -> None:
-    if total > MOST_RECTS:
+    if total > MAX_RECTS:
         raise UserError(
-            f"The shards hold {total} proposals and a store at most {MOST_RECTS}; "
-            "choose a filter that keeps fewer, or pretrain on fewer images."
+            "data.too_many_proposals",
+            "The shards contain {total} proposals, but a store at most {most}; choose a filter that"
+            " keeps fewer, or pretrain on fewer images.",
+            total=total,
+            most=MAX_RECTS,
         )
 
 
 def _check_keys(keys: pa.StringArray) -> None:
-    """Sorted, equal keys are neighbours."""
+    """Refuse equal keys, which are neighbours because the keys are sorted."""
     same = pc.equal(keys[1:], keys[:-1])
     if pc.any(same).as_py():
         twice = keys[pc.index(same, True).as_py()].as_py()
         raise UserError(
-            f"The shards hold the image {twice!r} twice; remove one of the two and run `shards`"
-            " again."
+            "data.image_in_two_shards",
+            "The shards contain the image {key!r} twice; remove one of the two and run"
+            " `snakemake shards` again.",
+            key=twice,
         )

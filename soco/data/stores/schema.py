@@ -1,7 +1,4 @@
-"""What a row of each proposal store holds.
-
-One row an image, its regions or proposals in list columns.
-"""
+"""The columns of each proposal store: one row per image, regions or proposals in list columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,11 +10,11 @@ import pyarrow as pa
 from soco.data.contents import content_of
 from soco.data.sources import Entry
 
-# A rect is left, top, width, height, in pixels of the image; int16 holds images of sides up to
+# A rect is left, top, width, height, in pixels of the image; int16 allows for sides up to
 # `LONGEST_SIDE`.
 RECT_COLUMNS = ("left", "top", "box_width", "box_height")
 
-# Where an image lies in its source (an `Entry`), and its size in pixels, upright.
+# The location of an image in its source (an `Entry`), and its size in pixels, upright.
 _IMAGE = [
     pa.field("key", pa.string()),
     pa.field("container", pa.string()),
@@ -31,12 +28,12 @@ _PLACE = ("key", "container", "offset", "bytes")
 _RECTS = [pa.field(name, pa.list_(pa.int16())) for name in RECT_COLUMNS]
 IMAGE_COLUMNS = tuple(field.name for field in _IMAGE)
 
-# Every region that selective search made, in the order it made them; `size` counts a region's
-# pixels (0: not told).
+# Every region of selective search, in the order of its output; `size` is the number of a region's
+# pixels (0: unknown).
 RAW_SCHEMA = pa.schema([*_IMAGE, *_RECTS, pa.field("size", pa.list_(pa.int32()))])
 
-# The regions that a strategy kept; `regions` is how many there were, `strategy` the one that kept
-# these ("": none did).
+# The regions that a filter kept; `regions` is the number before the filter, `strategy` the one that
+# kept these ("": none did).
 PROPOSAL_SCHEMA = pa.schema(
     [*_IMAGE, pa.field("regions", pa.int32()), pa.field("strategy", pa.string()), *_RECTS]
 )
@@ -45,10 +42,7 @@ SKIPPED_SCHEMA = pa.schema([("key", pa.string()), ("reason", pa.string())])
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
-    """The image in its source that a row of a shard or store is about.
-
-    A shard has its whole hash.
-    """
+    """The image of a row; a shard's row has its whole hash, a store's the beginning of it."""
     content = row["content"] if "content" in row else content_of(row["sha256"])
     return Entry(row["key"], row["container"], row["offset"], row["bytes"], content)
 
@@ -62,10 +56,10 @@ def entries_of(table: pa.Table) -> list[Entry]:
 def image_columns(
     entries: Sequence[Entry], sizes: Sequence[tuple[int, int]]
 ) -> dict[str, list[Any]]:
-    """The columns that say which image a row is about.
+    """The columns that identify each row's image.
 
     Args:
-        entries: One a row.
+        entries: One per row.
         sizes: Width and height of each, in pixels.
     """
     places = {name: [getattr(entry, name) for entry in entries] for name in (*_PLACE, "content")}
@@ -77,7 +71,7 @@ def image_columns(
 
 
 def rect_columns(rects: Sequence[npt.NDArray[np.integer]]) -> dict[str, pa.Array]:
-    """Turn one (N, 4) array an image, of sides up to `LONGEST_SIDE`, into the four list columns."""
+    """Turn one (N, 4) array per image, of sides up to `LONGEST_SIDE`, into four list columns."""
     counts = np.array([len(of_image) for of_image in rects], np.int64)
     return flat_rect_columns(np.concatenate([np.empty((0, 4), np.int64), *rects]), counts)
 
@@ -85,7 +79,7 @@ def rect_columns(rects: Sequence[npt.NDArray[np.integer]]) -> dict[str, pa.Array
 def flat_rect_columns(
     rects: npt.NDArray[np.integer], counts: npt.NDArray[np.integer]
 ) -> dict[str, pa.Array]:
-    """The same from the rects of all images, (N, 4) one below the other, and how many each has."""
+    """The same from the concatenated rects of all images, (N, 4), and the number of each."""
     offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
     return {
         name: pa.ListArray.from_arrays(offsets, pa.array(rects[:, column].astype(np.int16)))
@@ -94,16 +88,13 @@ def flat_rect_columns(
 
 
 def flat_rects(table: pa.Table) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
-    """The inverse of `flat_rect_columns`.
-
-    The rects of all rows, (N, 4), and how many each row has.
-    """
+    """The inverse of `flat_rect_columns`: the rects of all rows, (N, 4), and the number of each."""
     columns = [table[name].combine_chunks() for name in RECT_COLUMNS]
     flat = np.stack([column.flatten().to_numpy() for column in columns], axis=1)
     return flat, columns[0].value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def rects_of(table: pa.Table) -> list[npt.NDArray[np.int16]]:
-    """The inverse of `rect_columns`: one (N, 4) int16 array for each row of the table."""
+    """The inverse of `rect_columns`: one (N, 4) int16 array per row of the table."""
     flat, counts = flat_rects(table)
     return np.split(flat, np.cumsum(counts)[:-1]) if len(table) else []

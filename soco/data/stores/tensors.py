@@ -1,4 +1,4 @@
-"""A checksum over named tensors, for files of weights whose format has none."""
+"""A checksum of named tensors, for files of weights whose format has none."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,14 +11,11 @@ from torch import Tensor
 from soco.errors import UserError
 
 DIGEST = "tensors_sha256"
-"""The name that files have for it: a key of a pickle's dictionary, or of safetensors' metadata."""
+"""Its key in a pickle's dictionary, or in safetensors' metadata."""
 
 
 def tensors_digest(tensors: Mapping[str, Tensor | np.ndarray]) -> str:
-    """SHA-256 of names, types, shapes and numbers, in hex digits.
-
-    The order of the names does not matter.
-    """
+    """SHA-256 of names, types, shapes and values, in hex digits, in any order of the names."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = torch.as_tensor(tensors[name]).detach().cpu()
@@ -30,19 +27,21 @@ def tensors_digest(tensors: Mapping[str, Tensor | np.ndarray]) -> str:
 def refuse_damaged(
     path: str | Path, tensors: Mapping[str, Tensor | np.ndarray], written: str | None
 ) -> None:
-    """Refuse a file whose tensors are not those that were written to it.
+    """Refuse a file whose tensors are not those that were written.
 
     Args:
         path: The file.
         tensors: What was read from it.
-        written: The digest that the file says; None, as in files of others and of earlier versions,
-            passes.
+        written: The digest in the file. None is accepted: other tools and earlier versions write
+            none.
 
     Raises:
-        UserError: The digest is another.
+        UserError: The digest differs.
     """
     if written is not None and written != tensors_digest(tensors):
         raise UserError(
-            f"{path} is damaged (the checksum of its tensors is wrong); remove it and run the stage"
-            " that makes it, or copy it again."
+            "data.tensors_damaged",
+            "{path} is damaged (the checksum of its tensors is wrong); remove it and run the stage"
+            " that makes it, or copy it again.",
+            path=path,
         )

@@ -1,4 +1,4 @@
-"""Images without a proposal, which pretraining takes as one box each: how many, and why."""
+"""Images without a proposal, each used as one box in pretraining: how many there are, and why."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,13 @@ from soco.data.stores.merged import ProposalStore
 
 @dataclass(frozen=True)
 class WithoutProposals:
-    """What a store tells of its images without a proposal.
+    """Counts of a store's images without a proposal.
 
     Attributes:
-        images: All images of the store.
-        without: Those without a proposal.
-        regionless: Those of them that had no region before the filter either.
-        side: Median of the shorter sides of those that had some, in pixels; None where there are
-            none.
+        images: Number of images in the store.
+        without: Number of images without a proposal.
+        regionless: Number of these that had no region before the filter either.
+        side: Median shorter side, in pixels, of those that had regions; None if there are none.
     """
 
     images: int
@@ -27,7 +26,7 @@ class WithoutProposals:
 
     @property
     def share(self) -> float:
-        """Share of the images without a proposal; 0 in an empty store."""
+        """Fraction of the images without a proposal; 0 in an empty store."""
         return self.without / max(1, self.images)
 
     @property
@@ -36,10 +35,10 @@ class WithoutProposals:
         return 2 * self.regionless > self.without
 
     def words(self, settings: FilterConfig | None) -> str:
-        """How many, and why, as a clause.
+        """How many images have no proposal, and why, as a clause.
 
         Args:
-            settings: The filter that made the store; None where it is not known.
+            settings: The filter that made the store; None if unknown.
         """
         if not self.without:
             return f"each of the {self.images} images has a proposal"
@@ -50,8 +49,8 @@ class WithoutProposals:
         if not self.regionless:
             return ""
         return (
-            f"{self.regionless} have no region: the search found none, or proposals.file names none"
-            " of theirs"
+            f"{self.regionless} have no region: the search found none, or proposals.file contains"
+            " none"
         )
 
     def _of_filter(self, settings: FilterConfig | None) -> str:

@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from soco.data.checks.categories import names_apart
-from soco.data.no_detections import NoLvisDetections, no_coco_detections
+from soco.data.coco import no_coco_detections, no_lvis_detections
 
 Scores = dict[str, Any]
 
@@ -86,7 +86,7 @@ def _by_lvis(
     if not hasattr(np, "float"):  # lvis uses it, NumPy has removed it
         np.float = float  # type: ignore[attr-defined]  # noqa: NPY001
     detections = (
-        lvis.LVISResults(labelled, found, max_dets=limit) if found else NoLvisDetections(labelled)
+        lvis.LVISResults(labelled, found, max_dets=limit) if found else no_lvis_detections(labelled)
     )
     evaluation = lvis.LVISEval(labelled, detections, kind)
     evaluation.run()

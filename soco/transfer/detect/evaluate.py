@@ -16,7 +16,7 @@ from soco.config.presets import changed
 from soco.data.stores.archives import DamagedArchive, load_archive
 from soco.errors import UserError
 from soco.io import write_result
-from soco.machine import let_no_worker_fall_silent
+from soco.machine import report_worker_errors
 from soco.transfer.detect.annotations import check_lvis, read_split
 from soco.transfer.detect.checkpoints import copy_whole
 from soco.transfer.detect.datasets import register
@@ -71,7 +71,7 @@ def evaluate(
     val = read_split(dataset.val)
     if dataset.format == "lvis":
         check_lvis(val)
-    let_no_worker_fall_silent()
+    report_worker_errors()
     seed_all_rng(seed)
     cfg = build_config(settings, detector, len(val.classes), val.rle, seed)
     over = say_limit(task, settings, val, dataset.format)

@@ -8,7 +8,7 @@ import numpy as np
 from detectron2.evaluation import COCOEvaluator, LVISEvaluator
 from detectron2.evaluation.coco_evaluation import COCOevalMaxDets
 
-from soco.data.no_detections import NoLvisDetections, no_coco_detections
+from soco.data.coco import no_coco_detections, no_lvis_detections
 from soco.transfer.detect.compat import remembered_lvis, restore_numpy_float
 from soco.transfer.detect.datasets import Form
 
@@ -82,7 +82,7 @@ class LvisScorer(LVISEvaluator):
 
     def _score_nothing(self) -> None:
         for task in _TASKS:
-            evaluation = lvis.LVISEval(self._lvis_api, NoLvisDetections(self._lvis_api), task)
+            evaluation = lvis.LVISEval(self._lvis_api, no_lvis_detections(self._lvis_api), task)
             evaluation.run()
             self._results[task] = {
                 name: 100 * float(value) for name, value in evaluation.get_results().items()

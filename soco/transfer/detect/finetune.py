@@ -15,7 +15,7 @@ from soco.config.presets import PROTOCOLS, changed
 from soco.data.stores.lock import exclusive_lock
 from soco.errors import UserError
 from soco.io import remove_folder, write_result
-from soco.machine import let_no_worker_fall_silent, machine_faults
+from soco.machine import machine_faults, report_worker_errors
 from soco.pretrain.distributed import check_cores
 from soco.pretrain.stop import ends_with_parent
 from soco.transfer.detect import loading
@@ -109,7 +109,7 @@ def _train(
     """One process of the training."""
     if comm.get_world_size() > 1:
         ends_with_parent()()
-    let_no_worker_fall_silent()
+    report_worker_errors()
     leave_errors_to_the_caller()
     with machine_faults(Path(cfg.OUTPUT_DIR), memory=_MORE_MEMORY):
         _train_here(cfg, described, train, val, form, threads)

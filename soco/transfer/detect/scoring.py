@@ -14,7 +14,7 @@ from detectron2.utils import comm
 
 from soco.config import FinetuneConfig
 from soco.data.checks.categories import names_apart
-from soco.data.detection_limit import limit_sentences, over_limit
+from soco.data.coco import limit_sentences, over_limit
 from soco.transfer.detect.annotations import Split
 from soco.transfer.detect.datasets import Form
 from soco.transfer.detect.evaluators import Precision, evaluator_of
@@ -74,7 +74,7 @@ def say_limit(task: str, settings: FinetuneConfig, val: Split, form: Form) -> di
         form: Its format.
 
     Returns:
-        What `soco.data.detection_limit.over_limit` counts there.
+        What `soco.data.coco.over_limit` counts there.
     """
     limit = settings.detections_per_image
     over = over_limit(val.content["annotations"], limit)

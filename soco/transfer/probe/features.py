@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from soco.errors import UserError
-from soco.machine import let_no_worker_fall_silent
+from soco.machine import report_worker_errors
 from soco.pretrain.model.encoder import channels_of
 from soco.pretrain.views import prepare_worker
 from soco.progress import progress_bar
@@ -61,7 +61,7 @@ def features_of(
         UserError: Of a class no image can be read, or features are not finite.
     """
     views = CentralViews(folder, short_side, crop)
-    let_no_worker_fall_silent()
+    report_worker_errors()
     loader = DataLoader(
         views,
         batch_size=_BATCH,

@@ -5,8 +5,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from soco.data.sources.names import is_image
-from soco.data.sources.tree import target_status, walk
+from soco.data.sources.tree import is_image, target_status, walk
 from soco.errors import UserError
 
 log = logging.getLogger(__name__)

@@ -1,9 +1,12 @@
-"""Files of which a bit was flipped, or the end was lost.
+"""Files with a flipped bit or a lost end: they are refused, or their content is right.
 
-They are refused in a sentence, or what is read is right.
+Torch's files depend on their content alone.
 """
 
 import random
+import subprocess
+import sys
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +30,17 @@ MODEL = {
 }
 KEYS = [f"images/{number:05d}.jpg" for number in range(200)]
 
+SAVE = """
+import sys
+from pathlib import Path
+import torch
+from soco.transfer.convert.formats import write_mmdetection
+from soco.data.stores.archives import save_archive
+model = {"weight": torch.arange(300.0), "bias": torch.ones(3, dtype=torch.float16)}
+save_archive(sys.argv[1], {"model": model, "step": 3})
+write_mmdetection(Path(sys.argv[1]).with_suffix(".mmdetection"), model)
+"""
+
 
 def proposals():
     draws = np.random.default_rng(0)
@@ -45,7 +59,7 @@ def write_store(path):
 
 
 def read_store(path):
-    """As pretraining does at its start."""
+    """What pretraining reads first."""
     store, digest = ProposalStore(path), rows_digest(path)
     rows = [
         (store.entry(row), store.size(row), store.rects(row).tolist()) for row in range(len(store))
@@ -83,11 +97,11 @@ FORMATS = {
 
 
 def reads(name, path):
-    """What is read, or None where the file is refused in a sentence."""
+    """The content, or None if the file is refused."""
     try:
         return FORMATS[name][1](path)
-    except (UserError, DamagedArchive) as refused:
-        assert "\n" not in str(refused)
+    except (UserError, DamagedArchive) as error:
+        assert "\n" not in str(error)
         return None
 
 
@@ -119,7 +133,7 @@ def test_a_file_that_lost_its_end_is_refused(name, kept, tmp_path):
         assert reads(name, path) is None
 
 
-def test_the_newest_sound_checkpoint_is_taken_and_damaged_ones_put_aside(tmp_path, caplog):
+def test_the_newest_undamaged_checkpoint_is_used_and_damaged_ones_renamed(tmp_path, caplog):
     paths = [tmp_path / f"model_{number}.pth" for number in range(3)]
     for number, path in enumerate(paths):
         save_archive(path, {"number": number})
@@ -134,7 +148,7 @@ def test_the_newest_sound_checkpoint_is_taken_and_damaged_ones_put_aside(tmp_pat
     assert newest_sound([]) is None
 
 
-def test_what_the_machine_does_not_let_be_read_is_not_taken_for_damaged(tmp_path, monkeypatch):
+def test_a_file_that_the_machine_cannot_read_does_not_count_as_damaged(tmp_path, monkeypatch):
     save_archive(tmp_path / "model_0.pth", {"number": 0})
 
     def full(*arguments, **named):
@@ -144,3 +158,15 @@ def test_what_the_machine_does_not_let_be_read_is_not_taken_for_damaged(tmp_path
     with pytest.raises(MemoryError):
         newest_sound([tmp_path / "model_0.pth"])
     assert (tmp_path / "model_0.pth").exists()
+
+
+def test_the_same_content_gives_the_same_bytes_in_any_process_and_file(tmp_path):
+    paths = [tmp_path / "weights.pth", tmp_path / "other" / "step-00000001.pt"]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        subprocess.run([sys.executable, "-c", SAVE, path], check=True)
+    for suffix in (None, ".mmdetection"):
+        first, second = (path.with_suffix(suffix or path.suffix) for path in paths)
+        assert first.read_bytes() == second.read_bytes()
+        assert zipfile.ZipFile(first).testzip() is None
+    assert torch.load(paths[0], weights_only=True)["step"] == 3

@@ -79,7 +79,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_bits_are_the_same(
         damaged == 1
     )
     assert "model_0000002.pth cannot be read (the checksum of its record" in caplog.text
-    assert ("training starts anew" in caplog.text) == (damaged == 2)
+    assert ("training starts from the beginning" in caplog.text) == (damaged == 2)
     assert places["output"].read_bytes() == whole
 
 
@@ -162,7 +162,7 @@ def test_a_second_fine_tuning_does_not_write_into_the_folder_of_a_first(
     monkeypatch.setattr(sys.modules["soco.transfer.detect.finetune"], "exclusive_lock", at_once)
     with (
         exclusive_lock(places["checkpoint_dir"]),
-        pytest.raises(UserError, match=r"^process \d+ on \S+ trains this run already"),
+        pytest.raises(UserError, match=r"^process \d+ on \S+ is already training this run"),
     ):
         finetune("tiny", settings, detector, datasets["coco"], None, **places, seed=1)
 
