@@ -111,25 +111,23 @@ def _rescored(record: Record) -> tuple[list[str], str]:
 def _evaluated(run: Reported, record: Record, folder: Path) -> tuple[list[str], str]:
     import torch
 
-    from soco.transfer.detect import evaluate
+    from soco.transfer.detect import EvaluateJob, evaluate
 
     torch.set_num_threads(record["threads"])
     params, task, paths = record["params"], record["wildcards"]["task"], record["inputs"]
+    settings = {**run.config["finetune"][task], **params["settings"]}
+    dataset = DatasetConfig.model_validate(params["dataset"])
     again = evaluate(
-        task=task,
-        initialisation=record["wildcards"]["initialisation"],
-        settings=FinetuneConfig.model_validate(
-            {**run.config["finetune"][task], **params["settings"]}
-        ),
-        detector=DetectorConfig.model_validate(params["detector"]),
-        dataset=with_annotations(
-            DatasetConfig.model_validate(params["dataset"]), val=Path(paths["val"][0])
-        ),
-        weights=Path(paths["weights"][0]),
-        training=Path(paths["training"][0]),
-        metrics=folder / "metrics.json",
-        detections=folder / "detections.json",
-        seed=params["seed"],
+        EvaluateJob(
+            task=task,
+            initialisation=record["wildcards"]["initialisation"],
+            settings=FinetuneConfig.model_validate(settings),
+            detector=DetectorConfig.model_validate(params["detector"]),
+            dataset=with_annotations(dataset, val=Path(paths["val"][0])),
+            trained=Path(paths["weights"][0]).parent,
+            folder=folder,
+            seed=params["seed"],
+        )
     )
     told = json.loads(output(record, "metrics").read_text())
     faults = [

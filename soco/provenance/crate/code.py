@@ -5,7 +5,7 @@ from pathlib import Path
 
 from soco.errors import UserError
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 SNAKEFILE = "Snakefile"
 _ALONE = (SNAKEFILE, "Makefile", "LICENSE", "CITATION.cff", "pyproject.toml")
 _FOLDERS = ("rules", "workflow_scripts", "soco", "envs", "profiles")

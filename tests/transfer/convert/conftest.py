@@ -18,7 +18,7 @@ LIBRARIES = {"detectron2": "detectron2", "detectron2_c4": "detectron2", "timm": 
 @pytest.fixture(scope="session")
 def converters():
     """The authors' converters: for each, the name that every tensor of a raw checkpoint takes."""
-    golden = Path(os.environ.get("SOCO_GOLDEN") or Path(__file__).parents[1] / "golden")
+    golden = Path(os.environ.get("SOCO_GOLDEN") or Path(__file__).parents[2] / "golden")
     return json.loads((golden / "converters.json").read_text())
 
 

@@ -2,6 +2,7 @@ import json
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ def test_a_detector_killed_at_any_write_ends_with_the_same_bits(
     """
     job = ("tiny", settings.model_copy(update={"evaluate_every": 1}), detector, datasets["coco"])
     (tmp_path / "job").write_bytes(pickle.dumps(job))
-    script = repository / "tests" / "detect" / "kill_detector.py"
+    script = Path(__file__).with_name("kill_detector.py")
     done = subprocess.run(
         [sys.executable, "-P", script, tmp_path / "job", tmp_path, str(last)],
         capture_output=True,
