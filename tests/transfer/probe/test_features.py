@@ -6,6 +6,7 @@ import torch
 import torchvision
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from soco.transfer.probe.views import central_view
 from torchvision import transforms
 
 from soco.config import DetectorConfig
@@ -15,7 +16,6 @@ from soco.transfer.convert import convert_state, write_detectron2
 from soco.transfer.probe.backbone import frozen_backbone, pooled_c5
 from soco.transfer.probe.features import features_of
 from soco.transfer.probe.folder import labelled_halves
-from soco.transfer.probe.views import central_view
 
 CPU = torch.device("cpu")
 
