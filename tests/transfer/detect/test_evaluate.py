@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import detectron2
@@ -108,9 +109,8 @@ class Scored:
             split = split.model_copy(update={"annotations": str(self.folder / "val.json")})
         self.annotations = Path(split.annotations)
         records = DatasetCatalog.get(register(read_split(split), form))
-        self.monkeypatch.setattr(
-            "soco.transfer.detect.evaluate._load", lambda cfg, weights: model(records).eval()
-        )
+        module = sys.modules["soco.transfer.detect.evaluate"]  # the function hides the module
+        self.monkeypatch.setattr(module, "_load", lambda cfg, weights: model(records).eval())
         job = self.evaluation(tuned, dataset=self.datasets[form].model_copy(update={"val": split}))
         job.trained.mkdir(exist_ok=True)
         (job.trained / "training.json").write_text(json.dumps(self.protocol))
