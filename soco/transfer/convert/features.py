@@ -64,6 +64,7 @@ def pretrained_features(
     _fill(neck, "neck", state)
     _fill(head, "head", state)
     pyramid = neck([features[f"C{level}"] for level in LEVELS])
+    # Pooled maps instead of RoIAlign, whose half-pixel shift differs between libraries.
     rois = torch.cat([F.adaptive_avg_pool2d(level, ROI_SIDE) for level in pyramid])
     features |= name_levels("P", pyramid) | {"head": head(rois)}
     return ProbeInput(image, rois), features

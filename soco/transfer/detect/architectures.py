@@ -22,6 +22,7 @@ def set_fpn(cfg: CfgNode, settings: FinetuneConfig, detector: DetectorConfig, no
     cfg.MODEL.ROI_HEADS.NAME = "StandardROIHeads"
     cfg.MODEL.ROI_HEADS.IN_FEATURES = _PYRAMID[:4]
     box, mask = cfg.MODEL.ROI_BOX_HEAD, cfg.MODEL.ROI_MASK_HEAD
+    # The head that SoCo pretrains: 4 convolutions and 1 fully connected layer in the paper.
     box.NAME = "FastRCNNConvFCHead"
     box.NUM_CONV, box.CONV_DIM = detector.head_convs, detector.head_channels
     box.NUM_FC, box.FC_DIM = 1, detector.head_fc
@@ -38,6 +39,7 @@ def set_c4(cfg: CfgNode, settings: FinetuneConfig, detector: DetectorConfig) -> 
     cfg.MODEL.RPN.IN_FEATURES = cfg.MODEL.ROI_HEADS.IN_FEATURES = ["res4"]
     kept = _kept(settings)
     _set_proposals(cfg, train=(12 * kept, 2 * kept), test=(6 * kept, kept))
+    # Pretraining pools C4 to 14x14 before res5, and so does this head.
     cfg.MODEL.ROI_HEADS.NAME = Res5ROIHeadsExtraNorm.__name__
     cfg.MODEL.ROI_BOX_HEAD.POOLER_RESOLUTION = 14
     mask = cfg.MODEL.ROI_MASK_HEAD

@@ -110,22 +110,25 @@ def describe_run(
 def _set_resnet(cfg: CfgNode, detector: DetectorConfig, norm: str) -> None:
     depth = int(detector.backbone.removeprefix("resnet"))
     cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD = PIXEL_MEAN, PIXEL_STD
+    # SoCo, section 4.1: all layers are fine-tuned. detectron2 freezes the stem and res2, which suits
+    # supervised weights only.
     cfg.MODEL.BACKBONE.FREEZE_AT = 0
     cfg.MODEL.RESNETS.DEPTH = depth
     cfg.MODEL.RESNETS.NORM = norm
     # Pretraining uses torchvision's ResNet, which strides in the 3x3 convolution.
     cfg.MODEL.RESNETS.STRIDE_IN_1X1 = False
+    # Basic blocks (depth below 50) do not expand their channels fourfold.
     cfg.MODEL.RESNETS.RES2_OUT_CHANNELS = 64 if depth < 50 else 256
 
 
 def _set_images(cfg: CfgNode, settings: FinetuneConfig, rle: bool) -> None:
-    cfg.INPUT.FORMAT = "RGB"
+    cfg.INPUT.FORMAT = "RGB"  # as in pretraining; detectron2's default is BGR
     cfg.INPUT.MIN_SIZE_TRAIN = settings.short_sides
     cfg.INPUT.MIN_SIZE_TEST = settings.test_short_side
     cfg.INPUT.MAX_SIZE_TRAIN = cfg.INPUT.MAX_SIZE_TEST = settings.max_long_side
     cfg.INPUT.MASK_FORMAT = "bitmask" if rle else "polygon"
     cfg.DATALOADER.NUM_WORKERS = settings.workers
-    if settings.repeat_threshold > 0:
+    if settings.repeat_threshold > 0:  # LVIS: images of rare categories are repeated
         cfg.DATALOADER.SAMPLER_TRAIN = "RepeatFactorTrainingSampler"
         cfg.DATALOADER.REPEAT_THRESHOLD = settings.repeat_threshold
     cfg.TEST.DETECTIONS_PER_IMAGE = settings.detections_per_image

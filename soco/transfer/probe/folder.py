@@ -66,7 +66,7 @@ def _labelled_folder(root: Path) -> LabelledFolder:
     if len(by_class) < 2:
         raise UserError(
             "probe.too_few_classes",
-            "{folder} has {count} sub-folders with a class each; a probe needs at least two.",
+            "{folder} has {count} classes (sub-folders); a probe needs at least two.",
             folder=root,
             count=len(by_class),
         )

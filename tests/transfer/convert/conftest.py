@@ -52,7 +52,7 @@ def weights(small, trained):
 
 @pytest.fixture(scope="session")
 def paper(trained):
-    """Weights of the paper's sizes: ResNet-50, FPN of 256 channels, 4 convolutions, 1 fc of 1024."""
+    """Weights of the paper's sizes: ResNet-50, 256 FPN channels, 4 convolutions, 1 fc of 1024."""
     return trained(DetectorConfig())
 
 

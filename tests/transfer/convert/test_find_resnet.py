@@ -36,7 +36,7 @@ def plain(model):
 
 
 def children(model):
-    """The tensor names of `nn.Sequential(*list(resnet.children())[:-1])`, as in lightly's examples."""
+    """The tensor names of `nn.Sequential(*list(resnet.children())[:-1])`, as lightly has them."""
     return nn.Sequential(*list(model.children())[:-1]).state_dict()
 
 

@@ -86,7 +86,7 @@ def test_a_training_does_not_resume_from_checkpoints_of_other_settings(
 
 
 def test_interrupted_and_resumed_it_ends_with_the_same_bits(finetuning, datasets, monkeypatch):
-    """Images of two shapes wait for their batches, masks are drawn, PreciseBN and scores come in."""
+    """Images of two shapes wait for batches, masks are drawn, PreciseBN and scores interrupt."""
     tuned = {
         "iterations": 5,
         "evaluate_every": 2,
