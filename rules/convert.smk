@@ -1,14 +1,13 @@
-# Conversion, a stage that takes seconds; it ends by loading the result into its library and comparing features.
+# Convert pretrained weights for other libraries; takes seconds. Each result is loaded into its library, and its
+# features are compared with the pretrained model's.
 #
-# In:  {results}/pretrain/{run}/weights.safetensors, from rule pretrain_model, or a file that the section `weights` names;
+# In:  {results}/pretrain/{run}/weights.safetensors, from rule pretrain_model, or a file of the section `weights`;
 #      {pretrained} is the name of either.
-# Out: {results}/convert/{pretrained}/detectron2_{kind}.pkl, which detectron2 takes as MODEL.WEIGHTS, and beside it
-#      detectron2_{kind}.json: how many tensors it carries, under which names, what was left behind and why, and how
-#      far the features differ. kind is fpn_head (ResNet, FPN and box head; what is of architecture fpn only) or c4 (the
-#      ResNet alone).
-#      On demand the same for other libraries: mmdetection.pth and torchvision.safetensors (runs of architecture fpn
-#      only), torchvision_resnet.safetensors and timm.safetensors, each with a .json of its full name, such as
-#      timm.safetensors.json.
+# Out: {results}/convert/{pretrained}/detectron2_{kind}.pkl, for detectron2's MODEL.WEIGHTS, and detectron2_{kind}.json:
+#      the number and names of its tensors, those left behind with the reason, and how far the features differ. kind is
+#      fpn_head (ResNet, FPN and box head; only for architecture fpn) or c4 (the ResNet).
+#      On demand the same for other libraries: mmdetection.pth and torchvision.safetensors (only for architecture fpn),
+#      torchvision_resnet.safetensors and timm.safetensors, each with a summary such as timm.safetensors.json.
 
 
 rule convert_weights:
@@ -42,7 +41,7 @@ rule convert_weights:
         "../workflow_scripts/convert_weights.py"
 
 
-# The same for other libraries, when a file is asked for by its name.
+# The same for other libraries, when a file is requested by its name.
 use rule convert_weights as convert_for with:
     output:
         weights=f"{RESULTS}/convert/{{pretrained}}/{{converted}}",

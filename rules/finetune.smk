@@ -1,17 +1,17 @@
-# Detection sets are checked; then fine-tuning and its evaluation, with detectron2.
+# Check detection sets, fine-tune detectors on them with detectron2, and evaluate the detectors.
 #
-# In:  the detection set that the task names (annotation files and image folders), and the converted weights of the
-#      pretraining, or of the given file, that {initialisation} names; none when it is `scratch`.
+# In:  the detection set of the task (annotation files and image folders), and the converted weights of
+#      {initialisation}, a pretraining or a given file; none for `scratch`.
 # Out: {results}/datasets/{dataset}/train.json and val.json, the annotations as they are used: the files themselves, or
-#      copies in which faults are mended; findings.json there, what was found;
-#      {results}/finetune/{task}/{initialisation}/seed_{seed}/weights.pth, the detector;
-#      loading.json there, which of its tensors started from the converted weights; history.jsonl, the losses;
-#      ap.jsonl, AP while it trained; training.json, the protocol as it was run;
-#      {results}/evaluate/{task}/{initialisation}/seed_{seed}/metrics.json, box and mask AP on the validation half;
-#      detections.json there, what was detected, in COCO's result format.
-# Checkpoints lie in {results}/checkpoints/finetune/, no output: a run that was stopped goes on from the last.
-# Which images of a set were decoded is remembered in {results}/decoded_images/{dataset}/, no output either:
-# `soco check-data` shares it, and a later check decodes only what changed.
+#      repaired copies; findings.json, the faults that were found;
+#      {results}/finetune/{task}/{initialisation}/seed_{seed}/weights.pth, the detector, with loading.json (which
+#      tensors were loaded), history.jsonl (losses), ap.jsonl (AP during training) and training.json (the protocol as
+#      it was run);
+#      {results}/evaluate/{task}/{initialisation}/seed_{seed}/metrics.json, box and mask AP on the validation split,
+#      with detections.json, the detections in COCO's result format.
+# Checkpoints are in {results}/checkpoints/finetune/. They are no output, so that an interrupted run can resume.
+# {results}/decoded_images/{dataset}/ lists the images that were decoded, so that a later check decodes only changed
+# ones; it is no output either, and `soco check-data` shares it.
 
 
 rule check_dataset:
@@ -71,7 +71,7 @@ rule finetune_detector:
     threads: detector_threads
     resources:
         mem_mb=growing(detector_memory),
-        runtime=1440,  # it goes on from its checkpoint
+        runtime=1440,  # a retry resumes from its checkpoint
         gpu=detector_gpus,
     params:
         settings=task_settings("finetune"),
@@ -84,7 +84,7 @@ rule finetune_detector:
 
 
 rule evaluate_detector:
-    """Score a fine-tuned detector on the validation half of its set."""
+    """Score a fine-tuned detector on the validation split of its set."""
     input:
         weights=once_listed(rules.finetune_detector.output.weights),
         training=once_listed(rules.finetune_detector.output.training),

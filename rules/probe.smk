@@ -1,7 +1,7 @@
-# Probes of a backbone without a detector: labelled images are classified by its frozen features.
+# Probe backbones without a detector: classify labelled images by frozen features.
 #
-# In:  the labelled folders that the probe names, and the weights that {initialisation} names, a pretraining's or a file
-#      that is given; none when it is `scratch`.
+# In:  the labelled folders of the probe, and the weights of {initialisation}, a pretraining or a given file; none for
+#      `scratch`.
 # Out: {results}/probe/{probe}/{initialisation}/metrics.json, accuracies of kNN and of a linear layer.
 # Memory grows with the training images: 8 kB each with a ResNet-50, 10 GB for ImageNet.
 

@@ -6,27 +6,25 @@ from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
 from soco.data.checks import with_annotations
 from soco.jobs import stage
 
-with stage(snakemake, "evaluate", without_origin=("detections",), repeatable=True):
+with stage(snakemake, "evaluate", without_origin=("detections",), repeatable=True) as origin:
     import torch
 
-    from soco.transfer.detect import (
-        evaluate,
-    )  # in here: where detectron2 is absent, this says so in a sentence
+    # Imported here, so that a missing detectron2 is reported in the log.
+    from soco.transfer.detect import EvaluateJob, evaluate
 
     torch.set_num_threads(snakemake.threads)
     task = snakemake.wildcards.task
     dataset = DatasetConfig.model_validate(snakemake.params.dataset)
-    evaluate(
+    settings = {**snakemake.config["finetune"][task], **snakemake.params.settings}
+    job = EvaluateJob(
         task=task,
         initialisation=snakemake.wildcards.initialisation,
-        settings=FinetuneConfig.model_validate(
-            {**snakemake.config["finetune"][task], **snakemake.params.settings}
-        ),
+        settings=FinetuneConfig.model_validate(settings),
         detector=DetectorConfig.model_validate(snakemake.params.detector),
         dataset=with_annotations(dataset, val=Path(snakemake.input.val)),
-        weights=Path(snakemake.input.weights),
-        training=Path(snakemake.input.training),
-        metrics=Path(snakemake.output.metrics),
-        detections=Path(snakemake.output.detections),
+        trained=Path(snakemake.input.weights).parent,
+        folder=Path(snakemake.output.metrics).parent,
         seed=snakemake.params.seed,
+        origin=origin,
     )
+    evaluate(job)

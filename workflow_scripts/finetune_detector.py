@@ -8,29 +8,27 @@ from soco.jobs import stage
 
 # detectron2 starts a process for each GPU, and each of them imports this file.
 if __name__ == "__main__":
-    with stage(snakemake, "finetune", varying=("history",), without_origin=("history", "curve")):
+    with stage(
+        snakemake, "finetune", varying=("history",), without_origin=("history", "curve")
+    ) as origin:
         import torch
 
-        from soco.transfer.detect import (
-            finetune,
-        )  # in here: where detectron2 is absent, this says so in a sentence
+        # Imported here, so that a missing detectron2 is reported in the log.
+        from soco.transfer.detect import FinetuneJob, finetune
 
         torch.set_num_threads(snakemake.threads)
         task, given = snakemake.wildcards.task, snakemake.input
         dataset = DatasetConfig.model_validate(snakemake.params.dataset)
-        finetune(
+        settings = {**snakemake.config["finetune"][task], **snakemake.params.settings}
+        job = FinetuneJob(
             task=task,
-            settings=FinetuneConfig.model_validate(
-                {**snakemake.config["finetune"][task], **snakemake.params.settings}
-            ),
+            settings=FinetuneConfig.model_validate(settings),
             detector=DetectorConfig.model_validate(snakemake.params.detector),
             dataset=with_annotations(dataset, val=Path(given.val), train=Path(given.train)),
             weights=Path(given.weights) if given.weights else None,
-            output=Path(snakemake.output.weights),
-            loading_report=Path(snakemake.output.loading),
-            history=Path(snakemake.output.history),
-            curve=Path(snakemake.output.curve),
-            training=Path(snakemake.output.training),
-            checkpoint_dir=Path(snakemake.params.checkpoints),
+            folder=Path(snakemake.output.weights).parent,
+            checkpoints=Path(snakemake.params.checkpoints),
             seed=snakemake.params.seed,
+            origin=origin,
         )
+        finetune(job)

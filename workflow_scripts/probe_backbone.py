@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from soco.config import ProbeConfig
-from soco.io import write_result
+from soco.io import write_json
 from soco.jobs import stage
 
-with stage(snakemake, "probes"):
+with stage(snakemake, "probes") as origin:
     import torch
 
     from soco.transfer.probe.command import describe
@@ -14,15 +14,13 @@ with stage(snakemake, "probes"):
 
     torch.set_num_threads(snakemake.threads)
     probe, initialisation = snakemake.wildcards.probe, snakemake.wildcards.initialisation
+    settings = {**snakemake.config["probes"][probe], **snakemake.params.settings}
     found = probe_backbone(
-        settings=ProbeConfig.model_validate(
-            {**snakemake.config["probes"][probe], **snakemake.params.settings}
-        ),
+        settings=ProbeConfig.model_validate(settings),
         weights=Path(snakemake.input.weights) if snakemake.input.weights else None,
         backbone=snakemake.params.backbone,
         seed=snakemake.params.seed,
     )
     print(describe(found))
-    write_result(
-        snakemake.output.metrics, {"probe": probe, "initialisation": initialisation, **found}
-    )
+    result = {"probe": probe, "initialisation": initialisation, **found}
+    write_json(snakemake.output.metrics, result, origin)

@@ -1,1 +1,1 @@
-"""What becomes of the weights: converted to detectron2, fine-tuned, evaluated, probed."""
+"""Convert pretrained weights, fine-tune and evaluate detectors, and probe backbones."""

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ import torchvision
 
 @pytest.fixture
 def supervised(workflow):
-    """The workflow with a supervised ResNet to start from beside its pretraining."""
+    """The workflow with a supervised ResNet as a second initialisation."""
     torch.manual_seed(0)
     torch.save(torchvision.models.resnet18().state_dict(), workflow.folder / "resnet18.pth")
     workflow.overlay["weights"] = {"supervised": {"path": "resnet18.pth"}}
@@ -15,7 +16,7 @@ def supervised(workflow):
     return workflow
 
 
-def test_a_given_file_is_converted_and_starts_a_detector(supervised):
+def test_a_given_file_is_converted_and_initialises_a_detector(supervised):
     target = "results/finetune/shapes_coco/supervised/seed_1/weights.pth"
     supervised(target)
     assert "pretrain_model" not in supervised.ran
@@ -31,14 +32,14 @@ def test_a_given_file_is_converted_and_starts_a_detector(supervised):
     assert not [name for name in loading["fresh_names"] if name.startswith("backbone.bottom_up.")]
 
 
-def test_what_a_given_file_does_not_hold_is_told(supervised):
+def test_a_missing_part_of_a_given_file_is_reported(supervised):
     supervised.overlay["weights"]["supervised"]["holds"] = "detector"
     printed = supervised("results/convert/supervised/detectron2_fpn_head.pkl", succeeds=False)
-    assert "hold no neck and no head" in printed
-    assert "set `holds: resnet` for this file in `weights`" in printed
+    assert "no neck and no head" in printed
+    assert "`holds: resnet`" in printed
 
 
-def test_a_probe_on_a_folder_of_ones_own_is_planned(workflow, folder_of_images):
+def test_a_probe_on_ones_own_folder_is_planned(workflow, folder_of_images):
     mine = {
         "train": str(folder_of_images),
         "val": str(folder_of_images),
@@ -48,11 +49,35 @@ def test_a_probe_on_a_folder_of_ones_own_is_planned(workflow, folder_of_images):
     assert workflow.would_run("probes") - {"probes"} == {"probe_backbone"}
     mine["val"] = "absent"
     printed = workflow("probes", succeeds=False)
-    assert "There is no absent (key probes.mine.val)" in printed
+    assert "probes.mine.val" in printed
 
 
-def test_a_given_file_that_is_not_there_is_told_before_anything_starts(supervised):
+def test_a_missing_given_file_is_reported_before_anything_runs(supervised):
     supervised.overlay["weights"]["supervised"]["path"] = "absent.pth"
     printed = supervised("all", succeeds=False)
-    assert "There is no absent.pth (key weights.supervised.path)" in printed
+    assert "weights.supervised.path" in printed
     assert not supervised.path().exists()
+
+
+@pytest.mark.slow
+def test_an_added_image_is_probed_again(workflow, folder_of_images):
+    (folder_of_images / "e_empty.jpg").unlink()
+    (folder_of_images / "f_cut.jpg").unlink()
+    torch.save(torchvision.models.resnet18().state_dict(), workflow.folder / "given.pth")
+    workflow.overlay["weights"] = {"given": {"path": "given.pth"}}
+    mine = {key: str(folder_of_images) for key in ("train", "val")}
+    sizes = {"short_side": 32, "crop": 32, "epochs": 1, "base_lrs": [0.1], "workers": 0}
+    workflow.overlay["probes"] = {
+        "shapes": None,
+        "mine": {**mine, **sizes, "initialisations": ["scratch", "given"]},
+    }
+    workflow("probes")
+    assert workflow.ran - {"probes"} == {"probe_backbone"}
+    found = [
+        json.loads(workflow.path("probe/mine", name, "metrics.json").read_text())
+        for name in ("scratch", "given")
+    ]
+    assert [each["images"] for each in found] == [{"train": 4, "val": 4}] * 2
+    assert workflow.would_run("probes") - {"probes"} == set()
+    shutil.copy(folder_of_images / "d.bmp", folder_of_images / "c" / "new.bmp")
+    assert workflow.would_run("probes") - {"probes"} == {"probe_backbone"}

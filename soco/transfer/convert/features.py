@@ -1,4 +1,4 @@
-"""What the pretrained parts compute on one image: the measure of every conversion."""
+"""Features of one fixed image, which verify that a conversion computes the same as before."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from soco.transfer.convert.names import KINDS, Kind
 from soco.transfer.convert.state_dicts import check_state_dict
 
 TOLERANCE = 1e-5
-"""Largest difference between two libraries' features, as a part of the features' largest magnitude."""
+"""Largest difference between two libraries' features, relative to their largest magnitude."""
 
 Features = dict[str, Tensor]
 """By name: C2 to C5 of the ResNet, P2 to P5 of the FPN, and `head`, the box head's vectors."""
@@ -24,12 +24,12 @@ Features = dict[str, Tensor]
 LEVELS = (2, 3, 4, 5)
 
 
-class Probe(NamedTuple):
-    """What both sides are given.
+class ProbeInput(NamedTuple):
+    """The input of both models.
 
     Attributes:
-        image: (1, 3, 96, 128) numbers as of a normalised image, always the same.
-        rois: (4, C, 7, 7) for the box head, one of each FPN level; None without an FPN.
+        image: (1, 3, 96, 128) numbers like those of a normalised image, always the same.
+        rois: (4, C, 7, 7) input of the box head, one for each FPN level; None without an FPN.
     """
 
     image: Tensor
@@ -39,78 +39,79 @@ class Probe(NamedTuple):
 @torch.inference_mode()
 def pretrained_features(
     state: Mapping[str, Tensor], detector: DetectorConfig, kind: Kind
-) -> tuple[Probe, Features]:
-    """Run the online branch, norms in eval mode, on the probe's image.
+) -> tuple[ProbeInput, Features]:
+    """Run the online branch on the fixed image, with norms in eval mode.
 
     Args:
-        state: Tensors by our name; those of other parts are passed over.
+        state: Tensors by our name; those of other parts are ignored.
         detector: Sizes of the parts.
-        kind: Which parts are run.
+        kind: Which parts to run.
 
     Raises:
-        UserError: A tensor of these parts is missing, has another shape, or is unknown.
+        UserError: A tensor of these parts is missing, unknown, or has another shape.
     """
-    with torch.device("meta"):  # nothing is drawn: the weights take the place of what stands there
+    with torch.device("meta"):  # draws no weights: `_fill` assigns the given tensors
         encoder = build_encoder(detector.backbone)
         neck = FPN(channels_of(encoder), detector.fpn_channels)
         head = BoxHead(
             detector.fpn_channels, detector.head_channels, detector.head_convs, detector.head_fc
         )
     _fill(encoder, "encoder", state)
-    image = _image()
-    features = named("C", c2_to_c5(encoder, image))
+    image = torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(0))
+    features = name_levels("C", c2_to_c5(encoder, image))
     if "neck" not in KINDS[kind]:
-        return Probe(image, None), features
+        return ProbeInput(image, None), features
     _fill(neck, "neck", state)
     _fill(head, "head", state)
     pyramid = neck([features[f"C{level}"] for level in LEVELS])
-    rois = torch.cat([F.adaptive_avg_pool2d(features, ROI_SIDE) for features in pyramid])
-    return Probe(image, rois), features | named("P", pyramid) | {"head": head(rois)}
+    # Pooled maps instead of RoIAlign, whose half-pixel shift differs between libraries.
+    rois = torch.cat([F.adaptive_avg_pool2d(level, ROI_SIDE) for level in pyramid])
+    features |= name_levels("P", pyramid) | {"head": head(rois)}
+    return ProbeInput(image, rois), features
 
 
-def named(letter: str, maps: list[Tensor] | tuple[Tensor, ...]) -> Features:
-    """Maps at strides 4, 8, 16 and 32, by name."""
+def name_levels(letter: str, maps: list[Tensor] | tuple[Tensor, ...]) -> Features:
+    """Name the maps of strides 4, 8, 16 and 32, such as C2 to C5."""
     return {f"{letter}{level}": features for level, features in zip(LEVELS, maps, strict=True)}
 
 
-def differences(ours: Features, theirs: Features) -> dict[str, float]:
-    """For each map, the largest difference of a number, divided by the largest magnitude of ours."""
+def relative_differences(ours: Features, theirs: Features) -> dict[str, float]:
+    """For each map, the largest absolute difference divided by our largest magnitude."""
     if ours.keys() != theirs.keys():
-        raise KeyError(f"{sorted(ours)} are to be compared with {sorted(theirs)}")
-    found = {}
+        raise KeyError(f"cannot compare {sorted(ours)} with {sorted(theirs)}")
+    differences = {}
     for name, mine in ours.items():
-        apart, magnitude = (theirs[name] - mine).abs().max().item(), mine.abs().max().item()
-        found[name] = apart / magnitude if apart else 0.0
-    return found
+        largest = (theirs[name] - mine).abs().max().item()
+        differences[name] = largest / mine.abs().max().item() if largest else 0.0
+    return differences
 
 
-def see_that_they_agree(library: str, found: Mapping[str, float]) -> None:
-    """Refuse a conversion whose features differ by more than `TOLERANCE`, or are no numbers.
+def check_agreement(library: str, differences: Mapping[str, float]) -> None:
+    """Check that no feature differs by more than `TOLERANCE`, or is not finite.
 
     Raises:
-        UserError: It names the maps.
+        UserError: The message names the maps.
     """
-    wrong = [f"{name} by {value:.1e}" for name, value in found.items() if not value <= TOLERANCE]
+    # Not `value > TOLERANCE`, which is false for NaN.
+    wrong = [
+        f"{name} by {value:.1e}" for name, value in differences.items() if not value <= TOLERANCE
+    ]
     if wrong:
         raise UserError(
-            f"In {library} the converted weights compute other features than here: of their largest"
-            f" magnitude, {', '.join(wrong)}, where {TOLERANCE:.0e} is allowed; nothing was"
-            " written. See whether all weights are finite."
+            "convert.features_differ",
+            "The converted weights compute other features in {library} than here: relative to the"
+            " largest magnitude, {maps} (allowed: {tolerance:.0e}). Nothing was written; check that"
+            " all weights are finite.",
+            library=library,
+            maps=", ".join(wrong),
+            tolerance=TOLERANCE,
         )
-
-
-def _image() -> Tensor:
-    return torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(0))
 
 
 def _fill(module: nn.Module, part: str, state: Mapping[str, Tensor]) -> None:
     given = {name: value for name, value in state.items() if name.startswith(f"{part}.")}
-    check_state_dict(
-        "the pretraining's model",
-        {f"{part}.{name}": held for name, held in module.state_dict().items()},
-        given,
-    )
-    module.load_state_dict(
-        {name.removeprefix(f"{part}."): held for name, held in given.items()}, assign=True
-    )
+    needed = {f"{part}.{name}": value for name, value in module.state_dict().items()}
+    check_state_dict("the pretraining's model", needed, given)
+    own = {name.removeprefix(f"{part}."): value for name, value in given.items()}
+    module.load_state_dict(own, assign=True)
     module.eval()

@@ -1,18 +1,16 @@
-"""One table: a tensor's name in our pretrained weights, and its name in each library that
-fine-tunes them.
+"""One table of tensor names: in our pretrained weights, and in each library that fine-tunes them.
 
-A row holds for a whole family of tensors, and every column is a template, so that names are
-translated in both directions. Between braces stands a whole number, with what another library adds
-to it:
+A row covers a whole family of tensors. Every column is a template, so that names are translated in
+both directions. A field in braces is a number, with the offset of another library's counting:
 
 * `{layer}` of the ResNet, which detectors count as `{layer+1}`: `layer1` is stage 2, at stride 4;
-  `{block}` in it;
-* `{entry}` of the neck, of which the first, 0, stands at pyramid level 2, `{entry+2}`;
-* `{n}`, counted from 1: a convolution and its norm, or a fully connected layer; libraries that
-  count from 0 say `{n-1}`, and torchvision counts the box head's `{convs}` convolutions and a
-  flattening before the first such layer.
+  `{block}` is a block of it;
+* `{entry}` of the neck; the first, 0, is pyramid level 2, `{entry+2}`;
+* `{n}`, counted from 1: a convolution and its norm, or a fully connected layer. Libraries that
+  count from 0 have `{n-1}`; torchvision counts the box head's `{convs}` convolutions and a
+  flattening before the first fully connected layer.
 
-`{leaf}` is one of a layer's own tensors, `{norm}` one of a norm's.
+`{leaf}` is a tensor of a layer, `{norm}` a tensor of a norm.
 """
 
 import re
@@ -24,7 +22,7 @@ Column = Literal["ours", "detectron2", "mmdetection", "torchvision", "resnet"]
 Kind = Literal["fpn_head", "c4"]
 
 KINDS: dict[Kind, tuple[str, ...]] = {"fpn_head": ("encoder", "neck", "head"), "c4": ("encoder",)}
-"""The parts of the model that each kind of converted file carries."""
+"""The parts of the model in each kind of converted file."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +31,10 @@ class Row:
 
     Attributes:
         ours: Our name, which is the release's without its `module.`.
-        detectron2: detectron2's, without the prefixes that its checkpointer fills in.
-        mmdetection: That of mmdetection's two-stage detectors.
-        torchvision: That of torchvision's Mask R-CNN.
-        resnet: That of a plain ResNet of torchvision or timm; None for what such a network lacks.
+        detectron2: detectron2's name, without the prefixes that its checkpointer adds.
+        mmdetection: The name in mmdetection's two-stage detectors.
+        torchvision: The name in torchvision's Mask R-CNN.
+        resnet: The name in a plain ResNet of torchvision or timm; None for what it lacks.
     """
 
     ours: str
@@ -47,12 +45,12 @@ class Row:
 
 
 def _resnet(name: str, detectron2: str) -> Row:
-    """A row of the ResNet, which all but detectron2 name as torchvision does."""
+    """A row of the ResNet; only detectron2 does not use torchvision's names."""
     return Row(f"encoder.{name}", detectron2, f"backbone.{name}", f"backbone.body.{name}", name)
 
 
 def _neck(name: str, detectron2: str, torchvision: str) -> Row:
-    """A row of the FPN, which mmdetection and the release name alike."""
+    """A row of the FPN; mmdetection and the release use the same names."""
     return Row(f"neck.{name}", detectron2, f"neck.{name}", f"backbone.fpn.{torchvision}")
 
 
@@ -102,10 +100,10 @@ _NOT_CARRIED = {
     "classifier": "a detector has no use for the classifier of whole images",
     "projector": "only the pretraining loss uses the projector",
     "predictor": "only the pretraining loss uses the predictor",
-    "encoder_k": "the target branch is a slow copy of the online branch",
-    "neck_k": "the target branch is a slow copy of the online branch",
-    "head_k": "the target branch is a slow copy of the online branch",
-    "projector_k": "the target branch is a slow copy of the online branch",
+    **dict.fromkeys(
+        ("encoder_k", "neck_k", "head_k", "projector_k"),
+        "the target branch is a slow copy of the online branch",
+    ),
 }
 
 _FIELD = re.compile(r"\{(?P<name>\w+)(?:(?P<sign>[+-])(?P<shift>\w+))?\}")
@@ -113,45 +111,38 @@ _WORDS = {"leaf": "weight|bias", "norm": "weight|bias|running_mean|running_var|n
 
 
 def part_of(name: str) -> str:
-    """The part of the model that a tensor belongs to.
-
-    The first component of its name, `module.` aside.
-    """
+    """The model part that a tensor belongs to: its name's first component after `module.`."""
     return name.removeprefix("module.").split(".", 1)[0]
 
 
 def left_behind(name: str, kind: Kind) -> str | None:
-    """Why a converted file of this kind does not carry the tensor.
-
-    None where it does, or where the name is unknown.
-    """
+    """Why a converted file of this kind omits the tensor; None if it does not, or is unknown."""
     part = part_of(name)
     if part in KINDS["fpn_head"] and part not in KINDS[kind]:
-        return "this target is a ResNet alone" if kind == "c4" else None
+        return "this target takes the ResNet only" if kind == "c4" else None
     return _NOT_CARRIED.get(part)
 
 
 def renamed(name: str, target: Column = "detectron2", convs: int = 4) -> str | None:
-    """The tensor's name in the target library, or None where the table has no name for it.
+    """The tensor's name in the target library; None if the table has no name for it.
 
     Args:
         name: Our name, such as `encoder.layer1.0.bn1.weight`; a released checkpoint's leading
             `module.` is allowed.
-        target: The library whose column is read.
-        convs: Convolutions of the box head.
+        target: The library.
+        convs: Number of convolutions in the box head.
     """
     return translated(name.removeprefix("module."), "ours", target, convs)
 
 
 def translated(name: str, source: Column, target: Column, convs: int = 4) -> str | None:
-    """A tensor's name in one column of the table, given its name in another; None where the table
-    has none.
+    """Translate a tensor's name from one column of the table to another; None if it has no row.
 
     Args:
         name: The name in the column `source`.
-        source: The library that the name is of.
-        target: The library whose name is asked for.
-        convs: Convolutions of the box head.
+        source: The library that the name comes from.
+        target: The library whose name is wanted.
+        convs: Number of convolutions in the box head.
     """
     for row in TABLE:
         given, wanted = getattr(row, source), getattr(row, target)
@@ -164,16 +155,14 @@ def translated(name: str, source: Column, target: Column, convs: int = 4) -> str
 @cache
 def _pattern(template: str) -> str:
     """A regular expression whose groups are the template's fields, in their order."""
-    texts, fields = (
-        _FIELD.split(template)[::4],
-        [field["name"] for field in _FIELD.finditer(template)],
-    )
+    texts = _FIELD.split(template)[::4]
+    fields = [field["name"] for field in _FIELD.finditer(template)]
     groups = [f"({_WORDS.get(field, '[0-9]+')})" for field in fields] + [""]
     return "".join(re.escape(text) + group for text, group in zip(texts, groups, strict=True))
 
 
 def _fields(template: str, caught: tuple[str, ...], convs: int) -> dict[str, str]:
-    """What the fields of a template stand for, given what stood in their place."""
+    """The values of a template's fields, given the text that matched each."""
     fields = {}
     for field, text in zip(_FIELD.finditer(template), caught, strict=True):
         shift = _shift(field, convs)
@@ -190,7 +179,7 @@ def _fill(template: str, fields: dict[str, str], convs: int) -> str:
 
 
 def _shift(field: re.Match[str], convs: int) -> int:
-    """What a field adds to its number, such as -1 in `{n-1}`."""
+    """The offset in a field, such as -1 in `{n-1}`."""
     if field["shift"] is None:
         return 0
     size = convs if field["shift"] == "convs" else int(field["shift"])

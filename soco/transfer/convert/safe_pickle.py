@@ -1,8 +1,8 @@
-"""A pickle read as data: numpy arrays of numbers in plain containers, and nothing that runs code.
+"""Read a pickle as data: numpy arrays of numbers in plain containers, without running code.
 
-A pickle names functions and calls them. Here the few names that an array's pickle needs stand for
-functions of this file, which build the array from its bytes; numpy's own take a file's word for a
-type's layout in memory, and are not reached. Any other name ends the reading.
+A pickle names functions and calls them. Here the few names that an array's pickle needs map to
+functions of this module, which build the array from its bytes. numpy's own functions trust the file
+about a dtype's memory layout, so they are never called. Any other name is refused.
 """
 
 import collections
@@ -21,40 +21,46 @@ _NUMBERS = re.compile(r"b1|i[1248]|u[1248]|f[248]")
 
 
 def read_pickle(path: str | Path) -> Any:
-    """Read a pickle of numpy arrays, numbers, text, lists, tuples and dictionaries, such as
-    detectron2's `.pkl` files.
+    """Read a pickle of arrays, numbers, text and plain containers, such as detectron2's `.pkl`.
 
     Args:
         path: The file.
 
     Returns:
-        What it holds, arrays as `np.ndarray` of bool, whole numbers or reals.
+        Its content, arrays as `np.ndarray` of bool, integers or floats.
 
     Raises:
-        UserError: The file is missing or damaged, or names anything else; nothing of it was run.
+        UserError: The file is missing or damaged, or names anything else; none of it was run.
     """
     try:
         with Path(path).open("rb") as file:
-            return _plain(
-                _Reader(file, encoding="latin1").load()
-            )  # latin1, for arrays that Python 2 wrote
+            # latin1, for arrays that Python 2 wrote
+            return _plain(_Reader(file, encoding="latin1").load())
     except FileNotFoundError:
-        raise UserError(f"There is no file {path}; give a detectron2 .pkl file.") from None
+        raise UserError(
+            "convert.pickle_not_found",
+            "There is no file {path}; give a detectron2 .pkl.",
+            path=path,
+        ) from None
     except _RefusedError as refused:
         raise UserError(
-            f"{path} is refused: reading it would use {refused}, and weights need no more than"
-            " numpy arrays in plain containers; nothing of it was run: take the file from a source"
-            " that you trust."
+            "convert.unsafe_pickle",
+            "{path} is refused: reading it would use {name}, and weights need only numpy arrays in"
+            " plain containers. Nothing in it was run; take the file from a source that you trust.",
+            path=path,
+            name=refused,
         ) from None
     except Exception as error:  # a damaged pickle fails in many ways
-        reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
         raise UserError(
-            f"{path} cannot be read as a pickle ({reason}); copy or download it again."
+            "convert.damaged_pickle",
+            "{path} cannot be read as a pickle ({reason}); copy or download it again.",
+            path=path,
+            reason=str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__,
         ) from None
 
 
 class _RefusedError(Exception):
-    """Names what a file tried to use."""
+    """Its text names what the file tried to use."""
 
 
 class _Reader(pickle.Unpickler):
@@ -68,10 +74,7 @@ class _Reader(pickle.Unpickler):
 
 
 class _Type:
-    """Stands for `numpy.dtype` while a file is read.
-
-    A kind of number, and the order of its bytes.
-    """
+    """Replaces `numpy.dtype` while a file is read: a kind of number and its byte order."""
 
     __slots__ = ("kind", "order")
 
@@ -87,7 +90,7 @@ class _Type:
 
 
 class _Array:
-    """Stands for `numpy.ndarray` while a file is read, until its state brings the numbers."""
+    """Replaces `numpy.ndarray` while a file is read; `__setstate__` brings the numbers."""
 
     __slots__ = ("numbers",)
 
@@ -100,7 +103,7 @@ class _Array:
 
 
 class _MakeType:
-    __slots__ = ()  # without a __dict__, so that a file cannot set anything on what it is handed; the same below
+    __slots__ = ()  # no __dict__, so that a file cannot set attributes on it; the same below
 
     def __call__(self, kind: Any, align: Any = False, copy: Any = False) -> _Type:
         return _Type(kind)
@@ -132,21 +135,21 @@ def _numbers(buffer: Any, of_type: Any, shape: Any, order: Any) -> np.ndarray:
         or not isinstance(buffer, bytes | bytearray)
         or order not in ("C", "F")
     ):
-        raise _RefusedError("an array of something else than numbers")
+        raise _RefusedError("an array of something other than numbers")
     stored = np.dtype(of_type.order.replace("|", "=") + of_type.kind)
     return np.array(np.frombuffer(buffer, stored).reshape(shape, order=order), of_type.kind)
 
 
 def _plain(value: Any) -> Any:
-    """The value with arrays in place of what stood for them."""
+    """The value with real arrays in place of their stand-ins."""
     if isinstance(value, _Array):
         if value.numbers is None:
             raise ValueError("an array without its numbers")
         return value.numbers
     if isinstance(value, Mapping):
-        return {_plain(key): _plain(held) for key, held in value.items()}
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_plain(held) for held in value)
+        return type(value)(_plain(item) for item in value)
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return value
     raise _RefusedError(f"a value of {type(value).__name__}")

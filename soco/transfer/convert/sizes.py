@@ -1,4 +1,4 @@
-"""Sizes of the detector that pretrained weights are of, read off the tensors themselves."""
+"""Read the detector's sizes off the pretrained tensors themselves."""
 
 from collections.abc import Collection, Mapping
 
@@ -17,16 +17,16 @@ _RESNETS: dict[tuple[tuple[int, ...], int], str] = {
 
 
 def sizes_of(state: Mapping[str, Tensor]) -> DetectorConfig:
-    """Tell backbone, FPN channels and the box head's sizes; of parts that the weights lack, the
-    defaults.
+    """Find backbone, FPN channels and box head sizes; parts without weights get the defaults.
 
     Args:
         state: Tensors by our name.
 
     Raises:
-        UserError: The ResNet is none that the project knows.
+        UserError: It is not one of the supported ResNets.
     """
-    sizes: dict[str, str | int] = {"backbone": resnet_of(_encoder(state))}
+    encoder = {name.removeprefix("encoder.") for name in state if name.startswith("encoder.")}
+    sizes: dict[str, str | int] = {"backbone": resnet_of(encoder)}
     if "neck.fpn_convs.0.conv.weight" in state:
         sizes["fpn_channels"] = state["neck.fpn_convs.0.conv.weight"].shape[0]
     if "head.fc1.weight" in state:
@@ -39,33 +39,33 @@ def sizes_of(state: Mapping[str, Tensor]) -> DetectorConfig:
     return DetectorConfig.model_validate(sizes)
 
 
-def resnet_of(names: Collection[str], holder: str = "The weights' ResNet") -> str:
-    """Tell which ResNet tensors are of, by how many blocks there are and by the convolutions in
-    them.
+def resnet_of(names: Collection[str], owner: str = "The ResNet of the weights") -> str:
+    """Identify a ResNet by its numbers of blocks and of convolutions in a block.
 
     Args:
         names: torchvision's names of the tensors.
-        holder: Whose they are, for the message.
+        owner: Which ResNet it is, for the message.
 
     Raises:
-        UserError: The ResNet is none that the project knows.
+        UserError: It is not one of the supported ResNets.
     """
-    blocks = tuple(_numbered(names, f"layer{stage}.") for stage in (1, 2, 3, 4))
+    blocks = tuple(_count_numbered(names, f"layer{stage}.") for stage in (1, 2, 3, 4))
     convs = sum(f"layer1.0.conv{n}.weight" in names for n in (1, 2, 3))
     if (blocks, convs) not in _RESNETS:
         raise UserError(
-            f"{holder} has {', '.join(map(str, blocks))} blocks of {convs} convolutions, and is"
-            f" none of {', '.join(_RESNETS.values())}; give the weights of one of these."
+            "convert.unknown_resnet",
+            "{owner} has {blocks} blocks of {convs} convolutions, and is none of {supported}; give"
+            " the weights of one of these.",
+            owner=owner,
+            blocks=", ".join(map(str, blocks)),
+            convs=convs,
+            supported=", ".join(_RESNETS.values()),
         )
     return _RESNETS[blocks, convs]
 
 
-def _encoder(state: Collection[str]) -> set[str]:
-    return {name.removeprefix("encoder.") for name in state if name.startswith("encoder.")}
-
-
-def _numbered(names: Collection[str], prefix: str) -> int:
-    """How many numbers follow the prefix."""
+def _count_numbered(names: Collection[str], prefix: str) -> int:
+    """How many different numbers follow the prefix."""
     return len(
         {name.removeprefix(prefix).split(".")[0] for name in names if name.startswith(prefix)}
     )

@@ -1,6 +1,6 @@
-"""Where pretrained weights come from, told by the content.
+"""Read pretrained weights of any origin: ours, the release's, detectron2's, another library's.
 
-Ours, the release's, detectron2's, others'.
+The format is recognised by the content, not by the file's name.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from torch import Tensor
 from soco.data.stores.tensors import DIGEST, refuse_damaged
 from soco.errors import UserError
 from soco.pretrain.model.release import load_weights
-from soco.transfer.convert.checkpoints import find_resnet, with_counts
+from soco.transfer.convert.find_resnet import find_resnet, with_batch_counts
 from soco.transfer.convert.names import left_behind, renamed, translated
 from soco.transfer.convert.safe_pickle import read_pickle
-from soco.transfer.convert.state_dicts import some_of
+from soco.transfer.convert.state_dicts import first_names
 
-# How torch's files open: as a zip, or, before torch 1.6, with a pickled number that marks them.
+# The first bytes of torch's files: a zip, or, before torch 1.6, a pickled magic number.
 _TORCH = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
 
 
@@ -29,11 +29,10 @@ class Source:
 
     Attributes:
         state: Tensors on the CPU by our name.
-        prefix: Where another library's checkpoint holds the ResNet that was taken, such as
-            `encoder_q.`; None for a file of ours, the release's, detectron2's, or of a ResNet
-            alone.
-        others: Where that checkpoint holds other ResNets.
-        left_out: That checkpoint's other tensors by their name there, each with the reason.
+        prefix: The prefix of the chosen ResNet in another library's checkpoint, such as
+            `encoder_q.`; None for a file of ours, the release's, detectron2's, or a plain ResNet.
+        others: The prefixes of other ResNets in that checkpoint.
+        left_out: Other tensors of that checkpoint by their name there, each with the reason.
     """
 
     state: dict[str, Tensor]
@@ -41,22 +40,17 @@ class Source:
     others: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
 
-    def told(self) -> str | None:
-        """Which ResNet of a checkpoint was taken, in a sentence.
-
-        None where there was no choice to make.
-        """
+    def choice(self) -> str | None:
+        """Which ResNet of a checkpoint was chosen, in words; None if there was no choice."""
         if self.prefix is None:
             return None
-        taken = f"took the ResNet at {self.prefix.removesuffix('.') or 'the top'}"
-        beside = (
-            f", not that at {some_of([other.removesuffix('.') for other in self.others])}"
-            if self.others
-            else ""
-        )
+        instead = ""
+        if self.others:
+            others = first_names([other.removesuffix(".") for other in self.others])
+            instead = f" instead of the one at {others}"
         return (
-            f"{taken}{beside}, and left out {len(self.left_out)} other tensors"
-            f" ({some_of(sorted(self.left_out))})"
+            f"took the ResNet at {self.prefix.removesuffix('.') or 'the top level'}{instead}, and"
+            f" left out {len(self.left_out)} other tensors ({first_names(sorted(self.left_out))})"
         )
 
 
@@ -69,13 +63,12 @@ def read_source(path: Path) -> Source:
     """Read pretrained weights of any origin under our names; reading runs no code.
 
     Args:
-        path: `weights.safetensors` of a run, one of its checkpoints, a released raw `.pth`, a
-            released detectron2 `.pkl`, which holds the online branch's encoder, neck and head
-            alone, a ResNet of torchvision or timm (`.pth` or `.safetensors`), whose classifier is
-            named `classifier`, or a checkpoint of another library that holds a ResNet.
+        path: A run's `weights.safetensors` or checkpoint, a released raw `.pth` or detectron2
+            `.pkl` (online encoder, neck and head only), a ResNet of torchvision or timm (its
+            classifier becomes `classifier`), or another library's checkpoint with a ResNet.
 
     Raises:
-        UserError: The file is missing or damaged, holds no weights or unknown ones, or would run
+        UserError: The file is missing or damaged, has no weights or unknown ones, or would run
             code.
     """
     if not _is_pickle(path):
@@ -85,9 +78,13 @@ def read_source(path: Path) -> Source:
     unknown = sorted(theirs for theirs, ours in names.items() if ours is None)
     if unknown:
         raise UserError(
-            f"{path} holds {len(unknown)} tensor(s) that soco/transfer/convert/names.py has no row"
-            f" for ({some_of(unknown)}); add a row there, or give a detectron2 file that this"
-            " workflow or the release wrote."
+            "convert.unknown_detectron2_names",
+            "{path} has {count} tensors that soco/transfer/convert/names.py has no row for"
+            " ({names}); add a row there, or give a detectron2 file that this workflow or the"
+            " release wrote.",
+            path=path,
+            count=len(unknown),
+            names=first_names(unknown),
         )
     return Source(
         {
@@ -99,10 +96,10 @@ def read_source(path: Path) -> Source:
 
 
 def read_detectron2(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a detectron2 `.pkl` by name; nothing in it is run.
+    """The arrays of a detectron2 `.pkl` by name; reading runs no code.
 
     Raises:
-        UserError: The file is missing or damaged, or holds anything else.
+        UserError: The file is missing or damaged, or has no arrays under `model`.
     """
     content = read_pickle(path)
     model = content.get("model") if isinstance(content, dict) else None
@@ -112,7 +109,10 @@ def read_detectron2(path: Path) -> dict[str, np.ndarray]:
         or not all(isinstance(value, np.ndarray) for value in model.values())
     ):
         raise UserError(
-            f"{path} holds no arrays under 'model'; give a file as detectron2's model zoo has them."
+            "convert.no_arrays",
+            "{path} has no arrays under 'model'; give a file in the format of detectron2's model"
+            " zoo.",
+            path=path,
         )
     refuse_damaged(path, model, content.get(DIGEST))
     return model
@@ -122,27 +122,26 @@ def _from_tensors(path: Path, state: dict[str, Tensor]) -> Source:
     names = {theirs: _of_resnet(theirs) for theirs in state}
     if all(names.values()):
         return Source(
-            with_counts({ours: state[theirs] for theirs, ours in names.items() if ours is not None})
+            with_batch_counts(
+                {ours: state[theirs] for theirs, ours in names.items() if ours is not None}
+            )
         )
     if _is_ours(state):
         return Source(state)
     found = find_resnet(path, state)
-    tensors = {f"encoder.{name}": held for name, held in found.tensors.items()}
+    tensors = {f"encoder.{name}": value for name, value in found.tensors.items()}
     return Source(tensors, found.prefix, found.others, found.left_out)
 
 
 def _of_resnet(theirs: str) -> str | None:
-    """Our name of a plain ResNet's tensor."""
+    """Our name for a plain ResNet's tensor; None for any other tensor."""
     if theirs in ("fc.weight", "fc.bias"):
         return f"classifier.{theirs.removeprefix('fc.')}"
     return translated(theirs, "resnet", "ours")
 
 
 def _is_ours(state: Mapping[str, Tensor]) -> bool:
-    """Whether the names are those of a pretraining's model.
-
-    With an FPN of that name a few others may be among them.
-    """
+    """Whether the names are those of our pretraining; with our FPN, a few others are allowed."""
     if any(name.startswith("encoder.") for name in state) and any(
         name.startswith("neck.lateral_convs.") for name in state
     ):
@@ -151,12 +150,12 @@ def _is_ours(state: Mapping[str, Tensor]) -> bool:
 
 
 def _is_pickle(path: Path) -> bool:
-    """Whether the file is a pickle and none of torch's own."""
+    """Whether the file is a pickle, but not in one of torch's formats."""
     try:
         with Path(path).open("rb") as file:
             head = file.read(16)
     except OSError:
-        return False  # the other reader says why
+        return False  # `load_weights` reports the reason
     return (
         head.startswith((b"\x80", b"(", b"}")) and head[8:9] != b"{" and not head.startswith(_TORCH)
     )

@@ -1,7 +1,4 @@
-"""Leftovers.
-
-Tensors that a file has and a model has no place for, or that a model needs and a file lacks.
-"""
+"""Compare a file's tensors with those that a model needs, by name and shape."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +8,9 @@ from soco.errors import UserError
 
 _NAMED = 3
 
+Mismatches = Mapping[str, Sequence[str]]
+"""Names of tensors by kind of mismatch, such as `missing`."""
+
 
 def check_state_dict(
     library: str,
@@ -18,58 +18,58 @@ def check_state_dict(
     given: Mapping[str, Tensor],
     fresh: tuple[str, ...] = (),
 ) -> None:
-    """See that a file fills a model: every tensor given has a place of its shape, every one needed
-    is given.
+    """Check that a file fills a model: every tensor has its place and shape, and none is missing.
 
     Args:
         library: Whose model it is, for the message.
         needed: The model's tensors by name.
-        given: The file's.
-        fresh: What the names of tensors begin with that pretraining does not make, which start
-            fresh.
+        given: The file's tensors by name.
+        fresh: Prefixes of the tensors that pretraining does not make; the file must not have them.
 
     Raises:
-        UserError: There are leftovers on either side, or shapes differ; the first of each are
-            named.
+        UserError: Tensors are missing or unexpected, or shapes differ; the message names the first
+            of each.
     """
-    refuse_leftovers(library, leftovers(needed, given, fresh))
+    raise_mismatches(library, find_mismatches(needed, given, fresh))
 
 
-def leftovers(
+def find_mismatches(
     needed: Mapping[str, Tensor], given: Mapping[str, Tensor], fresh: tuple[str, ...] = ()
 ) -> dict[str, list[str]]:
-    """What keeps a file from filling a model, by kind of fault; see `account`."""
+    """What keeps a file from filling a model, by kind; see `check_state_dict`."""
+    common = sorted(set(needed) & set(given))
     return {
-        "without a place": sorted(set(given) - set(needed)),
+        "unexpected": sorted(set(given) - set(needed)),
         "missing": sorted(name for name in set(needed) - set(given) if not name.startswith(fresh)),
-        "not to be given": sorted(
-            name for name in set(needed) & set(given) if name.startswith(fresh)
-        ),
+        "that should be fresh": [name for name in common if name.startswith(fresh)],
         "of another shape": [
             f"{name} {tuple(given[name].shape)} for {tuple(needed[name].shape)}"
-            for name in sorted(set(needed) & set(given))
+            for name in common
             if given[name].shape != needed[name].shape
         ],
     }
 
 
-def refuse_leftovers(library: str, wrong: Mapping[str, Sequence[str]]) -> None:
-    """Raise a `UserError` that says what is wrong with a file for a library, unless nothing is."""
-    if any(wrong.values()):
+def raise_mismatches(library: str, mismatches: Mismatches) -> None:
+    """Raise a `UserError` that lists the mismatches, if there are any."""
+    if any(mismatches.values()):
         raise UserError(
-            f"The weights do not fit {library}; tensors {counted(wrong)}: convert weights that this"
-            " workflow or the release wrote, of a ResNet, FPN and box head of its usual form."
+            "convert.weights_do_not_fit",
+            "The weights do not fit {library}: {mismatches}. Convert weights that this workflow or"
+            " the release wrote, with the usual ResNet, FPN and box head.",
+            library=library,
+            mismatches=count_mismatches(mismatches),
         )
 
 
-def counted(wrong: Mapping[str, Sequence[str]]) -> str:
-    """How many tensors have each fault, and the first names of each."""
+def count_mismatches(mismatches: Mismatches) -> str:
+    """How many tensors have each mismatch, with the first names: `2 missing (a, b)`."""
     return "; ".join(
-        f"{len(names)} {what} ({some_of(names)})" for what, names in wrong.items() if names
+        f"{len(names)} {kind} ({first_names(names)})" for kind, names in mismatches.items() if names
     )
 
 
-def some_of(names: Sequence[str]) -> str:
+def first_names(names: Sequence[str]) -> str:
     """At most three names: `a, b, c and 117 others`."""
     more = len(names) - _NAMED
     if more <= 0:

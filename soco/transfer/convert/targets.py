@@ -1,47 +1,45 @@
-"""What pretrained weights can be converted to."""
+"""The libraries' models that pretrained weights can be converted for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import Tensor
+from typing import Any
 
 from soco.config import DetectorConfig
 from soco.errors import UserError
-from soco.transfer.convert import detector, mmdetection, resnets
-from soco.transfer.convert.features import Features, Probe
+from soco.transfer.convert import libraries
+from soco.transfer.convert.features import Features, ProbeInput
 from soco.transfer.convert.formats import write_detectron2, write_mmdetection, write_safetensors
 from soco.transfer.convert.names import Column, Kind
 
 
-def _run_in_detectron2(path: Path, sizes: DetectorConfig, probe: Probe) -> Features:
-    from soco.transfer.detect.converted import (
-        run_in_detectron2,
-    )  # loads detectron2, which no other target needs
+def _run_in_detectron2(path: Path, sizes: DetectorConfig, probe: ProbeInput) -> Features:
+    # Imported here: it loads detectron2, which no other target needs.
+    from soco.transfer.detect.converted import run_in_detectron2
 
     return run_in_detectron2(path, sizes, probe)
 
 
 @dataclass(frozen=True)
 class Target:
-    """A library's model, and the file that it starts from.
+    """A library's model, and the file that initialises it.
 
     Attributes:
         library: The model in words.
-        column: Whose names it has.
+        column: Whose tensor names it uses.
         kind: Which parts it takes.
-        suffix: How its file's name ends.
-        write: Writes the file, given tensors by the library's names.
-        run: Loads a file into the library's model, accounts for every tensor of both, and computes
-            its features; nothing where the library cannot be had.
+        suffix: The suffix of its file.
+        write: Writes the file from a path, tensors by the library's names, and an origin.
+        run: Loads a file into the library's model, checks that every tensor of both has its place,
+            and computes the features; returns none where the library is not installed.
     """
 
     library: str
     column: Column
     kind: Kind
     suffix: str
-    write: Callable[[Path, Mapping[str, Tensor]], None]
-    run: Callable[[Path, DetectorConfig, Probe], Features]
+    write: Callable[..., Any]
+    run: Callable[[Path, DetectorConfig, ProbeInput], Features]
 
 
 TARGETS = {
@@ -67,7 +65,7 @@ TARGETS = {
         "fpn_head",
         ".pth",
         write_mmdetection,
-        mmdetection.match_mmdetection,
+        libraries.match_mmdetection,
     ),
     "torchvision": Target(
         "torchvision's Mask R-CNN FPN",
@@ -75,7 +73,7 @@ TARGETS = {
         "fpn_head",
         ".safetensors",
         write_safetensors,
-        detector.run_in_torchvision,
+        libraries.run_torchvision_detector,
     ),
     "torchvision_resnet": Target(
         "torchvision's ResNet",
@@ -83,20 +81,25 @@ TARGETS = {
         "c4",
         ".safetensors",
         write_safetensors,
-        resnets.run_in_torchvision,
+        libraries.run_torchvision_resnet,
     ),
     "timm": Target(
-        "timm's ResNet", "resnet", "c4", ".safetensors", write_safetensors, resnets.run_in_timm
+        "timm's ResNet", "resnet", "c4", ".safetensors", write_safetensors, libraries.run_timm
     ),
 }
 
 
 def target_of(name: str) -> Target:
-    """The target of a name.
+    """Look up a target by its name.
 
     Raises:
-        UserError: There is none; the names that there are follow.
+        UserError: There is no such target; the message lists the targets.
     """
     if name not in TARGETS:
-        raise UserError(f"There is no conversion to {name}; choose one of {', '.join(TARGETS)}.")
+        raise UserError(
+            "convert.unknown_target",
+            "There is no conversion target {target}; choose one of {targets}.",
+            target=name,
+            targets=", ".join(TARGETS),
+        )
     return TARGETS[name]

@@ -1,7 +1,7 @@
-"""Read one half of a detection set as training and evaluation use it.
+"""Read one split of a detection set as training and evaluation use it.
 
-The workflow checks and mends a set first (`soco.data.checks`); what is refused here is what would
-stop a caller's training who has not.
+The workflow checks and repairs a set first (`soco.data.checks`); the checks here protect other
+callers from faults that would stop a training.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,15 @@ from soco.errors import UserError
 
 @dataclass(frozen=True)
 class Split:
-    """One half of a detection set as its annotation file has it.
+    """One split of a detection set, as in its annotation file.
 
     Attributes:
         images: Folder of the images.
         annotations: The annotation file.
-        content: What the file holds: `images`, `annotations`, `categories`.
-        categories: Category ids in ascending order; their places are the detector's classes.
+        content: The file's content: `images`, `annotations`, `categories`.
+        categories: Category ids in ascending order; their positions are the detector's classes.
         classes: The categories' names in that order.
-        rle: Whether any mask that is trained on (no crowd region's) is run-length coded rather than
-            a polygon.
+        rle: Whether any training mask (crowd regions excluded) is run-length encoded.
     """
 
     images: Path
@@ -37,12 +36,12 @@ class Split:
 
     @property
     def instances(self) -> int:
-        """Annotated objects, crowd regions aside."""
+        """Number of annotated objects, without crowd regions."""
         return sum(not entry.get("iscrowd", 0) for entry in self.content["annotations"])
 
 
 def read_split(split: SplitConfig) -> Split:
-    """Read and check one half of a detection set.
+    """Read and check one split of a detection set.
 
     Raises:
         UserError: The folder or file is missing, the file is not in COCO's or LVIS's format, an
@@ -67,34 +66,42 @@ def read_split(split: SplitConfig) -> Split:
 
 
 def check_lvis(split: Split) -> None:
-    """Refuse a file that LVIS's evaluation cannot score.
+    """Check that LVIS's evaluation can score a file.
 
     Raises:
-        UserError: A category has no `frequency`, or an image none of the lists of a federated set.
+        UserError: A category has no `frequency`, or an image lacks a list that a federated set has.
     """
     for table, key, _ in lvis_faults(split.content):
         raise UserError(
-            f"{split.annotations} has entries of `{table}` without `{key}`, which LVIS's evaluation"
-            " needs; add it, or set `format: coco` for this set in `datasets`."
+            "detect.not_lvis",
+            "{path} has entries of `{table}` without `{key}`, which LVIS's evaluation needs; add"
+            " it, or set `format: coco` for this set in `datasets`.",
+            path=split.annotations,
+            table=table,
+            key=key,
         )
 
 
 def read_dataset(dataset: DatasetConfig) -> tuple[Split, Split]:
-    """Read and check both halves before anything is trained.
+    """Read and check both splits before anything is trained.
 
     Raises:
-        UserError: A half is refused (see `read_split`, `check_lvis`), or their categories differ.
+        UserError: A split is refused (see `read_split`, `check_lvis`), or their categories differ.
     """
     train, val = read_split(dataset.train), read_split(dataset.val)
     if train.categories != val.categories:
         raise UserError(
-            f"{train.annotations} and {val.annotations} list different category ids; give both the"
-            " same `categories`."
+            "detect.categories_differ",
+            "{train} and {val} list different category ids; give both the same `categories`.",
+            train=train.annotations,
+            val=val.annotations,
         )
     if not train.instances:
         raise UserError(
-            f"{train.annotations} annotates no object but crowd regions (`iscrowd` 1), which are"
-            " not trained on; give a file with objects of `iscrowd` 0."
+            "detect.only_crowds",
+            "{path} has only crowd regions (`iscrowd` 1), which are not trained on; give a file"
+            " with objects of `iscrowd` 0.",
+            path=train.annotations,
         )
     if dataset.format == "lvis":
         check_lvis(val)
@@ -105,12 +112,20 @@ def _check_content(content: dict[str, Any], path: Path, folder: Path) -> None:
     bare = [entry["id"] for entry in content["annotations"] if not entry.get("segmentation")]
     if bare:
         raise UserError(
-            f"{path} has {len(bare)} object(s) without `segmentation` (the first has id {bare[0]}),"
-            " and the detector trains on masks; add polygons or run-length masks."
+            "detect.no_mask",
+            "{path} has {count} objects without `segmentation` (first id: {first}), and the"
+            " detector trains on masks; add polygons or run-length masks.",
+            path=path,
+            count=len(bare),
+            first=bare[0],
         )
     first = annotated_image(folder, content["images"][0])
     if not first.is_file():
         raise UserError(
-            f"{path} lists {first.name}, and there is no {first}; correct `images` of this set in"
-            " `datasets`."
+            "detect.image_not_found",
+            "{path} lists {name}, but there is no {image}; correct `images` of this set in"
+            " `datasets`.",
+            path=path,
+            name=first.name,
+            image=first,
         )

@@ -1,19 +1,16 @@
-"""The two detectors of the paper as detectron2 configurations.
-
-Mask R-CNN with FPN, and with a C4 ResNet.
-"""
+"""The paper's two detectors as detectron2 configurations: Mask R-CNN with FPN and with C4."""
 
 from detectron2.config import CfgNode
 
-import soco.transfer.detect.c4_head  # noqa: F401  (registers the head that `set_c4` names)
 from soco.config import DetectorConfig, FinetuneConfig
+from soco.transfer.detect.compat import Res5ROIHeadsExtraNorm
 
 _PYRAMID = ["p2", "p3", "p4", "p5", "p6"]
 _STAGES = ["res2", "res3", "res4", "res5"]
 
 
 def set_fpn(cfg: CfgNode, settings: FinetuneConfig, detector: DetectorConfig, norm: str) -> None:
-    """Set up the pyramid, and heads of convolutions with one fully connected layer, each with the norm."""
+    """Set up the FPN, the box head (convolutions, one fully connected layer) and the mask head."""
     cfg.MODEL.BACKBONE.NAME = "build_resnet_fpn_backbone"
     cfg.MODEL.RESNETS.OUT_FEATURES = cfg.MODEL.FPN.IN_FEATURES = _STAGES
     cfg.MODEL.FPN.OUT_CHANNELS = detector.fpn_channels
@@ -25,6 +22,7 @@ def set_fpn(cfg: CfgNode, settings: FinetuneConfig, detector: DetectorConfig, no
     cfg.MODEL.ROI_HEADS.NAME = "StandardROIHeads"
     cfg.MODEL.ROI_HEADS.IN_FEATURES = _PYRAMID[:4]
     box, mask = cfg.MODEL.ROI_BOX_HEAD, cfg.MODEL.ROI_MASK_HEAD
+    # The head that SoCo pretrains: 4 convolutions and 1 fully connected layer in the paper.
     box.NAME = "FastRCNNConvFCHead"
     box.NUM_CONV, box.CONV_DIM = detector.head_convs, detector.head_channels
     box.NUM_FC, box.FC_DIM = 1, detector.head_fc
@@ -34,31 +32,26 @@ def set_fpn(cfg: CfgNode, settings: FinetuneConfig, detector: DetectorConfig, no
 
 
 def set_c4(cfg: CfgNode, settings: FinetuneConfig, detector: DetectorConfig) -> None:
-    """Set up one map of stride 16 for proposals and pooling, and the head of `soco.transfer.detect.c4_head`."""
+    """Set up one map of stride 16 for proposals and pooling, and res5 with a norm as head."""
     cfg.MODEL.BACKBONE.NAME = "build_resnet_backbone"
     cfg.MODEL.RESNETS.OUT_FEATURES = ["res4"]
     cfg.MODEL.ANCHOR_GENERATOR.SIZES = [list(settings.anchor_sizes)]
     cfg.MODEL.RPN.IN_FEATURES = cfg.MODEL.ROI_HEADS.IN_FEATURES = ["res4"]
     kept = _kept(settings)
     _set_proposals(cfg, train=(12 * kept, 2 * kept), test=(6 * kept, kept))
-    cfg.MODEL.ROI_HEADS.NAME = "Res5ROIHeadsExtraNorm"
+    # Pretraining pools C4 to 14x14 before res5, and so does this head.
+    cfg.MODEL.ROI_HEADS.NAME = Res5ROIHeadsExtraNorm.__name__
     cfg.MODEL.ROI_BOX_HEAD.POOLER_RESOLUTION = 14
     mask = cfg.MODEL.ROI_MASK_HEAD
-    mask.NUM_CONV, mask.CONV_DIM = (
-        0,
-        detector.head_channels,
-    )  # the one layer before the masks has no norm
+    mask.NUM_CONV, mask.CONV_DIM = 0, detector.head_channels  # the one layer has no norm
 
 
 def _kept(settings: FinetuneConfig) -> int:
-    """Proposals that are kept.
-
-    1000, as detectron2 has it, where the head is trained on 512 boxes; fewer with fewer.
-    """
+    """Proposals that are kept: 1000, detectron2's number, if the head trains on 512 boxes."""
     return min(1000, 2 * settings.rois_per_image)
 
 
 def _set_proposals(cfg: CfgNode, train: tuple[int, int], test: tuple[int, int]) -> None:
-    """Set how many proposals stay before and after non-maximum suppression."""
+    """Set how many proposals are kept before and after non-maximum suppression."""
     cfg.MODEL.RPN.PRE_NMS_TOPK_TRAIN, cfg.MODEL.RPN.POST_NMS_TOPK_TRAIN = train
     cfg.MODEL.RPN.PRE_NMS_TOPK_TEST, cfg.MODEL.RPN.POST_NMS_TOPK_TEST = test

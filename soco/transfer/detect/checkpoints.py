@@ -1,8 +1,8 @@
-"""The folder that an interrupted fine-tuning resumes from.
+"""The folder of checkpoints that an interrupted fine-tuning resumes from.
 
-It is no output of the workflow, which deletes the outputs of a job that failed; it is removed once
-the final weights are written. Each checkpoint says what is trained, so that a training never
-resumes from one of other settings.
+It is not an output of the workflow, because Snakemake deletes the outputs of a failed job; it is
+removed once the final weights are written. Each checkpoint describes its training, so that a
+training never resumes from a checkpoint of other settings.
 """
 
 import json
@@ -14,10 +14,11 @@ from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.engine import HookBase
 from torch import nn
 
-from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig, identity
+from soco.config import identity
 from soco.data.stores.archives import DamagedArchive, load_archive, newest_sound, save_archive
 from soco.errors import UserError
-from soco.io import atomic_write, origin_inside, sha256_of
+from soco.io import Origin, atomic_write, origin_inside, sha256_of
+from soco.transfer.detect.jobs import FinetuneJob
 
 FINAL = "model_final"
 _POINTER = "last_checkpoint"
@@ -26,34 +27,27 @@ _KEPT = 2
 _TRAINING = "training"
 
 
-def describe_training(
-    settings: FinetuneConfig,
-    detector: DetectorConfig,
-    dataset: DatasetConfig,
-    weights: Path | None,
-    seed: int,
-) -> dict[str, Any]:
-    """All that decides what a training computes, the content of its input files included (as SHA-256)."""
+def describe_training(job: FinetuneJob) -> dict[str, Any]:
+    """Everything that decides what a training computes; input files by their SHA-256."""
     return {
-        "settings": identity(settings, "finetune_weights"),
-        "detector": detector.model_dump(mode="json"),
-        "train": dataset.train.model_dump(mode="json"),
-        "annotations": sha256_of(Path(dataset.train.annotations)),
-        "weights": sha256_of(weights) if weights else None,
-        "seed": seed,
+        "settings": identity(job.settings, "finetune_weights"),
+        "detector": job.detector.model_dump(mode="json"),
+        "train": job.dataset.train.model_dump(mode="json"),
+        "annotations": sha256_of(Path(job.dataset.train.annotations)),
+        "weights": sha256_of(job.weights) if job.weights else None,
+        "seed": job.seed,
     }
 
 
-def open_folder(folder: Path, training: dict[str, Any]) -> None:
-    """Make the folder ready for a training: its newest checkpoint is whole and of that training, or
-    it has none.
+def prepare_folder(folder: Path, training: dict[str, Any]) -> None:
+    """Prepare the folder of a training: it has an intact checkpoint of that training, or none.
 
-    A damaged checkpoint is put aside with a warning, and the one before is taken. The files of any
-    other training are removed, and that is printed.
+    A damaged checkpoint is set aside with a warning, and the one before is used. The files of any
+    other training are removed, and a message says so.
 
     Args:
-        folder: The folder; what holds it for one run (`soco.data.stores.lock`) is left alone, and
-            so are folders in it: no training makes any.
+        folder: The folder; its lock file (`soco.data.stores.lock`) is kept, and so are folders in
+            it, because no training makes any.
         training: See `describe_training`.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,41 +58,40 @@ def open_folder(folder: Path, training: dict[str, Any]) -> None:
     if newest is not None:
         whose = "of other settings or input files"
         if _TRAINING not in newest[1]:
-            whose = "of an earlier version of this program, which do not say what they are of"
-        print(f"{folder} holds checkpoints {whose}; they are removed.", flush=True)
+            whose = "of an earlier version of this program, which do not say their settings"
+        print(f"{folder} has checkpoints {whose}; they are removed.", flush=True)
     files = [path for path in folder.iterdir() if not path.is_dir()]
     others = [path for path in files if path.name != _LOCK and path.suffix != ".damaged"]
-    for path in sorted(
-        others, key=lambda path: path.suffix != ".pth"
-    ):  # no checkpoint is ever left without its logs
+    # Checkpoints first: after a kill, none is left without its logs.
+    for path in sorted(others, key=lambda path: path.suffix != ".pth"):
         path.unlink()
 
 
-class WholeCheckpointer(DetectionCheckpointer):
-    """detectron2's, whose files appear when they are whole; two of them are kept.
+class AtomicCheckpointer(DetectionCheckpointer):
+    """detectron2's checkpointer with atomic writes; it keeps the last two checkpoints.
 
-    It reads as detectron2 does, without checksums: `open_folder` has looked at them.
+    It reads without verifying checksums, as detectron2 does: `prepare_folder` has verified them.
     """
 
     def __init__(
-        self, model: nn.Module, save_dir: str, training: dict[str, Any], **held: Any
+        self, model: nn.Module, save_dir: str, training: dict[str, Any], **checkpointables: Any
     ) -> None:
         """Use a folder.
 
         Args:
             model: The detector.
             save_dir: The folder.
-            training: What is trained, which each checkpoint says; see `describe_training`.
-            held: What else has a state: optimiser, trainer.
+            training: The description that each checkpoint carries; see `describe_training`.
+            checkpointables: What else has a state: optimiser, trainer.
         """
-        super().__init__(model, save_dir, **held)
+        super().__init__(model, save_dir, **checkpointables)
         self._training = training
 
     def save(self, name: str, **more: Any) -> None:
-        """Write the state of all that is held, whole or not at all, then drop the oldest files."""
+        """Write the state of everything atomically, then remove the oldest files."""
         if not self.save_dir or not self.save_to_disk:
             return
-        states = {key: held.state_dict() for key, held in self.checkpointables.items()}
+        states = {key: value.state_dict() for key, value in self.checkpointables.items()}
         path = Path(self.save_dir, f"{name}.pth")
         save_archive(
             path, {"model": self.model.state_dict(), **states, **more, _TRAINING: self._training}
@@ -109,13 +102,13 @@ class WholeCheckpointer(DetectionCheckpointer):
 
 
 class SaveCheckpoints(HookBase):
-    """Lets the trainer save every so many steps, and as `model_final` after the last."""
+    """Saves every so many iterations, and as `model_final` after the last."""
 
     def __init__(self, every: int) -> None:
         self._every = every
 
     def after_step(self) -> None:
-        """Save where it is due."""
+        """Save when it is due."""
         done = self.trainer.iter + 1
         if done == self.trainer.max_iter:
             self.trainer.checkpointer.save(FINAL, iteration=self.trainer.iter)
@@ -126,7 +119,7 @@ class SaveCheckpoints(HookBase):
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a folder by their iteration: a clock that was set back changes nothing."""
+    """The checkpoints by iteration, not by time: a clock that was set back changes nothing."""
     numbered = sorted(
         folder.glob("model_[0-9]*.pth"), key=lambda path: int(path.stem.removeprefix("model_"))
     )
@@ -134,57 +127,57 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 
 def _point_at(checkpoint: Path) -> None:
-    """Write detectron2's note of the last checkpoint, which a kill may have cut short."""
+    """Write detectron2's file that names the last checkpoint, which a kill may have truncated."""
     with atomic_write(checkpoint.with_name(_POINTER)) as temporary:
         temporary.write_text(checkpoint.name)
 
 
-def write_final_weights(folder: Path, output: Path) -> None:
-    """Write the finished model, without the optimiser's state, as a file that detectron2 reads too.
+def write_final_weights(folder: Path, output: Path, origin: Origin | None) -> None:
+    """Write the trained model, without the optimiser's state, as a file that detectron2 reads too.
 
     Args:
-        folder: Holds `model_final.pth`.
-        output: Receives `{"model": name -> tensor}`, and in a stage `origin`.
+        folder: The folder with `model_final.pth`.
+        output: Receives `{"model": name -> tensor}`, and `origin`.
+        origin: What made the file.
 
     Raises:
-        UserError: The disk gave back other bytes than were written.
+        UserError: The disk returned other bytes than were written.
     """
     path = folder / f"{FINAL}.pth"
     try:
         final = load_archive(path)
     except DamagedArchive as error:
         raise UserError(
-            f"{path} was damaged after it was written ({error}); check that disk and run it again:"
-            " it resumes from the checkpoint before."
+            "detect.damaged_final_weights",
+            "{path} was damaged after it was written ({reason}); check that disk and run it again:"
+            " it resumes from the checkpoint before.",
+            path=path,
+            reason=error,
         ) from None
-    save_archive(output, {"model": final["model"], **origin_inside()})
+    save_archive(output, {"model": final["model"], **origin_inside(origin)})
 
 
-def copy_whole(source: Path, destination: Path) -> None:
-    """Copy a file so that it appears under its new name only when it is whole."""
+def copy_file(source: Path, destination: Path) -> None:
+    """Copy a file atomically."""
     with atomic_write(destination) as temporary:
         shutil.copyfile(source, temporary)
 
 
 def copy_lines(source: Path, destination: Path) -> None:
-    """Copy a log of JSON lines, in which a resumed run has told some iterations twice: the later
-    line stays.
+    """Copy a log of JSON lines; where a resumed run logged an iteration twice, keep the later line.
 
     Args:
-        source: The log; where there is none, the copy is empty.
+        source: The log; if there is none, the copy is empty.
         destination: The copy, in the order of iterations.
     """
     lines = source.read_text(errors="replace").splitlines() if source.exists() else []
-    told = {iteration: line for line in lines if (iteration := _iteration(line)) is not None}
+    latest = {iteration: line for line in lines if (iteration := _iteration(line)) is not None}
     with atomic_write(destination) as temporary:
-        temporary.write_text("".join(f"{told[iteration]}\n" for iteration in sorted(told)))
+        temporary.write_text("".join(f"{latest[iteration]}\n" for iteration in sorted(latest)))
 
 
 def _iteration(line: str) -> int | None:
-    """The iteration that a line tells of.
-
-    None where a kill cut it, and another may follow in its place.
-    """
+    """The iteration of a line; None if a kill truncated it, and perhaps another follows on it."""
     try:
         return int(json.loads(line)["iteration"])
     except (ValueError, KeyError, TypeError):

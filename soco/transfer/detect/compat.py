@@ -1,63 +1,235 @@
-"""What libraries need that have not followed their own dependencies, and what they keep to themselves."""
+"""The private parts of detectron2, lvis and torch that we use, all in this module.
+
+Each use has a test in `tests/transfer/detect/test_compat.py` that fails when the library changes.
+"""
 
 import contextlib
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import detectron2.engine.defaults as engine
 import lvis
 import numpy as np
+import torch
+from detectron2.config import CfgNode
+from detectron2.data import DatasetMapper
+from detectron2.engine import DefaultTrainer, hooks
+from detectron2.evaluation import COCOEvaluator, LVISEvaluator
+from detectron2.evaluation.coco_evaluation import COCOevalMaxDets
+from detectron2.layers import get_norm
+from detectron2.modeling import ROI_HEADS_REGISTRY
+from detectron2.modeling.roi_heads import Res5ROIHeads
+from torch import nn
+
+from soco.data.coco import no_coco_detections, no_lvis_detections
+from soco.errors import UserError
+
+Precision = tuple[Sequence[int], np.ndarray]
+"""Category ids, and (IoU thresholds, recalls, categories, size ranges); -1: no object.
+
+The first size range is that of all sizes.
+"""
+
+_TASKS = ("bbox", "segm")
+_USER_ERROR = f"{UserError.__module__}.{UserError.__name__}: "
 
 
-def restore_numpy_float() -> None:
-    """Give NumPy its old name `float` back.
+@contextlib.contextmanager
+def unwrap_user_errors() -> Iterator[None]:
+    """Raise a `UserError` of another process as if it had been raised here.
 
-    Lvis's evaluation uses `np.float`, which NumPy 1.24 dropped.
+    torch's data loaders and spawned processes pass an error on as the text of its traceback, which
+    ends in the message.
     """
-    if not hasattr(np, "float"):
-        np.float = float  # type: ignore[attr-defined]  # noqa: NPY001
+    try:
+        yield
+    except (UserError, torch.multiprocessing.ProcessRaisedException) as error:
+        _, mark, sentence = str(error).rpartition(_USER_ERROR)
+        if not mark:
+            raise
+        raise UserError("detect.in_worker", "{sentence}", sentence=sentence.strip()) from None
 
 
-def allow_processes_without_gpus() -> None:
+def allow_ddp_on_cpu() -> None:
     """Let detectron2's trainer run in several processes on CPUs.
 
-    It names a GPU to DistributedDataParallel.
+    It passes a GPU number to DistributedDataParallel, which CPUs do not have.
     """
     engine.create_ddp_model = functools.partial(engine.create_ddp_model, device_ids=None)
 
 
-def leave_errors_to_the_caller() -> None:
-    """Keep detectron2's loop from printing the traceback of each exception, which it passes on to be reported."""
-    logging.getLogger("detectron2.engine.train_loop").addFilter(_is_no_traceback)
-
-
-def _is_no_traceback(record: logging.LogRecord) -> bool:
-    return record.exc_info is None
+def silence_loop_tracebacks() -> None:
+    """Keep detectron2's loop from logging the traceback of an exception that it raises again."""
+    logging.getLogger("detectron2.engine.train_loop").addFilter(
+        lambda record: record.exc_info is None
+    )
 
 
 @contextlib.contextmanager
-def remembered_lvis(limit: int) -> Iterator[list[Any]]:
-    """Keep the LVIS evaluations that detectron2 makes and drops: the AP of a category is in them
-    alone.
+def silence_loading_warnings() -> Iterator[None]:
+    """Keep the checkpointer from warning about every tensor that is missing in a file."""
+    logger = logging.getLogger("fvcore.common.checkpoint")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def replace_data_loader(trainer: DefaultTrainer, build: Callable[[], Iterable[Any]]) -> None:
+    """Let a trainer continue with another loader.
+
+    detectron2 builds the loader before it knows from which iteration it resumes.
+    """
+    trainer._trainer.reset_data_loader(build)
+
+
+class PreciseBN(hooks.PreciseBN):
+    """detectron2's PreciseBN, over the same images each time.
+
+    detectron2 continues in its loader, whose position no checkpoint has.
+    """
+
+    def update_stats(self) -> None:
+        """Recompute the statistics over the loader's first batches."""
+        self._data_iter = None
+        super().update_stats()
+
+
+def transform_annotations(
+    mapper: DatasetMapper, record: dict[str, Any], transforms: Any, size: tuple[int, int]
+) -> None:
+    """Apply an image's augmentation to its annotations, and set `instances` of the record.
 
     Args:
-        limit: Most detections an image, by which lvis names its recalls.
+        mapper: detectron2's mapper.
+        record: A record in detectron2's format.
+        transforms: The augmentation that was applied to the image.
+        size: Height and width of the augmented image.
+    """
+    mapper._transform_annotations(record, transforms, size)
+
+
+@ROI_HEADS_REGISTRY.register()
+class Res5ROIHeadsExtraNorm(Res5ROIHeads):
+    """The paper's C4 head, which detectron2 lacks: res5 with one more norm after it.
+
+    The SoCo release names it in its configuration, as other projects do that fine-tune unfrozen C4
+    detectors: res5 ends in a sum without a norm, and a trained norm there keeps its scale from
+    drifting.
+    """
+
+    @classmethod
+    def _build_res5_block(cls, cfg: CfgNode) -> tuple[nn.Sequential, int]:
+        res5, channels = super()._build_res5_block(cfg)
+        res5.add_module("norm", get_norm(cfg.MODEL.RESNETS.NORM, channels))
+        return res5, channels
+
+
+class CocoScorer(COCOEvaluator):
+    """detectron2's COCO evaluator with a limit of detections, and AP 0 where nothing is detected.
+
+    detectron2 drops the precision table, and reports AP by category names, which may be ambiguous.
+
+    Attributes:
+        precision: By `bbox` and `segm`, after the evaluation.
+    """
+
+    def __init__(self, name: str, folder: str | None, limit: int) -> None:
+        super().__init__(name, tasks=_TASKS, distributed=True, output_dir=folder)
+        self._max_dets_per_image = _coco_limits(limit)
+        self.precision: dict[str, Precision] = {}
+
+    def _derive_coco_results(
+        self, coco_eval: Any, iou_type: str, class_names: list[str] | None = None
+    ) -> Any:
+        # detectron2 passes None if nothing was detected, and does not score that.
+        evaluation = self._score_nothing(iou_type) if coco_eval is None else coco_eval
+        # The last of the limits, with the most detections.
+        precision = evaluation.eval["precision"][..., -1]
+        self.precision[iou_type] = (evaluation.params.catIds, precision)
+        return super()._derive_coco_results(evaluation, iou_type, class_names)
+
+    def _score_nothing(self, iou_type: str) -> COCOevalMaxDets:
+        evaluation = COCOevalMaxDets(self._coco_api, no_coco_detections(self._coco_api), iou_type)
+        evaluation.params.maxDets = self._max_dets_per_image
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+        return evaluation
+
+
+class LvisScorer(LVISEvaluator):
+    """detectron2's LVIS evaluator, with AP 0 where nothing is detected.
+
+    Attributes:
+        precision: By `bbox` and `segm`, after the evaluation; empty if the set has no object.
+    """
+
+    def __init__(self, name: str, folder: str | None, limit: int) -> None:
+        restore_numpy_float()
+        super().__init__(
+            name, tasks=_TASKS, distributed=True, output_dir=folder, max_dets_per_image=limit
+        )
+        self.precision: dict[str, Precision] = {}
+
+    def _eval_predictions(self, predictions: list[dict[str, Any]]) -> None:
+        with recorded_lvis_evals(self._max_dets_per_image) as evaluations:
+            super()._eval_predictions(predictions)
+            if not evaluations and self._do_evaluation:  # detectron2 does not score no detections
+                self._score_nothing()
+        self.precision = {
+            each.params.iou_type: (each.params.cat_ids, each.eval["precision"])
+            for each in evaluations
+        }
+
+    def _score_nothing(self) -> None:
+        for task in _TASKS:
+            evaluation = lvis.LVISEval(self._lvis_api, no_lvis_detections(self._lvis_api), task)
+            evaluation.run()
+            self._results[task] = {
+                name: 100 * float(value) for name, value in evaluation.get_results().items()
+            }
+
+
+def restore_numpy_float() -> None:
+    """Restore `np.float`, which NumPy 1.24 removed and lvis still uses."""
+    if not hasattr(np, "float"):
+        np.float = float  # type: ignore[attr-defined]  # noqa: NPY001
+
+
+@contextlib.contextmanager
+def recorded_lvis_evals(limit: int) -> Iterator[list[Any]]:
+    """Record the LVIS evaluations that detectron2 makes and drops: only they have AP by category.
+
+    Args:
+        limit: Maximum number of detections per image, which names lvis's recalls.
 
     Yields:
-        A list that receives every `lvis.LVISEval` that is made meanwhile.
+        A list that receives every `lvis.LVISEval` made in the block.
     """
-    made: list[Any] = []
+    evaluations: list[Any] = []
 
-    class Remembered(lvis.LVISEval):
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, **named)
+    class Recorded(lvis.LVISEval):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
             self.params.max_dets = limit
-            made.append(self)
+            evaluations.append(self)
 
-    original, lvis.LVISEval = lvis.LVISEval, Remembered
+    original, lvis.LVISEval = lvis.LVISEval, Recorded
     try:
-        yield made
+        yield evaluations
     finally:
         lvis.LVISEval = original
+
+
+def _coco_limits(limit: int) -> list[int]:
+    """COCO's 1 and 10 detections per image, for its recalls, and our limit.
+
+    Each only once: COCO's mean over a repeated one would round differently.
+    """
+    fewer = [count for count in (1, 10) if count < limit]
+    return [*[0] * (2 - len(fewer)), *fewer, limit]

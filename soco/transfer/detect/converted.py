@@ -1,9 +1,5 @@
-"""A converted file tried in detectron2.
+"""Verify a converted file in detectron2: load it, check that every tensor fits, and run it."""
 
-Loaded by its checkpointer, with every tensor accounted for, and run.
-"""
-
-import logging
 from pathlib import Path
 
 import torch
@@ -13,9 +9,10 @@ from torch import Tensor, nn
 
 from soco.config import DetectorConfig, FinetuneConfig
 from soco.config.section import Architecture
-from soco.transfer.convert.features import LEVELS, Features, Probe, named
-from soco.transfer.convert.state_dicts import refuse_leftovers
-from soco.transfer.detect.loading import loading_report
+from soco.transfer.convert.features import LEVELS, Features, ProbeInput, name_levels
+from soco.transfer.convert.state_dicts import raise_mismatches
+from soco.transfer.detect.compat import silence_loading_warnings
+from soco.transfer.detect.loading_report import loading_report
 from soco.transfer.detect.protocol import build_config
 
 FRESH = (
@@ -23,23 +20,22 @@ FRESH = (
     "roi_heads.box_predictor.",
     "roi_heads.mask_head.",
 )
-"""What the names of tensors begin with that pretraining does not make."""
+"""Prefixes of the tensors that pretraining does not make."""
 
 _STAGES = [f"res{level}" for level in LEVELS]
 
 
 @torch.inference_mode()
-def run_in_detectron2(path: Path, detector: DetectorConfig, probe: Probe) -> Features:
-    """Load a converted file and compute what its weights compute: of a ResNet alone where the probe
-    has no boxes.
+def run_in_detectron2(path: Path, detector: DetectorConfig, probe: ProbeInput) -> Features:
+    """Load a converted file into detectron2's model, and compute its features.
 
     Args:
-        path: A file that `soco.transfer.convert` wrote; its name ends in `.pkl`.
+        path: A `.pkl` file that `soco.transfer.convert` wrote.
         detector: Sizes of the detector.
-        probe: The image, and the pooled boxes for the box head.
+        probe: The image, and the input of the box head; without the latter, only the ResNet runs.
 
     Raises:
-        UserError: Tensors are left over in the file or in the model.
+        UserError: Tensors are missing or unexpected.
     """
     architecture: Architecture = "fpn" if probe.rois is not None else "c4"
     settings = FinetuneConfig(
@@ -54,42 +50,37 @@ def run_in_detectron2(path: Path, detector: DetectorConfig, probe: Probe) -> Fea
         return _run_resnet(_loaded(build_backbone(cfg), path), probe.image)
     cfg.MODEL.RESNETS.OUT_FEATURES = _STAGES[:-1]
     cfg.MODEL.ROI_HEADS.NAME = (
-        "Res5ROIHeads"  # detectron2's own, whose res5 ends where the pretraining's does
+        "Res5ROIHeads"  # detectron2's own: pretraining has no norm after res5
     )
     return _run_c4(_loaded(build_model(cfg), path), probe.image)
 
 
 def _loaded(model: nn.Module, path: Path) -> nn.Module:
-    logger = logging.getLogger("fvcore.common.checkpoint")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it would warn of what is to start fresh
-    try:
+    with silence_loading_warnings():
         DetectionCheckpointer(model).load(str(path))
-    finally:
-        logger.setLevel(level)
     report = loading_report(model, path)
-    missing = [name for name in report["fresh_names"] if not name.startswith(FRESH)]
-    odd = [name for name in report["taken_names"] if name.startswith(FRESH)]
-    wrong = {"without a place": report["unused_names"], "missing": missing, "not to be given": odd}
-    refuse_leftovers("detectron2's model", wrong)
+    mismatches = {
+        "unexpected": report["unused_names"],
+        "missing": [name for name in report["fresh_names"] if not name.startswith(FRESH)],
+        "that should be fresh": [name for name in report["taken_names"] if name.startswith(FRESH)],
+    }
+    raise_mismatches("detectron2's model", mismatches)
     return model.eval()
 
 
 def _run_fpn(model: nn.Module, image: Tensor, rois: Tensor) -> Features:
     pyramid = model.backbone(image)
-    features = _run_resnet(model.backbone.bottom_up, image) | named(
-        "P", [pyramid[f"p{level}"] for level in LEVELS]
-    )
+    features = _run_resnet(model.backbone.bottom_up, image)
+    features |= name_levels("P", [pyramid[f"p{level}"] for level in LEVELS])
     return features | {"head": model.roi_heads.box_head(rois)}
 
 
 def _run_resnet(backbone: nn.Module, image: Tensor) -> Features:
     maps = backbone(image)
-    return named("C", [maps[stage] for stage in _STAGES])
+    return name_levels("C", [maps[stage] for stage in _STAGES])
 
 
 def _run_c4(model: nn.Module, image: Tensor) -> Features:
     maps = model.backbone(image)
-    return named(
-        "C", [*(maps[stage] for stage in _STAGES[:-1]), model.roi_heads.res5(maps["res4"])]
-    )
+    c5 = model.roi_heads.res5(maps["res4"])
+    return name_levels("C", [*(maps[stage] for stage in _STAGES[:-1]), c5])

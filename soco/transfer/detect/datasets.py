@@ -1,4 +1,4 @@
-"""Put a detection set of either format into detectron2's catalogues."""
+"""Register a detection set of either format in detectron2's catalogues."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +15,10 @@ Form = Literal["coco", "lvis"]
 
 
 def register(split: Split, form: Form) -> str:
-    """Register one half of a detection set, in the place of an earlier one of its name.
+    """Register one split of a detection set, replacing an earlier one of the same name.
 
     Returns:
-        The name that detectron2 knows it by.
+        Its name in detectron2's catalogues.
     """
     # detectron2 looks for "v1" in the names of LVIS sets.
     name = f"{'coco' if form == 'coco' else 'lvis_v1'}:{split.annotations}"
@@ -35,9 +35,9 @@ def register(split: Split, form: Form) -> str:
 def _register_lvis(name: str, split: Split) -> None:
     """Register an LVIS set with the categories of its own file.
 
-    detectron2's register_lvis_instances takes the 1203 categories of LVIS v1 from a table of its
-    own, wants ids from 1 without a gap, refuses run-length masks, and appends the split's folder to
-    the root without a slash.
+    detectron2's `register_lvis_instances` has the 1203 categories of LVIS v1 built in, needs ids
+    from 1 without gaps, refuses run-length masks, and appends the split's folder to the root
+    without a slash.
     """
     contiguous = {category: place for place, category in enumerate(split.categories)}
     DatasetCatalog.register(name, lambda: _lvis_records(split, contiguous))
@@ -77,7 +77,7 @@ def _record(folder: Path, image: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mask(mask: Any) -> Any:
-    """Polygons as they are; a run-length mask in the compressed form that detectron2 reads."""
+    """Polygons unchanged; a run-length mask in the compressed form that detectron2 reads."""
     if isinstance(mask, dict) and isinstance(mask["counts"], list):
         return mask_tools.frPyObjects(mask, *mask["size"])
     return mask

@@ -1,4 +1,4 @@
-"""Fine-tune one detector, with detectron2's own training loop and launcher."""
+"""Fine-tune one detector with detectron2's training loop and launcher."""
 
 import logging
 from pathlib import Path
@@ -10,165 +10,155 @@ from detectron2.engine import launch
 from detectron2.utils import comm
 from detectron2.utils.env import seed_all_rng
 
-from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.config import FinetuneConfig
 from soco.config.presets import PROTOCOLS, changed
 from soco.data.stores.lock import exclusive_lock
 from soco.errors import UserError
-from soco.io import remove_folder, write_result
+from soco.io import remove_folder, write_json
 from soco.machine import machine_faults, report_worker_errors
 from soco.pretrain.distributed import check_cores
 from soco.pretrain.stop import ends_with_parent
-from soco.transfer.detect import loading
+from soco.transfer.detect import loading_report
 from soco.transfer.detect.annotations import Split, read_dataset
 from soco.transfer.detect.checkpoints import (
+    copy_file,
     copy_lines,
-    copy_whole,
     describe_training,
-    open_folder,
+    prepare_folder,
     write_final_weights,
 )
-from soco.transfer.detect.compat import allow_processes_without_gpus, leave_errors_to_the_caller
-from soco.transfer.detect.datasets import Form, register
-from soco.transfer.detect.faults import sentences_alone
+from soco.transfer.detect.compat import (
+    allow_ddp_on_cpu,
+    silence_loop_tracebacks,
+    unwrap_user_errors,
+)
+from soco.transfer.detect.datasets import register
+from soco.transfer.detect.jobs import CURVE, HISTORY, LOADING, TRAINING, WEIGHTS, FinetuneJob
 from soco.transfer.detect.protocol import build_config, describe_run
 from soco.transfer.detect.schedule import in_words
-from soco.transfer.detect.scoring import say_limit, score
-from soco.transfer.detect.trainer import CURVE, HISTORY, Trainer
+from soco.transfer.detect.scoring import report_limit, score
+from soco.transfer.detect.trainer import Trainer
 
-_REPORT = "loading.json"
 _MORE_MEMORY = "lower `batch_size`, `workers` or the detector's channels, or use a larger machine"
 
 
-def finetune(
-    task: str,
-    settings: FinetuneConfig,
-    detector: DetectorConfig,
-    dataset: DatasetConfig,
-    weights: Path | None,
-    output: Path,
-    loading_report: Path,
-    history: Path,
-    curve: Path,
-    training: Path,
-    checkpoint_dir: Path,
-    seed: int,
-) -> None:
-    """Train a detector, from its last checkpoint if there is one; stopped and resumed, it ends with
-    the same bits.
+def finetune(job: FinetuneJob) -> None:
+    """Train a detector, from its last checkpoint if there is one.
+
+    An interrupted and resumed training ends with the same bits as an uninterrupted one.
 
     Args:
-        task: Name of the fine-tuning, for the log.
-        settings: The protocol.
-        detector: Sizes of the detector.
-        dataset: The set; its validation half is scored while training where the settings say so.
-        weights: Converted weights to start from; None starts from scratch.
-        output: Receives the final weights, `{"model": name -> tensor}`.
-        loading_report: Receives a JSON file: which tensors took their value from `weights`.
-        history: Receives the losses as JSON lines, one every 20 steps.
-        curve: Receives AP while it trained as JSON lines: `iteration`, `box` and `mask`, each with
-            AP, AP50, AP75.
-        training: Receives the protocol as it was run, as JSON.
-        checkpoint_dir: Folder of the checkpoints, removed at the end; never an output of the
-            workflow.
-        seed: Of shuffling, augmentation and fresh weights.
+        job: What to train, and where the files go. The validation split is scored during training
+            if the settings say so.
 
     Raises:
-        UserError: The set is refused, there are too many processes for the machine, `weights` are
-            of another detector, or the losses are not finite.
+        UserError: The set is refused, the machine has too few GPUs or cores, `weights` belong to
+            another detector, or the losses are not finite.
     """
-    train, val = read_dataset(dataset)
-    if weights and not weights.is_file():
+    settings, folder, checkpoints = job.settings, job.folder, job.checkpoints
+    train, val = read_dataset(job.dataset)
+    if job.weights and not job.weights.is_file():
         raise UserError(
-            f"There are no converted weights at {weights}; run the conversion that writes them."
+            "detect.weights_not_found",
+            "There are no converted weights at {path}; run the conversion that writes them.",
+            path=job.weights,
         )
-    _see_that_the_machine_suffices(settings)
-    described = describe_training(settings, detector, dataset, weights, seed)
-    cfg = build_config(settings, detector, len(train.classes), train.rle, seed, settings.processes)
-    cfg.OUTPUT_DIR = str(checkpoint_dir)
-    cfg.MODEL.WEIGHTS = str(weights or "")
-    with exclusive_lock(checkpoint_dir), machine_faults(checkpoint_dir):
-        open_folder(checkpoint_dir, described)
-        _announce(task, settings, train, weights, cfg.MODEL.DEVICE)
-        say_limit(
-            task, settings, val, dataset.format
-        )  # before a long training, and not at its end alone
-        with sentences_alone():
-            arguments = (cfg, described, train, val, dataset.format, torch.get_num_threads())
+    _check_machine(settings)
+    training = describe_training(job)
+    cfg = build_config(
+        settings, job.detector, len(train.classes), train.rle, job.seed, settings.processes
+    )
+    cfg.OUTPUT_DIR = str(checkpoints)
+    cfg.MODEL.WEIGHTS = str(job.weights or "")
+    with exclusive_lock(checkpoints), machine_faults(checkpoints):
+        prepare_folder(checkpoints, training)
+        _announce(job, train, cfg.MODEL.DEVICE)
+        # Before a long training, and not only with the final AP.
+        report_limit(job.task, settings, val, job.dataset.format)
+        with unwrap_user_errors():
+            arguments = (job, cfg, training, train, val, torch.get_num_threads())
             launch(_train, settings.processes, dist_url="auto", args=arguments)
-        write_final_weights(checkpoint_dir, output)
-        copy_whole(checkpoint_dir / _REPORT, loading_report)
-        copy_lines(checkpoint_dir / HISTORY, history)
-        copy_lines(checkpoint_dir / CURVE, curve)
-        write_result(training, describe_run(settings, detector, settings.processes, seed))
-        remove_folder(checkpoint_dir)
+        write_final_weights(checkpoints, folder / WEIGHTS, job.origin)
+        copy_file(checkpoints / LOADING, folder / LOADING)
+        copy_lines(checkpoints / HISTORY, folder / HISTORY)
+        copy_lines(checkpoints / CURVE, folder / CURVE)
+        described = describe_run(settings, job.detector, settings.processes, job.seed)
+        write_json(folder / TRAINING, described, job.origin)
+        remove_folder(checkpoints)
 
 
 def _train(
-    cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, form: Form, threads: int
+    job: FinetuneJob,
+    cfg: CfgNode,
+    training: dict[str, Any],
+    train: Split,
+    val: Split,
+    threads: int,
 ) -> None:
     """One process of the training."""
     if comm.get_world_size() > 1:
         ends_with_parent()()
     report_worker_errors()
-    leave_errors_to_the_caller()
-    with machine_faults(Path(cfg.OUTPUT_DIR), memory=_MORE_MEMORY):
-        _train_here(cfg, described, train, val, form, threads)
-
-
-def _train_here(
-    cfg: CfgNode, described: dict[str, Any], train: Split, val: Split, form: Form, threads: int
-) -> None:
+    silence_loop_tracebacks()
     logging.getLogger().setLevel(logging.INFO if comm.is_main_process() else logging.WARNING)
     torch.set_num_threads(max(1, threads // comm.get_world_size()))
     if cfg.MODEL.DEVICE == "cpu":
-        allow_processes_without_gpus()
-    # Each process must build the same fresh weights.
-    seed_all_rng(cfg.SEED)
-    cfg.DATASETS.TRAIN, name = (register(train, form),), register(val, form)
-    trainer = Trainer(cfg, described, lambda model: score(cfg, model, name, val, form, folder=None))
-    trainer.resume_or_load()
-    if trainer.start_iter and comm.is_main_process():
-        print(
-            f"Goes on from a checkpoint after {trainer.start_iter} of {cfg.SOLVER.MAX_ITER}"
-            " iterations.",
-            flush=True,
+        allow_ddp_on_cpu()
+    seed_all_rng(cfg.SEED)  # every process must build the same fresh weights
+    form = job.dataset.format
+    with machine_faults(Path(cfg.OUTPUT_DIR), memory=_MORE_MEMORY):
+        cfg.DATASETS.TRAIN, name = (register(train, form),), register(val, form)
+        trainer = Trainer(
+            cfg, training, lambda model: score(cfg, model, name, val, form, folder=None)
         )
-    elif comm.is_main_process():
-        model = trainer.model.module if comm.get_world_size() > 1 else trainer.model
-        report = loading.loading_report(
-            model, Path(cfg.MODEL.WEIGHTS) if cfg.MODEL.WEIGHTS else None
-        )
-        print(loading.describe(report), flush=True)
-        loading.refuse_misfits(report)
-        write_result(Path(cfg.OUTPUT_DIR) / _REPORT, report)
-    try:
-        trainer.train()
-    except FloatingPointError:  # detectron2's, for losses and for boxes
-        raise UserError(
-            f"The losses or boxes are not finite after step {trainer.iter}, most often since the"
-            " learning rate is too high: lower base_lr, or raise warmup_iterations, and run it"
-            " again."
-        ) from None
+        trainer.resume_or_load()
+        if comm.is_main_process():
+            _report_initialisation(trainer, job)
+        try:
+            trainer.train()
+        except FloatingPointError:  # detectron2 raises it for losses and for boxes
+            raise UserError(
+                "detect.not_finite",
+                "The losses or boxes are not finite after iteration {iteration}, usually because"
+                " the learning rate is too high; lower base_lr or raise warmup_iterations, and run"
+                " it again.",
+                iteration=trainer.iter,
+            ) from None
 
 
-def _see_that_the_machine_suffices(settings: FinetuneConfig) -> None:
+def _report_initialisation(trainer: Trainer, job: FinetuneJob) -> None:
+    """Say where the training resumes, or which tensors were loaded."""
+    if trainer.start_iter:
+        done, total = trainer.start_iter, trainer.max_iter
+        print(f"Resumes from the checkpoint after {done} of {total} iterations.", flush=True)
+        return
+    model = trainer.model.module if comm.get_world_size() > 1 else trainer.model
+    report = loading_report.loading_report(model, job.weights)
+    print(loading_report.describe(report), flush=True)
+    loading_report.check_all_used(report)
+    write_json(job.checkpoints / LOADING, report, job.origin)
+
+
+def _check_machine(settings: FinetuneConfig) -> None:
     gpus = torch.cuda.device_count()
     if gpus and settings.processes > gpus:
         raise UserError(
-            f"`processes` of this fine-tuning is {settings.processes}, and {gpus} GPU(s) can be"
-            " seen; lower it, or show more of them in CUDA_VISIBLE_DEVICES."
+            "detect.too_few_gpus",
+            "`processes` of this fine-tuning is {processes}, but only {gpus} GPUs are visible;"
+            " lower it, or make more of them visible in CUDA_VISIBLE_DEVICES.",
+            processes=settings.processes,
+            gpus=gpus,
         )
     check_cores(settings.processes, settings.workers)
 
 
-def _announce(
-    task: str, settings: FinetuneConfig, train: Split, weights: Path | None, device: str
-) -> None:
-    named = (
-        f" by the protocol {settings.protocol}{_departures(settings)}" if settings.protocol else ""
-    )
+def _announce(job: FinetuneJob, train: Split, device: str) -> None:
+    settings = job.settings
+    protocol = ""
+    if settings.protocol:
+        protocol = f" with the protocol {settings.protocol}{_departures(settings)}"
     print(
-        f"Fine-tuning {task}{named} from {weights or 'scratch'} on {train.annotations}:"
+        f"Fine-tuning {job.task}{protocol} from {job.weights or 'scratch'} on {train.annotations}:"
         f" {len(train.content['images'])} images, {train.instances} objects, {len(train.classes)}"
         f" categories, in {settings.processes} process(es) on {device}. {in_words(settings)}",
         flush=True,
@@ -176,10 +166,10 @@ def _announce(
 
 
 def _departures(settings: FinetuneConfig) -> str:
-    """The keys that are not as the protocol has them, in brackets."""
-    other = changed(settings.model_dump(mode="json"))
-    told = "; ".join(
-        f"{key} {value}, not {PROTOCOLS[settings.protocol or ''][key]}"
-        for key, value in other.items()
-    )
-    return f" (with other keys than its own: {told})" if other else ""
+    """The keys that differ from the protocol, in brackets."""
+    differing = changed(settings.model_dump(mode="json"))
+    if not differing:
+        return ""
+    values = PROTOCOLS[settings.protocol or ""]
+    keys = "; ".join(f"{key} {value} instead of {values[key]}" for key, value in differing.items())
+    return f" (changed: {keys})"

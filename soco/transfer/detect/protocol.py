@@ -1,7 +1,7 @@
-"""The detector and its training protocol, as a detectron2 configuration made from ours.
+"""Build detectron2's configuration of a detector and its training protocol from ours.
 
-It is Mask R-CNN as the paper fine-tunes it: batch norm over all processes everywhere, nothing
-frozen, images as RGB.
+The detector is Mask R-CNN as the paper fine-tunes it: synchronised batch norm everywhere, no frozen
+layers, RGB images.
 """
 
 from typing import Any
@@ -20,10 +20,10 @@ PIXEL_STD = [58.395, 57.120, 57.375]
 
 
 def norm_of(processes: int, device: str) -> str:
-    """detectron2's name of a batch norm that takes its statistics over all processes.
+    """detectron2's name of a batch norm whose statistics cover all processes.
 
-    PyTorch's own works between GPUs alone; detectron2's naive one works elsewhere, and weights each
-    process by its boxes, of which there may be none. In one process all are the same.
+    PyTorch's SyncBN works only between GPUs. detectron2's naive one works on CPUs too, and weights
+    each process by its number of boxes, which may be 0. In one process they are all the same.
     """
     return "naiveSyncBN_N" if processes > 1 and device == "cpu" else "SyncBN"
 
@@ -36,16 +36,17 @@ def build_config(
     seed: int,
     processes: int = 1,
 ) -> CfgNode:
-    """Make detectron2's configuration of one fine-tuning; data sets, weights and output folder are
-    left to the caller.
+    """Build detectron2's configuration of one fine-tuning.
+
+    The caller sets data sets, weights and output folder.
 
     Args:
         settings: The protocol.
-        detector: Sizes of the detector, those that were pretrained.
-        classes: Object classes, background aside.
-        rle: Whether the training masks include run-length ones, which detectron2 must be told.
-        seed: Of the shuffling, the augmentation and the fresh weights.
-        processes: That train together; on one machine with GPUs, one for each.
+        detector: Sizes of the detector, the same as in pretraining.
+        classes: Object classes without background.
+        rle: Whether some training masks are run-length encoded, which detectron2 needs to know.
+        seed: Seed of the shuffling, the augmentation and the fresh weights.
+        processes: Number of processes that train together, one for each GPU.
     """
     cfg = get_cfg()
     cfg.SEED = seed
@@ -68,13 +69,13 @@ def build_config(
 def describe_run(
     settings: FinetuneConfig, detector: DetectorConfig, processes: int, seed: int
 ) -> dict[str, Any]:
-    """The protocol as it is run, in plain values: what an AP must be read with.
+    """The protocol as it is run, in plain values; an AP means nothing without it.
 
     Args:
         settings: The protocol as it is configured.
         detector: Sizes of the detector.
-        processes: That train together.
-        seed: Of this training.
+        processes: Number of processes that train together.
+        seed: Seed of this training.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     run = schedule_of(settings)
@@ -109,23 +110,25 @@ def describe_run(
 def _set_resnet(cfg: CfgNode, detector: DetectorConfig, norm: str) -> None:
     depth = int(detector.backbone.removeprefix("resnet"))
     cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD = PIXEL_MEAN, PIXEL_STD
+    # SoCo, section 4.1: all layers are fine-tuned. detectron2 freezes the stem and res2, which suits
+    # supervised weights only.
     cfg.MODEL.BACKBONE.FREEZE_AT = 0
     cfg.MODEL.RESNETS.DEPTH = depth
     cfg.MODEL.RESNETS.NORM = norm
-    cfg.MODEL.RESNETS.STRIDE_IN_1X1 = (
-        False  # torchvision's ResNet, which was pretrained, strides in the 3x3
-    )
+    # Pretraining uses torchvision's ResNet, which strides in the 3x3 convolution.
+    cfg.MODEL.RESNETS.STRIDE_IN_1X1 = False
+    # Basic blocks (depth below 50) do not expand their channels fourfold.
     cfg.MODEL.RESNETS.RES2_OUT_CHANNELS = 64 if depth < 50 else 256
 
 
 def _set_images(cfg: CfgNode, settings: FinetuneConfig, rle: bool) -> None:
-    cfg.INPUT.FORMAT = "RGB"
+    cfg.INPUT.FORMAT = "RGB"  # as in pretraining; detectron2's default is BGR
     cfg.INPUT.MIN_SIZE_TRAIN = settings.short_sides
     cfg.INPUT.MIN_SIZE_TEST = settings.test_short_side
     cfg.INPUT.MAX_SIZE_TRAIN = cfg.INPUT.MAX_SIZE_TEST = settings.max_long_side
     cfg.INPUT.MASK_FORMAT = "bitmask" if rle else "polygon"
     cfg.DATALOADER.NUM_WORKERS = settings.workers
-    if settings.repeat_threshold > 0:
+    if settings.repeat_threshold > 0:  # LVIS: images of rare categories are repeated
         cfg.DATALOADER.SAMPLER_TRAIN = "RepeatFactorTrainingSampler"
         cfg.DATALOADER.REPEAT_THRESHOLD = settings.repeat_threshold
     cfg.TEST.DETECTIONS_PER_IMAGE = settings.detections_per_image
@@ -141,6 +144,5 @@ def _set_solver(cfg: CfgNode, settings: FinetuneConfig) -> None:
     cfg.SOLVER.WEIGHT_DECAY = settings.weight_decay
     cfg.SOLVER.CHECKPOINT_PERIOD = settings.checkpoint_iterations
     cfg.TEST.EVAL_PERIOD = settings.evaluate_every
-    # Not ENABLED, which has detectron2 load the training set for a hook of its own: trainer.py has
-    # one.
+    # Not ENABLED: detectron2 would load the training set for its own hook, and trainer.py has one.
     cfg.TEST.PRECISE_BN.NUM_ITER = settings.precise_bn_batches

@@ -1,4 +1,4 @@
-"""Scores of detections by detectron2's COCO or LVIS evaluator, for all objects and for each category."""
+"""Score detections with detectron2's COCO or LVIS evaluator, in total and for each category."""
 
 import math
 from collections import Counter
@@ -16,8 +16,8 @@ from soco.config import FinetuneConfig
 from soco.data.checks.categories import names_apart
 from soco.data.coco import limit_sentences, over_limit
 from soco.transfer.detect.annotations import Split
+from soco.transfer.detect.compat import CocoScorer, LvisScorer, Precision
 from soco.transfer.detect.datasets import Form
-from soco.transfer.detect.evaluators import Precision, evaluator_of
 from soco.transfer.detect.mapper import ImageMapper
 
 _FIGURES = {
@@ -36,22 +36,23 @@ def score(
 ) -> Scores:
     """Detect on the images of a registered set, and score boxes and masks.
 
-    All processes of a training take part; the first has the scores.
+    All processes of a training take part; the first one returns the scores.
 
     Args:
         cfg: detectron2's configuration.
         model: The detector.
-        name: The set's name in detectron2's catalogue.
+        name: The set's name in detectron2's catalogues.
         val: The set.
         form: Its format, which decides the evaluator.
-        folder: Receives the detections in detectron2's own file; None keeps none.
+        folder: Receives the detections in detectron2's own file; None writes none.
 
     Returns:
-        `box` and `mask`, each with AP and its like from 0 to 100: 0 where no object was found, None
-        where there are no objects of that size, frequency or category; `per_category` by name, each
-        with `box`, `mask` and the number of `instances`. Nothing in other processes.
+        `box` and `mask`, each with AP, AP50 and so on from 0 to 100: 0 where no object was found,
+        None where there are no objects of that size, frequency or category; `per_category` by name,
+        each with `box`, `mask` and the number of `instances`. Empty in other processes.
     """
-    evaluator = evaluator_of(form, name, folder, limit=cfg.TEST.DETECTIONS_PER_IMAGE)
+    scorer = CocoScorer if form == "coco" else LvisScorer
+    evaluator = scorer(name, folder, limit=cfg.TEST.DETECTIONS_PER_IMAGE)
     loader = build_detection_test_loader(cfg, name, mapper=ImageMapper(cfg, False))
     found = inference_on_dataset(model, loader, evaluator)
     if not comm.is_main_process():
@@ -64,17 +65,17 @@ def score(
     return figures | {"per_category": _per_category(val, by_part)}
 
 
-def say_limit(task: str, settings: FinetuneConfig, val: Split, form: Form) -> dict[str, int]:
-    """Print what has to be said of `detections_per_image`.
+def report_limit(task: str, settings: FinetuneConfig, val: Split, form: Form) -> dict[str, int]:
+    """Print a warning if `detections_per_image` limits AP or differs from the format's own limit.
 
     Args:
         task: Name of the fine-tuning.
         settings: Its protocol.
-        val: The validation half.
+        val: The validation split.
         form: Its format.
 
     Returns:
-        What `soco.data.coco.over_limit` counts there.
+        The counts of `soco.data.coco.over_limit`.
     """
     limit = settings.detections_per_image
     over = over_limit(val.content["annotations"], limit)
@@ -88,12 +89,11 @@ def _figures(scores: Mapping[str, float], form: Form) -> dict[str, float | None]
 
 
 def _by_category(categories: Sequence[int], precision: np.ndarray) -> dict[int, float | None]:
-    """AP by category id: the mean precision over IoU thresholds and recalls, for objects of all
-    sizes.
+    """AP by category id: mean precision over IoU thresholds and recalls, for objects of all sizes.
 
     Args:
-        categories: See `soco.transfer.detect.evaluators.Precision`.
-        precision: The same.
+        categories: See `soco.transfer.detect.compat.Precision`.
+        precision: See there.
     """
     scored = [values[values > -1] for values in np.moveaxis(precision[..., 0], 2, 0)]
     means = [float(np.mean(values)) if values.size else None for values in scored]
@@ -109,16 +109,16 @@ def _per_category(
     instances = Counter(
         entry["category_id"] for entry in val.content["annotations"] if not entry.get("iscrowd", 0)
     )
-    told = {}
+    rows = {}
     names = names_apart(val.content["categories"])
     for category in sorted(val.content["categories"], key=lambda category: category["id"]):
         key = category["id"]
         figures = {part: scores.get(key) for part, scores in by_part.items()}
         frequency = {"frequency": category["frequency"]} if "frequency" in category else {}
-        told[names[key]] = {**figures, "instances": instances[key], **frequency}
-    return told
+        rows[names[key]] = {**figures, "instances": instances[key], **frequency}
+    return rows
 
 
 def _or_none(value: float | None) -> float | None:
-    """None for what was not scored: detectron2 says NaN, lvis -1 (times 100)."""
+    """None for what was not scored: NaN in detectron2, -1 (times 100) in lvis."""
     return None if value is None or math.isnan(value) or value < 0 else float(value)

@@ -1,5 +1,6 @@
-"""detectron2's trainer, with the order, the hooks and the logs that a resumable fine-tuning needs."""
+"""detectron2's trainer with the loader, hooks and logs of a fine-tuning that can resume."""
 
+import json
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -12,21 +13,18 @@ from detectron2.modeling import build_model
 from detectron2.utils import comm
 from detectron2.utils.events import CommonMetricPrinter, EventWriter, JSONWriter
 
-from soco.transfer.detect.checkpoints import SaveCheckpoints, WholeCheckpointer
-from soco.transfer.detect.hooks import PreciseBN, ScoreWhileTraining, SeedEachStep
-from soco.transfer.detect.order import TrainingLoader
+from soco.seeds import torch_seed
+from soco.transfer.detect.checkpoints import AtomicCheckpointer, SaveCheckpoints
+from soco.transfer.detect.compat import PreciseBN, replace_data_loader
+from soco.transfer.detect.jobs import CURVE, HISTORY
+from soco.transfer.detect.loader import TrainingLoader
 from soco.transfer.detect.scoring import Scores
 
-HISTORY = "history.jsonl"
-CURVE = "ap.jsonl"
 _REPLACED = (hooks.EvalHook, hooks.PeriodicCheckpointer, type(None))
 
 
 class Trainer(DefaultTrainer):
-    """detectron2's trainer.
-
-    Goes on from a checkpoint as if it had never stopped, and keeps two of them.
-    """
+    """detectron2's trainer, which resumes as if it had not been interrupted."""
 
     def __init__(
         self, cfg: CfgNode, training: dict[str, Any], score: Callable[[torch.nn.Module], Scores]
@@ -35,13 +33,13 @@ class Trainer(DefaultTrainer):
 
         Args:
             cfg: detectron2's configuration.
-            training: What is trained, see `describe_training`; the checkpoints say it.
-            score: Scores a detector while it trains; called in all processes at once.
+            training: The description in each checkpoint; see `describe_training`.
+            score: Scores a detector during training; called in all processes at once.
         """
         self._score = score
         super().__init__(cfg)
         own = weakref.proxy(self)
-        self.checkpointer = WholeCheckpointer(self.model, cfg.OUTPUT_DIR, training, trainer=own)
+        self.checkpointer = AtomicCheckpointer(self.model, cfg.OUTPUT_DIR, training, trainer=own)
 
     @classmethod
     def build_model(cls, cfg: CfgNode) -> torch.nn.Module:
@@ -54,25 +52,22 @@ class Trainer(DefaultTrainer):
         return TrainingLoader(cfg)
 
     def resume_or_load(self, resume: bool = True) -> None:
-        """Load the last checkpoint, or the weights to start from, and pass over what was trained on."""
+        """Load the last checkpoint or the initial weights, and skip images that were trained on."""
         super().resume_or_load(resume)
         if self.start_iter:
-            self._trainer.reset_data_loader(lambda: TrainingLoader(self.cfg, self.start_iter))
+            replace_data_loader(self, lambda: TrainingLoader(self.cfg, self.start_iter))
 
     def build_hooks(self) -> list[HookBase | None]:
-        """detectron2's hooks, of which ours replace those whose work a resumed run would do otherwise."""
+        """detectron2's hooks; ours replace those that would make a resumed run differ."""
         theirs = [hook for hook in super().build_hooks() if not isinstance(hook, _REPLACED)]
-        before, after = (
-            theirs[:2],
-            theirs[2:],
-        )  # the timer and the learning rate; the writer, in the first process
-        # Scores come before checkpoints: a run that is killed between the two scores again, and
-        # leaves none out.
+        # First timer and learning rate; then, in the first process, the writer.
+        before, after = theirs[:2], theirs[2:]
+        # Scores before checkpoints: a run that is killed in between scores again, and omits none.
         ours = [self._precise_bn(), self._scoring(), self._checkpoints()]
         return [SeedEachStep(self.cfg.SEED), *before, *ours, *after]
 
     def build_writers(self) -> list[EventWriter]:
-        """Lines with losses, rate and time left every 20 steps, and the same as JSON."""
+        """Print losses, learning rate and time left every 20 iterations, and write them as JSON."""
         return [
             CommonMetricPrinter(self.max_iter),
             JSONWriter(str(Path(self.cfg.OUTPUT_DIR) / HISTORY)),
@@ -83,7 +78,7 @@ class Trainer(DefaultTrainer):
         if not cfg.TEST.PRECISE_BN.NUM_ITER:
             return None
         cfg.defrost()
-        cfg.DATALOADER.NUM_WORKERS = 0  # as detectron2 has it, to save memory
+        cfg.DATALOADER.NUM_WORKERS = 0  # as in detectron2, to save memory
         return PreciseBN(
             cfg.TEST.EVAL_PERIOD, self.model, TrainingLoader(cfg), cfg.TEST.PRECISE_BN.NUM_ITER
         )
@@ -93,6 +88,45 @@ class Trainer(DefaultTrainer):
             return None
         return SaveCheckpoints(self.cfg.SOLVER.CHECKPOINT_PERIOD)
 
-    def _scoring(self) -> ScoreWhileTraining:
+    def _scoring(self) -> HookBase:
         file = Path(self.cfg.OUTPUT_DIR) / CURVE
         return ScoreWhileTraining(self.cfg.TEST.EVAL_PERIOD, lambda: self._score(self.model), file)
+
+
+class SeedEachStep(HookBase):
+    """Seeds each iteration by its number, so that a resumed run draws the same numbers."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def before_step(self) -> None:
+        """Seed PyTorch's generators, from which detectron2 samples proposals and anchors."""
+        torch.manual_seed(torch_seed(self._seed, self.trainer.iter, comm.get_rank()))
+
+
+class ScoreWhileTraining(HookBase):
+    """Scores the detector every so many iterations, except the last, into a file of JSON lines."""
+
+    def __init__(self, every: int, score: Callable[[], dict[str, Any]], file: Path) -> None:
+        self._every, self._score, self._file = every, score, file
+
+    def after_step(self) -> None:
+        """Score after iteration `every`, twice that, and so on."""
+        done = self.trainer.iter + 1
+        if not self._every or done % self._every or done == self.trainer.max_iter:
+            return
+        scores = self._score()
+        if comm.is_main_process():
+            parts = {
+                part: {name: scores[part][name] for name in ("AP", "AP50", "AP75")}
+                for part in ("box", "mask")
+            }
+            with self._file.open("a") as file:
+                file.write(json.dumps({"iteration": done, **parts}) + "\n")
+            figures = ", ".join(f"{part} AP {_figure(parts[part]['AP'])}" for part in parts)
+            print(f"After {done} iterations: {figures}.", flush=True)
+        comm.synchronize()
+
+
+def _figure(value: float | None) -> str:
+    return "not scored (no objects)" if value is None else f"{value:.2f}"

@@ -1,4 +1,1 @@
-"""What frozen features of a backbone tell of labelled images.
-
-KNN and a linear layer, without a detector.
-"""
+"""Probe a frozen backbone on labelled images, by kNN and a linear layer, without a detector."""

@@ -1,4 +1,4 @@
-"""How often a probe is right."""
+"""Top-1 and top-5 accuracy of a probe."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ _TOP = 5
 
 @dataclass(frozen=True)
 class Hits:
-    """Which images a probe puts in their class.
+    """Which images a probe classifies correctly.
 
     Attributes:
-        top1: (N,) bool, whether the class has the highest score.
+        top1: (N,) bool, whether the true class has the highest score.
         top5: (N,) bool, whether it is among the five highest.
     """
 
@@ -24,30 +24,27 @@ class Hits:
 
 
 def hits(scores: Tensor, labels: Tensor) -> Hits:
-    """Compare scores with the true classes; of classes with one score, all others count as higher.
+    """Compare scores with the true classes; in a tie, all other classes count as higher.
 
     Args:
-        scores: (N, C), higher is likelier; a score that is no number is never a hit.
-        labels: (N,) numbers of classes.
+        scores: (N, C), higher is likelier; NaN is never a hit.
+        labels: (N,) class indices.
     """
     own = scores.gather(1, labels[:, None])
-    rank = (scores >= own).sum(dim=1)  # 0 where `own` is no number
+    rank = (scores >= own).sum(dim=1)  # 0 where `own` is NaN
     return Hits((rank == 1).cpu(), ((rank >= 1) & (rank <= _TOP)).cpu())
 
 
 def joined(parts: Sequence[Hits]) -> Hits:
-    """The hits of blocks of images as one."""
+    """Concatenate the hits of blocks of images."""
     return Hits(torch.cat([part.top1 for part in parts]), torch.cat([part.top5 for part in parts]))
 
 
 def summary(found: Hits, classes: int) -> dict[str, Any]:
-    """`top1` and `top5` in percent of all images.
-
-    `top5` is None where there are five classes or fewer.
-    """
+    """`top1` and `top5` in percent of all images; `top5` is None with five classes or fewer."""
     return {"top1": percent(found.top1), "top5": percent(found.top5) if classes > _TOP else None}
 
 
 def percent(right: Tensor) -> float:
-    """The share of true values in percent, to a thousandth."""
+    """The share of true values in percent, rounded to three decimals."""
     return round(100 * right.double().mean().item(), 3)

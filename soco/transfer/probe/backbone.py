@@ -1,4 +1,4 @@
-"""The frozen ResNet of an initialisation."""
+"""The frozen ResNet that a probe reads features from."""
 
 import logging
 from pathlib import Path
@@ -10,7 +10,7 @@ from soco.pretrain.model.encoder import build_encoder, c2_to_c5
 from soco.seeds import seeded_torch
 from soco.transfer.convert.sizes import sizes_of
 from soco.transfer.convert.sources import read_source
-from soco.transfer.convert.state_dicts import some_of
+from soco.transfer.convert.state_dicts import first_names
 
 log = logging.getLogger(__name__)
 
@@ -18,32 +18,36 @@ _OURS = "encoder."
 
 
 def frozen_backbone(weights: Path | None, backbone: str | None, seed: int) -> tuple[nn.Module, str]:
-    """Make the ResNet in eval mode, without gradients.
+    """Load a ResNet in eval mode, without gradients.
 
     Args:
-        weights: A file as `load_source` takes it; None draws fresh weights from the seed.
-        backbone: Its name, such as `resnet50`; None takes the one that the file holds.
-        seed: Fresh weights follow from it.
+        weights: A file that `load_source` accepts; None draws fresh weights.
+        backbone: Its name, such as `resnet50`; None takes the one in the file.
+        seed: Seed of fresh weights.
 
     Returns:
         The ResNet, and its name.
 
     Raises:
-        UserError: The file cannot be read, holds no whole ResNet, or another one than `backbone`.
+        UserError: The file cannot be read, has no complete ResNet, or another one than `backbone`.
     """
     state: dict[str, Tensor] = {}
     if weights is not None:
         source = read_source(weights)
         state = source.state
-        if source.told():
-            log.info("of %s: %s", weights, source.told())
-        held = sizes_of(state).backbone
-        if backbone not in (None, held):
+        if source.choice():
+            log.info("%s: %s", weights, source.choice())
+        found = sizes_of(state).backbone
+        if backbone not in (None, found):
             raise UserError(
-                f"{weights} holds a {held}, and a {backbone} is asked for; set detector.backbone or"
-                " --backbone to it."
+                "probe.wrong_backbone",
+                "{path} has a {found}, but a {backbone} is configured; set detector.backbone or"
+                " --backbone to {found}.",
+                path=weights,
+                found=found,
+                backbone=backbone,
             )
-        backbone = held
+        backbone = found
     name = backbone or "resnet50"
     with seeded_torch(seed):
         encoder = build_encoder(name)
@@ -53,27 +57,28 @@ def frozen_backbone(weights: Path | None, backbone: str | None, seed: int) -> tu
 
 
 def _load(encoder: nn.Module, state: dict[str, Tensor], weights: Path) -> None:
-    held = {
+    given = {
         name.removeprefix(_OURS): value for name, value in state.items() if name.startswith(_OURS)
     }
-    wanted = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
-    # detectron2's files have no counters, and eval mode reads none.
+    needed = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
+    # detectron2's files have no batch counters, and eval mode reads none.
     missing = [
-        name for name in wanted if name not in held and not name.endswith("num_batches_tracked")
+        name for name in needed if name not in given and not name.endswith("num_batches_tracked")
     ]
-    unfit = [name for name, value in held.items() if value.shape != wanted.get(name)]
-    if missing or unfit:
+    misfits = [name for name, value in given.items() if value.shape != needed.get(name)]
+    if missing or misfits:
         raise UserError(
-            f"{weights} holds no whole ResNet: {len(missing)} tensors are missing and {len(unfit)}"
-            f" do not fit ({some_of([_OURS + name for name in missing + unfit])}); give weights"
-            " that this workflow or the release wrote."
+            "probe.incomplete_resnet",
+            "{path} has no complete ResNet: {missing} tensors are missing and {misfits} do not fit"
+            " ({names}); give weights that this workflow or the release wrote.",
+            path=weights,
+            missing=len(missing),
+            misfits=len(misfits),
+            names=first_names([_OURS + name for name in missing + misfits]),
         )
-    encoder.load_state_dict(held, strict=False)
+    encoder.load_state_dict(given, strict=False)
 
 
 def pooled_c5(encoder: nn.Module, images: Tensor) -> Tensor:
-    """(B, 3, H, W) to the mean of C5 over all places, (B, C).
-
-    What a ResNet's own classifier reads.
-    """
+    """C5 averaged over positions, (B, 3, H, W) to (B, C): the input of a ResNet's classifier."""
     return c2_to_c5(encoder, images)[-1].mean(dim=(2, 3))

@@ -1,4 +1,4 @@
-"""`soco probe`: its arguments, and what it prints."""
+"""`soco probe`: its arguments and its output."""
 
 import argparse
 import typing
@@ -8,15 +8,11 @@ from soco.config import DetectorConfig, ProbeConfig, check_config
 from soco.errors import UserError
 
 SCRATCH = "scratch"
-# What stands in the place of a configuration's name for the probe.
-_NAME = "command"
+_NAME = "command"  # the probe's name in the configuration that validates the options
 
 
 def add_probe(parser: argparse.ArgumentParser) -> None:
-    """Add what a probe is told to its parser.
-
-    The keys of `ProbeConfig`, and where weights and figures lie.
-    """
+    """Add the options of a probe: the keys of `ProbeConfig`, the weights and the output."""
     weights = (
         "scratch, a run's weights.safetensors or checkpoint, a released .pth or .pkl, another"
         " library's ResNet"
@@ -26,37 +22,36 @@ def add_probe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backbone",
         choices=backbones,
-        help="the ResNet of scratch [resnet50]; with a file, what it must hold",
+        help="the ResNet of scratch [resnet50]; with a file, the ResNet that it must have",
     )
     for key, field in ProbeConfig.model_fields.items():
         if key == "initialisations":
             continue
-        kept = "" if field.is_required() else f" [{_plain(field.default)}]"
-        # Values are checked as a configuration's are.
+        default = "" if field.is_required() else f" [{_plain(field.default)}]"
+        # No types here: values are validated like a configuration's.
         several: dict[str, typing.Any] = {"nargs": "+"} if isinstance(field.default, tuple) else {}
         option = f"--{key.replace('_', '-')}"
         parser.add_argument(
-            option, required=field.is_required(), help=f"{field.description}{kept}", **several
+            option, required=field.is_required(), help=f"{field.description}{default}", **several
         )
     parser.add_argument(
         "--seed",
         type=int,
         default=1,
-        help="fresh weights and the order of training follow from it [1]",
+        help="seed of fresh weights and of the order of training [1]",
     )
-    parser.add_argument("--out", type=Path, help="a JSON file to write all figures to")
+    parser.add_argument("--out", type=Path, help="JSON file that receives all figures")
 
 
 def run_probe(chosen: argparse.Namespace) -> None:
-    """Probe, print the accuracies, and write them if a file is named.
+    """Probe, print the accuracies, and write them to the `--out` file if there is one.
 
     Raises:
-        UserError: An option is refused, or the folders or the weights cannot be used.
+        UserError: An option is invalid, or the folders or the weights cannot be used.
     """
+    # Imported here: it loads torch, which `soco keys` does not need.
     from soco.io import write_json
-    from soco.transfer.probe.probe import (
-        probe_backbone,
-    )  # loads torch, which `soco keys` need not wait for
+    from soco.transfer.probe.probe import probe_backbone
 
     settings = _settings(chosen)
     weights = None if chosen.weights == SCRATCH else Path(chosen.weights)
@@ -71,7 +66,7 @@ def describe(found: dict[str, typing.Any]) -> str:
     images, skipped = found["images"], sum(found["skipped"].values())
     lines = [
         f"{found['backbone']}, {found['classes']} classes, {images['train']} training and"
-        f" {images['val']} validation images ({skipped} skipped); the commonest class alone:"
+        f" {images['val']} validation images ({skipped} skipped); always the most common class:"
         f" {found['commonest_class']:.1f} %"
     ]
     for name, detail in (("knn", "neighbours"), ("linear", "base_lr")):
@@ -88,7 +83,9 @@ def _settings(chosen: argparse.Namespace) -> ProbeConfig:
         if getattr(chosen, key, None) is not None
     }
     if chosen.seed < 0:
-        raise UserError(f"--seed is {chosen.seed}; give a number from 0.")
+        raise UserError(
+            "probe.negative_seed", "--seed is {seed}; give 0 or more.", seed=chosen.seed
+        )
     raw = {"images": {"path": "."}, "probes": {_NAME: {**given, "initialisations": []}}}
     return check_config(raw).probes[_NAME]
 

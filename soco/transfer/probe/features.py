@@ -1,23 +1,27 @@
 """Features of labelled images, computed once for all probes and kept in memory.
 
-4 bytes x images x channels.
+They take 4 bytes x images x channels.
 """
 
 import logging
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
+from soco.data import UnreadableImageError, read_rgb
 from soco.errors import UserError
 from soco.machine import report_worker_errors
+from soco.numba_cache import Bytes, Floats
 from soco.pretrain.model.encoder import channels_of
 from soco.pretrain.views import prepare_worker
+from soco.pretrain.views.colours import normalise
+from soco.pretrain.views.resize import resize
 from soco.progress import progress_bar
 from soco.transfer.probe.backbone import pooled_c5
 from soco.transfer.probe.folder import LabelledFolder
-from soco.transfer.probe.views import CentralViews
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +30,12 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Features:
-    """What the backbone makes of a folder's images.
+    """Features of a folder's images.
 
     Attributes:
         vectors: (N, D) float32 on the CPU.
         labels: (N,) int64.
-        skipped: Images that could not be read, and are not among the N.
+        skipped: Number of unreadable images, which are not among the N.
     """
 
     vectors: Tensor
@@ -47,18 +51,18 @@ def features_of(
     workers: int,
     device: torch.device,
 ) -> Features:
-    """Run the backbone over every image of a folder, in float32.
+    """Run the backbone on every image of a folder, in float32.
 
     Args:
         encoder: The ResNet in eval mode, on the device.
         folder: The images.
         short_side: See `central_view`.
         crop: See `central_view`.
-        workers: Processes that load images.
+        workers: Number of processes that load images.
         device: Where the backbone runs.
 
     Raises:
-        UserError: Of a class no image can be read, or features are not finite.
+        UserError: A class has no readable image, or features are not finite.
     """
     views = CentralViews(folder, short_side, crop)
     report_worker_errors()
@@ -66,7 +70,7 @@ def features_of(
         views,
         batch_size=_BATCH,
         num_workers=workers,
-        collate_fn=_stacked,
+        collate_fn=_collate,
         worker_init_fn=prepare_worker,
         multiprocessing_context="fork" if workers else None,
     )
@@ -89,28 +93,69 @@ def features_of(
     found = Features(
         vectors[:kept], torch.tensor(folder.labels)[torch.tensor(readable)], len(views) - kept
     )
-    _see_that_they_serve(found, folder)
+    _check(found, folder)
     return found
 
 
-def _stacked(batch: list[Tensor | str]) -> tuple[Tensor | None, list[str | None]]:
-    """Readable views as one tensor (B, 3, S, S), for a worker opens a file for each that it sends; and all faults."""
+def central_view(rgb: Bytes, short_side: int, crop: int) -> Floats:
+    """Resize an image to a shorter side and crop a square from its centre, in one pass.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        short_side: Shorter side after resizing, in pixels.
+        crop: S, side of the square, at most `short_side`.
+
+    Returns:
+        (3, S, S) float32, normalised like the views of pretraining.
+    """
+    height, width = rgb.shape[:2]
+    side = min(height, width) * crop / short_side
+    left, top = (width - side) / 2, (height - side) / 2
+    return normalise(resize(rgb, (left, top, left + side, top + side), crop, flipped=False))
+
+
+class CentralViews(Dataset[Tensor | str]):
+    """The central views of a folder's images; for an unreadable image, the reason."""
+
+    def __init__(self, folder: LabelledFolder, short_side: int, crop: int) -> None:
+        # One array: workers would copy a list page by page as they count references to its items.
+        self.paths = np.array([str(path) for path in folder.paths])
+        self.short_side, self.crop = short_side, crop
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, number: int) -> Tensor | str:
+        try:
+            rgb = read_rgb(str(self.paths[number]))
+        except UnreadableImageError as error:
+            return str(error)
+        return torch.from_numpy(central_view(rgb, self.short_side, self.crop))
+
+
+def _collate(batch: list[Tensor | str]) -> tuple[Tensor | None, list[str | None]]:
+    """Stack the readable views to (B, 3, S, S), and list each view's fault or None.
+
+    One tensor and not many: a worker opens a file for each tensor that it sends.
+    """
     views = [view for view in batch if isinstance(view, Tensor)]
-    return torch.stack(views) if views else None, [
-        view if isinstance(view, str) else None for view in batch
-    ]
+    faults = [view if isinstance(view, str) else None for view in batch]
+    return torch.stack(views) if views else None, faults
 
 
-def _see_that_they_serve(found: Features, folder: LabelledFolder) -> None:
+def _check(found: Features, folder: LabelledFolder) -> None:
     counts = torch.bincount(found.labels, minlength=len(folder.classes)).tolist()
     if 0 in counts:
-        name = folder.classes[counts.index(0)]
         raise UserError(
-            f"Of {folder.root / name} no image can be read, for the reasons told above: replace"
-            " them, or the class."
+            "probe.unreadable_class",
+            "No image of {folder} can be read, for the reasons above; replace the images, or remove"
+            " the class.",
+            folder=folder.root / folder.classes[counts.index(0)],
         )
     if not all(block.isfinite().all() for block in found.vectors.split(1 << 16)):
         raise UserError(
-            f"The backbone's features of {folder.root} are not finite: its weights diverged; take"
-            " others."
+            "probe.not_finite",
+            "The backbone's features of {folder} are not finite, because its weights diverged; give"
+            " other weights.",
+            folder=folder.root,
         )

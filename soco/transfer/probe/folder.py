@@ -19,7 +19,7 @@ class LabelledFolder:
         root: The folder.
         classes: Names of the classes, sorted.
         paths: N files, class by class, sorted within each.
-        labels: N numbers of classes.
+        labels: N class indices.
     """
 
     root: Path
@@ -28,54 +28,67 @@ class LabelledFolder:
     labels: tuple[int, ...]
 
 
-def labelled_halves(train: Path, val: Path) -> tuple[LabelledFolder, LabelledFolder]:
+def labelled_splits(train: Path, val: Path) -> tuple[LabelledFolder, LabelledFolder]:
     """List the training and the validation images.
 
     Raises:
-        UserError: A folder is missing, has fewer than two classes or one without images, or the
-            classes differ.
+        UserError: A folder is missing, has fewer than two classes or an empty class, or the classes
+            differ.
     """
-    halves = _labelled_folder(train), _labelled_folder(val)
-    names = [set(half.classes) for half in halves]
-    if names[0] != names[1]:
-        odd = sorted(names[0] ^ names[1])
+    splits = _labelled_folder(train), _labelled_folder(val)
+    differing = sorted(set(splits[0].classes) ^ set(splits[1].classes))
+    if differing:
         raise UserError(
-            f"{train} and {val} have not the same classes: {len(odd)} are in one alone, first"
-            f" {odd[0]!r}; give both halves the same sub-folders."
+            "probe.classes_differ",
+            "{train} and {val} have different classes: {count} are in only one of them (first:"
+            " {first!r}); give both the same sub-folders.",
+            train=train,
+            val=val,
+            count=len(differing),
+            first=differing[0],
         )
-    return halves
+    return splits
 
 
 def _labelled_folder(root: Path) -> LabelledFolder:
     if not root.is_dir():
-        raise UserError(f"There is no folder {root}; give one whose sub-folders are the classes.")
-    by_class, loose = _listed(root)
+        raise UserError(
+            "probe.folder_not_found",
+            "There is no folder {folder}; give one whose sub-folders are the classes.",
+            folder=root,
+        )
+    by_class, loose = _list_images(root)
     if loose:
         log.warning(
-            "passed over %d images of %s that lie in no class, first %s", len(loose), root, loose[0]
+            "ignored %d images of %s outside classes (first: %s)", len(loose), root, loose[0]
         )
     if len(by_class) < 2:
         raise UserError(
-            f"{root} has {len(by_class)} sub-folders that could be classes; a probe needs two at"
-            " least."
+            "probe.too_few_classes",
+            "{folder} has {count} classes (sub-folders); a probe needs at least two.",
+            folder=root,
+            count=len(by_class),
         )
     empty = [name for name, paths in by_class.items() if not paths]
     if empty:
         raise UserError(
-            f"{root / empty[0]} holds no image; put some there, or remove it from both halves."
+            "probe.empty_class",
+            "{folder} has no image; add images, or remove it from both splits.",
+            folder=root / empty[0],
         )
     paths = tuple(path for of_class in by_class.values() for path in of_class)
     labels = tuple(number for number, of_class in enumerate(by_class.values()) for _ in of_class)
     return LabelledFolder(root, tuple(by_class), paths, labels)
 
 
-def _listed(root: Path) -> tuple[dict[str, list[Path]], list[str]]:
-    """The images of each class, both sorted, and those in no class; links to folders are followed.
+def _list_images(root: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """The images of each class, sorted, and the images outside any class.
 
-    Subsets are often made of such links. A link to nothing is an image: reading it will tell.
+    Links to folders are followed, because subsets are often made of them. A broken link counts as
+    an image: reading it reports the fault.
 
     Raises:
-        UserError: A folder cannot be read, or a link leads back to a folder above it.
+        UserError: A folder cannot be read, or a link points to a folder above it.
     """
     by_class: dict[str, list[Path]] = {}
     loose, odd = [], []
@@ -94,6 +107,6 @@ def _listed(root: Path) -> tuple[dict[str, list[Path]], list[str]]:
             loose.append(name)
     if odd:
         log.warning(
-            "passed over %d pipes, sockets or devices of %s, first %s", len(odd), root, odd[0]
+            "ignored %d pipes, sockets or devices of %s (first: %s)", len(odd), root, odd[0]
         )
     return {name: sorted(by_class[name]) for name in sorted(by_class)}, loose

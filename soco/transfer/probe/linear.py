@@ -1,9 +1,8 @@
-"""A linear layer on frozen features, trained with SGD, momentum and a cosine.
+"""A linear layer on frozen features, trained with SGD, momentum and a cosine schedule.
 
-Features are standardised channel by channel with the training images' mean and deviation. A norm
-without affine parameters does this before the layer in He et al., "Masked autoencoders are scalable
-vision learners" (CVPR 2022, appendix A.1), batch by batch. One learning rate then serves features
-of any scale.
+Each channel is standardised with the training images' mean and deviation, so that one learning rate
+suits features of any scale. He et al., "Masked autoencoders are scalable vision learners" (CVPR
+2022, appendix A.1), do the same with a batch norm without affine parameters, batch by batch.
 """
 
 import math
@@ -21,18 +20,18 @@ from soco.transfer.probe.accuracy import Hits, hits, joined, percent
 from soco.transfer.probe.features import Features
 
 _MOMENTUM = 0.9
-_HELD_OUT = 5  # one of so many training images of a class chooses the learning rate
+_HELD_OUT = 5  # one of five training images of each class is held out to choose the learning rate
 _BLOCK = 1 << 14
 
 
 @dataclass(frozen=True)
 class Standard:
-    """What features are standardised by.
+    """The statistics that standardise features.
 
     Attributes:
         mean: (D,) of the training images.
-        deviation: (D,) of the training images; infinite, which makes all features 0, where a
-            channel does not vary.
+        deviation: (D,) of the training images; infinite where a channel is constant, which makes
+            all its features 0.
     """
 
     mean: Tensor
@@ -45,20 +44,31 @@ class Standard:
 
 @dataclass(frozen=True)
 class Linear:
-    """What the linear probe found.
+    """The result of the linear probe.
 
     Attributes:
         val: Hits among the validation images.
-        train: Hits among the training images that it learnt from.
-        base_lr: The learning rate it was trained with.
-        choice: For each learning rate tried its top-1 on the images held out for the choice; empty
-            for one alone.
+        train: Hits among the training images.
+        base_lr: The learning rate that was used.
+        choice: The top-1 accuracy of each learning rate on the held-out images; empty if there is
+            only one rate.
     """
 
     val: Hits
     train: Hits
     base_lr: float
     choice: dict[float, float]
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What all trainings of one probe share."""
+
+    features: Features
+    classes: int
+    settings: ProbeConfig
+    generator: torch.Generator
+    device: torch.device
 
 
 def linear_probe(
@@ -69,47 +79,52 @@ def linear_probe(
     seed: int,
     device: torch.device,
 ) -> Linear:
-    """Train a linear layer on all training features and classify the validation ones.
+    """Train a linear layer on all training features and classify the validation features.
 
-    Of several learning rates the one is taken that does best on a fifth of the training images when
-    the layer is trained on the others; validation images have no part in it.
+    Of several learning rates, the one that does best on a fifth of the training images is used; for
+    that choice the layer is trained on the rest. Validation images have no part in it.
 
     Args:
-        train: Features that are learnt from.
-        val: Features that are classified.
-        classes: C.
-        settings: Rates, epochs, batch, weight decay.
-        seed: The order of images, and which are held out.
+        train: Features to train on.
+        val: Features to classify.
+        classes: C, number of classes.
+        settings: Learning rates, epochs, batch size, weight decay.
+        seed: Seed of the order of images and of the held-out images.
         device: Where the layer is trained.
 
     Raises:
-        UserError: There are several rates, and no class has the two images that a choice needs.
+        UserError: There are several rates, but no class has the two images that a choice needs.
     """
     generator = torch.Generator().manual_seed(seed)
+    training = _Training(train, classes, settings, generator, device)
     choice: dict[float, float] = {}
     rates = sorted(settings.base_lrs)
     if len(rates) > 1:
-        kept, held_out = _split(train.labels, generator)
-        standard = _standard(train.vectors, kept, device)
-        layers = _train(
-            train, kept, standard, classes, rates, settings, generator, "choosing a rate"
-        )
-        judged = Features(train.vectors[held_out], train.labels[held_out], 0)
-        choice = {
-            rate: percent(_classify(judged, standard, layer).top1)
-            for rate, layer in zip(rates, layers, strict=True)
-        }
+        choice = _try_rates(training, rates)
     rate = max(rates, key=lambda each: choice.get(each, 0.0))
     everything = torch.arange(len(train.labels))
     standard = _standard(train.vectors, everything, device)
-    (layer,) = _train(train, everything, standard, classes, [rate], settings, generator, "linear")
+    (layer,) = _train(training, everything, standard, [rate], "linear")
     return Linear(_classify(val, standard, layer), _classify(train, standard, layer), rate, choice)
 
 
-def _split(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Numbers of images to learn from, and of images held out.
+def _try_rates(training: _Training, rates: list[float]) -> dict[float, float]:
+    """The top-1 accuracy of each learning rate on held-out training images."""
+    train = training.features
+    kept, held_out = _split(train.labels, training.generator)
+    standard = _standard(train.vectors, kept, training.device)
+    layers = _train(training, kept, standard, rates, "choosing a rate")
+    judged = Features(train.vectors[held_out], train.labels[held_out], 0)
+    return {
+        rate: percent(_classify(judged, standard, layer).top1)
+        for rate, layer in zip(rates, layers, strict=True)
+    }
 
-    Of each class a fifth, of two to five one.
+
+def _split(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Indices of images to train on, and of images held out.
+
+    A fifth of each class is held out, and one image of a class with two to five.
     """
     kept, held_out = [], []
     for label in labels.unique().tolist():
@@ -120,44 +135,38 @@ def _split(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         kept.append(numbers[count:])
     if not any(len(numbers) for numbers in held_out):
         raise UserError(
-            "Each class has one training image, too few to choose a learning rate: give one"
-            " base_lrs."
+            "probe.too_few_images",
+            "Each class has only one training image, too few to choose a learning rate; give a"
+            " single one in base_lrs.",
         )
     return torch.cat(kept).sort().values, torch.cat(held_out).sort().values
 
 
 def _standard(vectors: Tensor, numbers: Tensor, device: torch.device) -> Standard:
-    """Mean and deviation of some of the vectors, by sums in float64.
+    """Mean and deviation of some of the vectors.
 
-    Float32 loses digits over a million images.
+    Sums are in float64: float32 loses digits over a million images.
     """
     mean = sum(vectors[some].double().sum(dim=0) for some in numbers.split(_BLOCK)) / len(numbers)
     squares = sum(
         (vectors[some].double() - mean).square().sum(dim=0) for some in numbers.split(_BLOCK)
     )
     deviation = (squares / len(numbers)).sqrt()
-    varies = deviation > 1e-6 * mean.abs()  # less is the rounding of float32
+    varies = deviation > 1e-6 * mean.abs()  # less is float32's rounding
     deviation[~varies] = math.inf
     return Standard(mean.float().to(device), deviation.float().to(device))
 
 
 def _train(
-    train: Features,
-    numbers: Tensor,
-    standard: Standard,
-    classes: int,
-    rates: Sequence[float],
-    settings: ProbeConfig,
-    generator: torch.Generator,
-    what: str,
+    training: _Training, numbers: Tensor, standard: Standard, rates: Sequence[float], title: str
 ) -> list[nn.Linear]:
     """Train a layer for each rate on some of the images, all on the same batches.
 
-    Features are fetched once.
+    Each batch is copied to the device once for all rates.
     """
+    train, settings, device = training.features, training.settings, training.device
     batch = min(settings.batch_size, len(numbers))
-    device = standard.mean.device
-    layers = [_zeros(train.vectors.shape[1], classes).to(device) for _ in rates]
+    layers = [_zeros(train.vectors.shape[1], training.classes).to(device) for _ in rates]
     groups = [
         {"params": layer.parameters(), "lr": rate * batch / 256}
         for layer, rate in zip(layers, rates, strict=True)
@@ -167,19 +176,16 @@ def _train(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: (1 + math.cos(math.pi * step / steps)) / 2
     )
-    with progress_bar(settings.epochs, what, "epoch") as bar:
+    with progress_bar(settings.epochs, title, "epoch") as bar:
         for _ in range(settings.epochs):
-            for some in numbers[torch.randperm(len(numbers), generator=generator)].split(batch):
-                vectors, labels = (
-                    standard(train.vectors[some].to(device)),
-                    train.labels[some].to(device),
-                )
-                # Layers share no parameter: the gradient of the sum is each one's own.
-                loss = torch.stack(
-                    [functional.cross_entropy(layer(vectors), labels) for layer in layers]
-                ).sum()
+            order = torch.randperm(len(numbers), generator=training.generator)
+            for some in numbers[order].split(batch):
+                vectors = standard(train.vectors[some].to(device))
+                labels = train.labels[some].to(device)
+                # Layers share no parameter: the gradient of the sum is each layer's own.
+                losses = [functional.cross_entropy(layer(vectors), labels) for layer in layers]
                 optimiser.zero_grad()
-                loss.backward()
+                torch.stack(losses).sum().backward()
                 optimiser.step()
                 schedule.step()
             bar.update(1)
@@ -187,7 +193,7 @@ def _train(
 
 
 def _zeros(channels: int, classes: int) -> nn.Linear:
-    """A layer of zeros: the loss is convex, and no start is better than another."""
+    """A layer of zeros: the loss is convex, so that the initialisation does not matter."""
     layer = nn.utils.skip_init(nn.Linear, channels, classes)
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)

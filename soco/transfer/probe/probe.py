@@ -1,4 +1,4 @@
-"""Both probes of one backbone, and what they found as plain data."""
+"""Run both probes of one backbone, and return the results as plain data."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from soco.pretrain.distributed import check_cores, training_device
 from soco.transfer.probe.accuracy import Hits, percent, summary
 from soco.transfer.probe.backbone import frozen_backbone
 from soco.transfer.probe.features import Features, features_of
-from soco.transfer.probe.folder import labelled_halves
+from soco.transfer.probe.folder import labelled_splits
 from soco.transfer.probe.knn import knn_hits
 from soco.transfer.probe.linear import linear_probe
 
@@ -20,24 +20,23 @@ from soco.transfer.probe.linear import linear_probe
 def probe_backbone(
     settings: ProbeConfig, weights: Path | None, backbone: str | None, seed: int
 ) -> dict[str, Any]:
-    """Compute features of all images once, and classify the validation ones by kNN and by a linear
-    layer.
+    """Compute all features once, and classify the validation images by kNN and a linear layer.
 
     Args:
         settings: The images, and the probes' settings; `initialisations` is not read.
-        weights: A file as `load_source` takes it; None draws fresh weights from the seed.
-        backbone: The ResNet's name; None takes the one that the file holds.
-        seed: Fresh weights, and the linear layer's training.
+        weights: A file that `load_source` accepts; None draws fresh weights.
+        backbone: The ResNet's name; None takes the one in the file.
+        seed: Seed of fresh weights and of the linear layer's training.
 
     Returns:
-        Accuracies in percent, counts and settings, ready for JSON; docs/probes.md tells what each
-        key is.
+        Accuracies in percent, counts and settings, ready for JSON; docs/probes.md explains each
+        key.
 
     Raises:
         UserError: The folders or the weights cannot be used.
     """
     check_cores(1, settings.workers)
-    train_folder, val_folder = labelled_halves(Path(settings.train), Path(settings.val))
+    train_folder, val_folder = labelled_splits(Path(settings.train), Path(settings.val))
     encoder, name = frozen_backbone(weights, backbone, seed)
     device = training_device()
     encoder = encoder.to(device)

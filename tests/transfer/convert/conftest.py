@@ -1,7 +1,4 @@
 import importlib.util
-import json
-import os
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,15 +13,14 @@ LIBRARIES = {"detectron2": "detectron2", "detectron2_c4": "detectron2", "timm": 
 
 
 @pytest.fixture(scope="session")
-def converters():
-    """The authors' converters: for each, the name that every tensor of a raw checkpoint takes."""
-    golden = Path(os.environ.get("SOCO_GOLDEN") or Path(__file__).parents[2] / "golden")
-    return json.loads((golden / "converters.json").read_text())
+def converters(golden):
+    """The authors' converters: for each, the new name of every tensor of a raw checkpoint."""
+    return golden("converters")
 
 
 @pytest.fixture
 def installed():
-    """Skip the test of a target whose library is not there."""
+    """Skip the test of a target whose library is not installed."""
 
     def see(target):
         if importlib.util.find_spec(LIBRARIES.get(target, "torch")) is None:
@@ -36,7 +32,7 @@ def installed():
 
 @pytest.fixture(scope="session")
 def small():
-    """Sizes at which a conversion takes a blink."""
+    """Sizes at which a conversion is fast."""
     return DetectorConfig(
         backbone="resnet18", fpn_channels=16, head_channels=12, head_convs=2, head_fc=24
     )
@@ -44,7 +40,7 @@ def small():
 
 @pytest.fixture(scope="session")
 def weights(small, trained):
-    """Weights at those sizes, and tensors of parts that are left behind."""
+    """Weights of those sizes, with tensors of parts that are not converted."""
     left = (
         "projector.linear1.weight",
         "predictor.linear2.bias",
@@ -56,10 +52,7 @@ def weights(small, trained):
 
 @pytest.fixture(scope="session")
 def paper(trained):
-    """Weights of the paper's sizes.
-
-    ResNet-50, FPN of 256 channels, four convolutions and one layer of 1024.
-    """
+    """Weights of the paper's sizes: ResNet-50, 256 FPN channels, 4 convolutions, 1 fc of 1024."""
     return trained(DetectorConfig())
 
 
@@ -76,7 +69,7 @@ def file_of(tmp_path):
 
 @pytest.fixture(scope="session")
 def trained():
-    """Make tensors by our name at some sizes, each norm with statistics and factors of its own as after a training."""
+    """Make tensors by our name; norms have random statistics, as after a training."""
     return _trained
 
 
@@ -91,15 +84,15 @@ def _trained(detector):
         )
     parts = {"encoder": encoder, "neck": neck, "head": head}
     state = {
-        f"{part}.{name}": held
+        f"{part}.{name}": value
         for part, module in parts.items()
-        for name, held in module.state_dict().items()
+        for name, value in module.state_dict().items()
     }
-    for name, held in state.items():
+    for name, value in state.items():
         if name.endswith("num_batches_tracked"):
-            held.fill_(9)
-        elif held.ndim == 1 and name.endswith(("running_var", "weight")):
-            held.uniform_(0.5, 1.5, generator=generator)
-        elif held.ndim == 1:
-            held.normal_(0, 0.2, generator=generator)
+            value.fill_(9)
+        elif value.ndim == 1 and name.endswith(("running_var", "weight")):
+            value.uniform_(0.5, 1.5, generator=generator)
+        elif value.ndim == 1:
+            value.normal_(0, 0.2, generator=generator)
     return state

@@ -21,7 +21,7 @@ CONVERSIONS = {
 
 
 @pytest.mark.parametrize("target", CONVERSIONS)
-def test_every_name_is_the_authors_in_both_directions(converters, target):
+def test_names_match_the_authors_converters_in_both_directions(converters, target):
     column, kind, conversion, raw = CONVERSIONS[target]
     names = converters[conversion]["keys"]
     carried = [name for name in converters[raw]["shapes"] if left_behind(name, kind) is None]
@@ -31,7 +31,7 @@ def test_every_name_is_the_authors_in_both_directions(converters, target):
     } == {theirs: ours for ours, theirs in names.items()}
 
 
-def test_the_prefix_of_a_release_changes_nothing():
+def test_a_module_prefix_is_ignored():
     assert (
         renamed("module.neck.fpn_convs.3.bn.bias")
         == renamed("neck.fpn_convs.3.bn.bias")
@@ -39,7 +39,7 @@ def test_the_prefix_of_a_release_changes_nothing():
     )
 
 
-def test_basic_blocks_are_named_too():
+def test_basic_blocks_are_renamed():
     names = [
         f"encoder.{name}"
         for name in torchvision.models.resnet18().state_dict()
@@ -54,7 +54,7 @@ def test_basic_blocks_are_named_too():
 @pytest.mark.parametrize(
     ("convs", "layer"), [(1, "roi_heads.box_head.2.weight"), (4, "roi_heads.box_head.5.weight")]
 )
-def test_torchvision_counts_the_layers_of_the_box_head(convs, layer):
+def test_torchvision_numbers_the_box_head_layers(convs, layer):
     assert renamed("head.fc1.weight", "torchvision", convs) == layer
     assert translated(layer, "torchvision", "ours", convs) == "head.fc1.weight"
     assert (
@@ -72,7 +72,7 @@ def test_a_plain_resnet_has_no_neck():
     "name",
     ["encoder.fc.weight", "encoder.conv1.scale", "backbone.conv1.weight", "xencoder.conv1.weight"],
 )
-def test_a_name_without_a_row_has_no_other_name(name):
+def test_an_unknown_name_of_ours_is_not_renamed(name):
     assert renamed(name) is None
     assert left_behind(name, "fpn_head") is None
 
@@ -80,12 +80,12 @@ def test_a_name_without_a_row_has_no_other_name(name):
 @pytest.mark.parametrize(
     "name", ["stem.conv2.weight", "res2.0.conv1.norm.eps", "xres2.0.conv1.weight", "fpn_lateral2"]
 )
-def test_a_name_of_theirs_without_a_row_has_none_of_ours(name):
+def test_an_unknown_name_of_detectron2_is_not_renamed(name):
     assert translated(name, "detectron2", "ours") is None
 
 
-def test_what_is_left_behind_has_its_reason():
+def test_tensors_left_behind_have_a_reason():
     assert "pretraining loss" in left_behind("projector.linear1.weight", "fpn_head")
     assert "target branch" in left_behind("module.encoder_k.conv1.weight", "c4")
-    assert "ResNet alone" in left_behind("neck.lateral_convs.0.conv.weight", "c4")
+    assert "ResNet only" in left_behind("neck.lateral_convs.0.conv.weight", "c4")
     assert left_behind("neck.lateral_convs.0.conv.weight", "fpn_head") is None

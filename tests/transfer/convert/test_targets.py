@@ -2,11 +2,11 @@ import json
 
 import pytest
 import torch
+from user_errors import refused
 
 from soco.config import DetectorConfig
-from soco.errors import UserError
 from soco.transfer.convert import TARGETS, convert_file, convert_state
-from soco.transfer.convert.mmdetection import tensors_of
+from soco.transfer.convert.libraries import mmdetection_tensors
 from soco.transfer.convert.weights import verify_conversion
 
 RUN = [target for target in TARGETS if target != "mmdetection"]
@@ -31,16 +31,18 @@ def converted(tmp_path):
 
 
 @pytest.mark.parametrize("target", RUN)
-def test_the_papers_detector_computes_the_same_everywhere(paper, installed, converted, target):
+def test_the_papers_detector_computes_the_same_in_every_library(
+    paper, installed, converted, target
+):
     made, before = converted(paper, installed(target)), torch.random.get_rng_state()
     found = verify_conversion(made, paper, TARGETS[target])
     assert torch.equal(torch.random.get_rng_state(), before)
     assert found.keys() == MAPS[TARGETS[target].kind]
-    assert all(0 <= apart <= 1e-5 for apart in found.values())
+    assert all(0 <= difference <= 1e-5 for difference in found.values())
 
 
 @pytest.mark.parametrize("target", ["detectron2_c4", "mmdetection", "torchvision"])
-def test_other_sizes_are_told_from_the_tensors(tmp_path, weights, installed, file_of, target):
+def test_sizes_are_read_off_the_tensors(tmp_path, weights, installed, file_of, target):
     output = tmp_path / f"out{TARGETS[installed(target)].suffix}"
     convert_file(file_of(weights), target, output, tmp_path / "out.json")
     found = json.loads((tmp_path / "out.json").read_text())["feature_differences"]
@@ -55,15 +57,15 @@ def test_names_and_shapes_are_those_of_mmdetection(paper, converters):
         for ours, theirs in converters["SoCo_FPN -> mmdetection_Head"]["keys"].items()
     }
     assert {
-        name: list(held.shape) for name, held in tensors_of(DetectorConfig()).items()
+        name: list(value.shape) for name, value in mmdetection_tensors(DetectorConfig()).items()
     } == expected
     assert {
-        name: list(held.shape) for name, held in convert_state(paper, "mmdetection").items()
+        name: list(value.shape) for name, value in convert_state(paper, "mmdetection").items()
     } == expected
 
 
 def swapped(tensors):
-    """Two tensors of one shape in each other's place."""
+    """Swap two tensors of the same shape."""
     first = next(
         name for name in tensors if name.endswith(("layer1.0.conv1.weight", "res2.0.conv1.weight"))
     )
@@ -72,43 +74,44 @@ def swapped(tensors):
 
 
 @pytest.mark.parametrize("target", RUN)
-def test_a_tensor_in_the_wrong_place_is_seen(weights, installed, converted, target):
+def test_swapped_tensors_are_detected(weights, installed, converted, target):
     made = converted(weights, installed(target), swapped)
-    with pytest.raises(UserError, match=r"other features than here: .*C2 by"):
+    with refused("convert.features_differ", library=TARGETS[target].library) as caught:
         verify_conversion(made, weights, TARGETS[target])
+    assert "C2 by" in caught.value.values["maps"]
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_leftovers_on_either_side_are_listed(weights, installed, converted, target):
+def test_missing_and_unexpected_tensors_are_listed(weights, installed, converted, target):
     last = list(convert_state(weights, installed(target)))[-1]
 
     def without_the_last(tensors):
-        return {name: held for name, held in tensors.items() if name != last} | {
+        return {name: value for name, value in tensors.items() if name != last} | {
             "surplus.weight": torch.ones(3)
         }
 
-    with pytest.raises(UserError, match=r"1 without a place \(surplus\.weight\)") as refused:
+    with refused("convert.weights_do_not_fit") as caught:
         verify_conversion(converted(weights, target, without_the_last), weights, TARGETS[target])
-    assert f"{last})" in str(refused.value).split("1 missing (")[1]
+    mismatches = caught.value.values["mismatches"]
+    assert "1 unexpected (surplus.weight)" in mismatches
+    assert f"{last})" in mismatches.split("1 missing (")[1]
 
 
-def test_another_shape_is_listed(weights, converted):
+def test_wrong_shapes_are_listed(weights, converted):
     made = converted(
         weights, "mmdetection", lambda tensors: tensors | {"backbone.bn1.bias": torch.ones(3)}
     )
-    with pytest.raises(
-        UserError, match=r"1 of another shape \(backbone\.bn1\.bias \(3,\) for \(64,\)\)"
-    ):
+    mismatches = "1 of another shape (backbone.bn1.bias (3,) for (64,))"
+    with refused("convert.weights_do_not_fit", mismatches=mismatches):
         verify_conversion(made, weights, TARGETS["mmdetection"])
 
 
-def test_weights_that_lack_a_tensor_are_refused_before_anything_is_written(
-    tmp_path, weights, file_of
-):
+def test_incomplete_weights_are_refused_before_anything_is_written(tmp_path, weights, file_of):
     state = {
-        name: held for name, held in weights.items() if name != "neck.fpn_convs.2.bn.running_var"
+        name: value for name, value in weights.items() if name != "neck.fpn_convs.2.bn.running_var"
     }
-    with pytest.raises(UserError, match=r"1 missing \(neck\.fpn_convs\.2\.bn\.running_var\)"):
+    mismatches = "1 missing (neck.fpn_convs.2.bn.running_var)"
+    with refused("convert.weights_do_not_fit", mismatches=mismatches):
         convert_file(
             file_of(state), "torchvision", tmp_path / "out.safetensors", tmp_path / "out.json"
         )
@@ -116,27 +119,26 @@ def test_weights_that_lack_a_tensor_are_refused_before_anything_is_written(
     assert not (tmp_path / "out.json").exists()
 
 
-def test_weights_that_are_no_numbers_are_refused(tmp_path, weights, file_of):
+def test_weights_with_nan_are_refused(tmp_path, weights, file_of):
     broken = weights | {
         "encoder.layer3.0.bn1.bias": torch.full_like(
             weights["encoder.layer3.0.bn1.bias"], torch.nan
         )
     }
-    with pytest.raises(UserError, match=r"C4 by nan.*finite"):
+    with refused("convert.features_differ") as caught:
         convert_file(
             file_of(broken),
             "torchvision_resnet",
             tmp_path / "out.safetensors",
             tmp_path / "out.json",
         )
+    assert "C4 by nan" in caught.value.values["maps"]
     assert not (tmp_path / "out.safetensors").exists()
 
 
 def test_a_resnet_of_another_form_is_refused(weights, converted):
     state = {
-        name: held for name, held in weights.items() if not name.startswith("encoder.layer2.1.")
+        name: value for name, value in weights.items() if not name.startswith("encoder.layer2.1.")
     }
-    with pytest.raises(
-        UserError, match=r"ResNet has 2, 1, 2, 2 blocks of 2 convolutions, and is none of resnet18"
-    ):
+    with refused("convert.unknown_resnet", blocks="2, 1, 2, 2", convs=2):
         verify_conversion(converted(state, "timm"), state, TARGETS["timm"])

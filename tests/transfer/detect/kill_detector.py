@@ -1,11 +1,11 @@
-"""Fine-tune and evaluate undisturbed, then killed at each of their writes: run by test_kills.
+"""Fine-tune and evaluate uninterrupted, then killed at each of their writes: run by test_kills.
 
-Every run is a child that is forked from this process, which has everything loaded and starts no
-thread. Prints, as JSON, for each kill what was being written; fails where the run after a kill does
+Every run is a child forked from this process, which has loaded everything and starts no thread.
+Prints, as JSON, all writes and those at which a run was killed; fails if the run after a kill does
 not end with the same files.
 
-Arguments: a pickle of what to fine-tune, a folder to work in, and of how many last writes to die
-    at, 0 for all.
+Arguments: a pickle of the fine-tuning job, a folder to work in, and N: a kill at every Nth of the
+    last 13 writes, counted from the end; 1: at every write.
 """
 
 import json
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from soco.transfer.detect import evaluate, finetune
+from soco.transfer.detect import EvaluateJob, evaluate, finetune
 
 OUTPUTS = (
     "weights.pth",
@@ -30,32 +30,22 @@ OUTPUTS = (
 )
 
 
-def places(folder):
-    return {
-        "output": folder / "weights.pth",
-        "loading_report": folder / "loading.json",
-        "history": folder / "history.jsonl",
-        "curve": folder / "ap.jsonl",
-        "training": folder / "training.json",
-        "checkpoint_dir": folder / "checkpoints",
-    }
+LAST = 13
 
 
 def work(given, folder):
-    """What the two jobs do; each is run again from its beginning, as Snakemake does."""
+    """The two stages; each runs again from its beginning, as Snakemake does."""
+    job = given.model_copy(update={"folder": folder, "checkpoints": folder / "checkpoints"})
     if not (folder / "finetuned").exists():
-        finetune(*given, None, **places(folder), seed=1)
+        finetune(job)
         (folder / "finetuned").touch()
-    task, settings, detector, dataset = given
-    results = (
-        folder / name
-        for name in ("weights.pth", "training.json", "metrics.json", "detections.json")
-    )
-    evaluate(task, "scratch", settings, detector, dataset, *results, seed=1)
+    keys = ("task", "settings", "detector", "dataset", "folder", "seed")
+    shared = {key: getattr(job, key) for key in keys}
+    evaluate(EvaluateJob(initialisation="scratch", trained=folder, **shared))
 
 
 class Writes:
-    """Counts the moments at which a file takes or loses its name, or is half written, and may die at one."""
+    """Counts the writes: a file is half written, gets its name or loses it. May die at one."""
 
     def __init__(self, moment, number):
         self.moment, self.number, self.seen = moment, number, []
@@ -71,9 +61,8 @@ class Writes:
 
     def watched(self, original, name):
         def call(first, *rest, **named):
-            saves = name == "save" and str(getattr(rest[0], "name", "")).endswith(
-                ".part"
-            )  # detectron2 saves, too
+            # Only our own files: detectron2 saves, too.
+            saves = name == "save" and str(getattr(rest[0], "name", "")).endswith(".part")
             if saves and self.is_the_one(f"{name} {Path(rest[0].name).name}"):
                 original(first, *rest, **named)
                 rest[0].truncate(rest[0].tell() // 2)
@@ -82,7 +71,7 @@ class Writes:
                 name == "rmtree" and Path(first, "lock").exists()
             )
             if ours and self.is_the_one(f"{name} {Path(first).name}"):
-                if name == "rmtree":  # some files are gone
+                if name == "rmtree":  # dies after some files are gone
                     for path in sorted(Path(first).iterdir())[:2]:
                         path.unlink()
                 os.kill(os.getpid(), self.moment)
@@ -96,7 +85,7 @@ class Writes:
 
 
 def in_child(given, folder, moment=signal.SIGKILL, number=0):
-    """Work in a child; returns how it ended and what it wrote or died at."""
+    """Work in a child; returns its exit code and its writes."""
     folder.mkdir(exist_ok=True)
     reader, writer = os.pipe()
     child = os.fork()
@@ -110,8 +99,8 @@ def in_child(given, folder, moment=signal.SIGKILL, number=0):
         os.write(writer, json.dumps(writes.seen).encode())
         os._exit(0)
     os.close(writer)
-    with os.fdopen(reader) as told:
-        seen = told.read()
+    with os.fdopen(reader) as pipe:
+        seen = pipe.read()
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), json.loads(seen or "[]")
 
 
@@ -120,36 +109,29 @@ def contents(folder):
 
 
 def main():
-    given, folder, last = (
-        pickle.loads(Path(sys.argv[1]).read_bytes()),
-        Path(sys.argv[2]),
-        int(sys.argv[3]),
-    )
+    given = pickle.loads(Path(sys.argv[1]).read_bytes())
+    folder, every = Path(sys.argv[2]), int(sys.argv[3])
     code, writes = in_child(given, folder / "whole")
     assert code == 0, (folder / "whole" / "log").read_text()
-    whole, told = contents(folder / "whole"), []
-    for number in range(1, len(writes) + 1)[-last:]:
+    whole, died_at = contents(folder / "whole"), []
+    first = 1 if every == 1 else len(writes) - LAST + 1
+    for number in range(len(writes), first - 1, -every):
         moment = signal.SIGTERM if number % 4 == 0 else signal.SIGKILL
-        killed = folder / str(number)
+        killed, write = folder / str(number), writes[number - 1]
         code, _ = in_child(given, killed, moment, number)
-        assert code == -moment, (
-            number,
-            writes[number - 1],
-            code,
-            (killed / "log").read_text()[-3000:],
-        )
+        assert code == -moment, (number, write, code, (killed / "log").read_text()[-3000:])
         code, _ = in_child(given, killed)
-        assert code == 0, (writes[number - 1], (killed / "log").read_text()[-3000:])
+        assert code == 0, (write, (killed / "log").read_text()[-3000:])
         differing = [name for name, content in contents(killed).items() if content != whole[name]]
-        assert not differing, (writes[number - 1], differing)
+        assert not differing, (write, differing)
         left = [
             path.name
             for path in killed.iterdir()
             if path.name.endswith(".part") or "checkpoints" in path.name
         ]
-        assert not left, (writes[number - 1], left)
-        told.append(writes[number - 1])
-    print(json.dumps(told))
+        assert not left, (write, left)
+        died_at.append(write)
+    print(json.dumps([writes, died_at]))
 
 
 main()

@@ -4,6 +4,7 @@ import logging
 import shutil
 
 import pytest
+from user_errors import refused
 
 from soco.config import DatasetConfig, SplitConfig
 from soco.errors import UserError
@@ -12,13 +13,13 @@ from soco.transfer.detect import evaluate, finetune
 
 @pytest.fixture
 def folder(tiny, tmp_path):
-    """The images of a half, which a test may break."""
+    """The images of a split, which a test may break."""
     return shutil.copytree(tiny / "train2017", tmp_path / "images")
 
 
 @pytest.fixture
-def halves(tiny, folder):
-    """A half with the images that may break, and one with others."""
+def splits(tiny, folder):
+    """A split with the images that may break, and one with others."""
     shutil.copy(tiny / "coco.json", folder.parent / "coco.json")
     breakable = SplitConfig(images=str(folder), annotations=str(folder.parent / "coco.json"))
     return breakable, SplitConfig(
@@ -26,71 +27,47 @@ def halves(tiny, folder):
     )
 
 
-@pytest.fixture
-def places(tmp_path):
-    """Where a fine-tuning writes."""
-    files = {
-        "output": "weights.pth",
-        "loading_report": "loading.json",
-        "history": "history.jsonl",
-        "curve": "ap.jsonl",
-    }
-    others = {"training": "training.json", "checkpoint_dir": "checkpoints"}
-    return {name: tmp_path / "made" / file for name, file in (files | others).items()}
-
-
-def cut_short(path):
+def truncate(path):
     path.write_bytes(path.read_bytes()[:3000])
 
 
-def sentence(path):
-    return (
-        rf"^The image {path} cannot be read \(image file is truncated[^\n]*\); put the right file"
-        r" in its place and run "
-        r"the same command again \(a training resumes from its last checkpoint\), or take the image"
-        r" out of the "
-        r"annotation file\.$"
-    )
-
-
 @pytest.mark.parametrize(("processes", "workers"), [(1, 0), (1, 2), (2, 1)])
-def test_training_stops_at_a_broken_image_in_one_sentence(
-    settings, detector, folder, halves, places, processes, workers, capfd, caplog
+def test_training_stops_at_a_broken_image_without_a_traceback(
+    finetuning, folder, splits, processes, workers, capfd, caplog
 ):
     for path in folder.iterdir():
-        cut_short(path)
-    breakable, other = halves
-    loading = settings.model_copy(update={"processes": processes, "workers": workers})
-    with (
-        caplog.at_level(logging.INFO),
-        pytest.raises(UserError, match=sentence(folder / r"\d+\.png")),
-    ):
-        dataset = DatasetConfig(train=breakable, val=other)
-        finetune("tiny", loading, detector, dataset, None, **places, seed=1)
+        truncate(path)
+    breakable, other = splits
+    job = finetuning(
+        {"processes": processes, "workers": workers},
+        dataset=DatasetConfig(train=breakable, val=other),
+    )
+    with caplog.at_level(logging.INFO), pytest.raises(UserError) as caught:
+        finetune(job)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"The image {folder}/")
+    assert "truncated" in sentence
+    assert "\n" not in sentence
     assert [record.getMessage() for record in caplog.records if record.exc_info] == []
-    told = capfd.readouterr()
-    assert "Traceback" not in told.out + told.err
+    printed = capfd.readouterr()
+    assert "Traceback" not in printed.out + printed.err
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_evaluation_stops_at_a_broken_image_and_takes_the_right_one_afterwards(
-    settings, detector, folder, halves, places, tmp_path, workers
+def test_evaluation_stops_at_a_broken_image_and_works_once_it_is_restored(
+    finetuning, evaluation, folder, splits, workers
 ):
-    breakable, other = halves
+    breakable, other = splits
     dataset = DatasetConfig(train=other, val=breakable)
-    loading = settings.model_copy(update={"iterations": 1, "workers": workers})
-    finetune("tiny", loading, detector, dataset, None, **places, seed=1)
+    tuned = {"iterations": 1, "warmup_iterations": 0, "workers": workers}
+    finetune(finetuning(tuned, dataset=dataset))
     path = folder / "000000000002.png"
-    whole = path.read_bytes()
-    cut_short(path)
-    scored = (
-        places["output"],
-        places["training"],
-        tmp_path / "metrics.json",
-        tmp_path / "detections.json",
-    )
-    with pytest.raises(UserError, match=sentence(path)):
-        evaluate("tiny", "scratch", loading, detector, dataset, *scored, seed=1)
-    assert not scored[2].exists()
-    path.write_bytes(whole)
-    assert evaluate("tiny", "scratch", loading, detector, dataset, *scored, seed=1)["images"] == 6
+    intact = path.read_bytes()
+    truncate(path)
+    job = evaluation(tuned, dataset=dataset)
+    with refused("detect.in_worker" if workers else "detect.unreadable_image") as caught:
+        evaluate(job)
+    assert str(path) in str(caught.value)
+    assert not job.metrics.exists()
+    path.write_bytes(intact)
+    assert evaluate(job)["images"] == 6

@@ -8,116 +8,71 @@ import pytest
 import torch
 from detectron2.data import DatasetCatalog
 from detectron2.structures import BitMasks, Boxes, Instances
+from user_errors import refused
 
-from soco.errors import UserError
 from soco.provenance.audit.detections import ROUNDING, figures_apart
 from soco.provenance.audit.rescoring import rescore
 from soco.transfer.detect import evaluate, finetune
 from soco.transfer.detect.annotations import read_split
 from soco.transfer.detect.datasets import register
 
-EVALUATE = sys.modules[
-    "soco.transfer.detect.evaluate"
-]  # the package's function of this name hides it
+FORMS = pytest.mark.parametrize("form", ["coco", "lvis"])
 
 
-@pytest.mark.parametrize("form", ["coco", "lvis"])
-def test_a_detector_is_trained_and_scored(form, settings, detector, datasets, tmp_path):
-    tuned = settings.model_copy(update={"repeat_threshold": 0.1 if form == "lvis" else 0.0})
-    weights, training, metrics, detections = (
-        tmp_path / name
-        for name in ("weights.pth", "training.json", "metrics.json", "detections.json")
-    )
-    dataset, logs = (
-        datasets[form],
-        (tmp_path / name for name in ("loading.json", "history.jsonl", "ap.jsonl")),
-    )
-    finetune(
-        form,
-        tuned,
-        detector,
-        dataset,
-        None,
-        weights,
-        *logs,
-        training,
-        tmp_path / "checkpoints",
-        seed=1,
-    )
-    result = evaluate(
-        form, "scratch", tuned, detector, dataset, weights, training, metrics, detections, seed=1
-    )
+@FORMS
+def test_a_detector_is_trained_and_scored(form, finetuning, evaluation, datasets):
+    tuned = {"repeat_threshold": 0.1 if form == "lvis" else 0.0}
+    finetune(finetuning(tuned, dataset=datasets[form]))
+    job = evaluation(tuned, dataset=datasets[form])
+    result = evaluate(job)
 
-    assert json.loads(metrics.read_text()) == result
-    assert (result["task"], result["dataset"], result["format"]) == (form, "tiny", form)
+    assert json.loads(job.metrics.read_text()) == result
+    assert (result["task"], result["dataset"], result["format"]) == ("tiny", "tiny", form)
     assert (result["initialisation"], result["seed"]) == ("scratch", 1)
     protocol = result["protocol"]
     assert (protocol["norm"], protocol["head"]) == ("SyncBN over 1 process", "2 conv + 1 fc")
-    assert (protocol["iterations"], protocol["batch_size"], protocol["weight_decay"]) == (
-        2,
-        2,
-        2.5e-5,
-    )
+    assert (protocol["iterations"], protocol["batch_size"]) == (2, 2)
     assert (protocol["detectron2"], protocol["seed"]) == (detectron2.__version__, 1)
+    assert protocol["weight_decay"] == 2.5e-5
     assert (result["images"], result["instances"]) == (6, 18)
-    for kind in ("box", "mask"):
-        assert set(result[kind]) >= {"AP", "AP50", "AP75"} | (
-            {"APr", "APc", "APf"} if form == "lvis" else set()
-        )
-        assert 0 <= result[kind]["AP"] <= 100
-        assert result[kind]["APl"] is None  # no object is that large
-    assert {
-        name: told["instances"] for name, told in result["per_category"].items()
-    } == dict.fromkeys(("disc", "square", "triangle"), 6)
+    frequencies = {"APr", "APc", "APf"} if form == "lvis" else set()
+    rows = result["per_category"]
+    assert {name: row["instances"] for name, row in rows.items()} == dict.fromkeys(
+        ("disc", "square", "triangle"), 6
+    )
     for part in ("box", "mask"):
-        of_each = [told[part] for told in result["per_category"].values()]
-        assert result[part]["AP"] == pytest.approx(sum(of_each) / 3)
+        assert set(result[part]) >= {"AP", "AP50", "AP75"} | frequencies
+        assert 0 <= result[part]["AP"] <= 100
+        assert result[part]["APl"] is None  # no object is that large
+        assert result[part]["AP"] == pytest.approx(sum(row[part] for row in rows.values()) / 3)
 
-    found = json.loads(detections.read_text())
+    found = json.loads(job.detections.read_text())
     assert found
     assert {entry["category_id"] for entry in found} <= {2, 5, 9}
     assert set(found[0]) == {"image_id", "category_id", "bbox", "score", "segmentation"}
 
 
-@pytest.mark.parametrize("form", ["coco", "lvis"])
-def test_a_detector_that_reports_nothing_has_ap_0_while_it_trains_and_after(
-    form, settings, detector, datasets, tmp_path, capsys
+@FORMS
+def test_a_detector_that_reports_nothing_has_ap_0_during_training_and_after(
+    form, finetuning, evaluation, datasets, capsys
 ):
-    tuned = settings.model_copy(
-        update={"score_threshold": 1.0, "evaluate_every": 1, "detections_per_image": 2}
-    )
-    weights, training, metrics, detections, loading, history, curve = (
-        tmp_path / name
-        for name in ("w.pth", "t.json", "m.json", "d.json", "l.json", "h.jsonl", "ap.jsonl")
-    )
-    files = weights, loading, history, curve, training, tmp_path / "checkpoints"
-    finetune("own", tuned, detector, datasets[form], None, *files, seed=1)
+    tuned = {"score_threshold": 1.0, "evaluate_every": 1, "detections_per_image": 2}
+    training = finetuning(tuned, dataset=datasets[form])
+    finetune(training)
     zero = {"AP": 0.0, "AP50": 0.0, "AP75": 0.0}
-    assert json.loads(curve.read_text()) == {"iteration": 1, "box": zero, "mask": zero}
+    curve = json.loads((training.folder / "ap.jsonl").read_text())
+    assert curve == {"iteration": 1, "box": zero, "mask": zero}
     printed = capsys.readouterr().out
     assert "After 1 iterations: box AP 0.00, mask AP 0.00." in printed
-    assert (
-        "6 of 6 validation images have more than 2 objects, up to 3, so AP cannot reach 100; raise "
-        "finetune.own.detections_per_image to report them all."
-    ) in printed
-    result = evaluate(
-        "own",
-        "scratch",
-        tuned,
-        detector,
-        datasets[form],
-        weights,
-        training,
-        metrics,
-        detections,
-        seed=1,
-    )
-    assert json.loads(detections.read_text()) == []
+    assert "finetune.tiny.detections_per_image" in printed
+    job = evaluation(tuned, dataset=datasets[form])
+    result = evaluate(job)
+    assert json.loads(job.detections.read_text()) == []
     assert (result["box"] | zero, result["mask"] | zero) == (result["box"], result["mask"])
 
 
 class Oracle(torch.nn.Module):
-    """Answers with the annotated objects themselves."""
+    """Returns the annotated objects."""
 
     def __init__(self, records):
         super().__init__()
@@ -139,56 +94,54 @@ class Oracle(torch.nn.Module):
         )
 
 
-@pytest.mark.parametrize("form", ["coco", "lvis"])
-def test_perfect_detections_score_a_hundred(
-    form, settings, detector, datasets, tmp_path, monkeypatch
-):
-    """Scores are in percent, ids with gaps are mapped back, and LVIS is scored on the file's own categories."""
-    records = DatasetCatalog.get(register(read_split(datasets[form].val), form))
-    monkeypatch.setattr(
-        sys.modules["soco.transfer.detect.evaluate"],
-        "_load",
-        lambda cfg, weights: Oracle(records).eval(),
-    )
-    (tmp_path / "training.json").write_text('{"seed": 1}')
-    places = [tmp_path / name for name in ("training.json", "metrics.json", "detections.json")]
-    result = evaluate(
-        form, "scratch", settings, detector, datasets[form], tmp_path, *places, seed=1
-    )
-    assert result["box"]["AP"] == pytest.approx(100)
-    assert result["mask"]["AP"] > 90
-    assert [told["box"] for told in result["per_category"].values()] == pytest.approx([100] * 3)
-    if form == "lvis":
-        assert [told["frequency"] for told in result["per_category"].values()] == ["f", "c", "r"]
-        assert [result["box"][name] for name in ("APr", "APc", "APf")] == pytest.approx([100] * 3)
+class Scored:
+    """Evaluates a model in the place of a trained detector, on the tiny set or on given content."""
+
+    def __init__(self, evaluation, datasets, folder, monkeypatch):
+        self.evaluation, self.datasets, self.folder = evaluation, datasets, folder
+        self.monkeypatch, self.protocol = monkeypatch, {"seed": 1}
+        self.detections, self.annotations = folder / "evaluated/detections.json", None
+
+    def __call__(self, form, model, content=None, **tuned):
+        split = self.datasets[form].val
+        if content is not None:
+            (self.folder / "val.json").write_text(json.dumps(content))
+            split = split.model_copy(update={"annotations": str(self.folder / "val.json")})
+        self.annotations = Path(split.annotations)
+        records = DatasetCatalog.get(register(read_split(split), form))
+        module = sys.modules["soco.transfer.detect.evaluate"]  # the function hides the module
+        self.monkeypatch.setattr(module, "_load", lambda cfg, weights: model(records).eval())
+        job = self.evaluation(tuned, dataset=self.datasets[form].model_copy(update={"val": split}))
+        job.trained.mkdir(exist_ok=True)
+        (job.trained / "training.json").write_text(json.dumps(self.protocol))
+        return evaluate(job)
+
+    def apart(self, result, form, limit, tolerance):
+        """Which figures differ when the detections are scored again by the audit."""
+        again = rescore(self.detections, self.annotations, form, limit)
+        return figures_apart(result, again, tolerance)
 
 
 @pytest.fixture
-def scored(settings, detector, datasets, tmp_path, monkeypatch):
-    """Evaluate a model in the place of a trained detector, on the tiny set or one whose content is given."""
+def scored(evaluation, datasets, tmp_path, monkeypatch):
+    return Scored(evaluation, datasets, tmp_path, monkeypatch)
 
-    def evaluated(form, model, limit, content=None):
-        split = datasets[form].val
-        if content is not None:
-            (tmp_path / "val.json").write_text(json.dumps(content))
-            split = split.model_copy(update={"annotations": str(tmp_path / "val.json")})
-        dataset = datasets[form].model_copy(update={"val": split})
-        records = DatasetCatalog.get(register(read_split(split), form))
-        monkeypatch.setattr(
-            sys.modules["soco.transfer.detect.evaluate"],
-            "_load",
-            lambda cfg, weights: model(records).eval(),
-        )
-        (tmp_path / "training.json").write_text('{"seed": 1}')
-        places = [tmp_path / name for name in ("training.json", "metrics.json", "detections.json")]
-        protocol = settings.model_copy(update={"detections_per_image": limit})
-        return evaluate("own", "scratch", protocol, detector, dataset, tmp_path, *places, seed=1)
 
-    return evaluated
+@FORMS
+def test_perfect_detections_score_100(form, scored):
+    """Scores are in percent, ids with gaps are mapped back, and LVIS uses the file's categories."""
+    result = scored(form, Oracle)
+    assert result["box"]["AP"] == pytest.approx(100)
+    assert result["mask"]["AP"] > 90
+    rows = result["per_category"].values()
+    assert [row["box"] for row in rows] == pytest.approx([100] * 3)
+    if form == "lvis":
+        assert [row["frequency"] for row in rows] == ["f", "c", "r"]
+        assert [result["box"][name] for name in ("APr", "APc", "APf")] == pytest.approx([100] * 3)
 
 
 def crowded(datasets, form, count):
-    """The tiny set with so many squares of 3 pixels on each image, and no other object."""
+    """The tiny set with only `count` squares of 3 pixels on each image."""
     content = json.loads(Path(datasets[form].val.annotations).read_text())
     places = [(place % 12 * 5 + 1, place // 12 * 4) for place in range(count)]
     corners = [(image["id"], x, y, x + 3, y + 3) for image in content["images"] for x, y in places]
@@ -211,44 +164,37 @@ def crowded(datasets, form, count):
     ("form", "count", "limit"), [("coco", 150, 200), ("lvis", 150, 200), ("coco", 8, 8)]
 )
 def test_ap_counts_as_many_detections_as_the_detector_may_report(
-    form, count, limit, scored, datasets, tmp_path
+    form, count, limit, scored, datasets
 ):
-    result = scored(form, Oracle, limit, crowded(datasets, form, count))
+    result = scored(form, Oracle, crowded(datasets, form, count), detections_per_image=limit)
     for part in ("box", "mask"):
         assert [result[part][name] for name in ("AP", "AP50", "AP75", "APs")] == pytest.approx(
             [100] * 4
         )
         assert result["per_category"]["square"][part] == pytest.approx(100)
     assert "over_limit" not in result
-    again = rescore(tmp_path / "detections.json", tmp_path / "val.json", form, limit)
-    assert figures_apart(result, again, ROUNDING) == []
+    assert scored.apart(result, form, limit, ROUNDING) == []
 
 
 @pytest.mark.parametrize(
     ("form", "limit", "standard"), [("coco", 60, 100), ("lvis", 60, 300), ("coco", 6, 100)]
 )
-def test_objects_beyond_the_limit_are_not_counted_and_said(
-    form, limit, standard, scored, datasets, tmp_path, capsys
+def test_objects_beyond_the_limit_are_not_counted_and_reported(
+    form, limit, standard, scored, datasets, capsys
 ):
-    """The model reports more than it may, so that it is the evaluator that cuts."""
-    result = scored(form, Oracle, limit, crowded(datasets, form, 2 * limit))
+    """The model reports more than the limit, so that the evaluator has to cut."""
+    content = crowded(datasets, form, 2 * limit)
+    result = scored(form, Oracle, content, detections_per_image=limit)
     assert 45 < result["box"]["AP"] < 55
     assert result["over_limit"] == {"images": 6, "most": 2 * limit}
     printed = capsys.readouterr().out
-    assert (
-        f"AP counts at most {limit} detections an image (`detections_per_image`), where"
-        f" {form.upper()}'s own evaluation counts {standard}." in printed
-    )
-    assert (
-        f"6 of 6 validation images have more than {limit} objects, up to {2 * limit}, so AP cannot"
-        " reach 100; raise finetune.own.detections_per_image to report them all." in printed
-    )
-    again = rescore(tmp_path / "detections.json", tmp_path / "val.json", form, limit)
-    assert figures_apart(result, again, ROUNDING) == []
+    assert f"counts {standard}" in printed
+    assert "finetune.tiny.detections_per_image" in printed
+    assert scored.apart(result, form, limit, ROUNDING) == []
 
 
 class Blind(torch.nn.Module):
-    """Finds nothing."""
+    """Detects nothing."""
 
     def __init__(self, records):
         super().__init__()
@@ -266,104 +212,67 @@ class Blind(torch.nn.Module):
         )
 
 
-@pytest.mark.parametrize("form", ["coco", "lvis"])
-def test_nothing_detected_scores_0_where_there_are_objects(form, scored, datasets, tmp_path):
+@FORMS
+def test_nothing_detected_scores_0_where_there_are_objects(form, scored, datasets):
     content = json.loads(Path(datasets[form].val.annotations).read_text())
     content["annotations"] = [
         entry for entry in content["annotations"] if entry["category_id"] != 9
     ]
-    result = scored(form, Blind, 100, content)
-    assert json.loads((tmp_path / "detections.json").read_text()) == []
+    result = scored(form, Blind, content, detections_per_image=100)
+    assert json.loads(scored.detections.read_text()) == []
     frequencies = {"APf": 0.0, "APc": 0.0, "APr": None} if form == "lvis" else {}
     sizes = {"APs": 0.0, "APm": None, "APl": None}  # all objects are small
     expected = {"AP": 0.0, "AP50": 0.0, "AP75": 0.0} | sizes | frequencies
     assert (result["box"], result["mask"]) == (expected, expected)
-    categories = {
-        name: (told["box"], told["mask"]) for name, told in result["per_category"].items()
-    }
+    categories = {name: (row["box"], row["mask"]) for name, row in result["per_category"].items()}
     assert categories == {"disc": (0.0, 0.0), "square": (0.0, 0.0), "triangle": (None, None)}
-    again = rescore(tmp_path / "detections.json", tmp_path / "val.json", form, 100)
-    assert figures_apart(result, again, 0.0) == []
+    assert scored.apart(result, form, 100, 0.0) == []
 
 
-@pytest.mark.parametrize("form", ["coco", "lvis"])
-def test_a_half_without_objects_has_no_ap(form, scored, datasets, tmp_path):
+@FORMS
+def test_a_split_without_objects_has_no_ap(form, scored, datasets):
     content = json.loads(Path(datasets[form].val.annotations).read_text()) | {"annotations": []}
-    result = scored(form, Blind, 100, content)
+    result = scored(form, Blind, content, detections_per_image=100)
     assert set(result["box"].values()) == set(result["mask"].values()) == {None}
-    assert {told["box"] for told in result["per_category"].values()} == {None}
-    again = rescore(tmp_path / "detections.json", tmp_path / "val.json", form, 100)
-    assert figures_apart(result, again, 0.0) == []
+    assert {row["box"] for row in result["per_category"].values()} == {None}
+    assert scored.apart(result, form, 100, 0.0) == []
 
 
-def test_a_category_alone_and_two_of_one_name_have_their_own_ap(
-    settings, detector, datasets, tmp_path, monkeypatch
-):
+def test_a_single_category_and_two_of_the_same_name_have_their_own_ap(scored, settings, datasets):
     content = json.loads(Path(datasets["coco"].val.annotations).read_text())
-    records = DatasetCatalog.get(register(read_split(datasets["coco"].val), "coco"))
-    for record in records:  # triangles are not found
-        record["annotations"] = [
-            entry for entry in record["annotations"] if entry["category_id"] < 2
-        ]
-    monkeypatch.setattr(
-        sys.modules["soco.transfer.detect.evaluate"],
-        "_load",
-        lambda cfg, weights: Oracle(records).eval(),
-    )
-    (tmp_path / "training.json").write_text(
-        '{"changed": {"iterations": 5, "score_threshold": 0.5}}'
-    )
-    places = [tmp_path / name for name in ("training.json", "metrics.json", "detections.json")]
+    scored.protocol = {"changed": {"iterations": 5, "score_threshold": 0.5}}
 
-    def scored(kept, names, **keys):
+    def without_triangles(records):
+        for record in records:
+            record["annotations"] = [
+                entry for entry in record["annotations"] if entry["category_id"] < 2
+            ]
+        return Oracle(records)
+
+    def on(kept, names, model, **tuned):
         categories = [{"id": key, "name": name} for key, name in zip(kept, names, strict=True)]
         entries = [entry for entry in content["annotations"] if entry["category_id"] in kept]
-        (tmp_path / "val.json").write_text(
-            json.dumps(content | {"categories": categories, "annotations": entries})
-        )
-        val = datasets["coco"].val.model_copy(update={"annotations": str(tmp_path / "val.json")})
-        dataset = datasets["coco"].model_copy(update={"val": val})
-        protocol = settings.model_copy(update=keys)
-        return evaluate("t", "scratch", protocol, detector, dataset, tmp_path, *places, seed=1)
+        changed = content | {"categories": categories, "annotations": entries}
+        return scored("coco", model, changed, **tuned)
 
-    two = scored((2, 5, 9), ("disc", "form", "form"), protocol="coco_fpn_1x", score_threshold=0.2)
-    assert [told["box"] for told in two["per_category"].values()] == pytest.approx([100, 100, 0])
-    assert [*two["per_category"]] == ["disc", "form (5)", "form (9)"]
-    again = rescore(
-        tmp_path / "detections.json", tmp_path / "val.json", "coco", settings.detections_per_image
-    )
-    assert figures_apart(two, again, ROUNDING) == []
-    assert (
-        two["protocol"]["changed"]["score_threshold"] == 0.2
-    )  # what it is scored with, and not what was trained with
+    names = ("disc", "form", "form")
+    tuned = {"protocol": "coco_fpn_1x", "score_threshold": 0.2}
+    two = on((2, 5, 9), names, without_triangles, **tuned)
+    rows = two["per_category"]
+    assert [row["box"] for row in rows.values()] == pytest.approx([100, 100, 0])
+    assert [*rows] == ["disc", "form (5)", "form (9)"]
+    assert scored.apart(two, "coco", settings.detections_per_image, ROUNDING) == []
+    # The threshold of the evaluation, and not the training's.
+    assert two["protocol"]["changed"]["score_threshold"] == 0.2
     assert two["protocol"]["changed"]["iterations"] == 5
-    for record in records:
-        record["annotations"] = record["annotations"][:1]
-    assert scored((2,), ("disc",))["per_category"]["disc"]["box"] == pytest.approx(100)
+    assert on((2,), ("disc",), Oracle)["per_category"]["disc"]["box"] == pytest.approx(100)
 
 
-def test_weights_of_another_detector_are_refused(settings, detector, datasets, tmp_path):
-    torch.save({"model": {"odd": torch.ones(1)}}, tmp_path / "weights.pth")
-    places = [tmp_path / name for name in ("training.json", "metrics.json", "detections.json")]
-    with pytest.raises(UserError, match=r"weights\.pth does not fit the configured detector"):
-        evaluate(
-            "t",
-            "scratch",
-            settings,
-            detector,
-            datasets["coco"],
-            tmp_path / "weights.pth",
-            *places,
-            seed=1,
-        )
-    with pytest.raises(UserError, match=r"no weights at .*absent\.pth"):
-        evaluate(
-            "t",
-            "scratch",
-            settings,
-            detector,
-            datasets["coco"],
-            tmp_path / "absent.pth",
-            *places,
-            seed=1,
-        )
+def test_weights_of_another_detector_are_refused(evaluation):
+    job = evaluation()
+    with refused("detect.trained_weights_not_found", path=job.trained / "weights.pth"):
+        evaluate(job)
+    job.trained.mkdir()
+    torch.save({"model": {"odd": torch.ones(1)}}, job.trained / "weights.pth")
+    with refused("detect.weights_do_not_fit", path=job.trained / "weights.pth"):
+        evaluate(job)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from user_errors import refused
 
 from soco.config import DatasetConfig, DetectorConfig, SplitConfig
 from soco.errors import UserError
@@ -14,22 +15,9 @@ from soco.transfer.detect.checkpoints import copy_lines
 from soco.transfer.detect.trainer import Trainer
 
 
-@pytest.fixture
-def places(tmp_path):
-    """Where a fine-tuning writes."""
-    return {
-        "output": tmp_path / "weights.pth",
-        "loading_report": tmp_path / "loading.json",
-        "history": tmp_path / "history.jsonl",
-        "curve": tmp_path / "ap.jsonl",
-        "training": tmp_path / "training.json",
-        "checkpoint_dir": tmp_path / "checkpoints",
-    }
-
-
 @pytest.fixture(scope="module")
 def resnet50(tmp_path_factory):
-    """Sizes with a ResNet-50, and its weights as torchvision gives them, converted for a C4 detector."""
+    """Sizes with a ResNet-50, and torchvision's weights converted for a C4 detector."""
     folder = tmp_path_factory.mktemp("resnet50")
     torch.manual_seed(0)
     torch.save(torchvision.models.resnet50().state_dict(), folder / "resnet50.pth")
@@ -42,7 +30,7 @@ def killed(*arguments):
 
 
 def stop_at(monkeypatch, iteration):
-    """Make training fail when it reaches an iteration, as a job that is killed does."""
+    """Make training fail when it reaches an iteration, like a killed job."""
     run_step = Trainer.run_step
 
     def failing(self):
@@ -53,104 +41,93 @@ def stop_at(monkeypatch, iteration):
     monkeypatch.setattr(Trainer, "run_step", failing)
 
 
-def test_a_stopped_training_goes_on_from_its_checkpoint(
-    settings, detector, datasets, converted, places, monkeypatch, capsys, checked_archives
-):
-    longer = settings.model_copy(update={"iterations": 4})
-    arguments = ("tiny", longer, detector, datasets["coco"], converted)
+def interrupt(monkeypatch, job, iteration):
+    """Fine-tune until an iteration is reached."""
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
-        stop_at(patch, 2)
-        finetune(*arguments, **places, seed=1)
-    assert not places["output"].exists()
+        stop_at(patch, iteration)
+        finetune(job)
 
-    finetune(*arguments, **places, seed=1)
+
+def trained(job):
+    return torch.load(job.folder / "weights.pth", weights_only=True)["model"]
+
+
+def differing(one, other):
+    assert one.keys() == other.keys()
+    return [name for name, value in one.items() if not torch.equal(value, other[name])]
+
+
+def test_an_interrupted_training_resumes_from_its_checkpoint(
+    finetuning, converted, monkeypatch, capsys, checked_archives
+):
+    job = finetuning({"iterations": 4}, weights=converted)
+    interrupt(monkeypatch, job, 2)
+    assert not (job.folder / "weights.pth").exists()
+
+    finetune(job)
     assert checked_archives == ["model_0000001.pth", "model_final.pth"]
-    said = capsys.readouterr().out
-    assert "total batch of 2 images" in said
-    assert "learning rate 0.02" in said
-    assert "4 iterations" in said
-    assert "Goes on from a checkpoint after 2 of 4 iterations" in said
-    assert json.loads(places["loading_report"].read_text())["weights"] == str(converted)
-    assert json.loads(places["history"].read_text().splitlines()[-1])["iteration"] == 3
-    assert not places["checkpoint_dir"].exists()
+    printed = capsys.readouterr().out
+    assert "4 iterations with a total batch of 2 images, learning rate 0.02" in printed
+    assert "Resumes from the checkpoint after 2 of 4" in printed
+    assert json.loads((job.folder / "loading.json").read_text())["weights"] == str(converted)
+    last = (job.folder / "history.jsonl").read_text().splitlines()[-1]
+    assert json.loads(last)["iteration"] == 3
+    assert not job.checkpoints.exists()
 
 
-def test_checkpoints_of_other_settings_are_not_gone_on_from(
-    settings, detector, datasets, places, monkeypatch, capsys
+def test_a_training_does_not_resume_from_checkpoints_of_other_settings(
+    finetuning, monkeypatch, capsys
 ):
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
-        stop_at(patch, 1)
-        finetune("tiny", settings, detector, datasets["coco"], None, **places, seed=1)
-    finetune("tiny", settings, detector, datasets["coco"], None, **places, seed=2)
-    said = capsys.readouterr().out
-    assert "of other settings or input files; they are removed" in said
-    assert "Goes on" not in said
+    interrupt(monkeypatch, finetuning(), 1)
+    finetune(finetuning(seed=2))
+    printed = capsys.readouterr().out
+    assert "of other settings or input files; they are removed" in printed
+    assert "Resumes" not in printed
 
 
-def test_stopped_and_resumed_it_ends_with_the_same_bits(
-    settings, detector, datasets, places, monkeypatch
-):
-    """Wide and high images wait for batches of their own, masks are drawn, PreciseBN and scores come in between."""
-    changes = {
+def test_interrupted_and_resumed_it_ends_with_the_same_bits(finetuning, datasets, monkeypatch):
+    """Images of two shapes wait for batches, masks are drawn, PreciseBN and scores interrupt."""
+    tuned = {
         "iterations": 5,
         "evaluate_every": 2,
         "precise_bn_batches": 2,
         "checkpoint_iterations": 3,
+        "repeat_threshold": 0.9,
     }
-    longer = settings.model_copy(update={**changes, "repeat_threshold": 0.9})
     ends = []
     for stop, workers in ((None, 1), (4, 0), (4, 1)):
-        arguments = (
-            "tiny",
-            longer.model_copy(update={"workers": workers}),
-            detector,
-            datasets["mixed"],
-            None,
-        )
-        with monkeypatch.context() as patch:
-            if stop is not None:
-                stop_at(patch, stop)
-                with pytest.raises(RuntimeError, match="killed"):
-                    finetune(*arguments, **places, seed=1)
-        finetune(*arguments, **places, seed=1)
-        model = torch.load(places["output"], weights_only=True)["model"]
-        ends.append((model, places["curve"].read_text()))
+        job = finetuning(tuned | {"workers": workers}, dataset=datasets["mixed"])
+        if stop is not None:
+            interrupt(monkeypatch, job, stop)
+        finetune(job)
+        ends.append((trained(job), (job.folder / "ap.jsonl").read_text()))
     curve = [json.loads(line) for line in ends[0][1].splitlines()]
     assert [point["iteration"] for point in curve] == [2, 4]
     assert all(0 <= point["mask"]["AP50"] <= 100 for point in curve)
-    for model, told in ends[1:]:
-        assert told == ends[0][1]
-        assert [
-            name for name, value in model.items() if not torch.equal(value, ends[0][0][name])
-        ] == []
+    for model, lines in ends[1:]:
+        assert lines == ends[0][1]
+        assert differing(model, ends[0][0]) == []
 
 
-@pytest.mark.parametrize(
-    "cut", ["its note of the last checkpoint", "the copy of the final weights"]
-)
-def test_a_kill_while_files_are_written_costs_nothing(
-    settings, detector, datasets, places, monkeypatch, cut
-):
-    arguments = ("tiny", settings, detector, datasets["coco"], None)
-    finetune(*arguments, **places, seed=1)
-    whole = torch.load(places["output"], weights_only=True)["model"]
-    places["output"].unlink()
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
-        if "note" in cut:
-            stop_at(patch, 1)
-        else:
-            patch.setattr(
-                sys.modules["soco.transfer.detect.finetune"], "write_final_weights", killed
-            )
-        finetune(*arguments, **places, seed=1)
-    if "note" in cut:
-        (places["checkpoint_dir"] / "last_checkpoint").write_text("model_00")
-    finetune(*arguments, **places, seed=1)
-    again = torch.load(places["output"], weights_only=True)["model"]
-    assert [name for name, value in whole.items() if not torch.equal(value, again[name])] == []
+@pytest.mark.parametrize("cut", ["the pointer to the last checkpoint", "the final weights"])
+def test_a_kill_during_a_write_loses_nothing(finetuning, monkeypatch, cut):
+    job = finetuning()
+    finetune(job)
+    uninterrupted = trained(job)
+    (job.folder / "weights.pth").unlink()
+    if "pointer" in cut:
+        interrupt(monkeypatch, job, 1)
+        (job.checkpoints / "last_checkpoint").write_text("model_00")
+    else:
+        with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+            module = sys.modules["soco.transfer.detect.finetune"]
+            patch.setattr(module, "write_final_weights", killed)
+            finetune(job)
+    finetune(job)
+    assert differing(uninterrupted, trained(job)) == []
 
 
-def test_of_a_log_that_a_kill_cut_the_later_line_of_an_iteration_stays(tmp_path):
+def test_the_later_line_of_an_iteration_is_kept(tmp_path):
     lines = ['{"iteration": 19, "a": 1}', '{"iteration": 39, "a": 1}', '{"iterat{"iteration": 59}']
     lines += ['{"iteration": 39, "a": 2}', '{"iteration": 7']
     (tmp_path / "log").write_text("\n".join(lines))
@@ -160,54 +137,47 @@ def test_of_a_log_that_a_kill_cut_the_later_line_of_an_iteration_stays(tmp_path)
     assert (tmp_path / "copy").read_text() == ""
 
 
-def test_two_processes_share_a_batch_and_the_statistics_of_norms(
-    settings, detector, datasets, places, capfd
-):
-    still = settings.model_copy(update={"evaluate_every": 1, "base_lr": 1e-12})
-    shared = still.model_copy(update={"processes": 2})
-    finetune("tiny", shared, detector, datasets["coco"], None, **places, seed=1)
+def test_two_processes_share_a_batch_and_the_norm_statistics(finetuning, capfd):
+    tuned = {"evaluate_every": 1, "base_lr": 1e-12}
+    shared = finetuning(tuned | {"processes": 2})
+    finetune(shared)
     assert "2 process(es) on cpu" in capfd.readouterr().out
-    told = json.loads(places["training"].read_text())
-    assert (told["processes"], told["norm"]) == (2, "naiveSyncBN_N over 2 processes")
-    assert json.loads(places["curve"].read_text())["iteration"] == 1
-    together = torch.load(places["output"], weights_only=True)["model"]
-    finetune("tiny", still, detector, datasets["coco"], None, **places, seed=1)
-    alone = torch.load(places["output"], weights_only=True)["model"]
+    protocol = json.loads((shared.folder / "training.json").read_text())
+    assert (protocol["processes"], protocol["norm"]) == (2, "naiveSyncBN_N over 2 processes")
+    assert json.loads((shared.folder / "ap.jsonl").read_text())["iteration"] == 1
+    together = trained(shared)
+    single = finetuning(tuned)
+    finetune(single)
+    alone = trained(single)
     assert together.keys() == alone.keys()
     means = [
         name for name in alone if name.startswith("backbone.") and name.endswith("running_mean")
     ]
     assert len(means) == 28
-    for name in means:  # the same images, augmented alike, whichever process holds which
+    for name in means:  # the same images with the same augmentation, split between processes
         torch.testing.assert_close(together[name], alone[name], rtol=1e-3, atol=1e-4)
 
 
-def test_what_bad_input_makes_a_process_say_is_one_sentence(
-    settings, detector, datasets, places, tmp_path
-):
+def test_an_error_in_a_process_is_reported_without_a_traceback(finetuning, tmp_path):
     odd = tmp_path / "odd.pkl"
     write_detectron2(odd, {"stem.conv1.weight": np.zeros((1, 1), np.float32)})
-    shared = settings.model_copy(update={"processes": 2})
-    with pytest.raises(
-        UserError, match=r"^1 tensor\(s\) of .*odd\.pkl have no place .* `detector` has\.$"
-    ):
-        finetune("tiny", shared, detector, datasets["coco"], odd, **places, seed=1)
+    with refused("detect.in_worker") as caught:
+        finetune(finetuning({"processes": 2}, weights=odd))
+    assert caught.value.values["sentence"].startswith(f"1 tensors of {odd} do not fit")
+    assert "\n" not in caught.value.values["sentence"]
 
 
-def test_losses_that_are_not_finite_are_said_in_one_sentence(settings, detector, datasets, places):
-    steep = settings.model_copy(update={"base_lr": 1e6, "iterations": 6, "warmup_iterations": 0})
-    with pytest.raises(
-        UserError,
-        match=r"^The losses or boxes are not finite after step \d, .*: lower base_lr, or raise",
-    ):
-        finetune("tiny", steep, detector, datasets["coco"], None, **places, seed=1)
+def test_losses_that_are_not_finite_are_reported(finetuning):
+    with refused("detect.not_finite"):
+        finetune(finetuning({"base_lr": 1e6, "iterations": 6, "warmup_iterations": 0}))
 
 
-def test_a_c4_detector_is_trained_and_scored(settings, datasets, places, resnet50, tmp_path):
+def test_a_c4_detector_is_trained_and_scored(finetuning, evaluation, resnet50):
     detector, weights = resnet50
-    c4 = settings.model_copy(update={"architecture": "c4"})
-    finetune("tiny", c4, detector, datasets["coco"], weights, **places, seed=1)
-    loaded = json.loads(places["loading_report"].read_text())
+    tuned = {"architecture": "c4"}
+    job = finetuning(tuned, detector=detector, weights=weights)
+    finetune(job)
+    loaded = json.loads((job.folder / "loading.json").read_text())
     fresh = (
         "proposal_generator.",
         "roi_heads.box_predictor.",
@@ -218,35 +188,25 @@ def test_a_c4_detector_is_trained_and_scored(settings, datasets, places, resnet5
     assert loaded["unused_names"] == []
     assert [name for name in loaded["fresh_names"] if not name.startswith(fresh)] == []
     assert any(name.startswith("roi_heads.res5.norm.") for name in loaded["fresh_names"])
-    scored = (
-        places["output"],
-        places["training"],
-        tmp_path / "metrics.json",
-        tmp_path / "detections.json",
-    )
-    result = evaluate("tiny", "supervised", c4, detector, datasets["coco"], *scored, seed=1)
+    result = evaluate(evaluation(tuned, detector=detector, initialisation="supervised"))
     assert (result["protocol"]["architecture"], result["protocol"]["head"]) == ("c4", "res5 + norm")
     assert 0 <= result["mask"]["AP"] <= 100
 
 
-def test_one_seed_gives_one_result(settings, detector, datasets, places):
+def test_the_same_seed_gives_the_same_bits(finetuning, datasets):
     finals = []
     for _ in range(2):
-        finetune("tiny", settings, detector, datasets["rle"], None, **places, seed=1)
-        finals.append(torch.load(places["output"], weights_only=True)["model"])
-    assert finals[0].keys() == finals[1].keys()
-    assert [
-        name for name, value in finals[0].items() if not torch.equal(finals[1][name], value)
-    ] == []
+        job = finetuning(dataset=datasets["rle"])
+        finetune(job)
+        finals.append(trained(job))
+    assert differing(*finals) == []
 
 
-def test_bad_input_is_refused_before_training(settings, detector, datasets, places, tmp_path):
+def test_bad_input_is_refused_before_training(finetuning, datasets, tmp_path):
     absent = SplitConfig(images=str(tmp_path), annotations=str(tmp_path / "absent.json"))
-    broken = DatasetConfig(train=datasets["coco"].train, val=absent)
     with pytest.raises(UserError, match=r"absent\.json"):
-        finetune("tiny", settings, detector, broken, None, **places, seed=1)
-    with pytest.raises(UserError, match=r"no converted weights at .*absent\.pkl"):
-        finetune(
-            "tiny", settings, detector, datasets["coco"], tmp_path / "absent.pkl", **places, seed=1
-        )
-    assert not places["checkpoint_dir"].exists()
+        finetune(finetuning(dataset=DatasetConfig(train=datasets["coco"].train, val=absent)))
+    job = finetuning(weights=tmp_path / "absent.pkl")
+    with refused("detect.weights_not_found", path=tmp_path / "absent.pkl"):
+        finetune(job)
+    assert not job.checkpoints.exists()

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from detectron2.data.detection_utils import read_image
 from PIL import Image
+from user_errors import refused
 
 from soco.data import UnreadableImageError, read_rgb
 from soco.data.checks.decoding import read_files
-from soco.errors import UserError
 from soco.transfer.detect.mapper import ImageMapper
 from soco.transfer.detect.protocol import build_config
 
@@ -26,7 +26,7 @@ def rgb(photograph):
 
 @pytest.fixture
 def as_detected(settings, detector, tmp_path):
-    """What the detector makes of a file when it is evaluated, (H, W, 3); no resizing."""
+    """Read a file as the detector does in evaluation, (H, W, 3), without resizing."""
 
     def read(path, order="RGB", **listed):
         cfg = build_config(settings, detector, 3, rle=False, seed=1)
@@ -47,7 +47,7 @@ def encoded(image, kind, **options):
 
 
 def stored(rgb, orientation):
-    """The pixels that lie in a file whose EXIF orientation turns them into `rgb`."""
+    """The pixels of a file whose EXIF orientation turns them into `rgb`."""
     turned = rgb.swapaxes(0, 1)
     of = [
         rgb,
@@ -69,7 +69,7 @@ def turned(rgb, kind, orientation=6, **options):
 
 
 def with_late_exif(rgb):
-    """A PNG whose orientation stands behind more than 64 KiB of pixels."""
+    """A PNG whose orientation follows more than 64 KiB of pixels."""
     data = turned(rgb, "PNG", compress_level=0)
     start = data.index(b"eXIf") - 4
     (length,) = struct.unpack(">I", data[start : start + 4])
@@ -91,7 +91,7 @@ def rgb16(rgb):
 
 
 def with_alpha(image):
-    """An image whose left half is transparent over what would be seen without its alpha."""
+    """An image whose left half is transparent."""
     alpha = Image.new("L", image.size, 255)
     alpha.paste(0, (0, 0, image.width // 2, image.height))
     image.putalpha(alpha)
@@ -99,7 +99,7 @@ def with_alpha(image):
 
 
 def ycck(rgb):
-    """An inverted CMYK JPEG with Adobe's marker, whose planes it takes for Y, Cb, Cr and black."""
+    """A JPEG with Adobe's marker for YCCK: planes are Y, Cb, Cr and inverted black."""
     data = bytearray(encoded(grey(rgb, "CMYK"), "JPEG", subsampling=0))
     data[data.index(b"Adobe") + 11] = 2
     return bytes(data)
@@ -152,10 +152,10 @@ FILES = {
     "several pages TIFF": lambda rgb: animated(rgb, "TIFF"),
     "turned JPEG": lambda rgb: turned(rgb, "JPEG"),
     "turned PNG": lambda rgb: turned(rgb, "PNG"),
-    "turned PNG, told behind its pixels": with_late_exif,
+    "turned PNG, EXIF after its pixels": with_late_exif,
     "turned WebP": lambda rgb: turned(rgb, "WEBP", lossless=True),
-    "turned TIFF, told by XMP": lambda rgb: encoded(stored(rgb, 6), "TIFF", tiffinfo={700: XMP}),
-    "turned PNG, told by XMP": lambda rgb: encoded(stored(rgb, 6), "PNG", pnginfo=_xmp_chunk()),
+    "turned TIFF, by XMP": lambda rgb: encoded(stored(rgb, 6), "TIFF", tiffinfo={700: XMP}),
+    "turned PNG, by XMP": lambda rgb: encoded(stored(rgb, 6), "PNG", pnginfo=_xmp_chunk()),
     **{f"TIFF of orientation {n}": lambda rgb, n=n: turned(rgb, "TIFF", n) for n in range(1, 9)},
     **{
         f"LZW TIFF of orientation {n}": lambda rgb, n=n: turned(
@@ -256,7 +256,7 @@ REFUSED = {
 
 
 def _with_other_pixels(png):
-    """A PNG whose compressed pixels are no such thing, with a checksum that fits."""
+    """A PNG whose compressed pixels are invalid, with a valid checksum."""
     start = png.index(b"IDAT")
     (length,) = struct.unpack(">I", png[start - 4 : start])
     chunk = b"IDAT" + bytes(length)
@@ -268,24 +268,16 @@ def test_what_the_detector_refuses_is_what_the_check_leaves_out(name, rgb, as_de
     make, reason = REFUSED[name]
     path = tmp_path / "broken.img"
     path.write_bytes(make(rgb))
-    with pytest.raises(UnreadableImageError, match=reason) as told:
+    with pytest.raises(UnreadableImageError, match=reason) as unreadable:
         read_rgb(path)
     (file,) = read_files([path], [(200, 150)], threads=1)
-    assert (file.size, file.reason) == (None, str(told.value))
-    with pytest.raises(UserError) as error:
+    assert (file.size, file.reason) == (None, str(unreadable.value))
+    with refused("detect.unreadable_image", path=path, reason=unreadable.value):
         as_detected(path, width=200, height=150)
-    assert (
-        str(error.value)
-        == f"The image {path} cannot be read ({told.value}); put the right file in its place and"
-        " run the same command again (a training resumes from its last checkpoint), or take the"
-        " image out of the annotation file."
-    )
 
 
-def test_an_image_of_another_size_than_listed_is_named(rgb, as_detected, tmp_path):
+def test_an_image_of_another_size_than_listed_is_refused(rgb, as_detected, tmp_path):
     Image.fromarray(rgb).save(tmp_path / "other.png")
-    with pytest.raises(
-        UserError,
-        match=r"other\.png has 200 x 150 pixels, and its annotation file lists 64 x 48; put",
-    ):
+    sizes = {"width": 200, "height": 150, "listed_width": 64, "listed_height": 48}
+    with refused("detect.wrong_image_size", **sizes):
         as_detected(tmp_path / "other.png", width=64, height=48)

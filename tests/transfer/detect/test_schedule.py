@@ -51,7 +51,7 @@ def test_2x_is_twice_as_long_and_nothing_else(name):
     }
 
 
-def test_keys_that_are_given_stand_above_the_protocol_and_are_told():
+def test_given_keys_override_the_protocol_and_are_listed():
     own = settings(protocol="coco_fpn_1x", iterations=2000, steps=[1800])
     assert (own.iterations, own.steps, own.base_lr) == (2000, (1800,), 0.02)
     assert changed(own.model_dump(mode="json")) == {"iterations": 2000, "steps": [1800]}
@@ -63,7 +63,7 @@ def test_an_unknown_protocol_is_refused_with_those_that_there_are():
         settings(protocol="coco_1x")
 
 
-def test_a_quarter_of_the_batch_takes_a_quarter_of_the_rate_and_four_times_the_steps():
+def test_a_quarter_of_the_batch_has_a_quarter_of_the_rate_and_four_times_the_iterations():
     run = schedule_of(settings(protocol="coco_fpn_1x", batch_size=4))
     assert (run.base_lr, run.iterations, run.steps) == (
         pytest.approx(0.005),
@@ -73,7 +73,7 @@ def test_a_quarter_of_the_batch_takes_a_quarter_of_the_rate_and_four_times_the_s
     assert run.warmup_iterations == 4000
 
 
-def test_its_own_batch_changes_nothing():
+def test_the_reference_batch_changes_nothing():
     run = schedule_of(
         settings(
             batch_size=8,
@@ -87,15 +87,9 @@ def test_its_own_batch_changes_nothing():
     assert (run.base_lr, run.iterations, run.steps) == (0.08, 220, (175, 205))
 
 
-def test_the_rule_is_told_in_words():
-    told = in_words(settings(protocol="coco_fpn_1x", batch_size=4))
-    assert (
-        "360000 iterations with a total batch of 4 images, learning rate 0.005 after 4000"
-        " iterations" in told
-    )
-    assert "a tenth of it from 240000 and 320000 on" in told
-    assert (
-        "with 0.25 times the images the rate is 0.25 times as high and all numbers of iterations"
-        " are 4 times" in told
-    )
-    assert "linear rule" not in in_words(settings())
+def test_the_rule_is_described_in_words():
+    described = in_words(settings(protocol="coco_fpn_1x", batch_size=4))
+    assert "360000 iterations with a total batch of 4 images, learning rate 0.005" in described
+    assert "a tenth of it from iterations 240000 and 320000 on" in described
+    assert "multiplied by 0.25 and all numbers of iterations by 4." in described
+    assert "linear scaling rule" not in in_words(settings())

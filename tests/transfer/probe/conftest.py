@@ -9,7 +9,7 @@ from soco.config import ProbeConfig
 from soco.pretrain.model.encoder import build_encoder
 from soco.transfer.probe.backbone import frozen_backbone
 from soco.transfer.probe.features import features_of
-from soco.transfer.probe.folder import labelled_halves
+from soco.transfer.probe.folder import labelled_splits
 
 CLASSES = ("brick", "camera", "coins", "grass", "gravel", "page", "text")
 SIDE, COUNTS = 64, {"train": 24, "val": 12}
@@ -18,18 +18,15 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="session")
 def textures(tmp_path_factory):
-    """Patches of seven photographs, a class each.
-
-    Train shows their left halves, val their right ones.
-    """
+    """Patches of seven photographs, one per class; train from the left parts, val from the right."""
     root, rng = tmp_path_factory.mktemp("textures"), np.random.default_rng(0)
     for name in CLASSES:
         photograph = getattr(skimage.data, name)()
         height, width = photograph.shape
-        for half, (first, last) in {"train": (0, width // 2), "val": (width // 2, width)}.items():
-            folder = root / half / name
+        for split, (first, last) in {"train": (0, width // 2), "val": (width // 2, width)}.items():
+            folder = root / split / name
             folder.mkdir(parents=True)
-            for number in range(COUNTS[half]):
+            for number in range(COUNTS[split]):
                 top, left = rng.integers(0, height - SIDE), rng.integers(first, last - SIDE)
                 Image.fromarray(photograph[top : top + SIDE, left : left + SIDE]).save(
                     folder / f"{number:02d}.png"
@@ -51,18 +48,15 @@ def settings(textures):
 
 @pytest.fixture(scope="session")
 def features(textures):
-    """Features of the textures by a fresh ResNet-18: of train and of val."""
+    """Features of the textures by a fresh ResNet-18, for train and val."""
     encoder, _ = frozen_backbone(None, "resnet18", seed=1)
-    halves = labelled_halves(textures / "train", textures / "val")
-    return [features_of(encoder, half, SIDE, SIDE, workers=0, device=CPU) for half in halves]
+    splits = labelled_splits(textures / "train", textures / "val")
+    return [features_of(encoder, split, SIDE, SIDE, workers=0, device=CPU) for split in splits]
 
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
-    """A file of a run's names.
-
-    A ResNet-18 whose norms have seen images, and a tensor of another part.
-    """
+    """A run's weights: a ResNet-18 with norm statistics, and a tensor of another part."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         encoder = build_encoder("resnet18").train()
@@ -72,7 +66,7 @@ def weights(tmp_path_factory):
                 if isinstance(module, torch.nn.BatchNorm2d):
                     module.weight.uniform_(0.5, 1.5)
             encoder(torch.randn(8, 3, 64, 64))
-        held = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+        state = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
     path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-    save_file({**held, "projector.linear1.bias": torch.zeros(3)}, path)
+    save_file({**state, "projector.linear1.bias": torch.zeros(3)}, path)
     return path

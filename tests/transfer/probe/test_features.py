@@ -7,21 +7,20 @@ import torchvision
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchvision import transforms
+from user_errors import refused
 
 from soco.config import DetectorConfig
-from soco.errors import UserError
 from soco.pretrain.model.soco import build_model
 from soco.transfer.convert import convert_state, write_detectron2
 from soco.transfer.probe.backbone import frozen_backbone, pooled_c5
-from soco.transfer.probe.features import features_of
-from soco.transfer.probe.folder import labelled_halves
-from soco.transfer.probe.views import central_view
+from soco.transfer.probe.features import central_view, features_of
+from soco.transfer.probe.folder import labelled_splits
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("size", [(400, 300), (300, 451), (224, 224), (97, 160)])
-def test_a_view_is_what_torchvision_s_resize_and_centre_crop_show(photograph, size):
+def test_a_view_matches_torchvisions_resize_and_centre_crop(photograph, size):
     rgb = np.array(Image.fromarray(photograph("coffee_half")).resize(size))
     torchvisions = transforms.Compose(
         [
@@ -33,7 +32,7 @@ def test_a_view_is_what_torchvision_s_resize_and_centre_crop_show(photograph, si
     )
     ours, theirs = torch.from_numpy(central_view(rgb, 256, 224)), torchvisions(Image.fromarray(rgb))
     assert ours.shape == (3, 224, 224)
-    # Theirs rounds the long side and the crop's place to whole pixels, ours neither.
+    # torchvision rounds the long side and the crop's position to whole pixels, ours does not.
     assert (ours - theirs).abs().mean() < 0.1
     assert (ours.flip(2) - theirs).abs().mean() > 0.3
 
@@ -45,15 +44,15 @@ def test_colours_are_rgb(tmp_path):
     assert central_view(red, 4, 4)[:, 2, 2] == pytest.approx(expected, abs=1e-4)
 
 
-def test_features_are_those_of_torchvision_s_resnet(weights):
+def test_features_match_torchvisions_resnet(weights):
     theirs = torchvision.models.resnet18()
     theirs.fc = torch.nn.Identity()
-    held = {
+    state = {
         name.removeprefix("encoder."): value
         for name, value in load_file(weights).items()
         if "encoder" in name
     }
-    theirs.load_state_dict(held)
+    theirs.load_state_dict(state)
     encoder, name = frozen_backbone(weights, None, seed=1)
     images = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     found = pooled_c5(encoder, images)
@@ -66,8 +65,8 @@ def test_features_are_those_of_torchvision_s_resnet(weights):
 
 
 def test_a_detectron2_file_gives_the_same_features(weights, tmp_path):
-    held = {name: value for name, value in load_file(weights).items() if "encoder" in name}
-    write_detectron2(tmp_path / "c4.pkl", convert_state(held, "detectron2_c4"))
+    state = {name: value for name, value in load_file(weights).items() if "encoder" in name}
+    write_detectron2(tmp_path / "c4.pkl", convert_state(state, "detectron2_c4"))
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     ours, theirs = (
         pooled_c5(frozen_backbone(path, None, 1)[0], images)
@@ -76,13 +75,13 @@ def test_a_detectron2_file_gives_the_same_features(weights, tmp_path):
     assert torch.equal(ours, theirs)
 
 
-def test_fresh_weights_follow_from_the_seed():
+def test_fresh_weights_depend_on_the_seed():
     drawn = [frozen_backbone(None, "resnet18", seed)[0].conv1.weight for seed in (1, 1, 2)]
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
 
 
-def test_a_resnet_of_torchvision_is_probed_as_it_is(tmp_path):
+def test_a_resnet_of_torchvision_is_probed_unchanged(tmp_path):
     theirs = torchvision.models.resnet18(num_classes=5)
     torch.save(theirs.state_dict(), tmp_path / "resnet18.pth")
     encoder, name = frozen_backbone(tmp_path / "resnet18.pth", None, seed=1)
@@ -92,35 +91,32 @@ def test_a_resnet_of_torchvision_is_probed_as_it_is(tmp_path):
     assert torch.allclose(pooled_c5(encoder, images), theirs.eval()(images), atol=1e-5)
 
 
-def test_scratch_is_what_a_pretraining_of_the_seed_begins_with(tiny_recipe):
+def test_scratch_equals_the_initialisation_of_a_pretraining(tiny_recipe):
     sizes = DetectorConfig(
         backbone="resnet18", fpn_channels=4, head_channels=4, head_convs=1, head_fc=8
     )
-    begun = build_model(tiny_recipe, sizes, seed=3).encoder.state_dict()
+    initial = build_model(tiny_recipe, sizes, seed=3).encoder.state_dict()
     drawn = frozen_backbone(None, "resnet18", seed=3)[0].state_dict()
-    assert all(torch.equal(value, begun[name]) for name, value in drawn.items())
+    assert all(torch.equal(value, initial[name]) for name, value in drawn.items())
 
 
 def test_another_backbone_is_refused(weights):
-    with pytest.raises(
-        UserError, match=r"weights\.safetensors holds a resnet18, and a resnet50 is asked for"
-    ):
+    with refused("probe.wrong_backbone", found="resnet18", backbone="resnet50"):
         frozen_backbone(weights, "resnet50", seed=1)
 
 
-def test_weights_that_lack_a_tensor_are_refused(weights, tmp_path):
-    held = load_file(weights)
-    del held["encoder.layer4.1.bn2.running_mean"]
-    save_file(held, tmp_path / "cut.safetensors")
-    with pytest.raises(
-        UserError, match=r"1 tensors are missing and 0 do not fit \(encoder\.layer4\.1\.bn2"
-    ):
+def test_incomplete_weights_are_refused(weights, tmp_path):
+    state = load_file(weights)
+    del state["encoder.layer4.1.bn2.running_mean"]
+    save_file(state, tmp_path / "cut.safetensors")
+    names = "encoder.layer4.1.bn2.running_mean"
+    with refused("probe.incomplete_resnet", missing=1, misfits=0, names=names):
         frozen_backbone(tmp_path / "cut.safetensors", None, seed=1)
 
 
-def test_workers_change_no_bit(textures, features):
+def test_workers_do_not_change_the_features(textures, features):
     encoder, _ = frozen_backbone(None, "resnet18", seed=1)
-    _, val = labelled_halves(textures / "train", textures / "val")
+    _, val = labelled_splits(textures / "train", textures / "val")
     found = features_of(encoder, val, 64, 64, workers=2, device=CPU)
     assert torch.equal(found.vectors, features[1].vectors)
     assert found.labels.tolist() == sorted(list(range(7)) * 12)
@@ -135,9 +131,9 @@ def damaged(textures, tmp_path):
     return tmp_path / "textures"
 
 
-def test_an_unreadable_image_is_skipped_counted_and_told(damaged, features, caplog):
+def test_an_unreadable_image_is_skipped_counted_and_logged(damaged, features, caplog):
     encoder, _ = frozen_backbone(None, "resnet18", seed=1)
-    _, val = labelled_halves(damaged / "train", damaged / "val")
+    _, val = labelled_splits(damaged / "train", damaged / "val")
     found = features_of(encoder, val, 64, 64, workers=0, device=CPU)
     kept = [number for number in range(84) if number != 2 * 12 + 3]
     assert found.skipped == 1
@@ -147,18 +143,18 @@ def test_an_unreadable_image_is_skipped_counted_and_told(damaged, features, capl
     assert "val/coins/03.png" in caplog.text
 
 
-def test_a_class_of_which_nothing_can_be_read_is_refused(damaged):
+def test_a_class_without_readable_images_is_refused(damaged):
     for path in (damaged / "val/coins").iterdir():
         path.write_bytes(b"")
     encoder, _ = frozen_backbone(None, "resnet18", seed=1)
-    _, val = labelled_halves(damaged / "train", damaged / "val")
-    with pytest.raises(UserError, match=r"Of .*val/coins no image can be read"):
+    _, val = labelled_splits(damaged / "train", damaged / "val")
+    with refused("probe.unreadable_class", folder=damaged / "val/coins"):
         features_of(encoder, val, 64, 64, workers=0, device=CPU)
 
 
-def test_weights_that_diverged_are_told(textures):
+def test_diverged_weights_are_refused(textures):
     encoder, _ = frozen_backbone(None, "resnet18", seed=1)
     encoder.bn1.bias[0] = torch.nan
-    _, val = labelled_halves(textures / "train", textures / "val")
-    with pytest.raises(UserError, match="not finite: its weights diverged"):
+    _, val = labelled_splits(textures / "train", textures / "val")
+    with refused("probe.not_finite", folder=textures / "val"):
         features_of(encoder, val, 64, 64, workers=0, device=CPU)

@@ -17,7 +17,7 @@ def of(vectors, labels):
 
 @pytest.fixture
 def clouds():
-    """Vectors around five directions with much noise: 600 to look up, 90 to classify."""
+    """Noisy vectors around five directions: 600 neighbours, 90 to classify."""
     rng = np.random.default_rng(3)
     centres = rng.normal(size=(5, 16))
     labels = rng.integers(0, 5, 690)
@@ -39,19 +39,19 @@ def by_sklearn(train, val, neighbours, temperature):
 @pytest.mark.parametrize(
     ("neighbours", "temperature"), [(1, 0.07), (20, 0.07), (200, 0.07), (20, 1.0)]
 )
-def test_votes_are_those_of_scikit_learn(clouds, neighbours, temperature):
+def test_votes_match_scikit_learn(clouds, neighbours, temperature):
     ours = knn_hits(*clouds, 5, neighbours, temperature, CPU).top1.numpy()
     assert 0.3 < ours.mean() < 1
     assert np.array_equal(ours, by_sklearn(*clouds, neighbours, temperature))
 
 
-def test_textures_are_told_apart_as_scikit_learn_does(features):
+def test_textures_are_classified_as_by_scikit_learn(features):
     ours = knn_hits(*features, 7, 20, 0.07, CPU).top1.numpy()
     assert ours.mean() > 0.4  # chance: 0.14
     assert (ours != by_sklearn(*features, 20, 0.07)).sum() <= 1
 
 
-def test_blocks_change_nothing(clouds, monkeypatch):
+def test_block_sizes_do_not_change_the_result(clouds, monkeypatch):
     whole = nearest(clouds[1].vectors, clouds[0].vectors, 20, CPU)
     found = knn_hits(*clouds, 5, 20, 0.07, CPU)
     monkeypatch.setattr(knn, "_KEYS", 7)
@@ -62,12 +62,12 @@ def test_blocks_change_nothing(clouds, monkeypatch):
     assert torch.equal(found.top1, knn_hits(*clouds, 5, 20, 0.07, CPU).top1)
 
 
-def test_the_nearest_decides_when_the_temperature_is_small(clouds):
+def test_the_nearest_decides_at_a_low_temperature(clouds):
     by_one, by_all = (knn_hits(*clouds, 5, count, 1e-4, CPU).top1 for count in (1, 600))
     assert torch.equal(by_one, by_all)
 
 
-def test_length_is_of_no_account(clouds):
+def test_the_length_of_vectors_does_not_matter(clouds):
     train, val = clouds
     longer = of(train.vectors * torch.linspace(0.1, 9, 600)[:, None], train.labels)
     assert torch.equal(
@@ -78,8 +78,7 @@ def test_length_is_of_no_account(clouds):
 def test_a_tie_is_no_hit():
     found = hits(torch.tensor([[1.0, 1.0, 0.0], [0.0, 2.0, 1.0]]), torch.tensor([0, 1]))
     assert found.top1.tolist() == [False, True]
-    # Of seven classes one has votes; the true one, with none, is not among the five highest by its
-    # number.
+    # Only one of seven classes has votes: the true one, without any, is not in the top five.
     assert hits(
         torch.tensor([[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0]]), torch.tensor([0])
     ).top5.tolist() == [False]
@@ -88,13 +87,13 @@ def test_a_tie_is_no_hit():
     ).top5.tolist() == [True]
 
 
-def test_a_score_that_is_no_number_is_no_hit():
+def test_nan_is_no_hit():
     found = hits(torch.full((2, 6), torch.nan), torch.tensor([0, 5]))
     assert not found.top1.any()
     assert not found.top5.any()
 
 
-def test_accuracies_are_percent_and_top5_needs_six_classes():
+def test_accuracies_are_in_percent_and_top5_needs_six_classes():
     one, other = (
         hits(torch.eye(6), torch.arange(6)),
         hits(torch.eye(6), torch.tensor([1, 1, 1, 1, 1, 1])),

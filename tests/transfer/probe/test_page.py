@@ -11,23 +11,23 @@ def page(repository):
     return (repository / "docs/probes.md").read_text()
 
 
-def test_the_page_names_every_key_of_the_metrics(page, settings):
+def test_the_page_documents_every_key_of_the_metrics(page, settings):
     found = probe_backbone(settings.model_copy(update={"epochs": 1}), None, "resnet18", seed=1)
     rows = [line for line in page.split("\n") if line.startswith("| `")]
-    told = set(re.findall(r"`([a-z0-9_.]+)`", " ".join(rows)))
+    listed = set(re.findall(r"`([a-z0-9_.]+)`", " ".join(rows)))
     nested = {key for name in ("knn", "linear") for key in found[name]}
-    missing = {"probe", "initialisation", *found, *nested} - {name.split(".")[0] for name in told}
+    missing = {"probe", "initialisation", *found, *nested} - {name.split(".")[0] for name in listed}
     assert missing == set()
 
 
-def test_the_page_s_overlay_is_accepted(page, repository, tmp_path):
+def test_the_overlay_on_the_page_is_valid(page, repository, tmp_path):
     (tmp_path / "mine.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
     probes = load_config(repository / "config.yaml", tmp_path / "mine.yaml").probes
     assert list(probes) == ["mine"]
     assert (probes["mine"].short_side, probes["mine"].crop) == (256, 224)
 
 
-def test_the_page_s_commands_name_options_that_there_are(page):
+def test_the_commands_on_the_page_use_known_options(page):
     known = {f"--{key.replace('_', '-')}" for key in ProbeConfig.model_fields} | {
         "--backbone",
         "--seed",

@@ -1,9 +1,9 @@
-"""The training images in an order that a resumed run takes up where the stopped one left it.
+"""A loader of training images that resumes where an interrupted run stopped.
 
-detectron2's own loader begins its order anew after a resume, draws augmentations from generators
-that no checkpoint holds, and hands out images in an order that depends on the number of workers.
-Here an image's augmentation follows from the seed and from its place in the order, and what a
-stopped run had drawn is passed over without reading it.
+detectron2's own loader restarts its order after a resume, draws augmentations from generators that
+no checkpoint has, and returns images in an order that depends on the number of workers. Here an
+image's augmentation depends on the seed and its position in the order, and images that the
+interrupted run used are skipped without reading them.
 """
 
 import copy
@@ -26,17 +26,17 @@ Record = dict[str, Any]
 
 
 class TrainingLoader:
-    """Batches of the training images without end, those of one batch all wide or all high.
+    """Endless batches of training images; those of a batch are all wide or all high.
 
-    Each iteration over it begins with the same batch.
+    Every iteration over the loader begins with the same batch.
     """
 
     def __init__(self, cfg: CfgNode, start: int = 0) -> None:
-        """Prepare the order of one process.
+        """Prepare the loader of one process.
 
         Args:
             cfg: detectron2's configuration; its first training set is loaded.
-            start: Batches that were already trained on.
+            start: Number of batches that the training has already used.
         """
         records = get_detection_dataset_dicts(
             cfg.DATASETS.TRAIN, filter_empty=cfg.DATALOADER.FILTER_EMPTY_ANNOTATIONS
@@ -45,15 +45,15 @@ class TrainingLoader:
         self._workers = cfg.DATALOADER.NUM_WORKERS
         self._images = _AugmentedImages(records, ImageMapper(cfg, True), cfg.SEED)
         wide = [record["width"] > record["height"] for record in records]
-        self._order = _Order(_sampler(cfg, records), wide, self._batch, start)
+        self._sampler = _ResumedSampler(_sampler(cfg, records), wide, self._batch, start)
 
     def __iter__(self) -> Iterator[list[Record]]:
-        # detectron2's grouping reads them one by one. Without a generator of its own, torch's
-        # loader would draw from the one that training draws from, in the first step after a resume
-        # and not in that step of another run.
+        # detectron2's grouping reads images one by one. Without its own generator, torch's loader
+        # would draw from the training's: in the first step after a resume, where an uninterrupted
+        # run does not.
         one_by_one = DataLoader(
             self._images,
-            sampler=self._order,
+            sampler=self._sampler,
             num_workers=self._workers,
             collate_fn=operator.itemgetter(0),
             generator=torch.Generator(),
@@ -62,7 +62,7 @@ class TrainingLoader:
 
 
 class _AugmentedImages(Dataset[Record]):
-    """Images by a code, in which their number and their place in the order of all processes stand."""
+    """Images by a code: position in the order of all processes x number of images + image."""
 
     def __init__(self, records: list[Record], mapper: ImageMapper, seed: int) -> None:
         self._records = DatasetFromList(records, copy=False)
@@ -72,14 +72,15 @@ class _AugmentedImages(Dataset[Record]):
         return len(self._records)
 
     def __getitem__(self, code: int) -> Record:
-        place, number = divmod(code, len(self._records))
-        np.random.seed((self._seed, place))  # noqa: NPY002  (what detectron2's augmentations draw from)
+        position, number = divmod(code, len(self._records))
+        # detectron2's augmentations draw from NumPy's global generator.
+        np.random.seed((self._seed, position))  # noqa: NPY002
         mapped: Record = self._mapper(copy.deepcopy(self._records[number]))
         return mapped
 
 
-class _Order(Sampler[int]):
-    """The codes of one process, without those that an earlier run trained on."""
+class _ResumedSampler(Sampler[int]):
+    """The codes of one process, without those that an interrupted run used."""
 
     def __init__(self, sampler: Sampler[int], wide: Sequence[bool], batch: int, start: int) -> None:
         self._sampler, self._wide, self._batch, self._start = sampler, wide, batch, start
@@ -90,18 +91,21 @@ class _Order(Sampler[int]):
             (turn * processes + rank) * len(self._wide) + number
             for turn, number in enumerate(iter(self._sampler))
         )
-        return after(codes, self._wide, self._batch, self._start)
+        return skip_batches(codes, self._wide, self._batch, self._start)
 
 
-def after(codes: Iterator[int], wide: Sequence[bool], batch: int, start: int) -> Iterator[int]:
-    """Pass over what `start` batches were made of; what was drawn and waited for a batch to fill
-    comes first.
+def skip_batches(
+    codes: Iterator[int], wide: Sequence[bool], batch: int, start: int
+) -> Iterator[int]:
+    """Skip the images of the first `start` batches.
+
+    Images that were drawn and still wait for their batch to fill are not skipped; they come first.
 
     Args:
-        codes: All that is drawn, in order; modulo the number of images, an image's number.
-        wide: Whether each image is wider than high; the others are batched apart.
-        batch: Images of a batch.
-        start: Batches that were made.
+        codes: All codes in the order they are drawn; modulo the number of images, an image.
+        wide: Whether each image is wider than high; the others are batched separately.
+        batch: Images in a batch.
+        start: Number of batches to skip.
     """
     waiting: dict[bool, list[int]] = {True: [], False: []}
     while start:

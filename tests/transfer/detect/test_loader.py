@@ -4,16 +4,13 @@ import pytest
 
 pytest.importorskip("detectron2")
 
-from soco.transfer.detect.order import after
+from soco.transfer.detect.loader import skip_batches
 
 WIDE = [True, False, False, True, False]
 
 
 def batches(codes, batch):
-    """The groups that detectron2 makes of images in an order.
-
-    Those of one batch all wide, or all high.
-    """
+    """Batches as detectron2 makes them: all wide, or all high."""
     waiting = {True: [], False: []}
     for code in codes:
         group = waiting[WIDE[code % len(WIDE)]]
@@ -25,9 +22,9 @@ def batches(codes, batch):
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
 @pytest.mark.parametrize("start", [0, 1, 2, 5, 8])
-def test_what_follows_is_what_would_have_followed(batch, start):
+def test_skipped_batches_do_not_change_the_rest(batch, start):
     whole = list(itertools.islice(batches(itertools.count(), batch), 20))
     rest = itertools.islice(
-        batches(after(itertools.count(), WIDE, batch, start), batch), 20 - start
+        batches(skip_batches(itertools.count(), WIDE, batch, start), batch), 20 - start
     )
     assert list(rest) == whole[start:]
