@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 from PIL import Image
-from soco.proposals.opencv_search import opencv_selective_search
 
 from soco.cli import main
 from soco.config import FilterConfig
 from soco.proposals import selective_search
+from soco.proposals.engines import opencv_selective_search
 from soco.proposals.filters import proposals_of
 from soco.report.show.proposals import compose
 
