@@ -1,9 +1,8 @@
-"""A whole pretraining step of SoCo's R50-FPN recipe (224, 224, 112) beside the order of work of the
-authors' release.
+"""A whole pretraining step of SoCo's R50-FPN recipe: ours against the release's order of work.
 
-Images are random pixels, boxes have the sizes of proposals. The variants take turns in one process,
-and a ratio is the median of the ratios within a round. Then: where the quickest variant's time
-goes, and peak memory an image.
+Images are random pixels; boxes have the sizes of proposals. The variants alternate in one process,
+and a ratio is the median of the ratios within a round. Then follow the parts of the fastest
+variant's step, and peak memory for each image.
 """
 
 import argparse
@@ -28,7 +27,7 @@ from soco.pretrain.views.batch import Batch, Pair
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """One way to make a step."""
+    """One way to compute a step."""
 
     name: str
     pooling: str = "assigned"
@@ -49,7 +48,7 @@ VARIANTS = (
 
 
 def make_batch(settings: PretrainConfig, count: int) -> Batch:
-    """Random images, with boxes of 0.3 to 0.8 of a view's side."""
+    """Make random images, with boxes of 0.3 to 0.8 of a view's side."""
     generator = torch.Generator().manual_seed(0)
     views = tuple(
         torch.randn(count, 3, view.size, view.size, generator=generator) for view in settings.views
@@ -83,7 +82,7 @@ class Stepper:
         self.bf16 = variant.bf16
 
     def step(self) -> None:
-        """One step, as the training loop makes it."""
+        """Take one step, as the training loop does."""
         with timed("EMA"):
             self.model.update_target(0.99)
         self.gradient()
@@ -104,7 +103,7 @@ SECONDS: dict[str, float] = {}
 
 @contextmanager
 def timed(name: str) -> Iterator[None]:
-    """Add what runs within to the seconds of a name."""
+    """Add the time of the block to the seconds of a name."""
     start = time.perf_counter()
     yield
     SECONDS[name] = SECONDS.get(name, 0.0) + time.perf_counter() - start
@@ -115,7 +114,7 @@ def parts_of_a_step(stepper: Stepper, repeats: int) -> dict[str, float]:
     model = stepper.model
     for suffix in ("", "_k"):
         encoder = getattr(model, f"encoder{suffix}")
-        # The encoder is never called as a whole, nor are its stages.
+        # The encoder and its stages are never called as a whole.
         blocks = [block for n in range(1, 5) for block in getattr(encoder, f"layer{n}")]
         for part in (encoder.conv1, encoder.bn1, encoder.relu, encoder.maxpool, *blocks):
             watch(part, "encoder")
@@ -143,7 +142,7 @@ def watch(part: nn.Module, name: str) -> None:
 
 
 def timing(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The function, its calls timed."""
+    """Return the function with its calls timed."""
 
     def timed_function(*arguments: Any) -> Any:
         start = time.perf_counter()
@@ -155,26 +154,29 @@ def timing(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def note(name: str, seconds: float) -> None:
-    """Add to the seconds of a part, told by the branch that it is in."""
+    """Add to the seconds of a part of the current branch."""
     name = name if torch.is_grad_enabled() else f"target: {name}"
     SECONDS[name] = SECONDS.get(name, 0.0) + seconds
 
 
 def peak_memory(variant: Variant, count: int) -> float:
-    """Peak memory, in MB, of a process that computes a gradient (what LARS needs is fixed, and would hide the rest)."""
+    """Peak memory, in MB, of a process that computes a gradient.
+
+    Without LARS, whose memory does not depend on the batch and would hide the rest.
+    """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak, (variant, count))
 
 
 def _peak(variant: Variant, count: int) -> float:
     Stepper(variant, count).gradient()
-    # Not getrusage: a started process takes over the peak of the one that started it.
+    # Not getrusage, whose peak a child process inherits from its parent.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status["VmHWM"].split()[0]) / 1024
 
 
 def print_speed(steppers: dict[Variant, Stepper], count: int, repeats: int) -> None:
-    """Let the variants take turns, and print images a second."""
+    """Alternate the variants, and print images a second."""
     seconds: dict[Variant, list[float]] = {variant: [] for variant in steppers}
     for _ in range(1 + repeats):
         for variant, stepper in steppers.items():
@@ -184,9 +186,8 @@ def print_speed(steppers: dict[Variant, Stepper], count: int, repeats: int) -> N
     print(f"{'':<34}{'images/s':>10}{'ratio':>8}")
     for variant, times in seconds.items():
         ratios = [peer / own for peer, own in zip(seconds[PEER][1:], times[1:], strict=True)]
-        print(
-            f"{variant.name:<34}{count / statistics.median(times[1:]):10.2f}{statistics.median(ratios):8.2f}"
-        )
+        speed, ratio = count / statistics.median(times[1:]), statistics.median(ratios)
+        print(f"{variant.name:<34}{speed:10.2f}{ratio:8.2f}")
 
 
 def print_parts(parts: dict[str, float]) -> None:
@@ -216,7 +217,7 @@ def main() -> None:
     print_speed(steppers, chosen.batch, chosen.repeats)
     print(f"Where a step of '{BEST.name}' spends its time")
     print_parts(parts_of_a_step(steppers[BEST], chosen.repeats))
-    print("Peak memory an image, beyond what model and optimiser take")
+    print("Peak memory of an additional image")
     for variant in (
         PEER,
         BEST,

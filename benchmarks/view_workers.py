@@ -1,12 +1,10 @@
-"""Memory of a data loader's 8 workers over 1.28 million images: the mapped store, beside boxes held
-as Python lists.
+"""Memory of 8 data loader workers on 1.28 million images: mapped store against Python lists.
 
-The workers of one loader read every row once (boxes and place), in random order, as in an epoch,
-and make the views of one row in 2,000, whose pixels are those of a few photographs. The lists are
-the authors' way: one JSON of all boxes, parsed by the training process before it forks its workers.
-They are made of a part of the images, of which all are read too, and what they add is scaled up. A
-third loader holds no boxes, and its memory is what the others' is more than. PSS: pages that
-processes share are divided among them; USS: pages that a process shares with none.
+The workers read every row once (boxes and location) in random order, as in an epoch, and make views
+for one row in 2,000, from a few photographs. The lists are the authors' way: one JSON of all boxes,
+which the training process parses before it forks its workers. They have only a part of the images,
+and what they add is scaled up. A third loader has no boxes and is the baseline. PSS divides shared
+pages among the processes that share them; USS counts only pages that no other process shares.
 """
 
 import argparse
@@ -38,27 +36,27 @@ Memory = dict[str, float]
 
 
 class LentImages:
-    """A source whose images are a few photographs, by turns."""
+    """A source whose images are a few photographs in turn."""
 
     def __init__(self, lender: ImageSource) -> None:
         self.lender = lender
 
     def read(self, entry: Entry) -> bytes:
-        """The photograph whose turn it is; keys end with a number."""
+        """Return the photograph for the number at the end of the key."""
         number = int(entry.key.rsplit("_", 1)[1].removesuffix(".JPEG"))
         return self.lender.read(dataclasses.replace(entry, key=f"{number % IMAGES:03d}.jpg"))
 
 
 class LentStore(ProposalStore):
-    """A store that knows no hashes: the photographs are not the images that it lists."""
+    """A store without hashes: the photographs are not the images that it lists."""
 
     def entry(self, number: int) -> Entry:
-        """As ever, but for the hash."""
+        """Return the entry without its hash."""
         return dataclasses.replace(super().entry(number), content=0)
 
 
 class StoreRows(Dataset[int]):
-    """Rows of the mapped store; some are made into views."""
+    """Rows of the mapped store; some rows are rendered as views."""
 
     def __init__(self, store: Path, lender: ImageSource) -> None:
         self.views = ViewDataset(store, LentImages(lender), recipe("fpn_100"), seed=0)  # type: ignore[arg-type]
@@ -76,10 +74,7 @@ class StoreRows(Dataset[int]):
 
 
 class ListRows(Dataset[int]):
-    """Boxes as the authors' JSON holds them, parsed.
-
-    Some rows are made into views of the photographs' own boxes.
-    """
+    """Boxes parsed from the authors' JSON; some rows are rendered as views of the photographs."""
 
     def __init__(
         self, file: Path | None, photographs: tuple[Path, ImageSource], count: int
@@ -101,7 +96,7 @@ class ListRows(Dataset[int]):
 
 
 def read_all(folder: Path, kind: str, images: int, pipe: Connection) -> None:
-    """Read all rows with a loader in this process, as a training process does, and tell what is held then."""
+    """Read all rows as a training process does, and send the memory of all processes."""
     torch.set_num_threads(1)
     lender = photograph_store(folder / kind, (500, 375), IMAGES)
     dataset: StoreRows | ListRows
@@ -116,7 +111,7 @@ def read_all(folder: Path, kind: str, images: int, pipe: Connection) -> None:
         num_workers=WORKERS,
         worker_init_fn=prepare_worker,
         persistent_workers=True,
-        multiprocessing_context="fork",  # this process was spawned, and would spawn
+        multiprocessing_context="fork",  # as in training; this process was spawned itself
     )
     start = time.perf_counter()
     rows = sum(len(batch) for batch in loader)
@@ -137,21 +132,23 @@ def read_all(folder: Path, kind: str, images: int, pipe: Connection) -> None:
 
 
 def measure(folder: Path, kind: str, images: int) -> Memory:
-    """The same in a fresh process."""
+    """Run `read_all` in a fresh process."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=read_all, args=(folder, kind, images, theirs))
     process.start()
-    theirs.close()  # so that a process that fails is seen to
-    told: Memory = ours.recv()
+    theirs.close()  # so that recv raises if the process fails
+    measured: Memory = ours.recv()
     process.join()
-    if told["workers"] != WORKERS or told["rows"] != images:
-        raise SystemExit(f"{told['workers']:g} workers read {told['rows']:g} rows of {images}.")
-    return told
+    if measured["workers"] != WORKERS or measured["rows"] != images:
+        raise SystemExit(
+            f"{measured['workers']:g} workers read {measured['rows']:g} rows of {images}."
+        )
+    return measured
 
 
 def make_store(folder: Path, images: int) -> None:
-    """Merge the shards into the file that training maps."""
+    """Merge the shards into the store that training maps."""
     write_arrow(folder / "store.arrow", merge_files(sorted((folder / "shards").iterdir())))
 
 
@@ -179,16 +176,14 @@ def main() -> None:
         f" times {scale:g}"
     )
     print(f"rows read a second, all workers: store {store['rows'] / store['seconds']:.0f}")
-    print(
-        f"{'MB':<18}{'no boxes':>10}{'store':>10}{'lists':>10}{'store adds':>12}{'lists add':>12}{'lists / store':>15}"
-    )
+    names = f"{'no boxes':>10}{'store':>10}{'lists':>10}{'store adds':>12}{'lists add':>12}"
+    print(f"{'MB':<18}{names}{'lists / store':>15}")
     for what in ("PSS of a worker", "USS of a worker", "PSS of all", "USS of all"):
         base, ours = without[what] / 1e6, store[what] / 1e6
         added, listed = ours - base, (lists[what] / 1e6 - base) * scale
         ratio = f"{listed / added:8.1f}" if added > 10 else f"{'-':>8}"
-        print(
-            f"{what:<18}{base:10.0f}{ours:10.0f}{base + listed:10.0f}{added:12.0f}{listed:12.0f}{ratio}"
-        )
+        columns = f"{base:10.0f}{ours:10.0f}{base + listed:10.0f}{added:12.0f}{listed:12.0f}"
+        print(f"{what:<18}{columns}{ratio}")
 
 
 if __name__ == "__main__":

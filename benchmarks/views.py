@@ -1,9 +1,8 @@
-"""Samples a second on one core: ours, and PIL with torchvision's classic transforms making the same
-list.
+"""Samples a second on one core: ours, and PIL with torchvision's classic transforms.
 
-Both read the same JPEG files (photographs, quality 90) and make the same plans: crops, boxes, and
-which colours change by how much. Ours also checks each file's hash; the peer does not. They take
-turns, an image each; told are medians over the rounds. Below stand the parts of our time.
+Both read the same JPEG files (photographs, quality 90) and follow the same plans of crops, boxes
+and colour changes. They alternate by image; the table has medians over the rounds. A second table
+shows where our time goes.
 """
 
 import argparse
@@ -18,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# One core: numerical libraries must not spread over others while they are timed.
+# One core: numerical libraries must not use others while they are timed.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import cv2
@@ -28,7 +27,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 from torchvision.transforms import functional
 
-from soco.data import decode_reduced, read_listed
+from soco.data import decode_reduced
 from soco.pretrain.views import ViewDataset, ViewPlan
 from soco.pretrain.views.colours import MEAN, STD, Colours, normalise, recolour
 from soco.pretrain.views.plan import largest_reduction
@@ -50,7 +49,7 @@ _ADJUST = {
 
 
 def classic_sample(dataset: ViewDataset, place: tuple[int, int]) -> list[Tensor]:
-    """The views of an image as PIL and torchvision's transforms of PIL images make them."""
+    """Make the views of an image by PIL and torchvision's transforms of PIL images."""
     plan = dataset.plan(place)
     data = dataset.source.read(dataset.store.entry(place[1]))
     image = Image.open(io.BytesIO(data)).convert("RGB")
@@ -58,10 +57,7 @@ def classic_sample(dataset: ViewDataset, place: tuple[int, int]) -> list[Tensor]
 
 
 def classic_view(image: Image.Image, view: ViewPlan) -> Tensor:
-    """One view.
-
-    Crop and resize, flip, jitter, grey, blur, solarize, tensor, normalisation, cut-out.
-    """
+    """Crop, resize, flip, jitter, grey, blur, solarize, normalise and cut out one view."""
     crop, colours = view.crop, view.colours
     size = [view.size, view.size]
     shown = functional.resized_crop(image, crop.top, crop.left, crop.height, crop.width, size)
@@ -82,10 +78,7 @@ def classic_view(image: Image.Image, view: ViewPlan) -> Tensor:
 
 
 def compare(dataset: ViewDataset, rounds: int) -> tuple[float, float, float]:
-    """Samples a second of ours and of the peer, and their ratio.
-
-    Medians over rounds of all images.
-    """
+    """Samples a second of ours and of the peer, and their ratio; medians over rounds."""
     ours, theirs = [], []
     for epoch in range(rounds + 1):
         seconds = [0.0, 0.0]
@@ -104,18 +97,15 @@ def compare(dataset: ViewDataset, rounds: int) -> tuple[float, float, float]:
 
 
 def parts(dataset: ViewDataset, rounds: int) -> dict[str, float]:
-    """Milliseconds a sample that each part of our work takes.
-
-    Medians over rounds, as means over the images.
-    """
-    told: dict[str, list[float]] = defaultdict(list)
+    """Milliseconds a sample of each part of our work: medians over rounds of the images' means."""
+    means: dict[str, list[float]] = defaultdict(list)
     for epoch in range(rounds):
         spent: dict[str, float] = defaultdict(float)
         for number in range(len(dataset)):
             _walk(dataset, (epoch, number), spent)
         for name, seconds in spent.items():
-            told[name].append(seconds / len(dataset) * 1e3)
-    return {name: statistics.median(values) for name, values in told.items()}
+            means[name].append(seconds / len(dataset) * 1e3)
+    return {name: statistics.median(values) for name, values in means.items()}
 
 
 def _walk(dataset: ViewDataset, place: tuple[int, int], spent: dict[str, float]) -> None:
@@ -127,7 +117,7 @@ def _walk(dataset: ViewDataset, place: tuple[int, int], spent: dict[str, float])
 
     plan = timed("crops, boxes", dataset.plan, place)
     entry = dataset.store.entry(place[1])
-    data = timed("read, hash", read_listed, dataset.source, entry)
+    data = timed("read", dataset.source.read, entry)
     reduction = largest_reduction(plan) if dataset.settings.reduced_decoding else 1
     image = timed("decode", decode_reduced, data, reduction)
     for view in plan.views:

@@ -1,39 +1,39 @@
-# What `snakemake --report FILE.html`, Snakemake's own report, shows of the results. The texts are in rules/captions/.
+# The columns of `snakemake --report FILE.html`, Snakemake's own report. Its texts are in rules/captions/.
 #
-# In:  the configuration and, once a report is asked for, the results themselves.
-# Out: the columns by which a result is listed there, its figures among them: as a rule's `labels`. A function of these
-#      is called when the page is written and never before, so that no job depends on it.
+# In:  the configuration and, when the report is written, the results.
+# Out: the functions of the rules' `labels`: the columns in which a result is listed, with its main figures. Snakemake
+#      calls them only when it writes the report, so no job depends on them.
 #
-# A column whose values are two, each in half of the rows, is made a switch by the page, which goes blank where the rows
-# of both sides do not pair. So the kinds of result share no column, and spaces at a value's end, which nobody sees, make
-# every value of a column differ; of the first column the page makes no switch, and of two at once neither.
+# Snakemake's page turns a column with two values, each in half of the rows, into a switch, and stays blank if the rows
+# of the two sides do not pair. So no two kinds of result share a column, and invisible spaces at the end make all values
+# of a column differ. The page never makes a switch of the first column.
 
 import json
 
 
 def row(place, first, **columns):
-    """The labels of the result at this place among its kind; `first` is the first column, a name and its value."""
+    """The labels of the result at this place among its kind; `first` is name and value of the first column."""
     padded = {name.replace("_", " "): f"{value}{' ' * place}" for name, value in columns.items()}
     return {first[0]: first[1], **padded}
 
 
 def place_of(key, keys):
-    """The place of a key; after all others, if it is not among them."""
+    """The index of a key, or after all others."""
     return [*keys, key].index(key)
 
 
 def read_json(path):
-    """What a result holds."""
+    """The content of a result."""
     return json.loads(Path(path).read_text())
 
 
 def figure(value, form=".1f"):
-    """A figure as it is shown; a dash where there is none."""
+    """A figure in words; a dash for None."""
     return "–" if value is None else format(value, form)
 
 
 def pretraining_row(wildcards, output):
-    """The pretraining, its length and last loss."""
+    """The pretraining, its length and final loss."""
     found = read_json(output.metrics)
     return row(
         place_of(wildcards.run, config["pretrain"]),
@@ -46,7 +46,7 @@ def pretraining_row(wildcards, output):
 
 
 def conversion_row(wildcards, output):
-    """The weights, which part of them was converted, and how far features are from the original's."""
+    """The weights, the kind of file, and how much the features differ from the original's."""
     found = read_json(output.summary)
     return row(
         place_of((wildcards.pretrained, wildcards.kind), CONVERSIONS),
@@ -72,7 +72,7 @@ def evaluation_row(wildcards, output):
 
 
 def probe_row(wildcards, output):
-    """Probe and backbone, and both accuracies."""
+    """Probe, backbone and both accuracies."""
     found = read_json(output.metrics)
     return row(
         place_of((wildcards.probe, wildcards.initialisation), PROBES),
@@ -84,21 +84,21 @@ def probe_row(wildcards, output):
 
 
 def findings_row(wildcards, output):
-    """The detection set, its size, and how much was found in it."""
+    """The detection set, its size, and how many findings there are."""
     found = read_json(output.findings)
-    sizes = {half: found["halves"][half] for half in ("train", "val")}
+    train, val = found["splits"]["train"], found["splits"]["val"]
     return row(
         place_of(wildcards.dataset, config["datasets"]),
         ("detection set", wildcards.dataset),
-        training_images=sizes["train"]["images"],
-        validation_images=sizes["val"]["images"],
-        validation_objects=sizes["val"]["objects"],
+        training_images=train["images"],
+        validation_images=val["images"],
+        validation_objects=val["objects"],
         findings=len(found["findings"]),
     )
 
 
 def counts_row(wildcards, output):
-    """The store of proposals in figures."""
+    """Counts of the store of proposals."""
     found = read_json(output.summary)
     return row(
         0,
@@ -111,18 +111,18 @@ def counts_row(wildcards, output):
 
 
 def statistics_row(wildcards, output):
-    """The usual proposal: how many an image, how large, of which shape."""
+    """Medians of the proposals: number per image, size and shape."""
     found = read_json(output.statistics)["proposals"]
     return row(
         0,
-        ("proposals an image", figure(found["per_image"]["median"], "g")),
+        ("proposals per image", figure(found["per_image"]["median"], "g")),
         relative_size=figure(found["relative_size"]["median"], ".2f"),
         width_to_height=figure(found["aspect_ratio"]["median"], ".2f"),
     )
 
 
 def recall_row(wildcards, output):
-    """The set that was searched, and the share of its objects that four boxes of each engine find."""
+    """The detection set, and the share of its objects that four boxes of each engine find."""
     found = read_json(output.recall)
     shares = {
         each["engine"]: dict(zip(found["drawn"], each["proposals"]["recall_50"]["drawn"]))

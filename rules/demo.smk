@@ -1,17 +1,17 @@
-# The embedded demo's data. Included only when `demo` is set in the config.
+# The embedded demo's data. Included only if the configuration has `demo`.
 #
 # in:  photographs that the packages mvtb-data, scikit-image and scikit-learn install
 # out: {demo.path}/images             unlabelled images, which proposals and pretraining read
 #      {demo.path}/shapes/{train,val}   composed images, which fine-tuning and evaluation read
-#      {demo.path}/shapes/*.json        their annotations: six categories in COCO format, sixteen in LVIS v1 format
-#      {demo.path}/classes/{train,val}  their objects cut out, a folder a category, which probes read
-#      {demo.path}/sources.csv          the photographs, with origin and split
+#      {demo.path}/shapes/*.json        their annotations: 6 categories in COCO format, 16 in LVIS v1 format
+#      {demo.path}/classes/{train,val}  cut-outs of their objects, in one folder per category, which probes read
+#      {demo.path}/sources.csv          the photographs, with their origin and split
 
 DEMO = config["demo"]["path"]
 
 
 rule demo_data:
-    """Cut unlabelled images from photographs, compose two small detection sets on them, and cut out their objects."""
+    """Make unlabelled images, two small detection sets and cut-outs of their objects from photographs."""
     output:
         images=directory(f"{DEMO}/images"),
         train=directory(f"{DEMO}/shapes/train"),

@@ -15,7 +15,7 @@
 
 
 rule check_dataset:
-    """Check a detection set, tell what was found, and mend what can be mended in a copy."""
+    """Check a detection set, report what was found, and repair what can be repaired in a copy."""
     input:
         train=given_split("train", "annotations"),
         val=given_split("val", "annotations"),

@@ -1,11 +1,12 @@
-# Pretraining without labels; minutes for the demo, days of GPUs for the paper's recipes.
+# Pretraining without labels: minutes for the demo, GPU days for the paper's recipes.
 #
 # In:  {results}/proposals/store.arrow, and the images.
-# Out: {results}/pretrain/{run}/weights.safetensors, under the release's parameter names; log.jsonl, a line every few
-#      steps; metrics.json, a summary.
-# Checkpoints lie in {results}/checkpoints/pretrain/, no output: Snakemake removes the outputs of a job that failed,
-# and a run that was stopped goes on from the last checkpoint. Before a Slurm job reaches its time limit it saves and has
-# Slurm queue the job again. TensorBoard's events lie in {results}/tensorboard/{run}.
+# Out: {results}/pretrain/{run}/weights.safetensors, under the release's parameter names; log.jsonl,
+#      a line every few steps; metrics.json, a summary.
+# Checkpoints are in {results}/checkpoints/pretrain/ and are not outputs: Snakemake removes the
+# outputs of a failed job, and a stopped run resumes from its last checkpoint. Before the time limit
+# of a Slurm job, training saves a checkpoint and requeues the job. TensorBoard events are in
+# {results}/tensorboard/{run}.
 
 
 rule pretrain_model:
@@ -39,7 +40,7 @@ rule pretrain_model:
     threads: pretrain_threads
     resources:
         mem_mb=growing(pretrain_memory),
-        runtime=1440,  # it goes on in another job
+        runtime=1440,  # it resumes in another job
         gpu=pretrain_gpus,
         nodes=on_several_nodes("nodes"),
         tasks=on_several_nodes("tasks"),

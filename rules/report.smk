@@ -1,39 +1,101 @@
-# The report, the last stage; it takes seconds.
+# The report: the last stage, takes seconds.
 #
-# In:  the merged proposals with their counts, their statistics and each measurement of recall; of each pretraining log,
-#      metrics and weights; every converted file and its summary; of each task, initialisation and seed the detector, what
-#      it loaded, its AP, also while it trained, and its detections; what was found in the detection sets, and their
-#      validation halves; of each probe its accuracies; the record of every job that made any of this. Read, and no inputs:
-#      the data that were given, to be hashed, eight of the images that were
-#      pretrained on, and three for each pretraining, whose views are made again.
-# Out: {results}/report/report.html, one page that opens without a network, and report.json, the same as data. Where a figure
-#      cannot be drawn the job fails, and both lie in {results}/report/incomplete/: as outputs Snakemake would remove them.
+# In:  the files that REPORT names, the validation images, and the record of every job that made any of these. The job
+#      also reads, without listing them as inputs, the data that the run was given (to hash them) and some of the images
+#      pretrained on: eight for the gallery of proposals, three per pretraining for its views.
+# Out: {results}/report/report.html, one page that needs no network, and report.json, the same as data. If a figure
+#      cannot be drawn, the job fails and both files are in {results}/report/incomplete/ instead, because Snakemake
+#      removes the outputs of a failed job.
+
+
+def validation_files(task, initialisation, seed):
+    """The names of one evaluation, with its detection set and the folder of its validation images."""
+    dataset = config["finetune"][task]["dataset"]
+    return {
+        "task": task,
+        "initialisation": initialisation,
+        "seed": seed,
+        "dataset": dataset,
+        "images": config["datasets"][dataset]["val"]["images"],
+    }
+
+
+# By field of soco.report.inputs.ReportInputs: a path; or the names of each entry, and the paths of all entries.
+REPORT = {
+    "summary": rules.merge_proposals.output.summary,
+    "store": rules.merge_proposals.output.store,
+    "arrow": rules.merge_proposals.output.arrow,
+    "skipped": rules.merge_proposals.output.skipped,
+    "statistics": rules.describe_proposals.output.statistics,
+    "recall": (
+        [{"dataset": dataset} for dataset in config["quality"]["recall"]],
+        {"recall": rules.measure_recall.output.recall},
+    ),
+    "pretrain": (
+        [{"run": run} for run in config["pretrain"]],
+        {
+            "log": rules.pretrain_model.output.log,
+            "metrics": rules.pretrain_model.output.metrics,
+            "weights": rules.pretrain_model.output.weights,
+        },
+    ),
+    "conversions": (
+        [{"pretrained": name, "kind": kind} for name, kind in CONVERSIONS],
+        {
+            "summary": rules.convert_weights.output.summary,
+            "weights": rules.convert_weights.output.weights,
+        },
+    ),
+    "evaluations": (
+        [validation_files(*evaluation) for evaluation in EVALUATIONS],
+        {
+            "annotations": rules.check_dataset.output.val,
+            "metrics": rules.evaluate_detector.output.metrics,
+            "detections": rules.evaluate_detector.output.detections,
+            "curve": rules.finetune_detector.output.curve,
+            "loading": rules.finetune_detector.output.loading,
+            "weights": rules.finetune_detector.output.weights,
+        },
+    ),
+    "findings": (
+        [{"dataset": dataset} for dataset in DATASETS],
+        {"findings": rules.check_dataset.output.findings},
+    ),
+    "probes": (
+        [{"probe": probe, "initialisation": name} for probe, name in PROBES],
+        {"metrics": rules.probe_backbone.output.metrics},
+    ),
+}
+
+
+def report_files():
+    """The files of the report as `soco.report.report_inputs` takes them."""
+    return {
+        field: (
+            str(given)
+            if isinstance(given, str)
+            else [
+                names | {part: path.format(**names) for part, path in given[1].items()}
+                for names in given[0]
+            ]
+        )
+        for field, given in REPORT.items()
+    }
+
+
+def report_paths():
+    """The same paths as a list; each is the output of a rule."""
+    for given in REPORT.values():
+        if isinstance(given, str):
+            yield str(given)
+        else:
+            yield from (path.format(**names) for names in given[0] for path in given[1].values())
 
 
 rule report:
-    """Tell what the run did, in one HTML page and one JSON file."""
+    """Report what the run did, in one HTML page and one JSON file."""
     input:
-        summary=once_listed(rules.merge_proposals.output.summary),
-        store=once_listed(rules.merge_proposals.output.store),
-        arrow=once_listed(rules.merge_proposals.output.arrow),
-        skipped=once_listed(rules.merge_proposals.output.skipped),
-        statistics=once_listed(rules.describe_proposals.output.statistics),
-        recall=once_listed(
-            expand(rules.measure_recall.output.recall, dataset=config["quality"]["recall"])
-        ),
-        logs=once_listed(of_runs(rules.pretrain_model.output.log)),
-        run_metrics=once_listed(of_runs(rules.pretrain_model.output.metrics)),
-        weights=once_listed(of_runs(rules.pretrain_model.output.weights)),
-        conversions=once_listed(of_conversions(rules.convert_weights.output.summary)),
-        converted=once_listed(of_conversions(rules.convert_weights.output.weights)),
-        detectors=once_listed(of_evaluations(rules.finetune_detector.output.weights)),
-        loading=once_listed(of_evaluations(rules.finetune_detector.output.loading)),
-        metrics=once_listed(of_evaluations(rules.evaluate_detector.output.metrics)),
-        detections=once_listed(of_evaluations(rules.evaluate_detector.output.detections)),
-        curves=once_listed(of_evaluations(rules.finetune_detector.output.curve)),
-        probes=once_listed(of_probes(rules.probe_backbone.output.metrics)),
-        findings=expand(rules.check_dataset.output.findings, dataset=DATASETS),
-        annotations=validation_halves("annotations"),
+        files=once_listed(list(dict.fromkeys(report_paths()))),
         images=ancient(validation_halves("images")),
         origins=once_listed(all_origins()),
     output:
@@ -62,11 +124,6 @@ rule report:
         runtime=growing(30),
     params:
         config=config,
-        runs=[(run,) for run in config["pretrain"]],
-        conversions=CONVERSIONS,
-        evaluations=EVALUATIONS,
-        probes=PROBES,
-        datasets=[(dataset,) for dataset in DATASETS],
-        recall=[(dataset,) for dataset in config["quality"]["recall"]],
+        files=report_files() | {"origins": all_origins()},
     script:
         "../workflow_scripts/report.py"

@@ -111,7 +111,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _check_data(arguments: argparse.Namespace) -> None:
-    from soco.data.checks.command import check_data
+    from soco.data.checks.dataset import check_data
 
     check_data(load_config(*arguments.config))
 

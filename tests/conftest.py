@@ -42,7 +42,7 @@ def golden(golden_folder):
 
 @pytest.fixture(scope="session")
 def photograph():
-    """Read one of the repository's own photographs as (H, W, 3) uint8."""
+    """Read a photograph of the repository as (H, W, 3) uint8."""
     return lambda name: np.array(
         Image.open(REPOSITORY / f"tests/golden/images/{name}.png").convert("RGB")
     )
@@ -50,13 +50,13 @@ def photograph():
 
 @pytest.fixture
 def folder_of_images(tmp_path, photograph):
-    """Five readable images in two folders, of one base name, and two that cannot be read."""
+    """Five readable images in two folders, some with one base name, and two unreadable ones."""
     return write_images(tmp_path / "images", photograph)
 
 
 @pytest.fixture(scope="session")
 def readable_images(photograph):
-    """Write those that can be read below a folder of the caller's."""
+    """Write the readable images into a folder."""
 
     def write(root):
         write_images(root, photograph)
@@ -83,7 +83,7 @@ def write_images(root, photograph):
 
 @pytest.fixture
 def tiny_recipe():
-    """A recipe small enough for a step in a blink."""
+    """A recipe whose steps take milliseconds."""
     return PretrainConfig(
         views=(ViewConfig(size=64), ViewConfig(size=64, crop="a"), ViewConfig(size=32, crop="b")),
         level_bounds=(14, 28, 56, 64),
@@ -127,20 +127,20 @@ def snakemake():
 
 
 def place_of(item):
-    """The last run beside the tests that a test asks for, counted from 1; 0: none."""
+    """The last background run that a test needs, counted from 1; 0: none."""
     return max(
         (place for place, name in enumerate(BESIDE, 1) if name in item.fixturenames), default=0
     )
 
 
 def pytest_collection_modifyitems(items):
-    """Tests of a run that is made beside the others come last."""
+    """Tests that need a background run come last."""
     items.sort(key=place_of)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def beside(request, tmp_path_factory, readable_images):
-    """Starts what the tests of this session will ask for, before the first of them."""
+    """Start the background runs that the collected tests need."""
     making, wanted = (
         Beside(),
         {name for item in request.session.items for name in item.fixturenames},
@@ -158,7 +158,7 @@ def beside(request, tmp_path_factory, readable_images):
 
 @pytest.fixture(scope="session")
 def finished(beside, snakemake):
-    """A run of `snakemake all` to its end, with what it printed."""
+    """A finished run of `snakemake all`, with its output."""
     workflow = beside["finished"].result()
     workflow.snakemake = snakemake
     return workflow
@@ -166,13 +166,13 @@ def finished(beside, snakemake):
 
 @pytest.fixture(scope="session")
 def finished_on_own(beside):
-    """A finished pretraining on a folder of images, which lies in the run's own, with its weights converted."""
+    """A finished pretraining on a folder of images inside the run's folder; weights converted."""
     return beside["finished_on_own"].result()
 
 
 @pytest.fixture(scope="session")
 def run_workflow(snakemake):
-    """The workflow in a folder of the caller's."""
+    """The workflow in a given folder."""
     return lambda folder: Workflow(folder, snakemake)
 
 
@@ -183,7 +183,7 @@ def workflow(run_workflow, tmp_path):
 
 @pytest.fixture
 def checked_archives(monkeypatch):
-    """The names of the archives of torch's whose checksums were looked at, one for each time."""
+    """Names of torch archives whose checksums were verified, one entry each time."""
     names, testzip = [], zipfile.ZipFile.testzip
 
     def noted(self):

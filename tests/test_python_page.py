@@ -6,7 +6,7 @@ import torch
 
 from soco.config.recipes import recipe
 
-# The page trains at the paper's size; these keys make its model and views small.
+# The page trains at the paper's size; with these keys, model and views are small.
 SMALL = (
     "views=[{'size': 64}, {'size': 64, 'crop': 'a'}, {'size': 32, 'crop': 'b'}], level_bounds=(14,"
     " 28, 56, 64), projector_hidden=16, projector_out=8, workers=0, precision='fp32', batch_size=2,"
@@ -22,7 +22,7 @@ def blocks(repository):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch, folder_of_images):
-    """A working folder with the images where the page has them, those that cannot be read left out."""
+    """A working folder with readable images at the place that the page uses."""
     for name in ("e_empty.jpg", "f_cut.jpg"):
         (folder_of_images / name).unlink()
     (tmp_path / "my").mkdir()
@@ -37,7 +37,7 @@ def run(block, names):
     return names
 
 
-def test_ten_lines_pretrain_on_a_folder_of_images(blocks, here):
+def test_the_first_example_pretrains_on_a_folder_of_images(blocks, here):
     block = blocks[0]
     small = re.sub(r"batch_size=32.*?\)", lambda match: SMALL, block, flags=re.DOTALL)
     small = small.replace(
@@ -57,13 +57,13 @@ def test_ten_lines_pretrain_on_a_folder_of_images(blocks, here):
     assert json.loads((here / "out/metrics.json").read_text())["steps"] == 2 * (6 // 2)
 
 
-def test_the_page_asks_for_what_a_recipe_can_be(blocks):
+def test_the_keys_of_the_example_are_keys_of_a_recipe(blocks):
     asked = re.search(r"recipe\((.*?)\)", blocks[0], re.DOTALL).group(1)
     settings, _ = eval(f"recipe({asked})", {"recipe": recipe})
     assert (settings.batch_size, settings.epochs) == (32, 10)
 
 
-def test_a_model_by_name_takes_weights_and_gives_maps(blocks, here):
+def test_a_model_by_name_loads_weights_and_gives_feature_maps(blocks, here):
     from safetensors.torch import save_file
 
     from soco.pretrain.model import model_of_recipe
@@ -82,7 +82,7 @@ def test_a_model_by_name_takes_weights_and_gives_maps(blocks, here):
         assert torch.isfinite(features).all()
 
 
-def test_proposals_alone(blocks, here):
+def test_proposals_without_pretraining(blocks, here):
     names = run(blocks[3], {})
     assert names["regions"].shape[1] == 5
     assert 0 < len(names["kept"]) < len(names["regions"])

@@ -1,4 +1,4 @@
-"""Check and mend a detection set; run by rule `check_dataset`."""
+"""Check a detection set and repair it in a copy; run by rule `check_dataset`."""
 
 from pathlib import Path
 
@@ -6,11 +6,10 @@ from soco.config import DatasetConfig
 from soco.data.checks import check_dataset, decoded_folder
 from soco.jobs import stage
 
-with stage(snakemake):
+with stage(snakemake) as origin:
     name = snakemake.wildcards.dataset
-    known = snakemake.config["datasets"][name][
-        "known_as"
-    ]  # no param: to say what a set is checks none again
+    # Not a param: setting `known_as` must not check a set again.
+    known = snakemake.config["datasets"][name]["known_as"]
     checked = check_dataset(
         DatasetConfig.model_validate({**snakemake.params.dataset, "known_as": known}),
         threads=snakemake.threads,
@@ -21,4 +20,5 @@ with stage(snakemake):
         train=Path(snakemake.output.train),
         val=Path(snakemake.output.val),
         report=Path(snakemake.output.findings),
+        origin=origin,
     )

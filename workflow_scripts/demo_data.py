@@ -6,4 +6,4 @@ from soco.jobs import stage
 
 with stage(snakemake):
     make_demo(DemoConfig.model_validate(snakemake.params.settings), seed=snakemake.params.seed)
-    print(f"The demo's data lie in {snakemake.params.settings['path']}.")
+    print(f"The demo's data are in {snakemake.params.settings['path']}.")

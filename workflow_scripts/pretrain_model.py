@@ -2,9 +2,9 @@
 
 from soco.jobs import stage
 
-with stage(snakemake):
+with stage(snakemake) as origin:
     from soco.pretrain import PretrainJob, pretrain
-    from soco.pretrain.requeue import requeue_on_timeout
+    from soco.pretrain.stop import requeue_on_timeout
 
     run = snakemake.wildcards.run
     job = PretrainJob.model_validate(
@@ -21,6 +21,7 @@ with stage(snakemake):
             "metrics": snakemake.output.metrics,
             "tensorboard": snakemake.params.tensorboard,
             "seed": snakemake.params.seed,
+            "origin": origin,
         }
     )
     with requeue_on_timeout():

@@ -1,6 +1,6 @@
-"""The embedded demo.
+"""The embedded demo: unlabelled images and two small detection sets, made from photographs.
 
-Unlabelled images and two small detection sets, made from photographs that pip installs.
+pip installs the photographs, so that the demo needs no download. No other package imports this one.
 """
 
 from soco.demo.make import make_demo

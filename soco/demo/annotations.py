@@ -1,4 +1,4 @@
-"""The records of composed images as COCO and as LVIS v1 annotation files."""
+"""The annotations of the composed images, as COCO and LVIS v1 files."""
 
 import json
 from collections import Counter
@@ -15,9 +15,10 @@ Json = dict[str, Any]
 
 
 def write_coco(path: Path, images: list[Composed], side: int) -> None:
-    """Writes a COCO instances file of the six coarse categories.
+    """Write a COCO instances file of the six coarse categories.
 
-    Beside the format's own keys, an image names its `background` and an annotation its `texture`.
+    Two keys are not in COCO's format: an image's `background` and an annotation's `texture` name
+    their photographs.
     """
     content = {
         "info": _info("COCO"),
@@ -36,17 +37,17 @@ def write_coco(path: Path, images: list[Composed], side: int) -> None:
 def write_lvis(
     path: Path, split: Split, images: list[Composed], side: int, train: list[Composed]
 ) -> None:
-    """Writes an LVIS v1 file of the sixteen fine categories.
+    """Write an LVIS v1 file of the sixteen fine categories.
 
-    Every category that an image does not show is listed as absent: the painter knows. Counts and
-    frequency groups are those of the training split in both files, as in LVIS itself.
+    Every category that an image does not show is listed as absent, since that is known here. Counts
+    and frequency groups in both files are those of the training split, as in LVIS.
 
     Args:
         path: The file to write.
-        split: `train` or `val`, the folder that the images lie in.
-        images: The split's records.
+        split: `train` or `val`: the folder of the images.
+        images: The split's images.
         side: Width and height of an image in pixels.
-        train: The training split's records.
+        train: The training split's images.
     """
     content = {
         "info": _info("LVIS v1"),
@@ -59,7 +60,7 @@ def write_lvis(
 
 
 def lvis_categories(train: list[Composed]) -> list[Json]:
-    """Returns the LVIS entries of all fine categories, counted on the training split's records."""
+    """The LVIS entries of all fine categories, with their counts in the training split."""
     instances = Counter(it.category for image in train for it in image.instances)
     images = Counter(name for image in train for name in {it.category for it in image.instances})
     return [

@@ -1,7 +1,4 @@
-"""Where the objects of an image stand.
-
-Sizes, rotations and places at which every object stays visible enough.
-"""
+"""The size, rotation and place of each object in an image, so that every one stays visible."""
 
 from dataclasses import dataclass
 
@@ -11,13 +8,13 @@ import numpy as np
 from soco.demo.forms import loops_of
 from soco.demo.plan import PlannedObject
 
-REFERENCE_SIDE = 128
+REFERENCE_SIDE = 128  # pixels
 SIDES = (28.0, 72.0)  # of an object, in an image of REFERENCE_SIDE
-LARGEST_TURN = 18.0
-LARGEST_STRETCH = 1.2
-LEAST_VISIBLE = 0.4
+LARGEST_TURN = 18.0  # degrees, in both directions
+LARGEST_STRETCH = 1.2  # factor between width and height
+LEAST_VISIBLE = 0.4  # share of an object's mask
 TRIES = 30
-_SUBPIXELS = 8
+_SUBPIXELS = 8  # points per side of a pixel, for anti-aliased edges
 
 
 @dataclass(frozen=True)
@@ -25,9 +22,9 @@ class Placed:
     """An object in its place.
 
     Attributes:
-        planned: What it is.
-        coverage: float32 (side, side), the share of each pixel that its form covers.
-        mask: bool (side, side), pixels covered by half or more.
+        planned: Its category and texture.
+        coverage: float32 (side, side), the share of each pixel that it covers.
+        mask: bool (side, side), the pixels that it covers by half or more.
     """
 
     planned: PlannedObject
@@ -38,14 +35,14 @@ class Placed:
 def arrange(
     objects: tuple[PlannedObject, ...], side: int, rng: np.random.Generator
 ) -> list[Placed]:
-    """Places objects, each over the ones before it, so that none loses more than 60 % of its mask.
+    """Place objects, each over the ones before it, so that none loses more than 60 % of its mask.
 
-    An object for which no place is found in `TRIES` draws is left out.
+    An object without a place after `TRIES` draws is dropped.
 
     Args:
-        objects: From the hindmost to the foremost.
+        objects: The objects, back to front.
         side: Width and height of the image in pixels.
-        rng: Draws size, form and place.
+        rng: Draws size, rotation and place.
     """
     placed: list[Placed] = []
     for planned in objects:
@@ -58,10 +55,7 @@ def arrange(
 
 
 def ownership(placed: list[Placed], side: int) -> np.ndarray:
-    """Returns int32 (side, side).
-
-    0 where the background shows, else 1 + the index of the object that does.
-    """
+    """int32 (side, side): 0 for the background, else 1 + the index of the visible object."""
     owner = np.zeros((side, side), np.int32)
     for index, item in enumerate(placed, start=1):
         owner[item.mask] = index
@@ -76,10 +70,7 @@ def _all_visible(placed: list[Placed]) -> bool:
 
 
 def _draw(planned: PlannedObject, side: int, shrink: float, rng: np.random.Generator) -> Placed:
-    """Draws one object somewhere wholly inside the image.
-
-    `shrink` below 1 makes large sizes less likely.
-    """
+    """Draw one object entirely inside the image; `shrink` below 1 makes large ones less likely."""
     low, high = (limit * side / REFERENCE_SIDE for limit in SIDES)
     length = low * (max(low, high * shrink) / low) ** rng.random()
     stretch = LARGEST_STRETCH ** rng.uniform(-1, 1)
@@ -92,7 +83,7 @@ def _draw(planned: PlannedObject, side: int, shrink: float, rng: np.random.Gener
 
 
 def _coverage(loops: list[np.ndarray], side: int) -> np.ndarray:
-    """float32 (side, side): the share of a pixel's 8 x 8 points inside the loops, even-odd."""
+    """float32 (side, side): the share of each pixel's 8 x 8 points inside the loops (even-odd)."""
     points = [np.round(loop * _SUBPIXELS - 0.5).astype(np.int32) for loop in loops]
     canvas = np.zeros((side * _SUBPIXELS, side * _SUBPIXELS), np.uint8)
     cv2.fillPoly(canvas, points, 255)

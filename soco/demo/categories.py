@@ -1,14 +1,11 @@
-"""What the objects are called.
-
-Six coarse categories (COCO file), sixteen fine ones with a long tail (LVIS file).
-"""
+"""The categories: six coarse ones (COCO file), sixteen fine ones with a long tail (LVIS file)."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Frequency = Literal["r", "c", "f"]
 
-# LVIS counts training images that show a category: rare up to 10, common up to 100, frequent above.
+# LVIS groups categories by the number of training images that show them: rare, common, frequent.
 RARE_UP_TO = 10
 COMMON_UP_TO = 100
 
@@ -20,7 +17,7 @@ class FineCategory:
     Attributes:
         name: A key of `soco.demo.forms.FORMS`.
         coarse: Its category in the COCO file.
-        share: Objects of it for each training image; None: it fills what the others leave.
+        share: Objects per training image; None: an equal part of the rest.
         definition: What it looks like.
     """
 
@@ -62,7 +59,7 @@ COARSE_IDS = {name: index for index, name in enumerate(COARSE, start=1)}
 
 
 def frequency(image_count: int) -> Frequency:
-    """Returns LVIS's group of a category that `image_count` training images show."""
+    """The LVIS frequency group of a category that `image_count` training images show."""
     if image_count <= RARE_UP_TO:
         return "r"
     return "c" if image_count <= COMMON_UP_TO else "f"

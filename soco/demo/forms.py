@@ -1,7 +1,6 @@
-"""The outlines of the objects that are painted: closed loops around the origin, y pointing down.
+"""The outlines of the painted objects: closed loops around the origin, with y pointing down.
 
-A form is a list of loops, each float (points, 2) of x and y; where loops nest, the inner one is a
-hole.
+A form is a list of loops, each float (points, 2) of x and y. A loop inside another is a hole.
 """
 
 from collections.abc import Callable
@@ -90,7 +89,7 @@ def _tau() -> Loops:
 
 
 def _crescent(bite: float, shift: float) -> Loops:
-    """A disc of radius 1 less a disc of radius `bite` whose centre lies `shift` to the right."""
+    """A disc of radius 1 without a disc of radius `bite` centred at (`shift`, 0)."""
     x = (1 + shift**2 - bite**2) / (2 * shift)
     y = np.sqrt(1 - x**2)
     outer = np.degrees(np.arctan2(y, x))
@@ -119,14 +118,14 @@ FORMS: dict[str, Callable[[], Loops]] = {
 
 
 def loops_of(form: str, side: float, turn: float, stretch: float, mirror: bool) -> Loops:
-    """Returns a form's loops in pixels, its box centred on the origin.
+    """A form's loops in pixels, with their box centred on the origin.
 
     Args:
         form: A key of `FORMS`.
         side: Longest side of its box in pixels.
         turn: Clockwise rotation in degrees.
-        stretch: Factor by which it is widened before it is turned.
-        mirror: Whether left and right are exchanged.
+        stretch: Factor of its width, before the rotation.
+        mirror: Whether to swap left and right.
     """
     angle = np.radians(turn)
     rotation = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])

@@ -1,4 +1,4 @@
-"""Makes all of the demo's data in one call."""
+"""Make all of the demo's data in one call."""
 
 import csv
 import shutil
@@ -6,8 +6,7 @@ from pathlib import Path
 
 from soco.config.schema import DemoConfig
 from soco.demo.annotations import write_coco, write_lvis
-from soco.demo.compose import compose_split
-from soco.demo.cutouts import write_cutouts
+from soco.demo.compose import compose_split, write_cutouts
 from soco.demo.images import write_images
 from soco.demo.photographs import PHOTOGRAPHS, SPLITS, path_of
 from soco.demo.plan import plan_split
@@ -16,20 +15,19 @@ from soco.io import atomic_write
 
 
 def make_demo(settings: DemoConfig, seed: int) -> None:
-    """Writes the demo's images and annotations below `settings.path`; the same bytes for the same
-    seed.
+    """Write the demo's images and annotations in `settings.path`, with the same bytes for a seed.
 
-    `images/SCENE/*.jpg` are unlabelled; `shapes/train` and `shapes/val` hold the composed images,
+    `images/SCENE/*.jpg` are unlabelled. `shapes/train` and `shapes/val` hold the composed images,
     which `shapes/coco_SPLIT.json` annotates with six categories and `shapes/lvis_v1_SPLIT.json`
-    with sixteen. `classes/SPLIT/CATEGORY` holds some of their objects, cut out. `sources.csv` lists
+    with sixteen. `classes/SPLIT/CATEGORY` holds cut-outs of their objects, and `sources.csv` lists
     the photographs.
 
     Args:
-        settings: Where, how many and how large.
-        seed: Decides every draw.
+        settings: Folder, numbers and sizes.
+        seed: Seed of every draw.
 
     Raises:
-        UserError: A photograph's package is missing, or the folder holds images that are not the
+        UserError: A photograph's package is missing, or the folder holds files that are not the
             demo's.
     """
     for photograph in PHOTOGRAPHS:
@@ -42,10 +40,7 @@ def make_demo(settings: DemoConfig, seed: int) -> None:
 
 
 def write_sources(path: Path) -> None:
-    """Writes one CSV row a photograph.
-
-    File, package, scene, split, and its origin as the package states it.
-    """
+    """Write one CSV row per photograph: file, package, scene, split and origin."""
     with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow(["file", "package", "scene", "split", "note"])
@@ -72,7 +67,7 @@ def _write_shapes(root: Path, settings: DemoConfig, seed: int) -> None:
 
 
 def _clear(root: Path) -> None:
-    """Removes an earlier demo's images, so that none are left over when fewer are made."""
+    """Remove an earlier demo's images, so that none are left over when fewer are made."""
     folders = [
         root / "images",
         *(root / part / split for part in ("shapes", "classes") for split in SPLITS),
@@ -80,9 +75,12 @@ def _clear(root: Path) -> None:
     for folder in folders:
         if not folder.is_dir():
             continue
-        # sources.csv is the first file written: without it, the folder is somebody else's.
+        # sources.csv is written first: without it, the files are not the demo's.
         if any(folder.iterdir()) and not (root / "sources.csv").is_file():
             raise UserError(
-                f"{folder} holds files that the demo did not make: set demo.path to another folder."
+                "demo.foreign_files",
+                "{folder} holds files that the demo did not make; set `demo.path` to another"
+                " folder.",
+                folder=folder,
             )
         shutil.rmtree(folder)

@@ -1,21 +1,20 @@
-"""How a composed image gets its pixels: a calm crop behind, textured objects before it."""
+"""The pixels of a composed image: textured objects in front of a blurred crop."""
 
 import cv2
 import numpy as np
 
 from soco.demo.arrange import REFERENCE_SIDE, Placed
-from soco.demo.draws import square_box
 from soco.demo.photographs import Photograph, pixels_of
 
 BACKGROUND_SHARES = (0.4, 1.0)
 TEXTURE_SHARES = (0.12, 0.4)
 BACKGROUND_CONTRAST = 0.5
-BACKGROUND_LIGHT = (45.0, 105.0)  # bounds of its mean, of 255
+BACKGROUND_LIGHT = (45.0, 105.0)  # bounds of the mean, of 255
 BACKGROUND_BLUR = 0.8  # sigma in pixels, in an image of REFERENCE_SIDE
 TEXTURE_CONTRAST = 0.5
-OBJECT_LIGHT = (150.0, 225.0)
-TINT = 35.0
-SLOPE = 0.2
+OBJECT_LIGHT = (150.0, 225.0)  # of 255, above BACKGROUND_LIGHT
+TINT = 35.0  # most that a channel differs from the light, of 255
+SLOPE = 0.2  # most that the light changes across an object
 RIM_WIDTH = 1.6  # pixels, in an image of REFERENCE_SIDE
 RIM_LIGHT = 0.55
 
@@ -23,11 +22,11 @@ RIM_LIGHT = 0.55
 def paint(
     background: Photograph, placed: list[Placed], side: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Paints one image.
+    """Paint one image.
 
     Args:
         background: The photograph behind the objects.
-        placed: The objects from the hindmost to the foremost.
+        placed: The objects, back to front.
         side: Width and height of the image in pixels.
         rng: Draws crops, light and colours.
 
@@ -43,10 +42,7 @@ def paint(
 
 
 def _background(photograph: Photograph, side: int, rng: np.random.Generator) -> np.ndarray:
-    """float32 (side, side, 3).
-
-    A large square crop, blurred a little and of less contrast than the photograph.
-    """
+    """float32 (side, side, 3): a large square crop, slightly blurred and with less contrast."""
     crop = _square(photograph, BACKGROUND_SHARES, side, rng)
     crop = cv2.GaussianBlur(crop, (0, 0), BACKGROUND_BLUR * side / REFERENCE_SIDE)
     mean = crop.mean(axis=(0, 1))
@@ -55,7 +51,7 @@ def _background(photograph: Photograph, side: int, rng: np.random.Generator) -> 
 
 
 def _surface(item: Placed, side: int, rng: np.random.Generator) -> np.ndarray:
-    """float32 (side, side, 3): the object's texture in a light of its own, with a dark rim."""
+    """float32 (side, side, 3): the object's texture in its own light, with a dark rim."""
     patch = _square(item.planned.texture, TEXTURE_SHARES, side, rng)
     colour = rng.uniform(*OBJECT_LIGHT) + rng.uniform(-TINT, TINT, size=3)
     surface = (patch - patch[item.mask].mean(axis=0)) * TEXTURE_CONTRAST + colour
@@ -63,7 +59,7 @@ def _surface(item: Placed, side: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _light(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """float32 (side, side, 1): light that falls off across the object in a random direction."""
+    """float32 (side, side, 1): light that fades across the object in a random direction."""
     rows, columns = np.nonzero(mask)
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[: mask.shape[0], : mask.shape[1]].astype(np.float32)
@@ -73,10 +69,7 @@ def _light(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _rim(mask: np.ndarray) -> np.ndarray:
-    """float32 (side, side, 1).
-
-    `RIM_LIGHT` at the mask's edge and outside, rising to 1 within `RIM_WIDTH`.
-    """
+    """float32 (side, side, 1): `RIM_LIGHT` outside and at the edge, rising to 1 in `RIM_WIDTH`."""
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     inward = np.clip(depth / (RIM_WIDTH * len(mask) / REFERENCE_SIDE) - 0.5, 0, 1)
     return (RIM_LIGHT + (1 - RIM_LIGHT) * inward).astype(np.float32)[..., None]
@@ -85,13 +78,25 @@ def _rim(mask: np.ndarray) -> np.ndarray:
 def _square(
     photograph: Photograph, shares: tuple[float, float], side: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """float32 (side, side, 3).
-
-    A square crop, its side a drawn share of the photograph's shorter side.
-    """
+    """float32 (side, side, 3): a random square crop of a photograph, flipped half the time."""
     image = pixels_of(photograph)
-    crop = image[square_box(rng, image.shape[:2], shares)]
+    crop = image[_square_box(rng, image.shape[:2], shares)]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     method = cv2.INTER_AREA if len(crop) > side else cv2.INTER_LINEAR
     return cv2.resize(crop, (side, side), interpolation=method).astype(np.float32)
+
+
+def _square_box(
+    rng: np.random.Generator, size: tuple[int, int], shares: tuple[float, float]
+) -> tuple[slice, slice]:
+    """The rows and columns of a random square crop.
+
+    Args:
+        rng: The generator to draw from.
+        size: Height and width of the image in pixels.
+        shares: Smallest and largest side of the crop, as a share of the image's shorter side.
+    """
+    length = max(1, round(min(size) * rng.uniform(*shares)))
+    top, left = (int(rng.integers(0, whole - length + 1)) for whole in size)
+    return slice(top, top + length), slice(left, left + length)

@@ -1,9 +1,7 @@
-"""The photographs that the demo is cut from: which package holds each, what scene it shows, which
-split may use it.
+"""The photographs that the demo is made of: the package, scene and split of each.
 
-Photographs of one place or thing (stereo pairs, several views of one garden) bear one scene name,
-and a scene lies wholly in one split: what is validated on was seen neither in pretraining nor in
-training.
+Photographs of one place or thing (stereo pairs, several views of one garden) share a scene, and
+each scene is in one split only: validation shows nothing that pretraining or training has seen.
 """
 
 import functools
@@ -20,8 +18,7 @@ from soco.errors import UserError
 Split = Literal["train", "val"]
 SPLITS: tuple[Split, ...] = ("train", "val")
 
-# Longest side that a photograph is kept in memory at: the smallest crop (40 %) still has 410
-# pixels.
+# Longest side of a photograph in memory, in pixels: the smallest crop (40 %) still has 410.
 WORKING_SIDE = 1024
 
 _FOLDERS = {
@@ -46,11 +43,11 @@ class Photograph:
 
     Attributes:
         package: The distribution that installs it.
-        file: Its path below the package's image folder.
-        scene: What it shows; photographs with one scene name share a split.
+        file: Its path in the package's image folder.
+        scene: What it shows; all photographs of a scene are in one split.
         split: `train` or `val`.
         note: Origin and licence, as far as the package states them.
-        plain: A surface that fills the frame: serves as texture, never as a scene of its own.
+        plain: A surface that fills the frame: used as a texture, never as a background.
     """
 
     package: str
@@ -62,7 +59,7 @@ class Photograph:
 
     @property
     def key(self) -> str:
-        """The name that annotations give as provenance, such as `mvtb-data/road.png`."""
+        """Its name in the annotations, such as `mvtb-data/road.png`."""
         return f"{self.package}/{self.file}"
 
 
@@ -119,49 +116,50 @@ PHOTOGRAPHS: tuple[Photograph, ...] = (
 
 
 def of_split(split: Split, *, scenes_only: bool = False) -> tuple[Photograph, ...]:
-    """Returns the photographs that a split may use.
-
-    Args:
-        split: `train` or `val`.
-        scenes_only: Leave the plain surfaces out.
-    """
+    """The photographs that a split may use, without the plain surfaces if `scenes_only`."""
     return tuple(p for p in PHOTOGRAPHS if p.split == split and not (scenes_only and p.plain))
 
 
 def path_of(photograph: Photograph) -> Path:
-    """Returns where a photograph lies on this machine.
+    """The path of a photograph on this machine.
 
     Raises:
-        UserError: Its package is not installed, or came without the file.
+        UserError: Its package is not installed, or lacks the file.
     """
     module, folder = _FOLDERS[photograph.package].split("/", 1)
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
         raise UserError(
-            f"The demo needs photographs of the package {photograph.package}: run `make install`."
+            "demo.no_package",
+            "The demo needs photographs of the package {package}; run `make install`.",
+            package=photograph.package,
         )
     path = Path(spec.submodule_search_locations[0]) / folder / photograph.file
     if not path.is_file():
         raise UserError(
-            f"The package {photograph.package} came without {path}: reinstall it with `make"
-            " install`."
+            "demo.no_photograph",
+            "The package {package} lacks {path}; reinstall it with `make install`.",
+            package=photograph.package,
+            path=path,
         )
     return path
 
 
 @functools.cache
 def pixels_of(photograph: Photograph) -> np.ndarray:
-    """Returns a photograph as read-only uint8 (height, width, 3) in BGR, longest side at most
-    `WORKING_SIDE`.
+    """A photograph as read-only uint8 (height, width, 3) in BGR, at most `WORKING_SIDE` long.
 
     Raises:
-        UserError: The file is missing or is no readable image.
+        UserError: The file is missing or cannot be read as an image.
     """
     path = path_of(photograph)
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise UserError(
-            f"{path} is no readable image: reinstall {photograph.package} with `make install`."
+            "demo.unreadable_photograph",
+            "{path} cannot be read as an image; reinstall {package} with `make install`.",
+            path=path,
+            package=photograph.package,
         )
     height, width = image.shape[:2]
     scale = WORKING_SIDE / max(height, width)

@@ -1,7 +1,4 @@
-"""What each composed image will show, settled before anything is painted.
-
-Background, forms and their textures.
-"""
+"""The plan of each composed image, made before anything is painted: background and objects."""
 
 from dataclasses import dataclass
 
@@ -11,8 +8,7 @@ from soco.demo.categories import FINE
 from soco.demo.photographs import Photograph, Split, of_split
 from soco.seeds import generator
 
-# Fewest objects of a fine category in a split, where there is room: an average over one object
-# would mean little.
+# Fewest objects of a fine category in a split, if there is room: AP of one object means little.
 FEWEST = {"train": 1, "val": 4}
 
 
@@ -26,10 +22,7 @@ class PlannedObject:
 
 @dataclass(frozen=True)
 class PlannedImage:
-    """One image.
-
-    Its number from 1, the photograph behind it, and its objects from the hindmost to the foremost.
-    """
+    """One image: its number from 1, its background, and its objects, back to front."""
 
     number: int
     background: Photograph
@@ -37,16 +30,16 @@ class PlannedImage:
 
 
 def plan_split(split: Split, count: int, objects: tuple[int, int], seed: int) -> list[PlannedImage]:
-    """Plans a split.
+    """Plan the images of a split.
 
     Args:
         split: `train` or `val`; decides which photographs are used.
-        count: Images.
-        objects: Fewest and most objects on an image.
-        seed: Decides every draw.
+        count: Number of images.
+        objects: Fewest and most objects in an image.
+        seed: Seed of every draw.
 
     Returns:
-        One plan an image. No texture shows the scene of the background it stands on.
+        One plan per image. No texture shows the scene of its background.
     """
     rng = generator(seed, f"plan/{split}", 0)
     sizes = rng.integers(objects[0], objects[1], size=count, endpoint=True)
@@ -62,10 +55,7 @@ def plan_split(split: Split, count: int, objects: tuple[int, int], seed: int) ->
 
 
 def _deck(split: Split, images: int, slots: int, rng: np.random.Generator) -> list[str]:
-    """Fine categories in random order, `slots` of them.
-
-    The tail by its shares, the rest in equal parts.
-    """
+    """`slots` fine categories in random order: the tail by its shares, the rest in equal parts."""
     tail = [
         category.name
         for category in FINE
@@ -81,7 +71,7 @@ def _deck(split: Split, images: int, slots: int, rng: np.random.Generator) -> li
 def _turns(
     photographs: tuple[Photograph, ...], count: int, rng: np.random.Generator
 ) -> list[Photograph]:
-    """`count` photographs in random order, each as often as any other, or once more."""
+    """`count` photographs in random order, each equally often up to one."""
     indices = np.concatenate(
         [rng.permutation(len(photographs)) for _ in range(-(-count // len(photographs)))]
     )
@@ -89,10 +79,7 @@ def _turns(
 
 
 def _texture(split: Split, background: Photograph, rng: np.random.Generator) -> Photograph:
-    """A photograph of another scene.
-
-    Scenes are equally likely, however many photographs show them.
-    """
+    """A photograph of another scene; scenes are equally likely, whatever their photographs."""
     others = [photograph for photograph in of_split(split) if photograph.scene != background.scene]
     scenes = sorted({photograph.scene for photograph in others})
     scene = scenes[rng.integers(len(scenes))]

@@ -1,8 +1,9 @@
-"""A mask as polygons that give exactly this mask back when COCO's tools fill them.
+"""A mask as polygons, from which COCO's tools get exactly this mask back.
 
-The polygons run along the edges between pixels. A hole is joined to its surroundings by a cut that
-is walked in both directions and so encloses nothing: one list of numbers holds a region with its
-holes, as both formats want it.
+pycocotools has no polygons from masks, and the contours of cv2 run through pixel centres, which
+loses half a pixel. These polygons run along the edges between pixels. A hole is joined to its
+region's outline by a cut in both directions, which encloses nothing, so that one list of numbers
+holds a region with its holes, as both formats require.
 """
 
 import cv2
@@ -13,7 +14,7 @@ Steps = dict[tuple[Point, Point], None]  # a set that keeps its order
 
 
 def polygons_of(mask: np.ndarray) -> list[list[int]]:
-    """Returns the polygons of a mask.
+    """The polygons of a mask.
 
     Args:
         mask: bool (height, width).
@@ -35,7 +36,7 @@ def _polygon(region: np.ndarray) -> list[int]:
 
 
 def _loops(region: np.ndarray) -> list[list[Point]]:
-    """The corners of each closed walk along the region's edge that has the region on its right."""
+    """The corners of each closed walk along the region's edge, with the region on its right."""
     steps = _steps(region)
     loops = []
     while steps:
@@ -51,11 +52,10 @@ def _loops(region: np.ndarray) -> list[list[Point]]:
 
 
 def _steps(region: np.ndarray) -> Steps:
-    """Every pixel edge between region and rest, as start and direction, clockwise around its pixel."""
+    """The pixel edges of the region as start and direction, clockwise around each pixel."""
     padded = np.pad(region, 1)
     inside = padded[1:-1, 1:-1]
-    # For each side of a pixel: its neighbour there, where the walk along that side starts, and
-    # where it heads.
+    # For each side of a pixel: the neighbour, where the walk along that side starts, its direction.
     sides = (
         (padded[:-2, 1:-1], (0, 0), (1, 0)),
         (padded[1:-1, 2:], (1, 0), (0, 1)),
@@ -70,15 +70,12 @@ def _steps(region: np.ndarray) -> Steps:
 
 
 def _next_heading(here: Point, heading: Point, steps: Steps) -> Point:
-    """Where two pixels touch at a corner only, the walk keeps to its own.
-
-    Crossing over would enclose the same.
-    """
+    """The next direction of a walk; where two pixels touch at a corner, it stays at its own."""
     x, y = heading
     for turned in ((-y, x), (x, y), (y, -x)):
         if (here, turned) in steps:
             return turned
-    return (0, 0)  # no step is left here: the walk is closed
+    return (0, 0)  # no step is left: the walk is closed
 
 
 def _twice_area(loop: list[Point]) -> int:

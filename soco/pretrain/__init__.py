@@ -1,7 +1,4 @@
-"""Pretraining without labels.
-
-Schedules, LARS, checkpoints, the loop, and the processes that run it.
-"""
+"""Pretraining without labels: views, model, and the training loop in one or more processes."""
 
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.launch import pretrain

@@ -1,7 +1,4 @@
-"""`python -m soco.pretrain JOB.json`: the pretraining that a file tells of.
-
-Under torchrun, one of its processes.
-"""
+"""`python -m soco.pretrain JOB.json`: run a job, or under torchrun one of its processes."""
 
 import logging
 import os
@@ -9,15 +6,14 @@ import sys
 from pathlib import Path
 
 from soco.errors import UserError
-from soco.io import atomic_write
+from soco.pretrain.distributed import started_by_torchrun
 from soco.pretrain.job import PretrainJob
-from soco.pretrain.launch import STOPPED, ending_of, pretrain
-from soco.pretrain.ranks import started_by_torchrun
+from soco.pretrain.launch import pretrain, report_end
 from soco.pretrain.stop import EXIT_CODE, ends_with_parent
 
 
 def main(job_file: Path) -> int:
-    """Train; returns the exit code."""
+    """Train; return the exit code."""
     level = logging.INFO if os.environ.get("RANK", "0") == "0" else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(message)s", stream=sys.stderr)
     if started_by_torchrun():
@@ -26,20 +22,13 @@ def main(job_file: Path) -> int:
         pretrain(PretrainJob.model_validate_json(job_file.read_text()))
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
-        _tell(job_file, str(error))
+        report_end(job_file, error)
         return 1
     except SystemExit as left:
         if left.code == EXIT_CODE:
-            _tell(job_file, STOPPED)
+            report_end(job_file, None)
         raise
     return 0
-
-
-def _tell(job_file: Path, ending: str) -> None:
-    """Leave word for the process that called torchrun, which hears of no more than a code."""
-    if started_by_torchrun():
-        with atomic_write(ending_of(job_file)) as temporary:
-            temporary.write_text(ending)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""Checkpoints.
-
-Written whole, the last few kept, their checksums looked at, read without running code.
-"""
+"""Checkpoints: written atomically, verified by checksum, read without running code."""
 
 import logging
 import re
@@ -14,7 +11,7 @@ from torch import nn
 import soco
 from soco.data.stores.archives import Content, newest_sound, save_archive
 from soco.errors import UserError
-from soco.io import origin_inside, remove_folder
+from soco.io import Origin, origin_inside, remove_folder
 
 log = logging.getLogger(__name__)
 
@@ -22,19 +19,26 @@ log = logging.getLogger(__name__)
 class Checkpoints:
     """The checkpoints of one run: a folder of `step-NNNNNNNN.pt`.
 
-    All chance in training follows from seed, epoch and image number, so a checkpoint needs no
-    generator's state.
+    They have no state of a random generator: every draw follows from seed, epoch and image number.
     """
 
-    def __init__(self, folder: str | Path, settings: dict[str, Any], keep: int) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        settings: dict[str, Any],
+        keep: int,
+        origin: Origin | None = None,
+    ) -> None:
         """Use a folder.
 
         Args:
             folder: Made when the first checkpoint is written.
-            settings: What decides the run's outcome; a checkpoint of other settings is refused.
-            keep: How many of the newest to keep.
+            settings: The run's identity; a checkpoint of other settings is refused.
+            keep: How many of the newest checkpoints to keep.
+            origin: What makes the files.
         """
         self.folder, self.settings, self.keep = Path(folder), settings, keep
+        self.origin = origin
 
     def save(
         self,
@@ -43,10 +47,10 @@ class Checkpoints:
         optimiser: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler,
     ) -> None:
-        """Write the state before step `step`, then drop the oldest beyond `keep`.
+        """Write the state before step `step`, then remove the oldest checkpoints beyond `keep`.
 
         Raises:
-            UserError: The disk does not take it; what was written before stays.
+            UserError: The file cannot be written; earlier checkpoints stay.
         """
         state = {
             "step": step,
@@ -55,7 +59,7 @@ class Checkpoints:
             "scaler": scaler.state_dict(),
             "settings": self.settings,
             "version": soco.__version__,
-            **origin_inside(),
+            **origin_inside(self.origin),
         }
         save_archive(self.folder / f"step-{step:08d}.pt", state)
         for old in self._paths()[: -self.keep]:
@@ -63,19 +67,18 @@ class Checkpoints:
 
     @property
     def last(self) -> Path | None:
-        """The newest checkpoint, read or not."""
+        """The newest checkpoint, whether readable or not."""
         return next(reversed(self._paths()), None)
 
     def newest_readable(self) -> tuple[Path, Content] | None:
-        """The newest checkpoint that is whole, with its content; damaged ones are put aside with a
-        warning.
+        """Return the newest undamaged checkpoint and its content; None without any.
 
-        Halves are removed.
+        Damaged checkpoints are renamed with a warning; partly written files are removed.
 
         Raises:
-            UserError: It is of other settings.
+            UserError: The checkpoint has other settings.
         """
-        for part in self.folder.glob(".step-*.part"):  # what a kill left half-written
+        for part in self.folder.glob(".step-*.part"):  # left by a killed process
             part.unlink()
         newest = newest_sound(self._paths())
         if newest is None:
@@ -95,17 +98,14 @@ class Checkpoints:
         optimiser: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler,
     ) -> int:
-        """Load a checkpoint's content into model, optimiser and loss scaler.
-
-        Returns the step to go on with.
-        """
+        """Load a checkpoint into model, optimiser and loss scaler; return the next step."""
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         scaler.load_state_dict(state["scaler"])
         return int(state["step"])
 
     def remove(self) -> None:
-        """Remove the folder: the run's final weights are written."""
+        """Remove the folder, once the final weights are written."""
         remove_folder(self.folder)
 
     def _paths(self) -> list[Path]:
@@ -122,17 +122,21 @@ class Checkpoints:
         )
         if differing:
             raise UserError(
-                f"The checkpoint {path} is of a run that was not finished and had other settings "
-                f"({', '.join(differing)}); restore them, or remove {self.folder} to start anew."
+                "pretrain.other_settings",
+                "The checkpoint {path} belongs to an unfinished run with other settings ({keys})."
+                " Restore them, or remove {folder} to start over.",
+                path=path,
+                keys=", ".join(differing),
+                folder=self.folder,
             )
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings with the keys of sections as `section.key`."""
+    """Settings with the keys of nested sections as `section.key`."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         flat |= (
-            {f"{key}.{inner}": held for inner, held in value.items()}
+            {f"{key}.{inner}": entry for inner, entry in value.items()}
             if isinstance(value, dict)
             else {key: value}
         )

@@ -1,36 +1,48 @@
-"""What one pretraining is told, as values that can be written down.
-
-A process that is started for it reads them.
-"""
+"""A pretraining as plain values, which the processes that are started for it read from a file."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
 from soco.config import DetectorConfig, FilterConfig, ImagesConfig, PretrainConfig
+from soco.config.schema import HOW_IT_RUNS
 from soco.config.section import Section
+from soco.data.stores.merged import rows_digest
+from soco.io import Origin
 
 
 class PretrainJob(Section):
-    """One pretraining: its recipe, its images, and where its files go."""
+    """One pretraining: its recipe, its images, and its files."""
 
-    run: str = Field(description="The run's name.")
+    run: str = Field(description="Name of the run.")
     settings: PretrainConfig = Field(description="The recipe.")
-    detector: DetectorConfig = Field(description="Sizes of the parts that detectors fine-tune.")
+    detector: DetectorConfig = Field(description="Sizes of the modules that detectors fine-tune.")
     store: Path = Field(description="Arrow file of the merged proposals.")
-    images: ImagesConfig = Field(description="Where the store's images lie.")
+    images: ImagesConfig = Field(description="Where the store's images are.")
     filter: FilterConfig | None = Field(
-        None, description="The filter that made the store, to say why images have no proposal."
+        None, description="The filter of the store, to explain why images have no proposals."
     )
     folder: Path = Field(
-        description="Receives checkpoints and live log; removed when the run is finished."
+        description="Receives checkpoints and the live log; removed at the end of the run."
     )
-    weights: Path = Field(
-        description="Receives the trained weights (safetensors), the target's among them."
-    )
-    log: Path = Field(description="Receives the log, a line of JSON every few steps.")
+    weights: Path = Field(description="Receives the final weights of both branches (safetensors).")
+    log: Path = Field(description="Receives the log: a line of JSON every few steps.")
     metrics: Path = Field(description="Receives a JSON summary of the run.")
-    tensorboard: Path | None = Field(
-        None, description="Folder that receives TensorBoard's events while it trains."
-    )
-    seed: int = Field(description="All chance follows from it.")
+    tensorboard: Path | None = Field(None, description="Folder that receives TensorBoard events.")
+    seed: int = Field(description="The seed of the initialisation and of all views.")
+    origin: Origin | None = Field(None, description="What makes the files; written into them.")
+
+
+def identity(job: PretrainJob, precision: str) -> dict[str, Any]:
+    """Return what decides the final weights, as plain values.
+
+    Checkpoints store it: a run resumes only from a checkpoint of the same identity.
+
+    Args:
+        job: The run.
+        precision: The precision in use, to which `auto` was resolved on this machine.
+    """
+    settings = job.settings.model_dump(mode="json", exclude=set(HOW_IT_RUNS))
+    given = {"proposals": rows_digest(job.store), "seed": job.seed}
+    return {**settings, "precision": precision, "detector": job.detector.model_dump(), **given}

@@ -1,18 +1,21 @@
-"""LARS.
+"""LARS: SGD with a learning rate for each layer (You et al., arXiv 1708.03888).
 
-SGD whose step on each weight is in proportion to the weight's own norm (You et al., 2017).
+SoCo trains with LARS at a total batch of 2048 images (section 4.1).
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from soco.pretrain import torch_compat
+
 
 class LARS(torch.optim.Optimizer):
-    """SGD with momentum.
+    """SGD with momentum whose steps are scaled by trust |w| / |g + decay w| for each weight w.
 
-    Weights are decayed and scaled by |w| / |g|, biases and norms (1-d) take plain steps.
+    As in the release, biases and norms (1-d parameters) have neither weight decay nor scaling.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class LARS(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
-        """Make one step, with foreach operations over each group."""
+        """Take one step: v = momentum v + g', w = w - lr v, where g' is the scaled gradient."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
             gradients = [p.grad for p in parameters]
@@ -51,20 +54,21 @@ class LARS(torch.optim.Optimizer):
                 if not self.state[p]:
                     self.state[p]["momentum_buffer"] = torch.zeros_like(p)
             buffers = [self.state[p]["momentum_buffer"] for p in parameters]
-            torch._foreach_mul_(buffers, group["momentum"])
-            torch._foreach_add_(buffers, gradients)
-            torch._foreach_add_(parameters, buffers, alpha=-group["lr"])
+            torch_compat.mul_(buffers, group["momentum"])
+            torch_compat.add_(buffers, gradients)
+            torch_compat.add_(parameters, buffers, alpha=-group["lr"])
 
     @staticmethod
-    def _adapted(weights: list[nn.Parameter], gradients: list[Tensor], group: dict) -> list[Tensor]:
-        decayed = torch._foreach_add(gradients, weights, alpha=group["weight_decay"])
-        weight_norms = torch.stack(torch._foreach_norm(weights))
-        gradient_norms = torch.stack(torch._foreach_norm(decayed))
+    def _adapted(
+        weights: list[nn.Parameter], gradients: list[Tensor], group: dict[str, Any]
+    ) -> list[Tensor]:
+        """The gradients with weight decay, scaled by trust |w| / (|g| + eps)."""
+        decayed = torch_compat.add(gradients, weights, alpha=group["weight_decay"])
+        weight_norms, gradient_norms = torch_compat.norms(weights), torch_compat.norms(decayed)
         rates = group["trust"] * weight_norms / (gradient_norms + group["eps"])
+        # A weight of zeros would never move: it takes a plain step.
         rates = torch.where(
             (weight_norms > 0) & (gradient_norms > 0), rates, torch.ones_like(rates)
         )
-        torch._foreach_mul_(
-            decayed, list(rates.unbind())
-        )  # they are ours: the gradients stay as they were
-        return list(decayed)
+        torch_compat.mul_(decayed, rates.unbind())  # `decayed` is ours; `gradients` stay unchanged
+        return decayed

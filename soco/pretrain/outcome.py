@@ -1,15 +1,14 @@
-"""What a finished pretraining leaves: weights, log and summary."""
+"""The results of a finished pretraining: weights, log and summary."""
 
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 
 import soco
 from soco.data.stores.tensors import DIGEST, tensors_digest
-from soco.io import KEY, atomic_write, origin_inside, write_result
+from soco.io import KEY, atomic_write, origin_inside, write_json
 from soco.pretrain.job import PretrainJob
 from soco.pretrain.model import SoCo
 from soco.pretrain.schedules import peak_rate
@@ -17,16 +16,15 @@ from soco.pretrain.training import Training
 
 
 def write_outcome(job: PretrainJob, training: Training) -> None:
-    """Write a finished run's files; the summary comes last."""
-    told = {"run": job.run, "seed": job.seed, "settings": job.settings.model_dump(mode="json")}
-    _write_weights(training.model, job.weights, told)
+    """Write the files of a finished run; the summary comes last."""
+    _write_weights(job, training.model)
     with atomic_write(job.log) as temporary:
         shutil.copyfile(training.log_path, temporary)
-    write_result(job.metrics, _summary(job, training))
+    write_json(job.metrics, _summary(job, training), job.origin)
 
 
 def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
-    """What the report says about the run."""
+    """What the report shows of the run."""
     settings, steps = job.settings, training.sampler.steps
     last = json.loads(training.log_path.read_text().splitlines()[-1])
     return {
@@ -49,11 +47,19 @@ def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
     }
 
 
-def _write_weights(model: SoCo, path: Path, told: dict[str, Any]) -> None:
+def _write_weights(job: PretrainJob, model: SoCo) -> None:
     tensors = {
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }
-    said = {**told, "version": soco.__version__, DIGEST: tensors_digest(tensors), **origin_inside()}
-    metadata = {KEY: json.dumps(said, sort_keys=True)}
-    with atomic_write(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata=metadata)
+    metadata = {
+        "run": job.run,
+        "seed": job.seed,
+        "settings": job.settings.model_dump(mode="json"),
+        "version": soco.__version__,
+        DIGEST: tensors_digest(tensors),
+        **origin_inside(job.origin),
+    }
+    with atomic_write(job.weights) as temporary:
+        safetensors.torch.save_file(
+            tensors, temporary, metadata={KEY: json.dumps(metadata, sort_keys=True)}
+        )

@@ -1,7 +1,4 @@
-"""Which images a step is made of.
-
-A function of seed and step, so that a resumed run goes on where it stopped.
-"""
+"""The order of the images: a function of seed and step, so that a run resumes where it stopped."""
 
 from collections.abc import Iterator
 
@@ -9,60 +6,69 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Sampler
 
+from soco.config import PretrainConfig
 from soco.errors import UserError
 from soco.seeds import generator
 
-# Keeps this stream of chance apart from that of the samples, whose third number is an image's.
+# Samples draw from generator(seed, epoch, number of the image). No image has this number.
 _ORDER = 2**32
 
 
 class EpochSampler(Sampler[list[tuple[int, int]]]):
-    """Passes of (epoch, image number), each epoch in an order of its own; images over at its end
-    are left out.
+    """Batches of (epoch, image number), shuffled in each epoch; the incomplete last is dropped.
 
-    A step takes `batch_size` images, in `accumulate` passes one after another. Of each pass a
-    process takes its
-    share: together, the processes show what one alone would.
+    A step's `batch_size` images are split into `accumulate` gradient accumulation steps, and each
+    of these among the processes. Together, the processes get the images that one alone would get.
     """
 
     def __init__(
         self,
         images: int,
-        batch_size: int,
-        epochs: int,
+        settings: PretrainConfig,
         seed: int,
-        accumulate: int = 1,
         rank: int = 0,
         ranks: int = 1,
         first_step: int = 0,
     ) -> None:
-        """Order the passes from step `first_step` to the end.
+        """Order the batches of one process from step `first_step` to the end.
+
+        Args:
+            images: Number of images in the store.
+            settings: The recipe, for `batch_size`, `epochs` and `accumulate`.
+            seed: The run's seed.
+            rank: Index of this process.
+            ranks: Number of processes.
+            first_step: The first step.
 
         Raises:
-            UserError: There are fewer images than a step takes, or its images cannot be shared
-                evenly.
+            UserError: There are fewer images than a step takes, or the processes cannot share a
+                step evenly.
         """
-        if images < batch_size:
+        self.images, self.seed, self.first_step = images, seed, first_step
+        self.batch_size, self.epochs = settings.batch_size, settings.epochs
+        self.accumulate, self.rank, self.ranks = settings.accumulate, rank, ranks
+        if images < self.batch_size:
             raise UserError(
-                f"There are {images} images and batch_size is {batch_size}: a step needs that many;"
-                " set batch_size to at most the number of images."
+                "pretrain.too_few_images",
+                "There are {images} images and batch_size is {batch_size}. Set batch_size to at"
+                " most the number of images.",
+                images=images,
+                batch_size=self.batch_size,
             )
-        if batch_size % (ranks * accumulate):
+        if self.batch_size % (ranks * self.accumulate):
             raise UserError(
-                f"batch_size is {batch_size}, which {ranks} process(es) of {accumulate} pass(es) do"
-                " not share evenly; set processes and accumulate so that their product divides it."
+                "pretrain.uneven_batch",
+                "batch_size is {batch_size}, which {processes} process(es) with {accumulate}"
+                " gradient accumulation step(s) cannot share evenly. Set processes and accumulate"
+                " so that their product divides it.",
+                batch_size=self.batch_size,
+                processes=ranks,
+                accumulate=self.accumulate,
             )
-        self.images, self.batch_size, self.epochs, self.seed = images, batch_size, epochs, seed
-        self.accumulate, self.rank, self.ranks, self.first_step = (
-            accumulate,
-            rank,
-            ranks,
-            first_step,
-        )
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole steps in a pass over the images."""
+        """Complete steps in an epoch."""
         return self.images // self.batch_size
 
     @property
@@ -71,7 +77,7 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
         return self.epochs * self.steps_per_epoch
 
     def of_epoch(self, epoch: int) -> npt.NDArray[np.int64]:
-        """The images of an epoch, in their order: (steps_per_epoch * batch_size,)."""
+        """Return the images of an epoch in order: (steps_per_epoch * batch_size,)."""
         order = generator(self.seed, epoch, _ORDER).permutation(self.images)
         return order[: self.steps_per_epoch * self.batch_size]
 

@@ -1,4 +1,7 @@
-"""Learning rate and target momentum as pure functions of the step (SoCo section 4.1)."""
+"""Learning rate and target momentum as functions of the step (SoCo section 4.1).
+
+Pure functions: a resumed run needs no scheduler's state.
+"""
 
 import math
 
@@ -6,19 +9,18 @@ from soco.config import PretrainConfig
 
 
 def peak_rate(settings: PretrainConfig) -> float:
-    """The learning rate after warm-up.
-
-    `base_lr` for 256 images a step, in proportion to the batch.
-    """
+    """Return the learning rate after warm-up: `base_lr` x batch_size / 256 (linear scaling)."""
     return settings.base_lr * settings.batch_size / 256
 
 
 def learning_rate(step: int, steps_per_epoch: int, settings: PretrainConfig) -> float:
-    """Linear warm-up from the peak over `warmup_divisor`, then a cosine to `final_lr`.
+    """Return the learning rate of a step: linear warm-up, then a cosine down to `final_lr`.
+
+    Warm-up begins at the peak divided by `warmup_divisor`. Both change by step, not by epoch.
 
     Args:
         step: From 0.
-        steps_per_epoch: Steps in a pass over the images.
+        steps_per_epoch: Steps in an epoch.
         settings: The recipe.
     """
     peak, warmup = peak_rate(settings), settings.warmup_epochs * steps_per_epoch
@@ -33,12 +35,14 @@ def learning_rate(step: int, steps_per_epoch: int, settings: PretrainConfig) -> 
 
 
 def target_momentum(step: int, steps: int, base: float) -> float:
-    """How much of itself the target keeps at a step: from `base` at step 0 to 1 at the end, by a
-    cosine.
+    """Return the target's EMA momentum: from `base` at step 0 to 1 at the end, by a cosine.
+
+    1 - (1 - base) (cos(pi k / K) + 1) / 2 at step k of K, as in BYOL. Departure: K is the number of
+    steps. The release's K is images x epochs / batch, which counts incomplete batches.
 
     Args:
         step: From 0.
         steps: Steps of the whole run.
-        base: Momentum at step 0.
+        base: Momentum at step 0; 0.99 in SoCo.
     """
     return 1 - (1 - base) * (math.cos(math.pi * step / steps) + 1) / 2

@@ -1,8 +1,8 @@
-"""The Slurm job that a pretraining runs in: when it ends, and how it goes on in the next.
+"""The Slurm job that a pretraining runs in: when it ends, and how it is requeued.
 
-A partition's limit is shorter than a long pretraining. Some minutes before it the training saves
-and leaves; the job is then put back into Slurm's queue under its own number, so that Snakemake,
-which waits for that number, takes it neither for finished nor for failed.
+A long pretraining exceeds the time limit of a partition. Some minutes before the limit, training
+saves a checkpoint and exits. The job is then requeued under its own number, so that Snakemake,
+which waits for that number, counts it neither as finished nor as failed.
 """
 
 import logging
@@ -13,22 +13,20 @@ from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
-_SHARE, _LONGEST = (
-    0.1,
-    300.0,
-)  # of the job's time, in seconds: what is kept for a step and a checkpoint
-_OF_SNAKEMAKE = "rule_pretrain_model"  # how its Slurm plugin comments the jobs of that rule
+# Time kept for a step and a checkpoint: a tenth of the job's, at most five minutes.
+_SHARE, _LONGEST = 0.1, 300.0
+_COMMENT = "rule_pretrain_model"  # begins the comment that Snakemake's Slurm plugin gives the job
 
 
 @dataclass(frozen=True)
 class SlurmJob:
-    """A job of Slurm's.
+    """A Slurm job.
 
     Attributes:
-        number: Its number.
-        start: When it began, in seconds since 1970.
+        number: Its id.
+        start: When it started, in seconds since 1970.
         end: When Slurm ends it; infinite without a limit.
-        comment: What who submitted it wrote of it.
+        comment: The comment that it was submitted with.
     """
 
     number: str
@@ -38,50 +36,48 @@ class SlurmJob:
 
     @property
     def leave_at(self) -> float:
-        """When to begin to leave: five minutes before the end, or a tenth of a shorter job."""
+        """When to exit: five minutes before the end, or a tenth of a shorter job."""
         return self.end - min(_LONGEST, _SHARE * (self.end - self.start))
 
     @property
     def is_over(self) -> bool:
-        """Whether it is time to leave."""
+        """Whether it is time to exit."""
         return time.time() >= self.leave_at
 
-    def starts_again(self) -> bool:
-        """Put the job back into the queue, if it is one that Snakemake submitted for a pretraining
-        and still runs.
+    def requeue(self) -> bool:
+        """Requeue the job if it is running and Snakemake submitted it for a pretraining.
 
-        Other jobs are their owner's: a script of yours may do more than pretrain. One that is being
-        cancelled stays so.
+        Other jobs belong to their owners: a script of yours may do more than pretrain. A job that
+        is being cancelled stays cancelled.
 
         Returns:
-            Whether Slurm took it; it then ends this job, this process among it.
+            Whether Slurm accepted; it then ends this job, and this process with it.
         """
-        if not self.comment.startswith(_OF_SNAKEMAKE) or _asked(self.number, "%T") != "RUNNING":
+        if not self.comment.startswith(_COMMENT) or _squeue(self.number, "%T") != "RUNNING":
             return False
         answer = subprocess.run(
             ["scontrol", "requeue", self.number], capture_output=True, text=True
         )
         if answer.returncode:
-            log.warning("Slurm does not queue job %s again: %s", self.number, answer.stderr.strip())
+            log.warning("Slurm did not requeue job %s: %s", self.number, answer.stderr.strip())
         return not answer.returncode
 
 
 def current_job() -> SlurmJob | None:
-    """The job that this process runs in; None outside Slurm, and where Slurm does not answer."""
+    """Return the job of this process; None outside Slurm, or if Slurm does not answer."""
     number = os.environ.get("SLURM_JOB_ID")
     if not number:
         return None
-    start, _, rest = (_asked(number, "%S|%e|%k") or "").partition("|")
+    start, _, rest = (_squeue(number, "%S|%e|%k") or "").partition("|")
     end, _, comment = rest.partition("|")
     if not start.isdigit():
         return None
     return SlurmJob(number, float(start), float(end) if end.isdigit() else float("inf"), comment)
 
 
-def _asked(number: str, columns: str) -> str | None:
-    """What squeue says of a job, times in seconds since 1970; None when it says nothing."""
-    # Not from SLURM_JOB_END_TIME: older versions do not set it, and Snakemake's plugin takes it
-    # away.
+def _squeue(number: str, columns: str) -> str | None:
+    """What squeue prints of a job, times in seconds since 1970; None without an answer."""
+    # Not SLURM_JOB_END_TIME: older versions do not set it, and Snakemake's plugin removes it.
     command = ["squeue", "--noheader", "--jobs", number, "--format", columns]
     try:
         answer = subprocess.run(
@@ -92,6 +88,6 @@ def _asked(number: str, columns: str) -> str | None:
             env={**os.environ, "SLURM_TIME_FORMAT": "%s"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        log.warning("squeue does not tell when job %s ends: %s", number, error)
+        log.warning("squeue does not report when job %s ends: %s", number, error)
         return None
     return answer.stdout.strip() or None

@@ -1,69 +1,67 @@
-"""Being asked to stop, or running out of time.
+"""Stopping on a signal or before a time limit: the step in progress is finished and saved first."""
 
-The step under way is finished and saved, and the process leaves.
-"""
-
+import contextlib
 import ctypes
+import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
-from soco.pretrain.slurm import SlurmJob
+from soco.pretrain.slurm import SlurmJob, current_job
 
-# "Try again later" in sysexits.h. Slurm's `RequeueExit=75` starts a job again whose own code this
-# is; under Snakemake the code is Snakemake's, and soco.pretrain.slurm asks for it.
+log = logging.getLogger(__name__)
+
+# EX_TEMPFAIL ("try again later") of sysexits.h. Slurm's `RequeueExit=75` requeues a job with this
+# exit code. Under Snakemake the exit code is Snakemake's: there, `requeue_on_timeout` asks Slurm.
 EXIT_CODE = 75
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class StopSignals:
-    """Notes SIGTERM (Slurm's warning) and SIGINT (Ctrl-C) while its block runs; a second Ctrl-C
-    acts at once.
+    """Records SIGTERM (Slurm's warning) and SIGINT (Ctrl-C) during its block.
 
-    A second SIGTERM does not: Slurm sends it to every process, and torchrun passes on its own.
+    A second SIGINT acts at once. A second SIGTERM does not: Slurm sends one to every process, and
+    torchrun passes its own on.
     """
 
     def __init__(self, job: SlurmJob | None = None) -> None:
-        """Watch signals.
+        """Watch signals and the time limit of a job.
 
         Args:
-            job: Its time is watched as well: when it is over, that is as if SIGTERM had come.
+            job: When its time is over, that counts as a SIGTERM.
         """
-        self._noted: signal.Signals | None = None
+        self._received: signal.Signals | None = None
         self._job = job
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> "StopSignals":
-        if threading.current_thread() is threading.main_thread():  # signals reach no other
+        if threading.current_thread() is threading.main_thread():  # Python allows no other
             self._before = {
-                number: signal.signal(number, self._note)
+                number: signal.signal(number, self._record)
                 for number in (signal.SIGTERM, signal.SIGINT)
             }
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._restore()
-
-    @property
-    def asked(self) -> signal.Signals | None:
-        """The signal that came last, or None."""
-        return self._noted or (
-            signal.SIGTERM if self._job is not None and self._job.is_over else None
-        )
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._noted == number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self._noted = signal.Signals(number)
-
-    def _restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
         self._before = {}
 
+    @property
+    def asked(self) -> signal.Signals | None:
+        """The last signal, or None."""
+        is_over = self._job is not None and self._job.is_over
+        return self._received or (signal.SIGTERM if is_over else None)
+
+    def _record(self, number: int, frame: FrameType | None) -> None:
+        if self._received == number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._received = signal.Signals(number)
+
 
 def leave(asked: signal.Signals) -> None:
-    """End as the signal wants it, the work being safe.
+    """Exit as the signal asks, after the work is saved.
 
     Raises:
         KeyboardInterrupt: It was SIGINT.
@@ -74,13 +72,29 @@ def leave(asked: signal.Signals) -> None:
     raise SystemExit(EXIT_CODE)
 
 
-def ends_with_parent() -> Callable[[], None]:
-    """For `subprocess`.
+@contextlib.contextmanager
+def requeue_on_timeout() -> Iterator[None]:
+    """Requeue the Slurm job if the block exits because its time limit is near.
 
-    Let the child get SIGTERM when this process ends, even by a kill that leaves it no time.
+    Not if only a signal asked it to exit: a cancelled or preempted job is for others to restart.
+
+    Raises:
+        SystemExit: As raised by the block. If Slurm does not requeue the job, it counts as failed,
+            and Snakemake's `retries` start it again.
+    """
+    try:
+        yield
+    except SystemExit as left:
+        job = current_job() if left.code == EXIT_CODE else None
+        if job is not None and job.is_over and job.requeue():
+            log.info("job %s is near its time limit: requeued, to resume", job.number)
+        raise
+
+
+def ends_with_parent() -> Callable[[], None]:
+    """Return a `preexec_fn` for `subprocess`: the child gets SIGTERM when this process ends.
+
+    This holds even if this process is killed and can send no signal itself.
     """
     prctl = ctypes.CDLL(None).prctl
     return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h

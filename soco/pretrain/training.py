@@ -1,7 +1,4 @@
-"""The pretraining loop.
-
-What a process does from the first step, or the last checkpoint, to the end.
-"""
+"""The pretraining loop: from the first step, or the last checkpoint, to the end."""
 
 import contextlib
 import logging
@@ -11,6 +8,7 @@ import signal
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,35 +20,35 @@ from soco.data.stores.archives import load_archive
 from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
 from soco.machine import let_no_worker_fall_silent
+from soco.pretrain import torch_compat
 from soco.pretrain.checkpoint import Checkpoints
-from soco.pretrain.hardware import autocast_type
-from soco.pretrain.identity import identity
-from soco.pretrain.job import PretrainJob
+from soco.pretrain.distributed import Ranks, autocast_type
+from soco.pretrain.job import PretrainJob, identity
 from soco.pretrain.lars import LARS
 from soco.pretrain.model import build_model
 from soco.pretrain.model.norms import synchronise_norms
-from soco.pretrain.ranks import Ranks
 from soco.pretrain.sampler import EpochSampler
 from soco.pretrain.schedules import learning_rate, peak_rate, target_momentum
 from soco.pretrain.stop import StopSignals, leave
 from soco.pretrain.training_log import TrainingLog
-from soco.pretrain.views import Batch, ViewDataset, collate, prepare_worker
+from soco.pretrain.views import Batch, ViewDataset, prepare_worker
+from soco.pretrain.views.dataset import Reported
 
 log = logging.getLogger(__name__)
 
-_LEAST_SCALE = (
-    1e-4  # of the loss in fp16, which begins at 65536 and halves when a gradient overflows
-)
+# The loss scale of fp16 begins at 65536 and is halved whenever a gradient overflows.
+_LEAST_SCALE = 1e-4
+_MOST_NAMED = 8  # images that an error message names
 
 
 @dataclass
 class Step:
-    """What one step gave in this process.
+    """The results of one step in this process.
 
     Attributes:
-        values: Means over the passes, by name: `loss`, `spread`, `cosine_apart`.
+        values: Means over its gradient accumulation steps: `loss`, `spread`, `cosine_apart`.
         waited: Seconds spent waiting for views.
-        failed: Numbers of images in a pass whose loss was not finite.
+        failed: Numbers of the images in a batch whose loss was not finite.
     """
 
     values: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -62,43 +60,37 @@ class Training:
     """One pretraining in one of its processes: its state, and the steps that change it."""
 
     def __init__(self, job: PretrainJob, ranks: Ranks) -> None:
-        """Build model, optimiser and data, and take up the newest checkpoint.
+        """Build model, optimiser and data, and load the newest checkpoint.
 
         Raises:
-            UserError: There are too few images, or the checkpoints are of another run.
+            UserError: There are too few images, or the checkpoints belong to another run.
         """
         settings = job.settings
         self.settings, self.ranks, self.device = settings, ranks, ranks.device
         self.dataset = ViewDataset(job.store, open_source(job.images), settings, job.seed)
         self.autocast_type = autocast_type(settings.precision, self.device)
         self.sampler = EpochSampler(
-            len(self.dataset),
-            settings.batch_size,
-            settings.epochs,
-            job.seed,
-            accumulate=settings.accumulate,
-            rank=ranks.rank,
-            ranks=ranks.count,
+            len(self.dataset), settings, job.seed, rank=ranks.rank, ranks=ranks.count
         )
         self.model = build_model(settings, job.detector, job.seed)
         self.parallel = self._wrap_ddp()
         online = (p for p in self.model.parameters() if p.requires_grad)
         self.optimiser = LARS(online, settings.momentum, settings.weight_decay, settings.trust)
-        # bf16 has float32's range and needs no loss scaling; fp16 does.
+        # bf16 has the range of float32 and needs no loss scaling; fp16 does.
         self.scaler = torch.amp.GradScaler(
             self.device.type, enabled=self.autocast_type is torch.float16
         )
-        told = (
-            identity(job, self.precision) if ranks.is_first else {}
-        )  # the first alone reads and writes them
-        self.checkpoints = Checkpoints(job.folder, told, settings.keep_checkpoints)
+        # Only the first process reads and writes checkpoints.
+        decisive = identity(job, self.precision) if ranks.is_first else {}
+        self.checkpoints = Checkpoints(
+            job.folder, decisive, settings.keep_checkpoints, origin=job.origin
+        )
         self._resume()
         self.log_path, self.tensorboard = job.folder / "log.jsonl", job.tensorboard
 
-    def say_plan(self, job: PretrainJob) -> None:
-        """Log in words what is about to be trained; images without a proposal are a warning."""
+    def log_plan(self, job: PretrainJob) -> None:
+        """Log what is about to be trained; images without proposals are a warning."""
         s, count = self.settings, self.ranks.count
-        share = s.batch_size // count // s.accumulate
         log.info(
             "%s: %d images, %d epochs of %d steps",
             job.run,
@@ -108,47 +100,45 @@ class Training:
         )
         found = count_without(self.dataset.store)
         if found.without:
-            log.warning(
-                "%s; each of them is trained on as one box, the whole image",
-                found.words(job.filter),
-            )
+            log.warning("%s; each has one box, the whole image", found.words(job.filter))
         log.info(
-            "total batch %d: %d process(es) x %d pass(es) x %d images",
+            "total batch %d: %d process(es) x %d gradient accumulation step(s) x %d images",
             s.batch_size,
             count,
             s.accumulate,
-            share,
+            s.batch_size // count // s.accumulate,
         )
         log.info("learning rate %g: %g x %d / 256", peak_rate(s), s.base_lr, s.batch_size)
-        threads, norms = torch.get_num_threads(), ", norms synchronised" if count > 1 else ""
+        threads, norms = torch.get_num_threads(), ", synchronised norms" if count > 1 else ""
         log.info(
             "on %s in %s, %d CPU thread(s) a process%s", self.device, self.precision, threads, norms
         )
 
     @property
     def precision(self) -> str:
-        """The arithmetic that the model computes in."""
+        """The precision that the model computes in."""
         return {None: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.autocast_type]
 
     def run(self, stop: StopSignals) -> None:
-        """Train from the checkpoint's step to the last, writing checkpoints by time and by epoch.
+        """Train from the checkpoint's step to the last one.
+
+        Checkpoints are written every `checkpoint_minutes` and at the end of each epoch.
 
         Args:
-            stop: Says whether a signal came; the step under way is then finished and saved.
+            stop: Whether to stop; the step in progress is then finished and saved.
 
         Raises:
-            UserError: The loss or a weight is no longer finite, or a file cannot be read or
-                written.
-            SystemExit: SIGTERM came, and a checkpoint was written.
-            KeyboardInterrupt: SIGINT came, and a checkpoint was written.
+            UserError: The loss or a weight is not finite, or a file cannot be read or written.
+            SystemExit: SIGTERM was received, and a checkpoint was written.
+            KeyboardInterrupt: SIGINT was received, and a checkpoint was written.
         """
         first, steps = self.sampler.first_step, self.sampler.steps
-        with contextlib.ExitStack() as held:
-            passes = held.enter_context(contextlib.closing(self._passes()))
-            log_file = held.enter_context(self._training_log()) if self.ranks.is_first else None
+        with contextlib.ExitStack() as opened:
+            batches = opened.enter_context(contextlib.closing(self._batches()))
+            log_file = opened.enter_context(self._training_log()) if self.ranks.is_first else None
             saved = time.monotonic()
             for number in range(first, steps):
-                step = self._step(number, passes)
+                step = self._step(number, batches)
                 asked = self._sync_status(number, step, stop)
                 if log_file:
                     epoch = number // self.sampler.steps_per_epoch
@@ -165,19 +155,17 @@ class Training:
                     self._save(done)
                     saved = time.monotonic()
                 if asked and done < steps:
-                    self.ranks.total(0)  # nobody leaves before the checkpoint is written
+                    self.ranks.total(0)  # a barrier: all wait until the checkpoint is written
                     log.info(
-                        "asked to stop: left after step %d of %d, saved; run it again to go on",
+                        "stopped on request after step %d of %d; checkpoint written, run again to"
+                        " resume",
                         done,
                         steps,
                     )
                     leave(asked)
 
     def _wrap_ddp(self) -> nn.Module:
-        """The model as the steps call it.
-
-        On its device, and averaging gradients where there are several processes.
-        """
+        """Move the model to its device; with several processes, wrap it to average gradients."""
         if self.ranks.count > 1:
             self.model = synchronise_norms(self.model, self.device)
         self.model = self.model.to(self.device, memory_format=torch.channels_last).train()
@@ -186,20 +174,20 @@ class Training:
         if self.ranks.count == 1:
             return self.model
         devices = [self.device] if self.device.type == "cuda" else None
-        # The norms' buffers are alike everywhere: their statistics are of all processes.
+        # No broadcast of buffers: synchronised norms have the same statistics in all processes.
         return DistributedDataParallel(
             self.model, devices, forward_sync_buffers=False, gradient_as_bucket_view=True
         )
 
     def _resume(self) -> None:
         newest = self.checkpoints.newest_readable() if self.ranks.is_first else None
-        path = self.ranks.from_first(newest[0] if newest else None)
+        path = self.ranks.broadcast(newest[0] if newest else None)
         if path is not None:
             state = newest[1] if newest else load_archive(path)
             self.sampler.first_step = self.checkpoints.load(
                 state, self.model, self.optimiser, self.scaler
             )
-            log.info("goes on from %s", path)
+            log.info("resuming from %s", path)
 
     def _training_log(self) -> TrainingLog:
         s = self.settings
@@ -212,71 +200,66 @@ class Training:
             self.tensorboard,
         )
 
-    def _passes(self) -> Generator[Batch]:
+    def _batches(self) -> Generator[Batch]:
         let_no_worker_fall_silent()
         loader = DataLoader(
-            self.dataset,
+            Reported(self.dataset),
             batch_sampler=self.sampler,
             num_workers=self.settings.workers,
-            collate_fn=collate,
+            collate_fn=Reported.collate,
             pin_memory=self.device.type == "cuda",
             worker_init_fn=prepare_worker,
-            # Forked, whatever started this process: what is mapped and compiled is then shared.
+            # Forked, so that workers share the mapped store and the compiled loops.
             multiprocessing_context="fork" if self.settings.workers else None,
         )
         others = set(multiprocessing.active_children())
         batches = iter(loader)
         try:
-            yield from batches
-        except UserError as error:
-            # A worker's exception arrives with its traceback as its message; the sentence is what
-            # stands last.
-            raise UserError(str(error).rsplit("UserError: ", 1)[-1].strip()) from None
+            for batch in batches:
+                if isinstance(batch, UserError):
+                    raise batch
+                yield batch
         finally:
-            # Workers take no SIGTERM, and Python would wait for them at its end. First torch must
-            # stop watching them (a killed one is a failure to it), which it does with the last
-            # reference; but a traceback may hold one.
-            if self.settings.workers:
-                batches._shutdown_workers()
+            # Workers ignore SIGTERM (`prepare_worker`), and Python would wait for them at exit.
+            torch_compat.stop_workers(batches)
             for worker in set(multiprocessing.active_children()) - others:
                 worker.kill()
 
-    def _step(self, number: int, passes: Iterator[Batch]) -> Step:
-        """One step, over all its passes.
-
-        The weights stay as they are where a loss is not finite.
-        """
+    def _step(self, number: int, batches: Iterator[Batch]) -> Step:
+        """Take one step; if a loss is not finite, leave the weights unchanged."""
         rates = self._rates(number)
         for group in self.optimiser.param_groups:
             group["lr"] = rates["lr"]
+        # As in the release, the EMA comes before the forward pass, with the weights that the last
+        # step left.
         self.model.update_target(rates["ema_momentum"])
         self.optimiser.zero_grad(set_to_none=True)
         step = Step()
         for last in [False] * (self.settings.accumulate - 1) + [True]:
             start = time.monotonic()
-            batch = next(passes)
+            batch = next(batches)
             step.waited += time.monotonic() - start
-            self._pass(batch, last, step)
+            self._accumulate(batch, last, step)
         if not step.failed:
             self.scaler.step(self.optimiser)
             self.scaler.update()
         return step
 
-    def _pass(self, batch: Batch, last: bool, step: Step) -> None:
-        """Forward and backward of one pass.
+    def _accumulate(self, batch: Batch, last: bool, step: Step) -> None:
+        """Run forward and backward for one of the gradient accumulation steps.
 
-        Gradients add up, and are averaged over processes in the last.
+        Gradients add up; the last one averages them over the processes.
         """
         share = 1 / self.settings.accumulate
         with contextlib.nullcontext() if last or self.ranks.count == 1 else self.parallel.no_sync():
             with torch.autocast(
                 self.device.type, self.autocast_type, enabled=self.autocast_type is not None
             ):
-                given = self.parallel(batch.to(self.device, torch.channels_last))
-            self.scaler.scale(given.loss * share).backward()
-        for name, value in given._asdict().items():
+                agreement = self.parallel(batch.to(self.device, torch.channels_last))
+            self.scaler.scale(agreement.loss * share).backward()
+        for name, value in agreement._asdict().items():
             step.values[name] = step.values.get(name, 0) + value.detach() * share
-        if not torch.isfinite(given.loss):
+        if not torch.isfinite(agreement.loss):
             step.failed += batch.numbers.tolist()
 
     def _rates(self, number: int) -> dict[str, float]:
@@ -286,50 +269,65 @@ class Training:
         }
 
     def _sync_status(self, number: int, step: Step, stop: StopSignals) -> signal.Signals | None:
-        """Tell the other processes how the step went, and hear of theirs; returns the signal that
-        any was sent.
+        """Average the loss over the processes; return the signal that any of them received.
 
         Raises:
-            UserError: A loss was not finite.
+            UserError: A loss is not finite, in whichever process.
         """
         loss = float(step.values["loss"])
-        if not math.isfinite(loss):  # all images, where there are more than the sentence names
+        if not math.isfinite(loss):  # all images; the error names only some
             log.error("loss %g for the images %s", loss, ", ".join(self._keys(step.failed)))
         failed, asked, loss = self.ranks.total(len(step.failed), stop.asked is not None, loss)
         step.values["loss"] = torch.tensor(loss / self.ranks.count)
         if failed:
-            keys = [key for keys in self.ranks.from_all(self._keys(step.failed)) for key in keys]
-            more = f" and {len(keys) - 8} more, see the log" if len(keys) > 8 else ""
-            self._fail(
-                f"The loss is {loss:g}", number, f", with the images {', '.join(keys[:8])}{more}"
+            keys = [key for keys in self.ranks.gather(self._keys(step.failed)) for key in keys]
+            more = len(keys) - _MOST_NAMED
+            raise UserError(
+                "pretrain.loss_not_finite",
+                "The loss is {loss:g} at step {step} (learning rate {lr:g}) for the images"
+                " {images}. {remedy}",
+                loss=loss,
+                images=", ".join(keys[:_MOST_NAMED])
+                + (f" and {more} more (see the log)" if more > 0 else ""),
+                **self._diverged(number),
             )
         if self.scaler.is_enabled() and self.scaler.get_scale() < _LEAST_SCALE:
-            self._fail(
-                "Gradients overflow fp16 in every step",
-                number,
-                "; bf16 has the range that they need",
+            raise UserError(
+                "pretrain.fp16_overflow",
+                "Gradients overflow fp16 in every step up to step {step} (learning rate {lr:g})."
+                " bf16 has the range that they need. {remedy}",
+                **self._diverged(number),
             )
         return (stop.asked or signal.SIGTERM) if asked else None
 
     def _save(self, done: int) -> None:
-        """Write a checkpoint of weights that are numbers.
+        """Write a checkpoint.
 
         Raises:
-            UserError: A weight is not.
+            UserError: A weight is not finite; such weights are never written.
         """
-        norms = torch.stack(torch._foreach_norm([p.detach() for p in self.model.parameters()]))
+        norms = torch_compat.norms([p.detach() for p in self.model.parameters()])
         if not torch.isfinite(norms).all():
-            self._fail("A weight is no finite number", done - 1, "")
+            raise UserError(
+                "pretrain.weight_not_finite",
+                "A weight is not finite after step {step} (learning rate {lr:g}). {remedy}",
+                **self._diverged(done - 1),
+            )
         if self.ranks.is_first:
             self.checkpoints.save(done, self.model, self.optimiser, self.scaler)
 
     def _keys(self, numbers: list[int]) -> list[str]:
         return [self.dataset.store.key(number) for number in numbers]
 
-    def _fail(self, what: str, number: int, where: str) -> None:
-        good = self.checkpoints.last
-        raise UserError(
-            f"{what} at step {number}, learning rate {self._rates(number)['lr']:g}{where}; the last"
-            f" good checkpoint is {good or 'none'}. Lower base_lr or lengthen warmup_epochs, and"
-            f" remove {self.checkpoints.folder} to start anew with them."
-        )
+    def _diverged(self, number: int) -> dict[str, Any]:
+        """What the errors about diverging runs have in common."""
+        good = self.checkpoints.last or "none"
+        return {
+            "step": number,
+            "lr": self._rates(number)["lr"],
+            "checkpoint": str(good),
+            "remedy": (
+                f"The last good checkpoint is {good}. Lower base_lr or lengthen warmup_epochs, and"
+                f" remove {self.checkpoints.folder} to start over."
+            ),
+        }

@@ -1,12 +1,11 @@
-"""The training log.
-
-A line of JSON every few steps, the same for TensorBoard, a bar, and a watch for collapse.
-"""
+"""The training log: JSON lines, TensorBoard, a progress bar, and a warning about collapse."""
 
 import json
+import logging
 import math
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,19 +13,31 @@ from typing import Any
 import torch
 
 from soco.io import atomic_write
-from soco.pretrain.collapse_watch import CollapseWatch
-from soco.pretrain.event_log import EventLog
 from soco.progress import progress_bar
 
+log = logging.getLogger(__name__)
+
 _COUNTS = ("step", "epoch")
+_BAR = {
+    "loss": "loss {:.3f}",
+    "lr": "lr {:.3g}",
+    "ema_momentum": "EMA {:.4f}",
+    "images_per_second": "{:.1f} images/s",
+    "data_wait": "data wait {:.0%}",
+    "memory_mb": "{:.0f} MB",
+    "gpu_memory_mb": "GPU {:.0f} MB",
+}
+
+# Between the values of healthy and of collapsed runs: docs/loss.md.
+LEAST_SPREAD, MOST_COSINE_APART = 0.2, 0.95
+# Freshly initialised weights may describe all images alike, and a single batch may mislead.
+_WARM_UP_SHARE, _LINES_IN_A_ROW = 0.1, 3
 
 
 class TrainingLog:
-    """Keeps `log.jsonl` of a run; a resumed run drops the lines past its checkpoint and goes on
-    behind the rest.
+    """Writes `log.jsonl` of a run; a resumed run drops the lines past its checkpoint.
 
-    docs/loss.md says what each key of a line is. As a context manager it closes bar and files in
-    any case.
+    docs/loss.md explains the keys of a line. As a context manager it closes its files and the bar.
     """
 
     def __init__(
@@ -38,12 +49,18 @@ class TrainingLog:
         every: int,
         tensorboard: str | Path | None = None,
     ) -> None:
-        self._path, self._every, self._batch_size, self._steps = (
-            Path(path),
-            every,
-            batch_size,
-            steps,
-        )
+        """Open the log.
+
+        Args:
+            path: The file of JSON lines.
+            first_step: The first step to come: 0, or that of the checkpoint.
+            steps: Steps of the whole run.
+            batch_size: Images in a step, over all processes.
+            every: Steps between two lines.
+            tensorboard: Folder of TensorBoard events; None: none are written.
+        """
+        self._path, self._every, self._steps = Path(path), every, steps
+        self._batch_size = batch_size
         kept = [line for line in self._lines() if line["step"] < first_step]
         with atomic_write(self._path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
@@ -56,17 +73,17 @@ class TrainingLog:
 
     @property
     def seconds(self) -> float:
-        """Seconds of training up to now, those before a resume included."""
+        """Seconds of training up to now, including those before a resume."""
         return self._seconds_before + time.monotonic() - self._started
 
     def log_step(self, step: int, waited: float = 0.0, **values: Any) -> None:
-        """Move the bar past step `step`; write a line where it is due.
+        """Advance the bar past step `step`, and write a line if one is due.
 
         Args:
             step: The step just done, from 0.
             waited: Seconds that the step waited for its images.
-            values: `loss`, `lr`, ...; numbers, or one-element tensors, which are read only where a
-                line is due: reading makes a GPU finish its work first.
+            values: `loss`, `lr`, ...; numbers, or one-element tensors. A tensor is read only for a
+                line, since reading synchronises with the GPU.
         """
         self._waited += waited
         if step % self._every == 0 or step + 1 == self._steps:
@@ -74,7 +91,7 @@ class TrainingLog:
         self._bar.update(1)
 
     def close(self) -> None:
-        """End the bar and close the files."""
+        """Close the bar and the files."""
         self._bar.close()
         if self._events is not None:
             self._events.close()
@@ -104,17 +121,16 @@ class TrainingLog:
             self._events.write(
                 step, {name: value for name, value in line.items() if name != "step"}
             )
-        self._bar.set_postfix_str(_told(line), refresh=False)
+        shown = (form.format(line[k]) for k, form in _BAR.items() if line.get(k) is not None)
+        self._bar.set_postfix_str(", ".join(shown), refresh=False)
         self._watch.read(line)
 
     def _speed(self, step: int) -> dict[str, float]:
-        """Images a second, and the share of the time spent waiting for them, since the last line."""
+        """Images a second, and the share of time spent waiting for them, since the last line."""
         now = time.monotonic()
         passed = max(now - self._last, 1e-9)
-        images, waited = (
-            self._batch_size * (step + 1 - self._next_step),
-            min(self._waited / passed, 1.0),
-        )
+        images = self._batch_size * (step + 1 - self._next_step)
+        waited = min(self._waited / passed, 1.0)
         self._last, self._next_step, self._waited = now, step + 1, 0.0
         return {"images_per_second": round(images / passed, 3), "data_wait": round(waited, 4)}
 
@@ -125,13 +141,13 @@ class TrainingLog:
         for text in self._path.read_text().splitlines():
             try:
                 lines.append(json.loads(text))
-            except json.JSONDecodeError:  # a kill may cut the last line short
+            except json.JSONDecodeError:  # the last line of a killed run may be cut short
                 break
         return lines
 
 
 def _number(name: str, value: Any) -> float | int | None:
-    """The value as JSON holds it: counts whole, and null for what is not finite."""
+    """The value for JSON: counts as integers, and null for what is not finite."""
     if name in _COUNTS:
         return int(value)
     number = float(value)
@@ -139,11 +155,8 @@ def _number(name: str, value: Any) -> float | int | None:
 
 
 def _memory() -> dict[str, float]:
-    """Peaks up to now, in MB of 2^20 bytes.
-
-    Resident memory of this process, without its workers, and of the GPU.
-    """
-    # Not getrusage: a started process takes over the peak of the one that started it.
+    """Peak memory up to now, in MB of 2^20 bytes: resident (without workers), and on the GPU."""
+    # Not getrusage, whose peak a child process inherits from its parent.
     resident = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     peaks = {"memory_mb": round(int(resident[1]) / 1024, 1)} if resident else {}
     if torch.cuda.is_initialized():
@@ -151,17 +164,66 @@ def _memory() -> dict[str, float]:
     return peaks
 
 
-def _told(line: dict[str, Any]) -> str:
-    """A line in the words of the bar; what it lacks is left out."""
-    forms = {
-        "loss": "loss {:.3f}",
-        "lr": "lr {:.3g}",
-        "ema_momentum": "EMA {:.4f}",
-        "images_per_second": "{:.1f} images/s",
-        "data_wait": "data wait {:.0%}",
-        "memory_mb": "{:.0f} MB",
-        "gpu_memory_mb": "GPU {:.0f} MB",
-    }
-    return ", ".join(
-        form.format(line[name]) for name, form in forms.items() if line.get(name) is not None
-    )
+class EventLog:
+    """TensorBoard scalars; a resumed run replaces those past its checkpoint."""
+
+    def __init__(self, folder: str | Path, first_step: int) -> None:
+        # Imported here: it takes seconds, which a run without TensorBoard should not spend.
+        from torch.utils.tensorboard import SummaryWriter
+
+        if first_step == 0:
+            for old in Path(folder).glob("events.out.tfevents.*"):
+                old.unlink()
+        self._writer = SummaryWriter(log_dir=str(folder), purge_step=first_step)
+
+    def write(self, step: int, values: Mapping[str, float | None]) -> None:
+        """Write the values of a step and flush, so that a kill loses none; None is left out."""
+        for name, value in values.items():
+            if value is not None:
+                self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()
+
+
+class CollapseWatch:
+    """Warns when several lines of the log in a row show collapse.
+
+    It ignores the first tenth of the steps. It warns once, and again only after the values were
+    healthy for as many lines.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self._first_step = _WARM_UP_SHARE * steps
+        self._collapsed = self._healthy = 0
+        self._warned = False
+
+    def read(self, line: Mapping[str, Any]) -> None:
+        """Read a line of the log; a step without two images has neither value."""
+        spread, apart = line.get("spread"), line.get("cosine_apart")
+        if line["step"] < self._first_step or spread is None or apart is None:
+            return
+        if spread < LEAST_SPREAD or apart > MOST_COSINE_APART:
+            self._collapsed, self._healthy = self._collapsed + 1, 0
+        else:
+            self._collapsed, self._healthy = 0, self._healthy + 1
+        if self._collapsed >= _LINES_IN_A_ROW and not self._warned:
+            self._warned = True
+            log.warning(
+                "Collapse: different images get almost the same vectors. At step %d their spread is"
+                " %.3f (healthy: near 1, at least %g) and their mean cosine %.3f (healthy: near 0,"
+                " at most %g). A falling loss means nothing now. Lower base_lr, check that ema_base"
+                " is near 0.99, and look at the views with `soco show views`; see docs/loss.md.",
+                line["step"],
+                spread,
+                LEAST_SPREAD,
+                apart,
+                MOST_COSINE_APART,
+            )
+        elif self._healthy >= _LINES_IN_A_ROW and self._warned:
+            self._warned = False
+            log.info(
+                "Recovered from collapse: at step %d the spread is %.3f.", line["step"], spread
+            )

@@ -1,26 +1,5 @@
-"""The report.
+"""The report: what a run did, as one self-contained HTML page and as one JSON file."""
 
-What a run did, one JSON file for programs and one self-contained HTML page for readers.
-"""
+from soco.report.inputs import ReportInputs, report_inputs
 
-from soco.report.inputs import (
-    ConversionFiles,
-    EvaluationFiles,
-    FindingsFiles,
-    PretrainFiles,
-    ProbeFiles,
-    RecallFiles,
-    ReportInputs,
-    report_inputs,
-)
-
-__all__ = [
-    "ConversionFiles",
-    "EvaluationFiles",
-    "FindingsFiles",
-    "PretrainFiles",
-    "ProbeFiles",
-    "RecallFiles",
-    "ReportInputs",
-    "report_inputs",
-]
+__all__ = ["ReportInputs", "report_inputs"]

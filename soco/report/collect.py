@@ -1,102 +1,101 @@
-"""Everything the report says, as one nested mapping of plain values: this is `report.json`."""
+"""Collect the content of report.json from the files of a run."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from soco.data.stores.parquet import read_table
-from soco.data.stores.schema import SKIPPED_SCHEMA
+from soco.data.stores.schema import RECT_COLUMNS, SKIPPED_SCHEMA
 from soco.jobs import read_record
 from soco.report.data import data_sets
 from soco.report.drawing.training_curve import curve_of
-from soco.report.findings import set_findings
 from soco.report.inputs import (
     ConversionFiles,
     EvaluationFiles,
+    FindingsFiles,
     PretrainFiles,
     ProbeFiles,
     ReportInputs,
 )
 from soco.report.paper import PROTOCOL, paper_rows
-from soco.report.provenance import provenance, redo_commands
+from soco.report.provenance import provenance, redo_commands, rule_resources
 from soco.report.reading import plain, read_json, read_lines, read_object
-from soco.report.resources import rule_resources
 from soco.report.results import task_results
-from soco.report.spread import counts_per_image, spread
 
 SKIPPED_SHOWN = 50
 
 
 def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
-    """Gather the report's content.
+    """Collect the content of report.json.
 
     Args:
         inputs: The files.
         store: The merged proposals, already read.
 
     Returns:
-        By key:
-
-        * `made`: date and time, UTC; `seed`; `config`: the whole configuration; `demo`: whether it
-          is the demo's.
-        * `pretraining`: one entry a run, its metrics.json with `pairs` of views, `loss_floor`, and
-          `curve` (of at most 400 logged steps: step, loss, lr, and where the log has them spread
-          and cosine_apart).
-        * `proposals`: `counts` (the merge stage's), `regions_per_image` and `proposals_per_image`
-          (smallest, median, mean, largest), `skipped` (how many) and `skipped_first` (key and
-          reason of the first 50).
-        * `quality`: `statistics`, as `soco.proposals.quality.describe_proposals` documents them,
-          and `recall`, one entry a detection set: `dataset`, and what
-          `soco.proposals.quality.measure_recall` documents.
-        * `findings`: one entry a detection set that was checked, see
-          `soco.report.findings.set_findings`.
-        * `results`: one entry a task, see `soco.report.results.task_results`.
-        * `paper`: for each data set format `protocol` and `rows`, as the paper prints them.
-        * `conversion`: one entry a converted file, its summary with `largest_difference` of
-          features: None where they were not compared.
-        * `loading`: one entry an evaluation.
-        * `probes`: one entry a probe and initialisation, its metrics.json.
-        * `resources`: one entry a rule, see `rule_resources`.
-        * `schema`, `run`, `git`, `lock`, `environments`, `jobs`, `artefacts`: see
-          `soco.report.provenance.provenance`.
-        * `data`: one entry an input, see `soco.report.data.data_sets`.
-        * `redo`: shell commands that repeat the run.
+        Plain values, see `soco.report.schema.Report`.
 
     Raises:
-        UserError: A file is missing or holds something else.
+        UserError: A file is missing or malformed.
     """
     records = [read_record(path) for path in inputs.origins]
     origin = provenance(records, inputs.origins)
-    content = origin | {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": inputs.config["seed"],
-        "config": dict(inputs.config),
-        "demo": bool(inputs.config.get("demo")),
-        "pretraining": [
-            _pretraining(files, inputs.config["pretrain"][files.run]) for files in inputs.pretrain
-        ],
-        "proposals": _proposals(inputs, store),
-        "quality": _quality(inputs),
-        "findings": [set_findings(files) for files in inputs.findings],
-        "results": _results(inputs, origin["artefacts"]),
-        "paper": {
-            form: {"protocol": PROTOCOL[form], "rows": paper_rows(form)} for form in PROTOCOL
-        },
-        "conversion": [_conversion(files) for files in inputs.conversions],
-        "loading": [_loading(files) for files in inputs.evaluations if files.loading],
-        "probes": [_probe(files) for files in inputs.probes],
-        "resources": rule_resources(records),
-        "data": data_sets(inputs.config, records),
-        "redo": redo_commands(origin["git"], origin["environments"]),
+    content: dict[str, Any] = plain(
+        origin
+        | {
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seed": inputs.config["seed"],
+            "config": inputs.config,
+            "demo": bool(inputs.config.get("demo")),
+            "pretraining": [
+                _pretraining(files, inputs.config["pretrain"][files.run])
+                for files in inputs.pretrain
+            ],
+            "proposals": _proposals(inputs, store),
+            "quality": _quality(inputs),
+            "findings": [set_findings(files) for files in inputs.findings],
+            "results": _results(inputs, origin["artefacts"]),
+            "paper": {
+                form: {"protocol": PROTOCOL[form], "rows": paper_rows(form)} for form in PROTOCOL
+            },
+            "conversion": [_conversion(files) for files in inputs.conversions],
+            "loading": [_loading(files) for files in inputs.evaluations if files.loading],
+            "probes": [_probe(files) for files in inputs.probes],
+            "resources": rule_resources(records),
+            "data": data_sets(inputs.config, records),
+            "redo": redo_commands(origin["git"], origin["environments"]),
+        }
+    )
+    return content
+
+
+def set_findings(files: FindingsFiles) -> dict[str, Any]:
+    """Read what the checks found in one detection set, see `soco.report.schema.Findings`.
+
+    Raises:
+        UserError: The file is missing or malformed.
+    """
+    found = read_object(files.findings, "splits", "findings")
+    repaired = bool(found["splits"].get("val", {}).get("repaired"))
+    return found | {"dataset": files.dataset, "val_repaired": repaired}
+
+
+def spread(counts: np.ndarray) -> dict[str, float]:
+    """Smallest, median, mean and largest of at least one count."""
+    return {
+        "smallest": int(counts.min()),
+        "median": float(np.median(counts)),
+        "mean": float(counts.mean()),
+        "largest": int(counts.max()),
     }
-    held: dict[str, Any] = plain(content)
-    return held
 
 
 def _results(inputs: ReportInputs, artefacts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The tasks; each row with `artefact`, the number of its file among the artefacts."""
+    """The tasks; each row with `artefact`, the index of its metrics.json among the artefacts."""
     places = {artefact["path"]: place for place, artefact in enumerate(artefacts)}
     tasks = task_results(inputs.evaluations)
     for task in tasks:
@@ -107,40 +106,36 @@ def _results(inputs: ReportInputs, artefacts: Sequence[Mapping[str, Any]]) -> li
 
 
 def _pretraining(files: PretrainFiles, settings: dict[str, Any]) -> dict[str, Any]:
-    # A run that was stopped and resumed may have logged a step twice; the later line is the one
-    # that counted.
+    # A run that was stopped and resumed may have logged a step twice; the later line counts.
     lines = {line["step"]: line for line in read_lines(files.log)}
-    steps = [lines[step] for step in sorted(lines)]
     pairs = len(settings["views"]) - 1
     return read_object(files.metrics, "architecture") | {
         "run": files.run,
         "pairs": pairs,
+        # Each pair adds -2 cos, symmetrised: at least -4 (SoCo section 3.3).
         "loss_floor": -4 * pairs,
-        "curve": curve_of(steps),
+        "curve": curve_of([lines[step] for step in sorted(lines)]),
     }
 
 
 def _proposals(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
     skipped = read_table(inputs.skipped, SKIPPED_SCHEMA)
-    regions, proposals = counts_per_image(store)
     return {
         "counts": read_json(inputs.summary),
-        "regions_per_image": spread(regions),
-        "proposals_per_image": spread(proposals),
+        "regions_per_image": spread(store["regions"].to_numpy().astype(np.int64)),
+        "proposals_per_image": spread(pc.list_value_length(store[RECT_COLUMNS[0]]).to_numpy()),
         "skipped": len(skipped),
         "skipped_first": skipped.slice(0, SKIPPED_SHOWN).to_pylist(),
     }
 
 
 def _quality(inputs: ReportInputs) -> dict[str, Any]:
-    recall = [
-        read_object(files.recall, "engines", "drawn", "objects", "images")
-        | {"dataset": files.dataset}
-        for files in inputs.recall
-    ]
+    keys = ("engines", "drawn", "objects", "images")
     return {
         "statistics": read_object(inputs.statistics, "regions", "proposals", "without_proposals"),
-        "recall": recall,
+        "recall": [
+            read_object(files.recall, *keys) | {"dataset": files.dataset} for files in inputs.recall
+        ],
     }
 
 
@@ -148,7 +143,7 @@ def _conversion(files: ConversionFiles) -> dict[str, Any]:
     summary = read_object(files.summary)
     differences = summary.get("feature_differences") or {}
     return summary | {
-        "run": files.run,
+        "run": files.pretrained,
         "kind": files.kind,
         "file": str(files.weights),
         "largest_difference": max(differences.values(), default=None),

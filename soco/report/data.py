@@ -1,46 +1,60 @@
-"""The data that a run was given, each with a digest: of the file, or of a manifest of many."""
+"""The data that a run was given, each with a digest: of the file, or of a listing of many."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from soco.data import MANIFEST_SCHEMA
 from soco.data.stores.parquet import read_table
-from soco.io import digest_of_lines, fingerprint, sha256_of
+from soco.io import digest_of_lines, fingerprint
 from soco.jobs import Record
 
-Data = dict[str, Any]
+SPLITS = ("train", "val")
 
 
-def data_sets(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data]:
-    """What the jobs read that the configuration names.
+def data_sets(config: Mapping[str, Any], records: Sequence[Record]) -> list[dict[str, Any]]:
+    """The files and folders of the configuration that some job read, with their digests.
 
     Args:
         config: The whole configuration, plain.
-        records: Of all jobs.
+        records: Records of all jobs.
 
     Returns:
-        One entry an input: `name`, `kind` (images, annotations, weights, boxes), `path`, `files`,
-        `digest`, and `used_by`, the rules that read it. The digest is the SHA-256 of a file; of the
-        images that are pretrained on it is `images_digest`, of another folder of images the hash of
-        its listing, see `fingerprint`.
+        One entry per file or folder, see `soco.report.schema.Data`.
     """
-    sets = [
-        *_images(config, records),
-        *_detection_sets(config, records),
-        *_labelled(config, records),
+    manifests = [
+        Path(output["path"])
+        for record in records
+        for output in record["outputs"]
+        if output["name"] == "manifest"
     ]
-    for name, given in config["weights"].items():
-        sets.append(_file(name, "weights", given["path"]))
-    if config["proposals"]["engine"] == "imported":
-        sets.append(_file("proposals", "boxes", config["proposals"]["file"]))
-    told = [entry | {"used_by": _rules_that_read(entry["path"], records)} for entry in sets]
-    return [entry for entry in told if entry["used_by"]]
+    entries = []
+    for name, kind, path in _given(config):
+        used_by = dict.fromkeys(
+            record["rule"]
+            for record in records
+            if path in chain.from_iterable(record["inputs"].values())
+        )
+        if used_by:
+            listed = manifests and (name, kind) == ("images", "images")
+            files, digest = images_digest(manifests[0]) if listed else _digest(path)
+            entries.append(
+                {"name": name, "kind": kind, "path": path, "files": files, "digest": digest}
+                | {"used_by": list(used_by)}
+            )
+    return entries
 
 
 def images_digest(manifest: Path) -> tuple[int, str]:
-    """How many images a manifest lists, and the SHA-256 of its sorted lines `key`, tab, SHA-256 of the image."""
+    """The digest of the images that are pretrained on.
+
+    Args:
+        manifest: Parquet, with the key and the SHA-256 of each image.
+
+    Returns:
+        Number of images, and the SHA-256 of the sorted lines `key`, tab, SHA-256 of the image.
+    """
     table = read_table(manifest, MANIFEST_SCHEMA, ["key", "sha256"])
     keys, hashes = table["key"].to_pylist(), table["sha256"].to_pylist()
     return len(keys), digest_of_lines(
@@ -48,67 +62,23 @@ def images_digest(manifest: Path) -> tuple[int, str]:
     )
 
 
-def _images(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data]:
-    manifests = [
-        output["path"]
-        for record in records
-        for output in record["outputs"]
-        if record["rule"] == "shard_images" and output["name"] == "manifest"
-    ]
-    found = [images_digest(Path(manifest)) for manifest in manifests]
-    return [
-        _entry("images", "images", config["images"]["path"], files, digest)
-        for files, digest in found
-    ]
+def _given(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Name, kind and path of everything that the configuration points to."""
+    yield "images", "images", config["images"]["path"]
+    for name, dataset in config["datasets"].items():
+        for split in SPLITS:
+            yield f"{name}.{split}", "annotations", dataset[split]["annotations"]
+            yield f"{name}.{split}", "images", dataset[split]["images"]
+    for name, probe in config["probes"].items():
+        for split in SPLITS:
+            yield f"{name}.{split}", "images", probe[split]
+    for name, weights in config["weights"].items():
+        yield name, "weights", weights["path"]
+    if config["proposals"]["engine"] == "imported":
+        yield "proposals", "boxes", config["proposals"]["file"]
 
 
-def _detection_sets(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data]:
-    checked = [
-        record["wildcards"]["dataset"] for record in records if record["rule"] == "check_dataset"
-    ]
-    sets = []
-    for name, half in (
-        (name, half) for name in dict.fromkeys(checked) for half in ("train", "val")
-    ):
-        split = config["datasets"][name][half]
-        folder = fingerprint(Path(split["images"]))
-        sets.append(_file(f"{name}.{half}", "annotations", split["annotations"]))
-        sets.append(
-            _entry(
-                f"{name}.{half}", "images", split["images"], folder.get("files"), folder["sha256"]
-            )
-        )
-    return sets
-
-
-def _labelled(config: Mapping[str, Any], records: Sequence[Record]) -> list[Data]:
-    probed = dict.fromkeys(
-        record["wildcards"]["probe"] for record in records if record["rule"] == "probe_backbone"
-    )
-    folders = [
-        (f"{name}.{half}", config["probes"][name][half])
-        for name in probed
-        for half in ("train", "val")
-    ]
-    found = [(name, path, fingerprint(Path(path))) for name, path in folders]
-    return [
-        _entry(name, "images", path, told.get("files"), told["sha256"])
-        for name, path, told in found
-    ]
-
-
-def _file(name: str, kind: str, path: str) -> Data:
-    return _entry(name, kind, path, 1, sha256_of(Path(path)))
-
-
-def _entry(name: str, kind: str, path: str, files: int | None, digest: str) -> Data:
-    return {"name": name, "kind": kind, "path": path, "files": files, "digest": digest}
-
-
-def _rules_that_read(path: str, records: Sequence[Record]) -> list[str]:
-    found = (
-        record["rule"]
-        for record in records
-        if path in chain.from_iterable(record["inputs"].values())
-    )
-    return list(dict.fromkeys(found))
+def _digest(path: str) -> tuple[int | None, str]:
+    """How many files there are, and the hash of the file or of the folder's listing."""
+    found = fingerprint(Path(path))
+    return (found.get("files") if Path(path).is_dir() else 1), found["sha256"]

@@ -1,10 +1,10 @@
-"""A few validation images, each with its labelled objects and the detections of every initialisation."""
+"""Validation images with their labelled objects and the detections of each initialisation."""
 
 import heapq
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,47 +25,28 @@ IMAGES = 4
 SCORE = 0.3
 MOST = 6
 LABELLED = 20
-# The page shows an image at half its width on a phone, where letters of this size can still be
-# read.
+# A phone shows an image at half its width; letters of this size stay readable there.
 _WIDTH, _LETTERS = 320, 16
 
-Entries = dict[int, list[dict[str, Any]]]
+Object = dict[str, Any]
+ByImage = dict[int, list[Object]]
 
 
-@dataclass(frozen=True)
-class TaskDetections:
-    """The images of one task.
+def task_detections(evaluations: Sequence[EvaluationFiles]) -> list[list[PageImage]]:
+    """Draw labelled and detected objects of one task, with their masks, on four images.
 
-    Attributes:
-        task: Its name.
-        columns: What each image of a row shows: `labelled`, then the initialisations.
-        rows: One list of images a validation image.
-    """
+    The six best detections of an image are drawn if they score at least 0.3, and the twenty largest
+    labelled objects, without crowd regions. Of several seeds the first is shown.
 
-    task: str
-    columns: list[str]
-    rows: list[list[PageImage]]
+    Args:
+        evaluations: Of the task, each with a detections file.
 
-
-def task_detections(evaluations: Sequence[EvaluationFiles]) -> list[TaskDetections]:
-    """Draw the labelled and the detected objects of each task that has a detections file, with
-    their masks.
-
-    A detection is drawn when it scores at least 0.3, the six best of an image at most; of the
-    labelled objects the twenty largest are. Crowd regions are left aside. Of several seeds the
-    first is shown.
+    Returns:
+        A row per image: its labelled objects, then the detections of each initialisation.
 
     Raises:
-        UserError: An annotation or detections file is missing or holds something else.
+        UserError: An annotation or detections file is missing or malformed.
     """
-    tasks: dict[str, dict[str, EvaluationFiles]] = defaultdict(dict)
-    for files in evaluations:
-        if files.detections:
-            tasks[files.task].setdefault(files.initialisation, files)
-    return [_task(task, list(of_task.values())) for task, of_task in tasks.items()]
-
-
-def _task(task: str, evaluations: list[EvaluationFiles]) -> TaskDetections:
     first = evaluations[0]
     content = read_object(first.annotations, "images", "annotations", "categories")
     names = {category["id"]: str(category["name"]) for category in content["categories"]}
@@ -77,52 +58,48 @@ def _task(task: str, evaluations: list[EvaluationFiles]) -> TaskDetections:
     chosen = evenly(images, IMAGES)
     columns = {"labelled": {image["id"]: _largest(labelled[image["id"]]) for image in chosen}}
     for files in evaluations:
-        columns[files.initialisation] = _best(files, {image["id"] for image in chosen})
+        if files.initialisation not in columns:
+            columns[files.initialisation] = _best(files, {image["id"] for image in chosen})
     rows = [_row(image, first.images, columns, names) for image in chosen]
-    return TaskDetections(task, list(columns), [row for row in rows if row])
+    return [row for row in rows if row]
 
 
 def _row(
-    image: dict[str, Any], folder: Path, columns: dict[str, Entries], names: dict[int, str]
+    image: Object, folder: Path, columns: dict[str, ByImage], names: dict[int, str]
 ) -> list[PageImage]:
     path = annotated_image(folder, image)
     try:
         rgb = read_rgb(path)
     except UnreadableImageError as error:
-        log.warning("left %s out of the detections shown: %s", path, error)
+        log.warning("skipped %s in the detections: %s", path, error)
         return []
     return [
-        _image(rgb, path.name, title, entries.get(image["id"], []), names)
-        for title, entries in columns.items()
+        _draw(rgb, path.name, title, objects.get(image["id"], []), names)
+        for title, objects in columns.items()
     ]
 
 
-def _image(
-    rgb: npt.NDArray[np.uint8],
-    name: str,
-    title: str,
-    entries: list[dict[str, Any]],
-    names: dict[int, str],
+def _draw(
+    rgb: npt.NDArray[np.uint8], name: str, title: str, objects: list[Object], names: dict[int, str]
 ) -> PageImage:
-    marks = [_mark(entry, names, rgb) for entry in entries]
-    # Words on more than six objects would hide them; the caption counts all.
-    worded = [mark if place < MOST else replace(mark, label="") for place, mark in enumerate(marks)]
-    uri, (width, height) = draw_marks(rgb, worded, _WIDTH, _LETTERS)
-    told = _told(
-        [_name(entry, names) for entry in sorted(entries, key=lambda entry: -entry.get("score", 0))]
+    marks = [_mark(entry, names, rgb) for entry in objects]
+    # Labels on more than six objects would hide them; the caption counts all.
+    labelled = [
+        mark if place < MOST else replace(mark, label="") for place, mark in enumerate(marks)
+    ]
+    uri, (width, height) = draw_marks(rgb, labelled, _WIDTH, _LETTERS)
+    best_first = sorted(objects, key=lambda entry: -entry.get("score", 0))
+    counts = Counter(printable(_label(entry, names), LONGEST_DRAWN) for entry in best_first)
+    caption = (
+        ", ".join(label if n == 1 else f"{n} × {label}" for label, n in counts.items()) or "nothing"
     )
-    masks = sum(mark.mask is not None for mark in marks)
+    masks = _mask_words(sum(mark.mask is not None for mark in marks), len(marks))
     return PageImage(
-        uri,
-        f"Image {name}, {title}: {told}{_masked(masks, len(marks))}.",
-        told,
-        width,
-        height,
-        title,
+        uri, f"Image {name}, {title}: {caption}{masks}.", caption, width, height, title
     )
 
 
-def _masked(masks: int, marks: int) -> str:
+def _mask_words(masks: int, marks: int) -> str:
     if not masks:
         return ", without masks" if marks else ""
     if masks < marks:
@@ -130,49 +107,43 @@ def _masked(masks: int, marks: int) -> str:
     return ", with its mask" if masks == 1 else ", each with its mask"
 
 
-def _told(labels: list[str]) -> str:
-    """What is drawn; objects of one name are counted."""
-    counts = Counter(labels)
-    shown = ((printable(label, LONGEST_DRAWN), count) for label, count in counts.items())
-    return (
-        ", ".join(label if count == 1 else f"{count} × {label}" for label, count in shown)
-        or "nothing"
-    )
-
-
-def _mark(entry: dict[str, Any], names: dict[int, str], rgb: npt.NDArray[np.uint8]) -> Mark:
-    left, top, across, down = entry["bbox"]
+def _mark(entry: Object, names: dict[int, str], rgb: npt.NDArray[np.uint8]) -> Mark:
+    left, top, width, height = entry["bbox"]
     category = entry["category_id"]
-    colour = (
-        COLOURS[sorted(names).index(category) % len(COLOURS)] if category in names else COLOURS[0]
-    )
+    place = sorted(names).index(category) if category in names else 0
     mask = covered_pixels(entry.get("segmentation"), rgb.shape[1], rgb.shape[0])
-    return Mark((left, top, left + across, top + down), colour, _name(entry, names), mask)
+    box = (left, top, left + width, top + height)
+    return Mark(box, COLOURS[place % len(COLOURS)], _label(entry, names), mask)
 
 
-def _name(entry: dict[str, Any], names: dict[int, str]) -> str:
+def _label(entry: Object, names: dict[int, str]) -> str:
     score = f" {entry['score']:.2f}" if "score" in entry else ""
     return names.get(entry["category_id"], str(entry["category_id"])) + score
 
 
-def _largest(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The largest labelled objects, the largest first, so that small ones are drawn above them."""
-    return heapq.nlargest(LABELLED, entries, key=lambda entry: entry["bbox"][2] * entry["bbox"][3])
+def _largest(objects: list[Object]) -> list[Object]:
+    """The largest objects, largest first, so that small ones are drawn on top."""
+    return heapq.nlargest(LABELLED, objects, key=lambda entry: entry["bbox"][2] * entry["bbox"][3])
 
 
-def _best(files: EvaluationFiles, images: set[int]) -> Entries:
-    """The best detections of the chosen images, the best last, so that it is drawn above the others."""
+def _best(files: EvaluationFiles, images: set[int]) -> ByImage:
+    """The best detections of the chosen images, the best last, so that it is drawn on top."""
     assert files.detections is not None
-    kept = (entry for entry in iterate_list(files.detections) if entry["image_id"] in images)
-    found = _by_image([entry for entry in kept if entry["score"] >= SCORE])
+    found = _by_image(
+        [
+            entry
+            for entry in iterate_list(files.detections)
+            if entry["image_id"] in images and entry["score"] >= SCORE
+        ]
+    )
     return {
-        image: heapq.nlargest(MOST, entries, key=lambda entry: entry["score"])[::-1]
-        for image, entries in found.items()
+        image: heapq.nlargest(MOST, objects, key=lambda entry: entry["score"])[::-1]
+        for image, objects in found.items()
     }
 
 
-def _by_image(entries: list[dict[str, Any]]) -> Entries:
-    grouped: Entries = defaultdict(list)
-    for entry in entries:
-        grouped[entry["image_id"]].append(entry)
-    return dict(grouped)
+def _by_image(objects: list[Object]) -> ByImage:
+    found: ByImage = defaultdict(list)
+    for entry in objects:
+        found[entry["image_id"]].append(entry)
+    return dict(found)

@@ -1,22 +1,24 @@
-"""The files that a report is made of, by name; none is found by guessing."""
+"""The files that a report is made of."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-Entry = TypeVar("Entry")
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+_STRICT = ConfigDict(extra="forbid")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_STRICT)
 class PretrainFiles:
-    """What one pretraining left.
+    """Files of one pretraining.
 
     Attributes:
         run: Its name in the configuration.
-        log: JSONL, one object a logged step.
+        log: JSONL, one object per logged step.
         metrics: JSON with its size, speed and final loss.
-        weights: The safetensors file; only hashed.
+        weights: Safetensors file; only hashed.
     """
 
     run: str
@@ -25,116 +27,100 @@ class PretrainFiles:
     weights: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_STRICT)
 class ConversionFiles:
-    """What the conversion of one pretraining left.
+    """Files of one conversion to detectron2.
 
     Attributes:
-        run: The pretraining's name.
-        kind: What the file carries, such as `fpn_head`.
-        summary: JSON that counts and names what was carried over.
+        pretrained: Name of the pretraining or of the given weights.
+        kind: What the converted file contains, such as `fpn_head`.
+        summary: JSON that counts and names the converted tensors.
         weights: The converted file; only hashed.
     """
 
-    run: str
+    pretrained: str
     kind: str
     summary: Path
     weights: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_STRICT)
 class EvaluationFiles:
-    """What one fine-tuning and its evaluation left.
+    """Files of one fine-tuning and its evaluation.
 
     Attributes:
-        task: The fine-tuning's name in the configuration.
-        initialisation: What it started from: `scratch` or a pretraining's name.
-        seed: Of the fine-tuning.
-        metrics: JSON with box and mask AP, each category's AP and the protocol.
-        annotations: The validation half's annotation file.
-        images: Folder of the validation half's images.
-        detections: COCO results file; None leaves this row out of the detections shown.
-        curve: JSONL, the AP measured while training; may be empty, and None where there is none.
-        loading: JSON that says which of the detector's tensors took a pretrained value; None where
-            there is none.
+        task: Name of the fine-tuning in the configuration.
+        initialisation: `scratch`, or the name of a pretraining or of given weights.
+        seed: Seed of the fine-tuning.
+        dataset: Name of its detection set in the configuration.
+        images: Folder of the validation images.
+        annotations: Annotation file of the validation split.
+        metrics: JSON with box and mask AP, AP of each category and the protocol.
+        detections: COCO results file; None: its detections are not drawn.
+        curve: JSONL with the AP measured during training, may be empty; None: not measured.
+        loading: JSON that says which tensors of the detector were initialised from the file.
         weights: The fine-tuned detector; only hashed.
     """
 
     task: str
     initialisation: str
     seed: int
-    metrics: Path
-    annotations: Path
+    dataset: str
     images: Path
+    annotations: Path
+    metrics: Path
     detections: Path | None = None
     curve: Path | None = None
     loading: Path | None = None
     weights: Path | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_STRICT)
 class RecallFiles:
-    """What one measurement of recall left.
-
-    Attributes:
-        dataset: The detection set's name in the configuration.
-        recall: JSON with each engine's recall.
-    """
+    """Recall of the proposals on one detection set: its name, and JSON with the figures."""
 
     dataset: str
     recall: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_STRICT)
 class FindingsFiles:
-    """What the checks of one detection set left.
-
-    Attributes:
-        dataset: The detection set's name in the configuration.
-        findings: JSON, as `soco.data.checks.dataset.CheckedDataset.write` writes it.
-    """
+    """Checks of one detection set: its name, and findings.json of `soco.data.checks`."""
 
     dataset: str
     findings: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_STRICT)
 class ProbeFiles:
-    """What one probe of a backbone left.
-
-    Attributes:
-        probe: Its name in the configuration.
-        initialisation: Whose backbone it is.
-        metrics: JSON with the accuracies of nearest neighbours and of a linear classifier.
-    """
+    """One probe of a backbone: its name, whose backbone it is, and JSON with the accuracies."""
 
     probe: str
     initialisation: str
     metrics: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_STRICT)
 class ReportInputs:
-    """All that a report is made of.
+    """Everything that a report is made of.
 
     Attributes:
-        config: The whole configuration, plain and validated.
-        summary: The merge stage's counts, JSON.
+        config: The whole configuration, validated, as plain values.
+        summary: Counts of the merged proposals, JSON.
         store: The merged proposals, Parquet.
-        arrow: The same as training reads them, Arrow.
+        arrow: The same proposals as training reads them, Arrow.
         skipped: The unreadable images, Parquet.
-        statistics: What regions and proposals are like, JSON.
-        recall: One entry a detection set on which recall was measured.
-        pretrain: One entry a pretraining.
-        conversions: One entry a converted file.
-        evaluations: One entry a task, initialisation and seed; a task's entries follow one another.
-        origins: The record of every job that made them, in the order of the stages; see
-            `soco.jobs`.
-        findings: One entry a detection set that was checked.
-        probes: One entry a probe and initialisation.
+        statistics: Number, size and shape of regions and proposals, JSON.
+        recall: One entry per detection set on which recall was measured.
+        pretrain: One entry per pretraining.
+        conversions: One entry per converted file.
+        evaluations: One entry per task, initialisation and seed, grouped by task.
+        origins: Records of the jobs that made the files, in the order of the stages.
+        findings: One entry per checked detection set.
+        probes: One entry per probe and initialisation.
     """
 
-    config: Mapping[str, Any]
+    config: dict[str, Any]
     summary: Path
     store: Path
     arrow: Path
@@ -149,32 +135,12 @@ class ReportInputs:
     probes: tuple[ProbeFiles, ...] = ()
 
 
-def report_inputs(given: Mapping[str, Sequence[str]], params: Mapping[str, Any]) -> ReportInputs:
-    """The files from what rule `report` is given.
+def report_inputs(params: Mapping[str, Any]) -> ReportInputs:
+    """Make the inputs from the params of the workflow's report rule.
 
     Args:
-        given: Paths by the rule's name for them; each list stands beside a list of `params`.
-        params: `config`, and the names that the files go by.
+        params: `config`, and `files`: paths by field of `ReportInputs`, where a list has a mapping
+            of names and paths per entry.
     """
-    single = ("summary", "store", "arrow", "skipped", "statistics")
-    one = {name: Path(paths[0]) for name, paths in given.items() if name in single}
-    evaluated = ("metrics", "annotations", "images", "detections", "curves", "loading", "detectors")
-
-    def entries(kind: Callable[..., Entry], names: str, *columns: str) -> tuple[Entry, ...]:
-        lists = (given[column] for column in columns)
-        return tuple(
-            kind(*name, *map(Path, paths))
-            for name, *paths in zip(params[names], *lists, strict=True)
-        )
-
-    return ReportInputs(
-        config=params["config"],
-        **one,
-        recall=entries(RecallFiles, "recall", "recall"),
-        pretrain=entries(PretrainFiles, "runs", "logs", "run_metrics", "weights"),
-        conversions=entries(ConversionFiles, "conversions", "conversions", "converted"),
-        evaluations=entries(EvaluationFiles, "evaluations", *evaluated),
-        origins=tuple(map(Path, given["origins"])),
-        findings=entries(FindingsFiles, "datasets", "findings"),
-        probes=entries(ProbeFiles, "probes", "probes"),
-    )
+    given = {"config": params["config"], **params["files"]}
+    return TypeAdapter(ReportInputs).validate_python(given)

@@ -1,4 +1,4 @@
-"""The paper's own results (arXiv 2106.02637, tables of transfer to COCO and LVIS), as data."""
+"""The paper's results (arXiv 2106.02637, tables of transfer to COCO and LVIS) as data."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -26,10 +26,10 @@ class PaperRow:
     Attributes:
         format: The data set's: `coco` is COCO, `lvis` is LVIS v1.
         detector: The Mask R-CNN.
-        initialisation: What its weights started from.
-        epochs: Of pretraining on ImageNet; None from scratch.
-        box: Of boxes.
-        mask: Of masks.
+        initialisation: The pretraining, or `scratch`.
+        epochs: Of pretraining on ImageNet; None: from scratch.
+        box: AP of boxes.
+        mask: AP of masks.
     """
 
     format: Format
@@ -56,7 +56,7 @@ PAPER_ROWS = (
 
 
 def paper_rows(form: str) -> list[dict[str, Any]]:
-    """The rows of one data set format, as `EvaluationFiles.metrics` spells them: AP by its name."""
+    """The rows of one data set format, with AP by name as in an evaluation's metrics.json."""
     names = ("AP", "AP50", "AP75")
     rows = [asdict(row) for row in PAPER_ROWS if row.format == form]
     return [

@@ -1,10 +1,16 @@
 """The protocol of a fine-tuning in words."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_TOLD = 4
-_APART = ("name", "changed", "seed")
+_MOST_CHANGES = 4
+_LEFT_OUT = ("name", "changed", "seed")
+_SETTINGS = (
+    "{architecture}, {head}, {norm}; {iterations} iterations of {batch_size} images;"
+    " lr {base_lr}, weight decay {weight_decay};"
+    " at most {detections_per_image} detections per image; detectron2 {detectron2}"
+)
 
 
 def seed_words(seeds: Sequence[int]) -> str:
@@ -15,43 +21,28 @@ def seed_words(seeds: Sequence[int]) -> str:
 
 
 def named_words(protocol: Mapping[str, Any]) -> str:
-    """Which named protocol was followed, and what was changed from it.
-
-    More than four keys are only counted.
-    """
+    """The named protocol and what was changed from it; more than four changes are counted only."""
     name, changed = protocol.get("name"), protocol.get("changed") or {}
     if not name:
         return "no named protocol"
     if not changed:
         return f"{name}, unchanged"
-    if len(changed) > _TOLD:
-        return f"{name}, but {len(changed)} keys changed, which stand below"
-    return f"{name}, changed: " + ", ".join(
-        f"{key} {value_words(value)}" for key, value in changed.items()
-    )
+    if len(changed) > _MOST_CHANGES:
+        return f"{name}, but with {len(changed)} keys changed, see below"
+    changes = (f"{key} {value_words(value)}" for key, value in changed.items())
+    return f"{name}, changed: {', '.join(changes)}"
 
 
 def setting_words(protocol: Mapping[str, Any]) -> str:
-    """What decides the figures most, in one line."""
-    found = protocol.get
-    parts = [
-        (
-            f"{value_words(found('architecture'))}, {value_words(found('head'))},"
-            f" {value_words(found('norm'))}"
-        ),
-        (
-            f"{value_words(found('iterations'))} iterations of {value_words(found('batch_size'))}"
-            " images"
-        ),
-        f"lr {value_words(found('base_lr'))}, weight decay {value_words(found('weight_decay'))}",
-        f"at most {value_words(found('detections_per_image'))} detections an image",
-        f"detectron2 {found('detectron2') or 'unknown'}",
-    ]
-    return "; ".join(parts)
+    """The settings that affect AP most, in one line."""
+    words: defaultdict[str, str] = defaultdict(lambda: value_words(None))
+    words |= {key: value_words(value) for key, value in protocol.items()}
+    words["detectron2"] = protocol.get("detectron2") or "unknown"
+    return _SETTINGS.format_map(words)
 
 
 def value_words(value: Any) -> str:
-    """A setting as a reader writes it: thin thousands, lists with commas, `–` for none."""
+    """A setting as it is read: thin spaces between thousands, lists with commas, `–` for None."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -64,27 +55,28 @@ def value_words(value: Any) -> str:
 
 
 def protocol_table(summary: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Every key of the protocols of a task.
+    """Every key of a task's protocols.
 
     Args:
-        summary: The task's, of the report's content.
+        summary: The task's summary in report.json.
 
     Returns:
-        `columns`, the labels of the initialisations, or one column for all where their protocols
-        are the same; `rows`, for each key its name and for each column the `value` in words and
-        whether it is `changed` from the named one.
+        `columns`, the labels of the initialisations, or `all` if their protocols are equal; `rows`,
+        for each key its name and for each column the `value` in words and whether it is `changed`
+        from the named protocol.
     """
     protocols = [entry["protocol"] for entry in summary]
-    alike = all(protocol == protocols[0] for protocol in protocols)
-    columns = ["all"] if alike else [entry["label"] for entry in summary]
-    shown = protocols[:1] if alike else protocols
+    columns = [entry["label"] for entry in summary]
+    if all(protocol == protocols[0] for protocol in protocols):
+        protocols, columns = protocols[:1], ["all"]
     keys = dict.fromkeys(
-        key for held in shown for key in [*held, *(held.get("changed") or {})] if key not in _APART
+        key
+        for protocol in protocols
+        for key in [*protocol, *(protocol.get("changed") or {})]
+        if key not in _LEFT_OUT
     )
-    return {
-        "columns": columns,
-        "rows": [{"key": key, "cells": [_cell(held, key) for held in shown]} for key in keys],
-    }
+    rows = [{"key": key, "cells": [_cell(each, key) for each in protocols]} for key in keys]
+    return {"columns": columns, "rows": rows}
 
 
 def _cell(protocol: Mapping[str, Any], key: str) -> dict[str, Any]:

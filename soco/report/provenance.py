@@ -1,8 +1,6 @@
-"""Where the figures come from.
+"""Where the figures come from: the jobs, their environments, every file's hash, time and memory."""
 
-Every job with what it ran in, and a hash of every file that it made.
-"""
-
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
@@ -12,31 +10,32 @@ from typing import Any
 from soco.environment import REPOSITORY, git_state
 from soco.io import sha256_of
 from soco.jobs import Record
+from soco.report.schema import SCHEMA
 
-SCHEMA = 2
 LOCK = Path("envs", "requirements.lock")
+_JOB = (
+    "rule",
+    "wildcards",
+    "params",
+    "seed",
+    "threads",
+    "started",
+    "seconds",
+    "cpu_seconds",
+    "peak_mb",
+)
 
 
 def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, Any]:
-    """All that tells one run from another, apart from its configuration.
+    """Collect what distinguishes one run from another, apart from its configuration.
 
     Args:
-        records: Of all jobs, in the order of the stages.
-        paths: The files that they stand in.
+        records: Records of all jobs, in the order of the stages.
+        paths: The files of these records.
 
     Returns:
-        By key:
-
-        * `schema`: the version of this form; soco/report/report.schema.json describes it.
-        * `run`: `started` of the earliest job and `ended` of the latest, ISO, UTC; `targets`, None:
-          not known here.
-        * `git`: commit of the code that made the report, see `git_state`.
-        * `lock`: `path` and `sha256` of the lock of packages; None where the code lies without it.
-        * `environments`: the distinct ones of the jobs, see `soco.environment`.
-        * `jobs`: see `_job`.
-        * `artefacts`: every file that a job made: `path`, `bytes`, `sha256`, `job` (its number
-          among the jobs); of a folder also `files`, and its `sha256` is that of its listing, see
-          `fingerprint`.
+        `schema`, `run`, `git`, `lock`, `environments`, `jobs` and `artefacts` of report.json, see
+        `soco.report.schema.Report`.
     """
     environments: list[dict[str, Any]] = []
     for record in records:
@@ -53,7 +52,8 @@ def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, An
             for record, path in zip(records, paths, strict=True)
         ],
         "artefacts": [
-            {key: held for key, held in output.items() if key != "name"} | {"job": number}
+            {key: output[key] for key in ("path", "bytes", "sha256", "files") if key in output}
+            | {"deterministic": output.get("deterministic", True), "job": number}
             for number, record in enumerate(records)
             for output in record["outputs"]
         ],
@@ -61,23 +61,24 @@ def provenance(records: Sequence[Record], paths: Iterable[Path]) -> dict[str, An
 
 
 def lock_state(lock: Path | None = None) -> dict[str, Any]:
-    """`path` (below the repository) and `sha256` of the lock of packages; the hash is None where
-    there is none.
+    """Path in the repository and SHA-256 of the file that pins the packages.
 
     Args:
         lock: The file; None: the repository's.
+
+    Returns:
+        `path` and `sha256`, which is None if there is no such file.
     """
     file = lock or REPOSITORY / LOCK
     return {"path": str(LOCK), "sha256": sha256_of(file) if file.is_file() else None}
 
 
 def redo_commands(git: Mapping[str, Any], environments: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Shell commands that repeat the run from a clone whose config.yaml is the configuration that
-    the report shows.
+    """Shell commands that repeat the run, in a clone whose config.yaml is the report's.
 
     Args:
-        git: Of the code that made the report.
-        environments: Of the jobs; where all ran at one commit, that is checked out.
+        git: State of the code that made the report.
+        environments: Environments of the jobs; their commit is checked out if they share one.
     """
     commits = {environment["code"]["commit"] for environment in environments}
     commit = commits.pop() if len(commits) == 1 else git["commit"]
@@ -85,23 +86,64 @@ def redo_commands(git: Mapping[str, Any], environments: Sequence[Mapping[str, An
     return [*checkout, "make install", ".venv/bin/snakemake report"]
 
 
-def _job(record: Record, path: Path, environment: int) -> dict[str, Any]:
-    """A job for `report.json`.
+def rule_resources(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Add up time and memory of each rule's jobs.
 
-    `environment` is a number among the environments, `origin` the file of its record.
+    Returns:
+        One entry per rule, the slowest first, see `soco.report.schema.Resources`.
     """
-    same = (
-        "rule",
-        "wildcards",
-        "params",
-        "seed",
-        "threads",
-        "started",
-        "seconds",
-        "cpu_seconds",
-        "peak_mb",
-    )
-    return {key: record[key] for key in same} | {
+    jobs: dict[str, list[Record]] = {}
+    for record in records:
+        jobs.setdefault(record["rule"], []).append(record)
+    rules = [
+        {
+            "rule": rule,
+            "stage": stage_of(of_rule[0]),
+            "jobs": len(of_rule),
+            "total_seconds": round(sum(job["seconds"] for job in of_rule), 2),
+            "longest_seconds": max(job["seconds"] for job in of_rule),
+            "cpu_seconds": round(sum(job["cpu_seconds"] for job in of_rule), 2),
+            "peak_rss_mb": max(job["peak_mb"] for job in of_rule),
+        }
+        for rule, of_rule in jobs.items()
+    ]
+    return sorted(rules, key=lambda entry: (-entry["total_seconds"], entry["rule"]))
+
+
+def stage_costs(
+    rules: Sequence[Mapping[str, Any]], jobs: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Add up the rules of each stage.
+
+    Args:
+        rules: From `rule_resources`.
+        jobs: The jobs of report.json, whose order is that of the stages.
+
+    Returns:
+        `stage`, `total_seconds`, `cpu_seconds` and `peak_rss_mb` of each stage, in order.
+    """
+    costs = []
+    for stage in dict.fromkeys(job["stage"] for job in jobs):
+        entries = [entry for entry in rules if entry["stage"] == stage]
+        costs.append(
+            {
+                "stage": stage,
+                "total_seconds": math.fsum(entry["total_seconds"] for entry in entries),
+                "cpu_seconds": math.fsum(entry["cpu_seconds"] for entry in entries),
+                "peak_rss_mb": max(entry["peak_rss_mb"] for entry in entries),
+            }
+        )
+    return costs
+
+
+def stage_of(record: Record) -> str:
+    """The stage that a job belongs to; `other` if its record has none."""
+    return str(record.get("stage") or "other")
+
+
+def _job(record: Record, path: Path, environment: int) -> dict[str, Any]:
+    return {key: record[key] for key in _JOB} | {
+        "stage": stage_of(record),
         "environment": environment,
         "inputs": list(chain.from_iterable(record["inputs"].values())),
         "outputs": [output["path"] for output in record["outputs"]],
@@ -110,11 +152,14 @@ def _job(record: Record, path: Path, environment: int) -> dict[str, Any]:
 
 
 def _span(records: Sequence[Record]) -> dict[str, Any]:
-    spans = [
-        (datetime.fromisoformat(record["started"]), timedelta(seconds=record["seconds"]))
-        for record in records
+    starts = [datetime.fromisoformat(record["started"]) for record in records]
+    ends = [
+        start + timedelta(seconds=record["seconds"])
+        for start, record in zip(starts, records, strict=True)
     ]
-    started = min((start for start, _ in spans), default=None)
-    ended = max((start + length for start, length in spans), default=None)
-    told = [moment.isoformat(timespec="seconds") if moment else None for moment in (started, ended)]
-    return {"started": told[0], "ended": told[1], "targets": None}
+    first, last = min(starts, default=None), max(ends, default=None)
+    return {
+        "started": first and first.isoformat(timespec="seconds"),
+        "ended": last and last.isoformat(timespec="seconds"),
+        "targets": None,
+    }

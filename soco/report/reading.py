@@ -1,4 +1,4 @@
-"""Read the stages' JSON, line by line or whole, as values that JSON can hold again."""
+"""Read the JSON files of the stages, whole, line by line or object by object."""
 
 import json
 import math
@@ -6,128 +6,129 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from soco.errors import UserError
+import ijson
 
-_CHUNK = 1 << 20
+from soco.errors import UserError
 
 
 def plain(value: Any) -> Any:
-    """The value with tuples as lists, keys as strings and paths as text.
+    """The value as JSON can represent it.
 
-    A number that JSON cannot hold is None.
+    Tuples become lists, keys strings, paths text, and numbers that are not finite None.
     """
     if isinstance(value, dict):
-        return {str(key): plain(held) for key, held in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(held) for held in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value
 
 
 def read_back(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content as `soco.io.write_json` writes it and a reader gets it.
-
-    Its keys are sorted.
-    """
-    held: dict[str, Any] = json.loads(json.dumps(content, sort_keys=True))
-    return held
+    """The content as a reader of report.json gets it, with sorted keys."""
+    read: dict[str, Any] = json.loads(json.dumps(content, sort_keys=True))
+    return read
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; NaN and infinities become None. The origin in it is left out: the records
-    tell more.
+    """Read a JSON file without its origin, which the job's record repeats.
+
+    Returns:
+        The content; NaN and infinities become None.
 
     Raises:
-        UserError: The file is missing or is no JSON.
+        UserError: The file is missing or not valid JSON.
     """
     try:
         content = plain(json.loads(path.read_text()))
     except FileNotFoundError:
-        raise UserError(
-            f"There is no {path}; run the stage that makes it, then the report again."
-        ) from None
+        raise _missing(path) from None
     except ValueError as error:
         raise UserError(
-            f"{path} is not valid JSON ({error}); remove it and run the stage that makes it."
+            "report.invalid_json",
+            "{path} is not valid JSON ({reason}); delete it and run the stage that makes it again.",
+            path=path,
+            reason=error,
         ) from None
-    return (
-        {key: held for key, held in content.items() if key != "origin"}
-        if isinstance(content, dict)
-        else content
-    )
+    if isinstance(content, dict):
+        content.pop("origin", None)
+    return content
 
 
 def read_object(path: Path, *keys: str) -> dict[str, Any]:
-    """Read a JSON object that must hold the given keys.
+    """Read a JSON object that must have the given keys.
 
     Raises:
-        UserError: The file is missing, is no JSON object, or lacks a key.
+        UserError: The file is missing, not a JSON object, or lacks a key.
     """
     content = read_json(path)
     absent = [key for key in keys if not isinstance(content, dict) or key not in content]
     if absent or not isinstance(content, dict):
         raise UserError(
-            f"{path} lacks {', '.join(absent)}; remove it and run the stage that makes it."
+            "report.missing_keys",
+            "{path} lacks {keys}; delete it and run the stage that makes it again.",
+            path=path,
+            keys=", ".join(absent) or "a JSON object",
         )
     return content
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read a JSONL log; blank lines are passed over, and a last line that a kill cut short.
+    """Read a JSONL log, without blank lines and a last line that was cut short.
 
     Raises:
-        UserError: The file is missing, or a line before the last is no JSON object.
+        UserError: The file is missing, or a line before the last is not a JSON object.
     """
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:
-        raise UserError(
-            f"There is no {path}; run the stage that makes it, then the report again."
-        ) from None
+        raise _missing(path) from None
     entries = []
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
-            entry = plain(json.loads(line)) if line.strip() else None
-            if entry is not None and not isinstance(entry, dict):
+            entry = plain(json.loads(line))
+            if not isinstance(entry, dict):
                 raise ValueError
-            entries += [entry] if entry is not None else []
         except ValueError:
-            if number == len(lines):
+            if number == len(lines):  # the process was killed while it wrote
                 break
             raise UserError(
-                f"Line {number} of {path} is not valid JSON; remove it and run the stage that"
-                " makes it."
+                "report.invalid_line",
+                "Line {number} of {path} is not valid JSON; delete the file and run the stage that"
+                " makes it again.",
+                number=number,
+                path=path,
             ) from None
+        entries.append(entry)
     return entries
 
 
 def iterate_list(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a JSON list one at a time: the detections on a large set need not fit
-    into memory.
+    """Yield the objects of a JSON list one by one: all detections may not fit into memory.
 
     Raises:
-        UserError: The file is missing, or does not hold a list of objects.
+        UserError: The file is missing or not a list.
     """
-    decode = json.JSONDecoder().raw_decode
     try:
-        with path.open() as file:
-            text, place = "", 0
-            while True:
-                while place < len(text) and text[place] in " \t\r\n,[":
-                    place += 1
-                try:
-                    entry, place = decode(text, place)
-                except ValueError:
-                    if text[place:].strip() == "]":
-                        return
-                    more = file.read(_CHUNK)
-                    if not more:
-                        raise UserError(
-                            f"{path} ends early; remove it and run the evaluation again."
-                        ) from None
-                    text, place = text[place:] + more, 0
-                else:
-                    yield entry
+        with path.open("rb") as file:
+            yield from ijson.items(file, "item", use_float=True)
     except FileNotFoundError:
-        raise UserError(f"There is no {path}; run the evaluation that makes it.") from None
+        raise _missing(path) from None
+    except ijson.JSONError as error:
+        raise UserError(
+            "report.invalid_detections",
+            "{path} is not a valid JSON list ({reason}); delete it and run the evaluation again.",
+            path=path,
+            reason=error,
+        ) from None
+
+
+def _missing(path: Path) -> UserError:
+    return UserError(
+        "report.file_missing",
+        "There is no {path}; run the stage that makes it first.",
+        path=path,
+    )

@@ -1,7 +1,7 @@
-"""Figures of several fine-tunings that differ in their seed alone, as mean and standard deviation.
+"""Fine-tunings that differ in their seed only, as mean and standard deviation.
 
-The deviation is that of fine-tuning: all seeds of an initialisation start from one pretraining, so
-it does not tell how much another pretraining would change the figures.
+The deviation is that of fine-tuning: all seeds of an initialisation share one pretraining, so it
+does not show how much another pretraining would change the figures.
 """
 
 import math
@@ -15,13 +15,13 @@ PARTS = ("box", "mask")
 
 @dataclass(frozen=True)
 class Group:
-    """Evaluations that are told as one.
+    """Evaluations that share a row of the summary.
 
     Attributes:
-        initialisation: What they started from.
+        initialisation: What they were initialised from.
         rows: Their metrics, in the order of their files.
-        differs: Keys in which this initialisation's seeds differ, with the value of each seed in
-            turn; then each seed is a group of its own.
+        differs: Keys in which the seeds of this initialisation differ, with the value of each seed;
+            each seed is then a group of its own.
     """
 
     initialisation: str
@@ -30,21 +30,18 @@ class Group:
 
     @property
     def label(self) -> str:
-        """What the page calls it; no two of a task share it."""
-        return (
-            f"{self.initialisation}, seed {self.rows[0]['seed']}"
-            if self.differs
-            else self.initialisation
-        )
+        """Its name on the page, unique within a task."""
+        seed = f", seed {self.rows[0]['seed']}" if self.differs else ""
+        return self.initialisation + seed
 
     @property
     def seeds(self) -> list[int]:
-        """Of the fine-tunings."""
+        """The seeds of the fine-tunings."""
         return [row["seed"] for row in self.rows]
 
 
 def grouped(rows: Sequence[dict[str, Any]]) -> list[Group]:
-    """The rows of a task by initialisation; seeds of unlike protocol stay apart.
+    """Group the rows of a task by initialisation; seeds with different protocols stay separate.
 
     Args:
         rows: Metrics of evaluations, each with `initialisation`, `seed`, `protocol`, `images` and
@@ -54,69 +51,68 @@ def grouped(rows: Sequence[dict[str, Any]]) -> list[Group]:
     for initialisation in dict.fromkeys(row["initialisation"] for row in rows):
         own = [row for row in rows if row["initialisation"] == initialisation]
         differs = unlike_keys(own)
-        groups += [
-            Group(initialisation, part, differs)
-            for part in ([[row] for row in own] if differs else [own])
-        ]
+        parts = [[row] for row in own] if differs else [own]
+        groups += [Group(initialisation, part, differs) for part in parts]
     return groups
 
 
 def unlike_keys(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Keys of the protocol, and of what was scored, that are not the same in all rows, with each
-    row's value.
+    """Keys of the protocol, and of what was scored, that differ between rows.
 
-    What was changed from the named protocol counts key by key; a key that one row did not change is
-    None there, unless the protocol tells it.
+    Changes from the named protocol count key by key; a key that a row did not change is None there,
+    unless its protocol has the key.
+
+    Args:
+        rows: Metrics of evaluations.
+
+    Returns:
+        The value of each row, by key.
     """
-    told = [
+    protocols = [
         (row["protocol"].get("changed") or {})
         | row["protocol"]
         | {name: row[name] for name in ("images", "instances")}
         for row in rows
     ]
-    keys = [
-        key
-        for key in dict.fromkeys(key for protocol in told for key in protocol)
+    values = {
+        key: [protocol.get(key) for protocol in protocols]
+        for key in dict.fromkeys(key for protocol in protocols for key in protocol)
         if key not in _NO_PROTOCOL
-    ]
-    values = {key: [protocol.get(key) for protocol in told] for key in keys}
+    }
     return {
         key: found for key, found in values.items() if any(value != found[0] for value in found)
     }
 
 
 def summarise(group: Group) -> dict[str, Any]:
-    """A group for `report.json`.
+    """Summarise a group for report.json.
 
     Returns:
-        `initialisation`, `label`, `n`, `seeds`, `differs`, `protocol` (that of the first seed,
-        without it), and for `box` and `mask` each figure's `mean` and `std`, see `mean_std`.
+        `initialisation`, `label`, `n`, `seeds`, `differs`, `protocol` (of the first seed, without
+        the seed), and for `box` and `mask` the `mean` and `std` of each figure, see `mean_std`.
     """
     first = group.rows[0]
-    figures = {
-        part: {name: mean_std([row[part].get(name) for row in group.rows]) for name in first[part]}
-        for part in PARTS
-    }
-    protocol = {key: value for key, value in first["protocol"].items() if key != "seed"}
     return {
         "initialisation": group.initialisation,
         "label": group.label,
         "n": len(group.rows),
         "seeds": group.seeds,
         "differs": group.differs,
-        "protocol": protocol,
-    } | figures
+        "protocol": {key: value for key, value in first["protocol"].items() if key != "seed"},
+    } | {
+        part: {name: mean_std(row[part].get(name) for row in group.rows) for name in first[part]}
+        for part in PARTS
+    }
 
 
 def mean_std(values: Iterable[float | None]) -> dict[str, float | None]:
-    """Mean and sample standard deviation (of n - 1) of a figure over the seeds.
+    """Mean and sample standard deviation (divided by n - 1) of a figure over the seeds.
 
     Args:
-        values: One a seed; None where it was not scored.
+        values: One per seed; None: not scored.
 
     Returns:
-        `mean`, None where there is no value or any is None; `std`, None with it and for a single
-        value.
+        `mean`, None without values or if any is None; `std`, None for fewer than two values.
     """
     found = list(values)
     known = [value for value in found if value is not None]
@@ -125,7 +121,5 @@ def mean_std(values: Iterable[float | None]) -> dict[str, float | None]:
     mean = math.fsum(known) / len(known)
     if len(known) == 1:
         return {"mean": mean, "std": None}
-    return {
-        "mean": mean,
-        "std": math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (len(known) - 1)),
-    }
+    squares = math.fsum((value - mean) ** 2 for value in known)
+    return {"mean": mean, "std": math.sqrt(squares / (len(known) - 1))}

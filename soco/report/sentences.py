@@ -1,4 +1,4 @@
-"""What a reader should take from the tables of AP, in sentences that claim no more than the seeds allow."""
+"""Sentences on the tables of AP, which claim no more than the seeds support."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,11 +10,10 @@ _MINUS = "\u2212"
 
 
 def summary_sentences(task: Mapping[str, Any]) -> list[str]:
-    """One sentence an initialisation on its box AP; where scratch is among them, the others are
-    held against it.
+    """One sentence per initialisation on its box AP, compared with scratch if the task has it.
 
     Args:
-        task: An entry of `results` in the report's content.
+        task: An entry of `results` in report.json.
     """
     against = {entry["label"]: entry for entry in task["differences"]}
     if not against:
@@ -29,44 +28,42 @@ def summary_sentences(task: Mapping[str, Any]) -> list[str]:
 
 
 def difference_words(entry: Mapping[str, Any]) -> str:
-    """What the differences of an initialisation from scratch stand on.
+    """What the differences of an initialisation from scratch are based on.
 
     Args:
-        entry: Of `differences` of a task.
+        entry: An entry of a task's `differences`.
     """
-    told = _numbers(entry)
     if entry["box"]["AP"]["low"] is None:
-        told += ": no telling how much is chance"
+        words = f"{_numbers(entry)}: no confidence interval"
     else:
-        told += "; in small figures the 95 % interval over them (Welch)"
-    if entry["unlike"]:
-        return f"{told}. {_unlike(entry)}"
-    return told
+        words = f"{_numbers(entry)}; small figures: 95 % confidence interval (Welch)"
+    return f"{words}. {_unlike(entry)}" if entry["unlike"] else words
 
 
 def limit_sentences(task: Mapping[str, Any]) -> list[str]:
-    """How many detections an image AP counts where that is not the format's own number, and where
-    it is too few.
+    """Where the number of detections per image differs from the format's own, or is too small.
 
     Args:
-        task: An entry of `results` in the report's content.
+        task: An entry of `results` in report.json.
     """
-    told: list[str] = []
+    sentences: dict[str, None] = {}
     for row in task["rows"]:
-        limit = row["protocol"].get("detections_per_image")
+        limit, over = row["protocol"].get("detections_per_image"), row.get("over_limit", {})
         if limit is not None:
-            told += detection_limit.limit_sentences(
-                task["format"], limit, row.get("over_limit", {}), row["images"], task["task"]
+            sentences |= dict.fromkeys(
+                detection_limit.limit_sentences(
+                    task["format"], limit, over, row["images"], task["task"]
+                )
             )
-    return list(dict.fromkeys(told))
+    return list(sentences)
 
 
 def commit_words(report: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> str:
-    """Which code the run had.
+    """Which code ran.
 
     Args:
-        report: Of the report itself, see `soco.environment.git_state`.
-        jobs: Of each environment of the jobs.
+        report: The code that made the report, see `soco.environment.git_state`.
+        jobs: The code of each environment of the jobs.
     """
     ran = list(dict.fromkeys(map(_commit, jobs)))
     if ran in ([], [_commit(report)]):
@@ -76,10 +73,10 @@ def commit_words(report: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -
 
 def signed(value: float | None, digits: int = 1) -> str:
     """A difference with its sign, `+1.2` or `−0.4`; a dash for None."""
-    # Adding 0.0 takes the sign from what rounds to nothing.
-    return (
-        "–" if value is None else f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", _MINUS)
-    )
+    if value is None:
+        return "–"
+    # Adding 0.0 removes the sign of what rounds to zero.
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", _MINUS)
 
 
 def _commit(code: Mapping[str, Any]) -> str:
@@ -92,43 +89,33 @@ def _reached(entry: Mapping[str, Any]) -> str:
     mean = entry["box"]["AP"]["mean"]
     if mean is None:
         return f"{entry['label']} has no box AP"
-    return f"{entry['label']} reaches box AP {mean:.1f}" + (
-        f", the mean of {entry['n']} seeds" if entry["n"] > 1 else ""
-    )
+    seeds = f", the mean of {entry['n']} seeds" if entry["n"] > 1 else ""
+    return f"{entry['label']} reaches box AP {mean:.1f}{seeds}"
 
 
 def _compared(entry: Mapping[str, Any]) -> str:
     found = entry["box"]["AP"]
     if found["mean"] is None:
         return ""
-    said = f". The difference is {signed(found['mean'])}"
+    words = f". The difference is {signed(found['mean'])}"
     if found["low"] is None:
-        said += f", of {_numbers(entry)}: no telling how much is chance"
+        words += f" ({_numbers(entry)}), without a confidence interval: it may be chance"
     else:
-        # Judged by the figures that are shown.
-        chance = (
-            ", so it may be chance"
-            if round(found["low"], 1) <= 0 <= round(found["high"], 1)
-            else ""
+        low, high = (round(found[end], 1) for end in ("low", "high"))  # as they are shown
+        chance = ", so it may be chance" if low <= 0 <= high else ""
+        words += (
+            f", 95 % confidence interval {signed(low)} to {signed(high)} over the seeds{chance}"
         )
-        said += (
-            f", with 95 % confidence {signed(found['low'])} to {signed(found['high'])} over the"
-            f" seeds{chance}"
-        )
-    return f"{said}. {_unlike(entry)}" if entry["unlike"] else said
+    return f"{words}. {_unlike(entry)}" if entry["unlike"] else words
 
 
 def _unlike(entry: Mapping[str, Any]) -> str:
-    told = "; ".join(
+    pairs = (
         f"{key} {' and '.join(map(value_words, values))}" for key, values in entry["unlike"].items()
     )
-    return f"Their protocols differ: {told}"
+    return f"Their protocols differ: {'; '.join(pairs)}"
 
 
 def _numbers(entry: Mapping[str, Any]) -> str:
-    own, scratch = map(_seeds, entry["seeds"])
+    own, scratch = ("1 seed" if n == 1 else f"{n} seeds" for n in entry["seeds"])
     return f"{own} against {scratch}"
-
-
-def _seeds(count: int) -> str:
-    return "one seed" if count == 1 else f"{count} seeds"

@@ -14,7 +14,7 @@ def small(path: Path) -> DemoConfig:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small demo of seed 1, made once; tests must not write to it."""
+    """A small demo with seed 1, made once; tests must not write to it."""
     root = tmp_path_factory.mktemp("demo")
     make_demo(small(root), seed=1)
     return root
@@ -22,5 +22,5 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture()
 def settings(tmp_path: Path) -> DemoConfig:
-    """The settings of `demo`, in a folder of the test's own."""
+    """The settings of `demo`, in another folder."""
     return small(tmp_path / "again")

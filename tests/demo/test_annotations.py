@@ -1,4 +1,4 @@
-"""The four annotation files, read by the formats' own tools."""
+"""The four annotation files, read by the tools of COCO and LVIS."""
 
 import json
 from pathlib import Path
@@ -140,7 +140,7 @@ def test_frequency_follows_images_not_objects() -> None:
     assert groups["upright_cross"] == "c"
 
 
-def test_objects_stand_out_from_what_surrounds_them(demo: Path) -> None:
+def test_objects_contrast_with_their_surroundings(demo: Path) -> None:
     content = load(demo, "coco_val.json")
     files = {
         image["id"]: demo / "shapes" / "val" / image["file_name"] for image in content["images"]

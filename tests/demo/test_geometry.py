@@ -1,4 +1,4 @@
-"""Polygons give their masks back; objects are placed where they can be seen."""
+"""Polygons give their masks back, and objects stay visible."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,7 @@ def filled(polygons: list[list[int]], shape: tuple[int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 def test_polygons_of_any_mask_give_it_back(share: float) -> None:
-    # Noise holds what is hard: holes, holes side by side, pixels that touch at corners, the image's
-    # border.
+    # Noise has the hard cases: adjacent holes, pixels that touch at corners, the image's border.
     for seed in range(20):
         mask = np.random.default_rng(seed).random((13, 17)) < share
         assert np.array_equal(filled(polygons_of(mask), mask.shape), mask)
@@ -29,7 +28,7 @@ def test_a_hole_belongs_to_its_region_s_polygon() -> None:
     mask[2:4, 2:4] = mask[3, 6] = False
     (polygon,) = polygons_of(mask)
     x, y = np.array(polygon).reshape(-1, 2).T
-    # The shoelace area, which detectron2 reads, counts holes as missing too.
+    # The shoelace area, which detectron2 computes, excludes holes too.
     assert abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2 == mask.sum()
 
 
@@ -50,7 +49,7 @@ def test_a_form_fills_the_side_it_is_given(form: str) -> None:
     assert low + high == pytest.approx([0.0, 0.0], abs=1e-9)
 
 
-def test_a_crowd_stays_visible_and_inside() -> None:
+def test_many_objects_stay_visible_and_inside() -> None:
     crowd = tuple(PlannedObject(form, PHOTOGRAPHS[0]) for form in list(FORMS)[:12])
     placed = arrange(crowd, side=96, rng=np.random.default_rng(5))
     owner = ownership(placed, 96)

@@ -1,4 +1,4 @@
-"""The whole of make_demo: its files, their sizes, that they repeat, and how it refuses."""
+"""All of make_demo: its files, their sizes, that a seed repeats them, and what it refuses."""
 
 import csv
 import hashlib
@@ -9,12 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from user_errors import refused
 
 from soco.config.schema import DemoConfig
 from soco.demo import make_demo, photographs
-from soco.demo.cutouts import MOST
+from soco.demo.compose import MOST_CUTOUTS
 from soco.demo.photographs import PHOTOGRAPHS
-from soco.errors import UserError
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -37,7 +37,7 @@ def test_another_seed_gives_other_images(demo: Path, settings: DemoConfig) -> No
     assert same == {"sources.csv"}
 
 
-def test_more_images_leave_the_first_ones_as_they_are(demo: Path, settings: DemoConfig) -> None:
+def test_more_images_do_not_change_the_first_ones(demo: Path, settings: DemoConfig) -> None:
     make_demo(settings.model_copy(update={"images": 14}), seed=1)
     first, second = (
         {name: digest for name, digest in digests(root).items() if name.startswith("images/")}
@@ -69,24 +69,22 @@ def test_objects_are_cut_out_by_category(demo: Path) -> None:
         names = {category["id"]: category["name"] for category in content["categories"]}
         objects = Counter(names[entry["category_id"]] for entry in content["annotations"])
         written = Counter(path.parent.name for path in (demo / "classes" / split).rglob("*.png"))
-        assert written == {name: min(count, MOST[split]) for name, count in objects.items()}
+        assert written == {name: min(count, MOST_CUTOUTS[split]) for name, count in objects.items()}
     first = next(entry for entry in content["annotations"] if names[entry["category_id"]] == "disc")
     image = cv2.imread(str(demo / "shapes/val" / f"{first['image_id']:06d}.png"))
     left, top, width, height = first["bbox"]
     cut = cv2.imread(str(demo / "classes/val/disc/0000.png"))
     assert cut.shape == (round(1.2 * max(width, height)),) * 2 + (3,)
     found = cv2.matchTemplate(cut, image[top : top + height, left : left + width], cv2.TM_SQDIFF)
-    assert (
-        found.min() < 1e3 < 1e6 < np.median(found)
-    )  # sums of squares, found by way of a Fourier transform
+    assert found.min() < 1e3 < 1e6 < np.median(found)  # sums of squares, by a Fourier transform
 
 
-def test_no_more_objects_are_cut_out_than_serve(settings: DemoConfig) -> None:
+def test_the_number_of_cut_outs_is_limited(settings: DemoConfig) -> None:
     make_demo(settings.model_copy(update={"val": 60, "train": 2}), seed=1)
     written = Counter(
         path.parent.name for path in Path(settings.path, "classes/val").rglob("*.png")
     )
-    assert max(written.values()) == MOST["val"] == 20
+    assert max(written.values()) == MOST_CUTOUTS["val"] == 20
 
 
 def test_sources_list_every_photograph(demo: Path) -> None:
@@ -106,21 +104,21 @@ def test_fewer_images_leave_no_old_ones_behind(settings: DemoConfig) -> None:
     assert len(list(Path(settings.path, "shapes", "train").iterdir())) == 3
 
 
-def test_a_folder_of_other_images_is_left_alone(settings: DemoConfig) -> None:
+def test_a_folder_of_other_images_is_refused(settings: DemoConfig) -> None:
     mine = Path(settings.path, "images", "mine.jpg")
     mine.parent.mkdir(parents=True)
     mine.write_bytes(b"mine")
-    with pytest.raises(UserError, match=r"demo\.path"):
+    with refused("demo.foreign_files", folder=mine.parent):
         make_demo(settings, seed=1)
     assert mine.read_bytes() == b"mine"
 
 
 def test_a_missing_package_is_named(settings: DemoConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(photographs._FOLDERS, "mvtb-data", "no_such_package_here/images")
-    with pytest.raises(UserError, match="mvtb-data: run `make install`"):
+    with refused("demo.no_package", package="mvtb-data"):
         make_demo(settings, seed=1)
 
 
-def test_more_objects_at_least_than_at_most_is_refused(settings: DemoConfig) -> None:
+def test_a_minimum_of_objects_above_the_maximum_is_refused(settings: DemoConfig) -> None:
     with pytest.raises(ValueError, match=r"demo\.objects"):
         DemoConfig.model_validate(settings.model_dump() | {"objects": (3, 2)})

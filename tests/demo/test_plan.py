@@ -1,4 +1,4 @@
-"""The plan of the composed images: who may share what, and the long tail."""
+"""The plan of the composed images: splits share no scene, and categories have a long tail."""
 
 import json
 from collections import Counter
@@ -26,7 +26,7 @@ def images_by_category(plans: list[PlannedImage]) -> Counter[str]:
     )
 
 
-def test_a_scene_lies_in_one_split() -> None:
+def test_a_scene_is_in_one_split() -> None:
     splits = {(photograph.scene, photograph.split) for photograph in PHOTOGRAPHS}
     assert len(splits) == len({scene for scene, _ in splits})
     assert len(SCENE) == len(PHOTOGRAPHS)
@@ -64,7 +64,7 @@ def test_every_category_occurs_in_val() -> None:
     assert min(images[category.name] for category in FINE) >= 3
 
 
-def test_coarse_categories_are_of_like_number() -> None:
+def test_coarse_categories_are_balanced() -> None:
     counts = Counter(
         FINE_BY_NAME[it.category].coarse for plan in default_plan("train") for it in plan.objects
     )
@@ -72,14 +72,14 @@ def test_coarse_categories_are_of_like_number() -> None:
     assert max(counts.values()) < 1.5 * min(counts.values())
 
 
-def test_numbers_of_objects_keep_to_their_bounds() -> None:
+def test_numbers_of_objects_are_within_bounds() -> None:
     sizes = {len(plan.objects) for plan in plan_split("train", 60, (2, 3), seed=1)}
     assert sizes == {2, 3}
 
 
-def test_a_tail_that_finds_no_room_is_cut() -> None:
+def test_a_tail_without_room_is_cut() -> None:
     assert sum(len(plan.objects) for plan in plan_split("val", 2, (1, 1), seed=1)) == 2
 
 
-def test_categories_and_forms_bear_the_same_names() -> None:
+def test_every_category_has_a_form() -> None:
     assert set(FORMS) == set(FINE_BY_NAME)

@@ -11,7 +11,7 @@ from soco.pretrain.model import build_model
 from soco.pretrain.schedules import learning_rate, target_momentum
 from soco.pretrain.views.batch import Batch, Pair
 
-# How often the trajectory is run again to see what rounding makes of it.
+# Repeated runs of the trajectory that measure the effect of rounding.
 NOISY_RUNS = 3
 
 CROPS = {
@@ -43,7 +43,7 @@ def golden_weight(name, shape):
 
 @pytest.fixture
 def model_of(golden):
-    """The golden model of a name, with the golden weights."""
+    """Make the golden model of a name, with the golden weights."""
 
     def make(name, pooling):
         content = golden("model")
@@ -114,7 +114,7 @@ def test_loss_and_gradients_with_norms_in_eval_mode(golden, model_of, name, pool
 
 @dataclasses.dataclass
 class Step:
-    """What one step of training printed."""
+    """The values of one training step."""
 
     loss: float
     conv1_norm: float
@@ -124,7 +124,7 @@ class Step:
 
 
 def with_noise(batch, seed):
-    """The batch with each pixel changed by about the precision of float32."""
+    """Perturb each pixel by about the precision of float32."""
     noise = np.random.default_rng(seed)
     views = (
         view * torch.from_numpy(1 + 1e-7 * noise.standard_normal(view.shape)).to(torch.float64)
@@ -134,11 +134,14 @@ def with_noise(batch, seed):
 
 
 def train(model, batch, plan):
-    """Three steps of LARS and EMA; the gradients of the first are left to `check`."""
+    """Run three steps of LARS and EMA, and yield the values of each."""
     recipe = PretrainConfig(
-        epochs=plan["epochs"], warmup_epochs=plan["warmup_epochs"], warmup_divisor=plan["warmup_multiplier"],
-        batch_size=256, base_lr=plan["base_lr_times_batch_scale"],
-    )  # fmt: skip
+        epochs=plan["epochs"],
+        warmup_epochs=plan["warmup_epochs"],
+        warmup_divisor=plan["warmup_multiplier"],
+        batch_size=256,
+        base_lr=plan["base_lr_times_batch_scale"],
+    )
     optimiser = LARS(
         (p for p in model.parameters() if p.requires_grad),
         plan["sgd_momentum"],
@@ -177,14 +180,13 @@ def test_loss_and_gradients_with_norms_in_train_mode(golden, model_of, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SoCo_FPN", "SoCo_FPN_Star", "SoCo_C4"])
 def test_trajectory_with_norms_in_train_mode(golden, model_of, name):
-    """The first loss is held to 1e-3; the others to 1e-3 or to what rounding makes of them, which
-    is measured here.
+    """The first loss agrees to 1e-3, the others to 1e-3 or to the measured effect of rounding.
 
-    With norms in train mode over two images, float32 and float64 differ by 1e-4 in the vectors, and
-    some activations come to lie on the other side of their ReLU: the first loss hardly changes, but
-    its gradient jumps (SoCo_C4: by 2 % of the norms' and biases', which take plain steps), and the
-    second loss by thousandths. In float64, pixels changed by 1e-10 move SoCo_C4's second loss by
-    1e-9, and changed by 1e-7, float32's precision, by up to 1e-3.
+    With norms in train mode over two images, the vectors differ by 1e-4 between float32 and
+    float64, and some activations change the side of their ReLU. The first loss hardly changes, but
+    its gradient jumps (SoCo_C4: by 2 % for norms and biases, which take plain steps), and so the
+    second loss changes by thousandths. In float64, perturbing pixels by 1e-10 changes SoCo_C4's
+    second loss by 1e-9; perturbing them by 1e-7, the precision of float32, by up to 1e-3.
     """
     content = golden("model")
     plan = content["models"][name]["trajectory"]
@@ -206,7 +208,29 @@ def test_trajectory_with_norms_in_train_mode(golden, model_of, name):
         assert step.loss == pytest.approx(theirs["loss"], abs=allowed), f"step {number + 1}"
         assert step.conv1_norm == pytest.approx(theirs["conv1_norm"], rel=1e-6)
         assert step.key_conv1_norm == pytest.approx(theirs["key_conv1_norm"], rel=1e-6)
-        # The norm's weight moves by 1 to 3 millionths a step: what float32 can tell of a wrong rate
-        # or momentum.
+        # The weight of this norm changes by 1 to 3 millionths a step, just enough in float32 to
+        # show a wrong learning rate or momentum.
         allowed = max(5e-7 * theirs["pred_bn_norm"], 3 * spread("pred_bn_norm"))
         assert step.pred_bn_norm == pytest.approx(theirs["pred_bn_norm"], abs=allowed)
+
+
+def test_learning_rates_and_momenta_are_those_of_the_release(golden):
+    for case in golden("schedules"):
+        recipe = PretrainConfig(
+            epochs=case["epochs"],
+            warmup_epochs=case["warmup_epochs"],
+            batch_size=case["total_batch"],
+            base_lr=case["base_lr"],
+            warmup_divisor=case["warmup_multiplier"],
+            final_lr=case["eta_min"],
+        )
+        per_epoch = case["iters_per_epoch"]
+        steps = per_epoch * case["epochs"]
+        for step, rate in case["lr_at_iteration"].items():
+            assert learning_rate(int(step), per_epoch, recipe) == pytest.approx(rate, rel=1e-9), (
+                case["name"]
+            )
+        for step, momentum in case["ema_momentum_at_iteration"].items():
+            assert target_momentum(int(step), steps, recipe.ema_base) == pytest.approx(
+                momentum, rel=1e-9
+            )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from soco.pretrain.model.levels import NO_LEVEL, levels, pixel_boxes
+from soco.pretrain.model.pooling import NO_LEVEL, levels, pixel_boxes
 from soco.pretrain.views.boxes import clip_to_crop, overlapping
 from soco.pretrain.views.crops import Crop, whole
 
@@ -16,7 +16,7 @@ def check_view(expected, seen, size, bounds):
     return ours
 
 
-def test_boxes_levels_and_pairs_are_the_authors(golden):
+def test_boxes_levels_and_pairs_are_those_of_the_release(golden):
     content = golden("views")
     for case in content["cases"]:
         boxes = np.array(case["proposals_xyxy"], np.float32)

@@ -3,6 +3,7 @@ import random
 import pytest
 import torch
 from torch import nn
+from user_errors import refused
 
 from soco.errors import UserError
 from soco.pretrain.checkpoint import Checkpoints
@@ -21,7 +22,7 @@ def trained():
     return model, optimiser, torch.amp.GradScaler("cpu", enabled=False)
 
 
-def test_the_newest_are_kept_and_a_run_goes_on_from_the_last(tmp_path, trained):
+def test_the_newest_are_kept_and_a_run_resumes_from_the_last(tmp_path, trained):
     model, _, scaler = trained
     checkpoints = Checkpoints(tmp_path, {"a": 1}, keep=2)
     for step in (1, 2, 3):
@@ -39,7 +40,7 @@ def test_the_newest_are_kept_and_a_run_goes_on_from_the_last(tmp_path, trained):
     assert torch.equal(other.weight, model.weight)
 
 
-def test_a_checkpoint_cut_short_is_passed_over(tmp_path, trained, caplog):
+def test_a_truncated_checkpoint_is_skipped(tmp_path, trained, caplog):
     checkpoints = Checkpoints(tmp_path, {"a": 1}, keep=2)
     checkpoints.save(1, *trained)
     checkpoints.save(2, *trained)
@@ -49,7 +50,7 @@ def test_a_checkpoint_cut_short_is_passed_over(tmp_path, trained, caplog):
     assert "step-00000002.pt cannot be read" in caplog.text
 
 
-def test_a_damaged_checkpoint_takes_no_place_among_the_newest(tmp_path, trained):
+def test_a_damaged_checkpoint_does_not_count_among_the_newest(tmp_path, trained):
     checkpoints = Checkpoints(tmp_path, {"a": 1}, keep=2)
     for step in (10, 90):
         checkpoints.save(step, *trained)
@@ -61,8 +62,8 @@ def test_a_damaged_checkpoint_takes_no_place_among_the_newest(tmp_path, trained)
     assert names == ["step-00000020.pt", "step-00000030.pt", "step-00000090.damaged"]
 
 
-def test_one_flipped_bit_is_noticed(tmp_path, trained):
-    """torch.load alone takes such a file for good."""
+def test_a_flipped_bit_is_found(tmp_path, trained):
+    """torch.load alone accepts such a file."""
     checkpoints = Checkpoints(tmp_path, {"a": 1}, keep=2)
     checkpoints.save(1, *trained)
     checkpoints.save(2, *trained)
@@ -78,11 +79,11 @@ def test_one_flipped_bit_is_noticed(tmp_path, trained):
         assert checkpoints.newest_readable()[0] == tmp_path / "step-00000001.pt"
 
 
-def test_a_checkpoint_of_other_settings_is_refused_and_the_keys_named(tmp_path, trained):
+def test_a_checkpoint_with_other_settings_is_refused_by_key(tmp_path, trained):
     before = {"epochs": 1, "detector": {"head_fc": 1, "head_convs": 4}, "seed": 1}
     Checkpoints(tmp_path, before, keep=2).save(1, *trained)
     now = {"epochs": 2, "detector": {"head_fc": 2, "head_convs": 4}, "seed": 1}
-    with pytest.raises(UserError, match=r"other settings \(detector.head_fc, epochs\)"):
+    with refused("pretrain.other_settings", keys="detector.head_fc, epochs"):
         Checkpoints(tmp_path, now, keep=2).newest_readable()
 
 
@@ -90,17 +91,15 @@ def test_without_a_checkpoint_there_is_none(tmp_path):
     assert Checkpoints(tmp_path / "none", {}, keep=1).newest_readable() is None
 
 
-def test_a_checkpoint_that_cannot_be_written_is_told_in_a_sentence(tmp_path, trained):
+def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path, trained):
     checkpoints = Checkpoints(tmp_path / "file", {"a": 1}, keep=2)
     (tmp_path / "file").write_text("where the folder should be")
-    with pytest.raises(
-        UserError, match=r"^\S+file cannot be used: a file lies where a folder should be; remove"
-    ):
+    with pytest.raises(UserError, match=str(tmp_path / "file")):
         checkpoints.save(1, *trained)
 
 
-def test_a_full_disk_leaves_what_was_written_before(tmp_path, trained):
-    """A limit on the size of files stands for the disk's end; torch says it in words of its own."""
+def test_a_full_disk_leaves_earlier_checkpoints(tmp_path, trained):
+    """Simulated by a limit on file sizes; torch raises an error of its own for it."""
     import resource
     import signal
 
@@ -111,9 +110,7 @@ def test_a_full_disk_leaves_what_was_written_before(tmp_path, trained):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
     try:
-        with pytest.raises(
-            UserError, match=r"^\S+step-00000002\.pt would be larger than .*run it again"
-        ):
+        with pytest.raises(UserError, match=r"step-00000002\.pt"):
             checkpoints.save(2, large, optimiser_of(large), trained[2])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

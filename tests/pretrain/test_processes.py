@@ -10,8 +10,9 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
 from torch import nn
+from user_errors import refused
 
-from soco.errors import UserError
+from soco.pretrain.distributed import autocast_type, check_cores
 from soco.pretrain.model.norms import synchronise_norms
 
 
@@ -19,7 +20,7 @@ def losses(folder):
     return [json.loads(line)["loss"] for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def test_two_processes_have_the_loss_of_one_with_the_same_batch(
+def test_two_processes_have_the_loss_of_one_at_the_same_batch_size(
     run, tiny_recipe, monkeypatch, capfd
 ):
     recipe = tiny_recipe.model_copy(update={"batch_size": 4, "epochs": 3})
@@ -28,7 +29,7 @@ def test_two_processes_have_the_loss_of_one_with_the_same_batch(
     monkeypatch.setenv("MKL_NUM_THREADS", str(2 * each))  # as in a job of Snakemake
     together = run("together", recipe.model_copy(update={"processes": 2}))
     assert (
-        f"on cpu in fp32, {each} CPU thread(s) a process, norms synchronised"
+        f"on cpu in fp32, {each} CPU thread(s) a process, synchronised norms"
         in capfd.readouterr().err
     )
     assert len(losses(alone)) == len(losses(together)) == 3
@@ -41,10 +42,10 @@ def test_two_processes_have_the_loss_of_one_with_the_same_batch(
 
 
 @pytest.mark.slow
-def test_two_starts_have_the_same_bits_whatever_the_environment_says_of_threads(
+def test_bits_do_not_depend_on_the_thread_variables_of_the_environment(
     run, weights, tiny_recipe, monkeypatch
 ):
-    """A start by hand, and one in a job of Snakemake, which sets these variables."""
+    """As by hand, and as in a job of Snakemake, which sets these variables."""
     recipe, ended = tiny_recipe.model_copy(update={"processes": 2}), []
     for number in ("1", "2"):
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -55,15 +56,13 @@ def test_two_starts_have_the_same_bits_whatever_the_environment_says_of_threads(
     assert all(tensor.equal(ended[1][1][name]) for name, tensor in ended[0][1].items())
 
 
-def test_what_ends_a_process_is_told_by_the_one_that_started_it(run, tiny_recipe):
-    with pytest.raises(
-        UserError, match=r"^batch_size is 3, which 2 process\(es\) of 1 pass\(es\) do not share"
-    ):
+def test_an_error_in_a_process_of_torchrun_is_raised_by_its_parent(run, tiny_recipe):
+    with refused("pretrain.uneven_batch", batch_size=3, processes=2, accumulate=1):
         run("uneven", tiny_recipe.model_copy(update={"batch_size": 3, "processes": 2}))
 
 
 def rows(rank):
-    """Other numbers of rows in each process, none in the last."""
+    """A different number of rows in each process, none in the last."""
     generator = torch.Generator().manual_seed(rank)
     return torch.randn((7, 2, 0)[rank], 3, 4, 4, generator=generator) * 3 + 5 * rank
 
@@ -81,7 +80,7 @@ def norm_over_processes(rank, folder):
     dist.destroy_process_group()
 
 
-def test_norms_are_of_the_rows_of_all_processes(tmp_path):
+def test_norms_take_statistics_over_the_rows_of_all_processes(tmp_path):
     multiprocessing.spawn(norm_over_processes, (str(tmp_path),), nprocs=3)
     parts = [torch.load(tmp_path / str(rank)) for rank in range(3)]
     model = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU())
@@ -101,10 +100,7 @@ def test_norms_are_of_the_rows_of_all_processes(tmp_path):
 
 
 def kill_one_of(process, draws):
-    """Kill with -9 the program, torchrun, or a process that trains.
-
-    What is left is given time to leave.
-    """
+    """Kill the program, torchrun or a training process with -9; wait until the others exit."""
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     victim = draws.choice(family)
     victim.send_signal(signal.SIGKILL)
@@ -142,5 +138,44 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(
     if done == kills:
         process = started(job)
     assert process.wait(timeout=600) == 0
-    assert done >= 3, "the run was over before it was killed often enough: give it more epochs"
+    assert done >= 3, "the run finished before it was killed often enough: give it more epochs"
     assert all(tensor.equal(whole[name]) for name, tensor in weights(job.weights.parent).items())
+
+
+@pytest.fixture
+def cores(monkeypatch):
+    """A machine of two cores and no GPU."""
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+def test_many_more_processes_than_cores_are_refused(cores):
+    with refused("machine.too_many_processes", processes=64, cores=2, most=8):
+        check_cores(processes=64, workers=0)
+
+
+@pytest.mark.parametrize(("processes", "workers", "most"), [(1, 300, 64), (4, 17, 16)])
+def test_many_more_workers_than_cores_are_refused(cores, processes, workers, most):
+    with refused("machine.too_many_workers", workers=workers, processes=processes, most=most):
+        check_cores(processes, workers)
+
+
+def test_somewhat_more_than_the_cores_are_accepted(cores, monkeypatch):
+    """The largest numbers that are accepted, each next to one that is not."""
+    check_cores(8, 8)
+    with refused("machine.too_many_processes"):
+        check_cores(9, 0)
+    with refused("machine.too_many_workers"):
+        check_cores(8, 9)
+    # With GPUs, processes are not compared with the cores.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    check_cores(16, 4)
+    with refused("machine.too_many_workers"):
+        check_cores(16, 5)
+
+
+def test_precisions_by_name():
+    cpu = torch.device("cpu")
+    assert autocast_type("fp32", cpu) is None
+    assert autocast_type("bf16", cpu) is torch.bfloat16
+    assert autocast_type("auto", cpu) in (None, torch.bfloat16)

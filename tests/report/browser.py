@@ -1,7 +1,4 @@
-"""A page as a browser shows it.
-
-Headless Chromium, looked into by a script that is added to a copy of the page.
-"""
+"""A page as headless Chromium shows it, inspected by a script added to a copy of the page."""
 
 import json
 import re
@@ -30,24 +27,29 @@ addEventListener("load", () => {
     return [255, 255, 255];
   };
   const light = ([r, g, b]) => {
-    const [x, y, z] = [r, g, b].map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [x, y, z] = [r, g, b]
+      .map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     return 0.2126 * x + 0.7152 * y + 0.0722 * z;
   };
   const contrast = element => {
     const [a, b] = [rgb(getComputedStyle(element).color), ground(element)].map(light);
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   };
-  const worded = [...document.body.querySelectorAll("*")].filter(element => element.tagName != "SCRIPT"
+  const worded = [...document.body.querySelectorAll("*")]
+    .filter(element => element.tagName != "SCRIPT"
     && [...element.childNodes].some(node => node.nodeType == 3 && node.data.trim()));
   const found = {
     images: document.images.length,
-    broken: [...document.images].filter(image => !image.complete || !image.naturalWidth).map(image => image.alt),
+    broken: [...document.images].filter(image => !image.complete || !image.naturalWidth)
+      .map(image => image.alt),
     wordless: [...document.images].filter(image => !image.alt.trim()).length,
-    squeezed: [...document.images].filter(image => image.getBoundingClientRect().width < 40).map(image => image.alt),
+    squeezed: [...document.images].filter(image => image.getBoundingClientRect().width < 40)
+      .map(image => image.alt),
     width: innerWidth,
     needed: document.documentElement.scrollWidth,
     dark: matchMedia("(prefers-color-scheme: dark)").matches,
-    faint: worded.filter(element => contrast(element) < 4.5).map(element => element.textContent.trim().slice(0, 40)),
+    faint: worded.filter(element => contrast(element) < 4.5)
+      .map(element => element.textContent.trim().slice(0, 40)),
   };
   document.body.innerHTML = "";
   document.body.dataset.found = JSON.stringify(found);
@@ -62,7 +64,7 @@ def find_browser() -> str | None:
 
 
 def look(page: str, folder: Path, width: int = 1100, dark: bool = False) -> dict:
-    """Open a page and ask what there is to complain of.
+    """Open a page and find its faults.
 
     Args:
         page: Its HTML.
@@ -91,14 +93,14 @@ def look(page: str, folder: Path, width: int = 1100, dark: bool = False) -> dict
     )
     found = re.search(r'data-found="([^"]*)"', shown.stdout)
     assert found, shown.stderr
-    told = json.loads(
+    faults = json.loads(
         found[1]
         .replace("&quot;", '"')
         .replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&amp;", "&")
     )
-    return told | {"console": [line for line in shown.stderr.splitlines() if "CONSOLE" in line]}
+    return faults | {"console": [line for line in shown.stderr.splitlines() if "CONSOLE" in line]}
 
 
 def printed(page: str, folder: Path) -> bytes:

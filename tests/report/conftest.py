@@ -1,4 +1,4 @@
-"""The report of a finished run, built once, and ways to look into its page."""
+"""The report of a finished run, built once, and fixtures to inspect its page."""
 
 import dataclasses
 import html.parser
@@ -9,9 +9,7 @@ import pytest
 from evaluated import metrics_of
 from finished_run import write_run
 
-from soco.report import (
-    ReportInputs,
-)
+from soco.report import ReportInputs
 from soco.report.build import build_report
 
 
@@ -45,8 +43,8 @@ class Page(html.parser.HTMLParser):
     def all(self, tag):
         return [attrs for name, attrs in self.tags if name == tag]
 
-    def told(self, part):
-        """The alternative texts that hold `part`."""
+    def alts(self, part):
+        """The alternative texts that contain `part`."""
         return [attrs["alt"] for attrs in self.all("img") if part in (attrs["alt"] or "")]
 
 

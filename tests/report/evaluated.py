@@ -1,4 +1,4 @@
-"""What evaluations of detectors leave, on a validation half of six photographs."""
+"""The files of evaluations of detectors, on a validation split of six photographs."""
 
 import json
 from pathlib import Path
@@ -8,15 +8,13 @@ import pycocotools.mask as mask_tools
 import skimage.data
 from PIL import Image
 
-from soco.report import (
-    EvaluationFiles,
-)
+from soco.report.inputs import EvaluationFiles
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "retina", "hubble_deep_field")
 
 
 def metrics_of(
-    task: str, start: str, seed: int, figures: dict, form: str = "coco", **protocol
+    task: str, init: str, seed: int, figures: dict, form: str = "coco", **protocol
 ) -> dict:
     """One evaluation's metrics.json: `figures` by name for boxes, two less for masks."""
     masks = {name: None if value is None else value - 2 for name, value in figures.items()}
@@ -31,34 +29,39 @@ def metrics_of(
         | more
         for place, (name, more) in enumerate(zip(names, frequencies, strict=True))
     }
-    held = {
-        "name": "coco_fpn_1x", "changed": {"base_lr": 0.08, "iterations": 220}, "architecture": "fpn",
+    settings = {
+        "name": "coco_fpn_1x", "changed": {"base_lr": 0.08, "iterations": 220},
+        "architecture": "fpn",
         "head": "4 conv + 1 fc", "norm": "SyncBN over 1 process", "batch_size": 8, "base_lr": 0.08,
-        "weight_decay": 2.5e-5, "iterations": 220, "steps": [175, 205], "warmup_iterations": 30, "short_sides": [128],
-        "max_long_side": 256, "test_short_side": 128, "score_threshold": 0.05, "detections_per_image": 20,
-        "repeat_threshold": 0.0, "precise_bn_batches": 10, "processes": 1, "detectron2": "0.6", "torch": "2.14.1",
+        "weight_decay": 2.5e-5, "iterations": 220, "steps": [175, 205], "warmup_iterations": 30,
+        "short_sides": [128], "max_long_side": 256, "test_short_side": 128, "score_threshold": 0.05,
+        "detections_per_image": 20,
+        "repeat_threshold": 0.0, "precise_bn_batches": 10, "processes": 1, "detectron2": "0.6",
+        "torch": "2.14.1",
         "seed": seed,
     }  # fmt: skip
     return {
-        "task": task, "dataset": f"shapes_{task}", "format": form, "initialisation": start, "seed": seed,
-        "box": figures, "mask": masks, "per_category": per_category, "protocol": held | protocol, "images": 6,
-        "instances": 12,
+        "task": task, "dataset": f"shapes_{task}", "format": form, "initialisation": init,
+        "seed": seed, "box": figures, "mask": masks, "per_category": per_category,
+        "protocol": settings | protocol, "images": 6, "instances": 12,
     }  # fmt: skip
 
 
 def evaluation(
-    root: Path, random: np.random.Generator, task: str, start: str, seed: int
+    root: Path, random: np.random.Generator, task: str, init: str, seed: int
 ) -> EvaluationFiles:
-    folder = root / "results" / "evaluate" / task / f"{start}-{seed}"
+    folder = root / "results" / "evaluate" / task / f"{init}-{seed}"
     folder.mkdir(parents=True)
-    annotations, images = validation_half(root)
+    annotations, images = validation_split(root)
     names = ["AP", "AP50", "AP75", "APm", "APl"] + (["APr", "APc", "APf"] if task == "lvis" else [])
     figures = {name: float(random.uniform(2, 14)) for name in names} | {"APs": None}
-    (folder / "metrics.json").write_text(json.dumps(metrics_of(task, start, seed, figures, task)))
+    (folder / "metrics.json").write_text(json.dumps(metrics_of(task, init, seed, figures, task)))
     content = json.loads(annotations.read_text())
     found = [
-        {"image_id": entry["image_id"], "category_id": int(random.integers(1, 4)), "score": float(random.uniform(0, 1)),
-         "bbox": [float(value) for value in entry["bbox"]], "segmentation": run_lengths(entry["bbox"])}
+        {"image_id": entry["image_id"], "category_id": int(random.integers(1, 4)),
+         "score": float(random.uniform(0, 1)),
+         "bbox": [float(value) for value in entry["bbox"]],
+         "segmentation": run_lengths(entry["bbox"])}
         for entry in content["annotations"] * 3
     ]  # fmt: skip
     (folder / "detections.json").write_text(json.dumps(found))
@@ -72,20 +75,24 @@ def evaluation(
     fresh = [f"roi_heads.mask_head.mask_fcn{n}.weight" for n in range(1, 5)]
     taken = (
         {"tensors": 0, "numbers": 0}
-        if start == "scratch"
+        if init == "scratch"
         else {"tensors": 199, "numbers": 12_345_678}
     )
     loading = {
-        "weights": None if start == "scratch" else "results/convert/soco/detectron2_fpn_head.pkl", "taken": taken,
-        "fresh": {"tensors": 4, "numbers": 147_456}, "fresh_names": fresh, "taken_names": [], "unused_names": [],
+        "weights": None if init == "scratch" else "results/convert/soco/detectron2_fpn_head.pkl",
+        "taken": taken,
+        "fresh": {"tensors": 4, "numbers": 147_456}, "fresh_names": fresh, "taken_names": [],
+        "unused_names": [],
     }  # fmt: skip
     (folder / "loading.json").write_text(json.dumps(loading))
     (folder / "weights.pth").write_bytes(random.bytes(1000))
     names = ("metrics.json", "detections.json", "ap.jsonl", "loading.json", "weights.pth")
     scores, detections, measured, loaded, weights = (folder / name for name in names)
     return EvaluationFiles(
-        task, start, seed, scores, annotations, images, detections, measured, loaded, weights
-    )
+        task=task, initialisation=init, seed=seed, dataset=f"shapes_{task}",
+        images=images, annotations=annotations, metrics=scores, detections=detections,
+        curve=measured, loading=loaded, weights=weights,
+    )  # fmt: skip
 
 
 def run_lengths(box: list[int], side: int = 128) -> dict:
@@ -99,8 +106,8 @@ def run_lengths(box: list[int], side: int = 128) -> dict:
     return {"size": [side, side], "counts": code["counts"].decode()}
 
 
-def validation_half(root: Path) -> tuple[Path, Path]:
-    """Six images of 128 pixels, each with two labelled objects, a polygon and run lengths, and a crowd."""
+def validation_split(root: Path) -> tuple[Path, Path]:
+    """Six images of 128 pixels, each with a polygon, run lengths and a crowd."""
     annotations, images = root / "val.json", root / "val"
     if annotations.exists():
         return annotations, images

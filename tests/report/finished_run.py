@@ -1,4 +1,4 @@
-"""A finished run in small: every file that a report reads, written as its stage writes it."""
+"""A small finished run: every file that a report reads, as its stage writes it."""
 
 import json
 import pickle
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import skimage.data
-from evaluated import PHOTOGRAPHS, evaluation, validation_half
+from evaluated import PHOTOGRAPHS, evaluation, validation_split
 from PIL import Image
 
 from soco.config import FilterConfig, ProposalsConfig, QualityConfig, SplitConfig, load_config
@@ -23,7 +23,7 @@ from soco.environment import environment
 from soco.jobs import Clock, Job, write_record
 from soco.proposals.merge_stage import MergeJob, merge_shards
 from soco.proposals.quality import RecallJob, describe_proposals, measure_recall
-from soco.report import (
+from soco.report.inputs import (
     ConversionFiles,
     FindingsFiles,
     PretrainFiles,
@@ -47,9 +47,9 @@ def write_run(root: Path) -> ReportInputs:
     summary, store, skipped = _proposals(root, random)
     run = _pretraining(root, random)
     evaluations = tuple(
-        evaluation(root, random, task, start, seed)
+        evaluation(root, random, task, init, seed)
         for task, seeds in (("coco", (1, 2)), ("lvis", (1,)))
-        for start in ("scratch", "soco")
+        for init in ("scratch", "soco")
         for seed in seeds
     )
     conversions = tuple(_conversion(root, kind) for kind in ("fpn_head", "c4"))
@@ -118,7 +118,7 @@ def _proposals(root: Path, random: np.random.Generator) -> tuple[Path, Path, Pat
 
 
 def _quality(root: Path, store: Path) -> tuple[Path, tuple[RecallFiles, ...]]:
-    """The statistics of the store, its proposals standing for the regions too, and recall of soco and opencv_fast."""
+    """Statistics of the store, whose proposals are the regions too, and recall of two engines."""
     folder = root / "results" / "quality"
     fixed = read_table(store, PROPOSAL_SCHEMA)
     rects = rects_of(fixed)
@@ -127,7 +127,7 @@ def _quality(root: Path, store: Path) -> tuple[Path, tuple[RecallFiles, ...]]:
     write_table(root / "raw.parquet", pa.table({**columns, "size": sizes}, schema=RAW_SCHEMA))
     describe_proposals([root / "raw.parquet"], [store], FilterConfig(), folder / "statistics.json")
     measured = folder / "recall" / "shapes_coco.json"
-    annotations, images = validation_half(root)
+    annotations, images = validation_split(root)
     split = SplitConfig(images=str(images), annotations=str(annotations))
     engines = QualityConfig(engines=("soco", "opencv_fast"), images=4)
     measure_recall(RecallJob(split, engines, ProposalsConfig(), FilterConfig(), 1, measured))
@@ -153,8 +153,9 @@ def _pretraining(root: Path, random: np.random.Generator) -> PretrainFiles:
     ]
     files.log.write_text("".join(json.dumps(line) + "\n" for line in lines))
     metrics = {
-        "run": "soco", "architecture": "fpn", "epochs": 10, "steps": 150, "images": 480, "total_batch": 32,
-        "peak_lr": 0.125, "final_loss": loss[-1], "seconds": 213.7, "images_per_second": 22.46, "precision": "bf16",
+        "run": "soco", "architecture": "fpn", "epochs": 10, "steps": 150, "images": 480,
+        "total_batch": 32, "peak_lr": 0.125, "final_loss": loss[-1], "seconds": 213.7,
+        "images_per_second": 22.46, "precision": "bf16",
         "device": "cpu", "processes": 1, "seed": 1, "parameters": 17_300_000, "more": float("nan"),
     }  # fmt: skip
     files.metrics.write_text(json.dumps(metrics))
@@ -181,52 +182,67 @@ def _conversion(root: Path, kind: str) -> ConversionFiles:
 
 
 def _findings(root: Path) -> tuple[FindingsFiles, ...]:
-    """Of the COCO set, whose halves are used as they are, and of the LVIS set, whose validation half was mended."""
+    """Of the COCO set, used as it is, and of the LVIS set with a repaired validation split."""
     sentence = "Boxes without an area: 2 (7, 9); left out."
-    found = {"kind": "mended", "half": "val", "count": 2, "sentence": sentence}
+    found = {"kind": "repaired", "split": "val", "count": 2, "sentence": sentence}
     files = []
     for task, findings in (("coco", []), ("lvis", [found])):
         counts = {"images": 6, "objects": 12, "categories": 3}
-        halves = {
-            half: counts
-            | {"annotations": f"{task}_{half}.json", "mended": bool(findings) and half == "val"}
-            for half in ("train", "val")
+        splits = {
+            split: counts
+            | {"annotations": f"{task}_{split}.json", "repaired": bool(findings) and split == "val"}
+            for split in ("train", "val")
         }
         path = root / "results" / "checks" / f"shapes_{task}" / "findings.json"
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps({"halves": halves, "findings": findings}))
+        path.write_text(json.dumps({"splits": splits, "findings": findings}))
         files.append(FindingsFiles(f"shapes_{task}", path))
     return tuple(files)
 
 
 def _probes(root: Path) -> tuple[ProbeFiles, ...]:
     files = []
-    for start, top1 in (("scratch", 12.34), ("soco", 45.67)):
-        path = root / "results" / "probe" / f"photographs-{start}.json"
+    for init, top1 in (("scratch", 12.34), ("soco", 45.67)):
+        path = root / "results" / "probe" / f"photographs-{init}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         metrics = {
-            "probe": "photographs", "initialisation": start, "backbone": "resnet18", "classes": 6,
-            "images": {"train": 1200, "val": 300}, "skipped": {"train": 1, "val": 0}, "commonest_class": 16.7,
+            "probe": "photographs", "initialisation": init, "backbone": "resnet18", "classes": 6,
+            "images": {"train": 1200, "val": 300}, "skipped": {"train": 1, "val": 0},
+            "commonest_class": 16.7,
             "seed": 1,
             "knn": {"top1": top1, "top5": 88.8, "neighbours": 20, "temperature": 0.07},
             "linear": {"top1": top1 + 5, "top5": None},
         }  # fmt: skip
         path.write_text(json.dumps(metrics))
-        files.append(ProbeFiles("photographs", start, path))
+        files.append(ProbeFiles("photographs", init, path))
     return tuple(files)
 
 
 def _origins(root: Path, made: dict[str, list[Path]]) -> tuple[Path, ...]:
-    """The record of each job, in whose rule's name a number tells two apart.
+    """The record of each job; a number distinguishes two jobs of one rule.
 
-    Seconds and MB as no machine measures.
+    Seconds and MB are made up.
     """
+    stages = {
+        "demo": ["demo_data"],
+        "proposals": ["search_regions", "filter_regions", "merge_proposals"],
+        "pretrain": ["pretrain_model"],
+        "convert": ["convert_weights"],
+        "finetune": ["finetune_detector", "evaluate_detector"],
+    }
+    stage_of = {rule: stage for stage, rules in stages.items() for rule in rules}
     measured = {
-        "demo_data": (11.2, 310.5), "search_regions/0": (61.5, 512.25), "search_regions/1": (58.5, 530.75),
-        "filter_regions/0": (0.3, 210.0), "merge_proposals": (1.4, 210.0), "pretrain_model": (214.0, 2950.4),
-        "convert_weights": (3.4, 640.1), "finetune_detector/0": (188.4, 2101.9), "finetune_detector/1": (191.3, 2140.0),
+        "demo_data": (11.2, 310.5),
+        "search_regions/0": (61.5, 512.25),
+        "search_regions/1": (58.5, 530.75),
+        "filter_regions/0": (0.3, 210.0),
+        "merge_proposals": (1.4, 210.0),
+        "pretrain_model": (214.0, 2950.4),
+        "convert_weights": (3.4, 640.1),
+        "finetune_detector/0": (188.4, 2101.9),
+        "finetune_detector/1": (191.3, 2140.0),
         "evaluate_detector": (22.1, 1890.0),
-    }  # fmt: skip
+    }
     runs_in, paths = environment(), []
     for name, (seconds, memory) in measured.items():
         path = root / "results" / "origins" / f"{name}.json"
@@ -236,12 +252,13 @@ def _origins(root: Path, made: dict[str, list[Path]]) -> tuple[Path, ...]:
         job = Job(rule, wildcards, {"seed": 1}, 2, {"images": [str(root / "images")]}, outputs)
         write_record(path, job, runs_in, Clock())
         record = json.loads(path.read_text())
-        told = {
+        measures = {
+            "stage": stage_of[rule],
             "seconds": seconds,
             "peak_mb": memory,
             "cpu_seconds": seconds * 1.5,
             "started": STARTED,
         }
-        path.write_text(json.dumps(record | told))
+        path.write_text(json.dumps(record | measures))
         paths.append(path)
     return tuple(paths)

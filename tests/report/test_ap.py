@@ -4,22 +4,18 @@ import base64
 import dataclasses
 import json
 import re
-from pathlib import Path
 
-import jsonschema
 import pytest
+from user_errors import refused
 
-import soco.report
-from soco.errors import UserError
 from soco.report.ap_figures import ap_figure, category_figure
-from soco.report.categories import by_category
-from soco.report.curves import curve_lines, read_curve, was_logged
+from soco.report.paper import PAPER_ROWS, paper_rows
 from soco.report.protocol import value_words
-from soco.report.results import task_results
+from soco.report.results import by_category, curve_lines, read_curve, task_results, was_logged
+from soco.report.schema import Report
 from soco.report.seeds import grouped, summarise
 from soco.report.tables import ap_table
 
-SCHEMA = Path(soco.report.__file__).with_name("report.schema.json")
 PAPER = {"paper": {key: {"rows": [], "protocol": ""} for key in ("coco", "lvis")}, "findings": []}
 
 
@@ -43,29 +39,29 @@ def evaluations(inputs, metrics, tmp_path):
     `(initialisation, seed, box AP, curve, changes of the protocol)` each.
     """
 
-    def make(*told, form="coco"):
+    def make(*runs, form="coco"):
         found = []
-        for start, seed, ap, curve, protocol in told:
-            path = tmp_path / f"{start}-{seed}"
-            held = metrics(
-                "t", start, seed, {"AP": ap, "AP50": ap + 20, "AP75": ap + 5}, form, **protocol
+        for init, seed, ap, curve, protocol in runs:
+            path = tmp_path / f"{init}-{seed}"
+            row = metrics(
+                "t", init, seed, {"AP": ap, "AP50": ap + 20, "AP75": ap + 5}, form, **protocol
             )
-            path.with_suffix(".json").write_text(json.dumps(held))
+            path.with_suffix(".json").write_text(json.dumps(row))
             files = {
                 "metrics": path.with_suffix(".json"),
                 "curve": write(path.with_suffix(".jsonl"), *curve),
             }
-            named = {"task": "t", "initialisation": start, "seed": seed, "detections": None}
+            named = {"task": "t", "initialisation": init, "seed": seed, "detections": None}
             found.append(dataclasses.replace(inputs.evaluations[0], **named, **files))
         return tuple(found)
 
     return make
 
 
-def test_mean_and_deviation_stand_in_the_table(evaluations, build, parsed, changed, tmp_path):
+def test_mean_and_deviation_are_in_the_table(evaluations, build, parsed, changed, tmp_path):
     # 42.5 and 43.5: mean 43, deviation 1 / sqrt(2) = 0.707.
-    told = ("scratch", 1, 31.0, (), {}), ("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {})
-    content, page = build(changed(evaluations=evaluations(*told)), tmp_path)
+    runs = ("scratch", 1, 31.0, (), {}), ("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {})
+    content, page = build(changed(evaluations=evaluations(*runs)), tmp_path)
     text = parsed(page).text
     assert re.search(
         r"soco\s*43\.00 ± 0\.71\s+63\.00 ± 0\.71\s+48\.00 ± 0\.71\s+41\.00 ± 0\.71", text
@@ -76,7 +72,7 @@ def test_mean_and_deviation_stand_in_the_table(evaluations, build, parsed, chang
         " process"
     )
     assert f"2 seeds: 1, 2 · {words}" in text and f"seed 1 · {words}" in text
-    assert "standard deviation over\nfine-tuning seeds that all start from one pretraining" in text
+    assert "deviation over fine-tuning seeds, which all share one pretraining" in text
     summary = {entry["initialisation"]: entry for entry in content["results"][0]["summary"]}
     assert summary["soco"]["box"]["AP"] == {"mean": 43.0, "std": pytest.approx(0.5**0.5)}
     assert [row["seed"] for row in content["results"][0]["rows"]] == [1, 1, 2]
@@ -84,7 +80,7 @@ def test_mean_and_deviation_stand_in_the_table(evaluations, build, parsed, chang
 
 
 @pytest.mark.parametrize(("form", "standard"), [("coco", 100), ("lvis", 300)])
-def test_another_limit_than_the_formats_own_is_said(evaluations, form, standard):
+def test_a_limit_other_than_the_formats_is_mentioned(evaluations, form, standard):
     def table(limit):
         task = task_results(
             evaluations(("soco", 1, 42.5, (), {"detections_per_image": limit}), form=form)
@@ -96,19 +92,19 @@ def test_another_limit_than_the_formats_own_is_said(evaluations, form, standard)
         sentence = f"AP counts at most {limit} detections an image (`detections_per_image`), {own}"
         assert table(limit)["limits"] == [sentence]
         assert (
-            f"at most {value_words(limit)} detections an image"
+            f"at most {value_words(limit)} detections per image"
             in table(limit)["lines"][0]["words"][-1]
         )
     assert table(standard)["limits"] == []
 
 
-def test_more_objects_than_detections_are_said_on_the_page(
+def test_more_objects_than_detections_are_mentioned_on_the_page(
     evaluations, build, parsed, changed, tmp_path
 ):
     files = evaluations(("soco", 1, 42.5, (), {}), ("soco", 2, 43.5, (), {}))
     for each in files:
-        held = json.loads(each.metrics.read_text())
-        each.metrics.write_text(json.dumps(held | {"over_limit": {"images": 2, "most": 31}}))
+        row = json.loads(each.metrics.read_text())
+        each.metrics.write_text(json.dumps(row | {"over_limit": {"images": 2, "most": 31}}))
     content, page = build(changed(evaluations=files), tmp_path)
     text = parsed(page).text
     sentence = (
@@ -119,7 +115,7 @@ def test_more_objects_than_detections_are_said_on_the_page(
     assert (
         "AP counts at most 20 detections an image (detections_per_image), where COCO's own" in text
     )
-    jsonschema.validate(content, json.loads(SCHEMA.read_text()))
+    Report.model_validate(content)
 
 
 def test_an_ap_of_0_is_a_figure_and_no_objects_are_a_dash(
@@ -134,17 +130,19 @@ def test_an_ap_of_0_is_a_figure_and_no_objects_are_a_dash(
     text = parsed(page).text
     assert re.search(r"soco\s*0\.0\s+0\.0\s+0\.0\s+–\s+–\s+–", text)
     assert "t: soco reaches box AP 0.0." in text
-    assert "a dash: there are no such objects." in text
+    assert "a dash: no such objects." in text
 
 
-def test_unlike_seeds_are_told_and_stand_apart(evaluations, build, parsed, changed, tmp_path):
-    told = (
+def test_seeds_with_different_protocols_are_not_averaged(
+    evaluations, build, parsed, changed, tmp_path
+):
+    runs = (
         ("soco", 1, 42.5, (), {}),
         ("soco", 2, 43.5, (), {"base_lr": 0.02, "changed": {"rois_per_image": 32}}),
     )
-    _, page = build(changed(evaluations=evaluations(*told)), tmp_path)
+    _, page = build(changed(evaluations=evaluations(*runs)), tmp_path)
     text = parsed(page).text
-    assert "The seeds of soco are of unlike protocol and not averaged: " in text
+    assert "The seeds of soco have different protocols and are not averaged: " in text
     assert "not averaged: base_lr 0.08 and 0.02; rois_per_image – and 32." in text
     assert re.search(r"soco, seed 1\s*42\.5\s", text) and re.search(r"soco, seed 2\s*43\.5\s", text)
     assert "±" not in text
@@ -200,12 +198,9 @@ def test_of_many_categories_those_with_the_most_instances_are_shown(built, metri
 def test_every_initialisation_is_in_the_category_figure_and_table(built, parsed):
     content, page = built
     shown = parsed(page)
-    alt = shown.told("Dots of coco, box AP by category")[0]
+    alt = shown.alts("Dots of coco, box AP by category")[0]
     assert "star 21.5 scratch, 21.5 soco; ring 11.5 scratch, 11.5 soco; disc 1.5 scratch" in alt
-    assert (
-        "lvis: box AP of its 3 categories, those with the most labelled objects on top."
-        in shown.text
-    )
+    assert "lvis: box AP of its 3 categories, sorted by number of labelled objects." in shown.text
     assert re.search(r"star\s*6\s*frequent\s*21\.0\s*–", shown.text)
     task = content["results"][0]
     svg = svg_of(category_figure(task))
@@ -228,7 +223,7 @@ def test_a_curve_ends_in_the_final_ap(metrics, tmp_path):
         {"iteration": 220, "box": 9.0, "mask": 7.0},
     ]
     assert read_curve(None, row) == [{"iteration": 220, "box": 9.0, "mask": 7.0}]
-    with pytest.raises(UserError, match="lacks iteration, box or mask"):
+    with refused("report.curve_without_ap", path=tmp_path / "bad.jsonl"):
         read_curve(write(tmp_path / "bad.jsonl", {"iteration": 110}), row)
 
 
@@ -246,22 +241,38 @@ def test_lines_are_means_where_every_seed_was_measured(evaluations):
     assert "box AP" in svg_of(image) and "mask AP" in svg_of(image)
 
 
-def test_the_end_alone_is_no_curve(metrics):
+def test_a_single_point_is_not_a_curve(metrics):
     groups = grouped([metrics("t", "soco", 1, {"AP": 9.0})])
     assert not was_logged(curve_lines(groups, [[[{"iteration": 220, "box": 9.0, "mask": 7.0}]]]))
 
 
-def test_a_task_without_a_curve_is_told_how_to_get_one(built, parsed):
+def test_a_task_without_a_curve_says_how_to_get_one(built, parsed):
     content, page = built
     shown = parsed(page)
     assert {task["task"]: task["logged"] for task in content["results"]} == {
         "coco": True,
         "lvis": False,
     }
-    assert len(shown.told("Lines of coco, box AP against iterations")) == 1
-    assert not shown.told("Lines of lvis, box AP against iterations")
-    assert "The AP of lvis was measured at the end alone" in shown.text
+    assert len(shown.alts("Lines of coco, box AP against iterations")) == 1
+    assert not shown.alts("Lines of lvis, box AP against iterations")
+    assert "The AP of lvis was measured only at the end" in shown.text
     assert (
         "finetune.lvis.evaluate_every" in shown.text
         and "finetune.coco.evaluate_every" not in shown.text
     )
+
+
+def test_rows_are_the_papers_tables():
+    counts = {(row.format, row.detector) for row in PAPER_ROWS}
+    assert len(PAPER_ROWS) == 11 and len(counts) == 3
+    assert all(
+        figures[0] < 50 and figures[1] > figures[0]
+        for row in PAPER_ROWS
+        for figures in (row.box, row.mask)
+    )
+
+
+def test_rows_are_spelled_as_metrics_are():
+    supervised, star = paper_rows("lvis")
+    assert supervised["box"] == {"AP": 20.4, "AP50": 32.9, "AP75": 21.7}
+    assert (star["initialisation"], star["epochs"], star["mask"]["AP"]) == ("SoCo*", 400, 25.0)

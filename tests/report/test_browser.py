@@ -22,11 +22,14 @@ def test_the_page_is_whole(built, parsed, tmp_path, width, dark):
 
 
 def test_what_is_wrong_with_a_page_is_seen(tmp_path):
-    """The look itself: each of its complaints, on a page that earns it."""
-    page = """<!doctype html><html><body style="background:#fff"><p style="color:#ccc">faint words</p>
+    """The inspection itself, on a page with every fault."""
+    page = """<!doctype html><html><body style="background:#fff">
+    <p style="color:#ccc">faint words</p>
     <img src="data:image/png;base64,AAAA" alt="half an image"><img src="gone.png" alt="">
-    <img width="8" alt="a speck" src="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'/>">
-    <div style="width:2000px">wide</div><script>console.error("an error"); nothing()</script></body></html>"""
+    <img width="8" alt="a speck"
+      src="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'/>">
+    <div style="width:2000px">wide</div>
+    <script>console.error("an error"); nothing()</script></body></html>"""
     found = look(page, tmp_path)
     assert found["broken"] == ["half an image", ""] and found["wordless"] == 1
     assert "a speck" in found["squeezed"] and found["faint"] == ["faint words"]

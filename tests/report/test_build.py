@@ -5,11 +5,10 @@ import json
 import re
 
 import pyarrow as pa
-import pytest
+from user_errors import refused
 
 from soco.data.stores.parquet import read_table, write_table
 from soco.data.stores.schema import SKIPPED_SCHEMA
-from soco.errors import UserError
 
 
 def test_json_has_the_stages_own_values(built, inputs):
@@ -42,10 +41,7 @@ def test_json_has_conversion_and_loading(built):
     content, _ = built
     assert [
         (entry["run"], entry["kind"], entry["converted"]) for entry in content["conversion"]
-    ] == [
-        ("soco", "fpn_head", 199),
-        ("soco", "c4", 199),
-    ]
+    ] == [("soco", "fpn_head", 199), ("soco", "c4", 199)]
     keys = ("task", "initialisation", "seed")
     assert {
         tuple(entry[key] for key in keys): entry["taken"]["tensors"] for entry in content["loading"]
@@ -85,30 +81,30 @@ def test_links_within_the_page_lead_somewhere(built, parsed):
     assert {attrs["href"][1:] for attrs in page.all("a") if attrs["href"].startswith("#")} <= names
 
 
-def test_sections_follow_the_line_of_travel(built, parsed):
+def test_sections_follow_the_stages(built, parsed):
     page = parsed(built[1])
-    told = ["summary", "data", "proposals", "recall", "views", "pretraining", "loading", "training", "categories",
-            "detections", "probes", "cost", "provenance", "audit"]  # fmt: skip
-    assert [attrs["id"] for attrs in page.all("section")] == told
+    words = "summary data proposals recall views pretraining loading training categories"
+    ids = [*words.split(), "detections", "probes", "cost", "provenance", "audit"]
+    assert [attrs["id"] for attrs in page.all("section")] == ids
     assert [attrs["href"][1:] for attrs in page.all("a") if attrs["href"].startswith("#")][
-        : len(told)
-    ] == told
+        : len(ids)
+    ] == ids
 
 
-def test_the_summary_tells_what_was_trained_on_what(built, parsed):
+def test_the_summary_says_what_was_trained_on_what(built, parsed):
     text = parsed(built[1]).text
     summary = text[text.index("This is the embedded demo") : text.index("AP in percent")]
     counts = built[0]["proposals"]["counts"]
-    for told in (
-        f"{counts['images']}, without labels, from",
-        f"{counts['proposals_after_fallbacks']:,}".replace(",", "\u202f") + ", an image",
+    for words in (
+        f"{counts['images']} without labels from",
+        f"{counts['proposals_after_fallbacks']:,}".replace(",", "\u202f") + ", ",
         "soco: ResNet-18-FPN, 10 epochs, 150 steps of 32 images, 3 min 34 s on cpu",
         (
-            "coco: Mask R-CNN on shapes_coco, 220 iterations of 8 images; scored on 6 validation"
+            "coco: Mask R-CNN on shapes_coco, 220 iterations of 8 images; evaluated on 6 validation"
             " images with 12"
         ),
     ):
-        assert told in summary
+        assert words in summary
 
 
 def test_an_audit_is_explained_with_its_command(built, inputs, parsed):
@@ -117,7 +113,7 @@ def test_an_audit_is_explained_with_its_command(built, inputs, parsed):
     assert built[0]["redo"][-1] in text
 
 
-def test_paper_rows_are_called_the_papers(built, parsed):
+def test_paper_rows_are_marked(built, parsed):
     text = parsed(built[1]).text
     assert text.count("Paper: SoCo*") == 3  # COCO, LVIS, and against COCO's scratch
     assert text.count("The paper’s figures, not comparable with the rows above") == 2
@@ -135,7 +131,7 @@ def test_the_demos_notice_is_the_demos_alone(built, changed, inputs, tmp_path, b
     )
 
 
-def test_recall_is_told_with_its_plot(built, inputs, parsed):
+def test_recall_has_a_table_and_a_plot(built, inputs, parsed):
     content, page = built
     measured = json.loads(inputs.recall[0].recall.read_text())
     assert content["quality"]["recall"] == [measured | {"dataset": "shapes_coco"}]
@@ -156,9 +152,9 @@ def test_recall_is_told_with_its_plot(built, inputs, parsed):
 def test_statistics_are_shown(built, inputs, parsed):
     content, page = built
     assert content["quality"]["statistics"] == json.loads(inputs.statistics.read_text())
-    told = [attrs["alt"] for attrs in parsed(page).all("img")]
-    assert any(alt.startswith("Four histograms. Medians of regions") for alt in told)
-    assert any("after ratio3size0308" in alt and "after none" in alt for alt in told)
+    alts = [attrs["alt"] for attrs in parsed(page).all("img")]
+    assert any(alt.startswith("Four histograms. Medians of regions") for alt in alts)
+    assert any("after ratio3size0308" in alt and "after none" in alt for alt in alts)
 
 
 def test_a_run_without_recall_has_no_such_section(changed, tmp_path, build):
@@ -200,9 +196,9 @@ def test_a_run_of_nothing_but_proposals_is_reported(changed, tmp_path, build):
     empty = changed(pretrain=(), conversions=(), evaluations=(), origins=())
     content, page = build(empty, tmp_path)
     assert content["results"] == content["pretraining"] == content["resources"] == []
-    assert "asks for no pretraining" in page and "no records of jobs" in page
+    assert "has no pretraining" in page and "no job records" in page
 
 
 def test_a_missing_file_is_named(changed, tmp_path, build):
-    with pytest.raises(UserError, match=r"gone\.json"):
+    with refused("report.file_missing", path=tmp_path / "gone.json"):
         build(changed(summary=tmp_path / "gone.json"), tmp_path)

@@ -54,7 +54,7 @@ def test_parts_of_a_polygon_are_joined():
         [[1, 2, 3, 4]],
     ],
 )
-def test_a_broken_mask_is_left_out(broken):
+def test_an_invalid_mask_is_not_drawn(broken):
     assert covered_pixels(broken, 10, 8) is None
 
 
@@ -71,7 +71,7 @@ def test_a_mask_is_translucent_with_an_opaque_edge():
     assert np.abs(boxed[100, 50] - 128).max() < 10 and np.abs(boxed[180, 100] - 128).max() < 10
 
 
-def test_words_of_objects_in_one_place_do_not_cover_one_another():
+def test_labels_do_not_cover_one_another():
     grey = np.full((100, 100, 3), 128, np.uint8)
     red, blue = (Mark((20, 30, 80, 70), colour, "word") for colour in ("#ff0000", "#0000ff"))
     both = decoded(draw_marks(grey, [red, blue], 200, 16)[0])
@@ -83,13 +83,11 @@ def test_words_of_objects_in_one_place_do_not_cover_one_another():
     assert ((both[..., 0] - both[..., 2]) > 100).sum() > 300
 
 
-def test_detections_stand_beside_the_labels(inputs):
-    tasks = task_detections(inputs.evaluations)
-    assert [task.task for task in tasks] == ["coco", "lvis"]
-    assert tasks[0].columns == ["labelled", "scratch", "soco"]
-    assert [[image.title for image in row] for row in tasks[0].rows] == [tasks[0].columns] * 4
-    # Of the two labelled objects the larger is told first; the crowd is no object.
-    labelled = tasks[0].rows[0][0]
+def test_detections_are_beside_the_labels(inputs):
+    rows = task_detections([files for files in inputs.evaluations if files.task == "coco"])
+    assert [[image.title for image in row] for row in rows] == [["labelled", "scratch", "soco"]] * 4
+    # The larger of the two labelled objects comes first; crowds are not drawn.
+    labelled = rows[0][0]
     assert labelled.caption == "ring, disc"
     assert labelled.alt == "Image 0.png, labelled: ring, disc, each with its mask."
     assert (labelled.width, labelled.height) == (320, 320) and len(labelled.uri) < 40_000
@@ -112,10 +110,10 @@ def test_the_first_seed_is_shown(inputs, tmp_path):
         (tmp_path / files).write_text(json.dumps([one | {"score": score}]))
     shown = [dataclasses.replace(first, detections=tmp_path / "first")]
     shown += [dataclasses.replace(second, detections=tmp_path / "second")]
-    (task,) = task_detections(shown)
-    assert task.columns == ["labelled", "soco"]
-    assert task.rows[0][1].caption == "star 0.87" and task.rows[1][1].caption == "nothing"
-    assert task.rows[0][1].alt == "Image 0.png, soco: star 0.87, without masks."
+    rows = task_detections(shown)
+    assert [image.title for image in rows[0]] == ["labelled", "soco"]
+    assert rows[0][1].caption == "star 0.87" and rows[1][1].caption == "nothing"
+    assert rows[0][1].alt == "Image 0.png, soco: star 0.87, without masks."
 
 
 def test_only_the_best_are_drawn(inputs, tmp_path):
@@ -123,7 +121,7 @@ def test_only_the_best_are_drawn(inputs, tmp_path):
     box = {"image_id": 0, "category_id": 1, "bbox": [20, 24, 40, 36]}
     (tmp_path / "found.json").write_text(json.dumps([box | {"score": score} for score in scores]))
     files = dataclasses.replace(inputs.evaluations[0], detections=tmp_path / "found.json")
-    caption = task_detections([files])[0].rows[0][1].caption
+    caption = task_detections([files])[0][1].caption
     assert caption == "disc 0.99, disc 0.90, disc 0.80, disc 0.70, disc 0.60, disc 0.50"
 
 
@@ -137,5 +135,5 @@ def test_many_labelled_objects_are_counted(inputs, tmp_path):
     content["annotations"] = [shape | {"id": n, "category_id": 1 + n % 2} for n in range(25)]
     (tmp_path / "val.json").write_text(json.dumps(content))
     files = dataclasses.replace(inputs.evaluations[0], annotations=tmp_path / "val.json")
-    (task,) = task_detections([files])
-    assert len(task.rows) == 1 and task.rows[0][0].caption == "10 × disc, 10 × ring"
+    (row,) = task_detections([files])
+    assert row[0].caption == "10 × disc, 10 × ring"

@@ -61,8 +61,9 @@ def without_proposals(inputs, tmp_path):
 
 
 @pytest.mark.parametrize("images", [1, 5])
-def test_a_run_without_any_proposal_has_an_empty_gallery_and_says_so(changed, without_proposals, build, parsed,
-                                                                    tmp_path, images):  # fmt: skip
+def test_a_run_without_any_proposal_has_an_empty_gallery_and_says_so(
+    changed, without_proposals, build, parsed, tmp_path, images
+):
     fields = without_proposals(images) | {
         "pretrain": (),
         "conversions": (),
@@ -73,8 +74,8 @@ def test_a_run_without_any_proposal_has_an_empty_gallery_and_says_so(changed, wi
     text = " ".join(parsed(page).text.split())
     assert content["proposals"]["proposals_per_image"]["largest"] == 0
     assert (
-        "No image has a proposal, so the gallery is empty: training takes each whole image as its"
-        " one box." in text
+        "No image has a proposal, so the gallery is empty: training uses each whole image as its"
+        " only box." in text
     )
     assert "smaller than filter.min_side, here 32 pixels" in text
     assert "could not be drawn" not in text and 'class="gallery"' not in page
@@ -105,24 +106,24 @@ def test_a_gallery_whose_images_are_gone_says_so(changed, inputs, build, parsed,
 
 
 @pytest.mark.parametrize("losses", [[], [-1.5], [None], [None, None, -2.0], [-1.0, -2.0]])
-def test_the_loss_of_few_steps_is_drawn_and_told(losses):
+def test_the_loss_of_few_steps_is_drawn(losses):
     lines = [{"step": step, "loss": loss, "lr": 0.1} for step, loss in enumerate(losses)]
     image = loss_figure({"run": "r", "curve": curve_of(lines), "loss_floor": -8})
     assert is_drawn(image)
-    told = {
+    words = {
         0: "over steps, above",
         1: "steps, -1.50, above",
         2: "steps, from -1.00 to -2.00, above",
     }
     known = [loss for loss in losses[:: max(1, len(losses) - 1)] if loss is not None]
-    assert (told[len(known)] if len(losses) != 3 else "over steps, -2.00, above") in image.alt
+    assert (words[len(known)] if len(losses) != 3 else "over steps, -2.00, above") in image.alt
 
 
 def test_a_pretraining_that_logged_nothing_has_a_sentence(changed, inputs, build, tmp_path):
     (tmp_path / "log.jsonl").write_text("")
     runs = (dataclasses.replace(inputs.pretrain[0], log=tmp_path / "log.jsonl"),)
     _, page = build(changed(pretrain=runs), tmp_path)
-    assert "Its log holds no step." in page
+    assert "Its log has no step." in page
 
 
 def test_ap_that_was_never_scored_is_drawn_as_a_dash(changed, inputs, build, parsed, tmp_path):
@@ -152,7 +153,7 @@ def test_ap_that_was_never_scored_is_drawn_as_a_dash(changed, inputs, build, par
     assert all(is_drawn(draw(content["results"][0])) for draw in (category_figure, ap_figure))
     shown = parsed(page)
     assert "coco: soco has no box AP; scratch has no box AP." in " ".join(shown.text.split())
-    assert len(shown.told("scratch: nothing")) == 4 and shown.told("disc not scored scratch")
+    assert len(shown.alts("scratch: nothing")) == 4 and shown.alts("disc not scored scratch")
 
 
 def test_a_task_without_categories_or_points_is_drawn():
@@ -167,7 +168,7 @@ def test_one_stage_that_took_no_time_is_drawn():
     assert is_drawn(cost_figure([stage]))
 
 
-def test_a_validation_half_whose_images_are_gone_says_so(changed, inputs, build, tmp_path):
+def test_missing_validation_images_are_mentioned(changed, inputs, build, tmp_path):
     files = [dataclasses.replace(files, images=tmp_path / "gone") for files in inputs.evaluations]
     _, page = build(changed(evaluations=tuple(files)), tmp_path)
-    assert page.count("No labelled image could be read, so none is drawn.") == 2
+    assert page.count("None of the labelled images could be read.") == 2

@@ -1,4 +1,4 @@
-"""Names that cannot be drawn, printed or written as they are, through the real figures and the real page."""
+"""Names that cannot be drawn, printed or written as they are, in figures and on the page."""
 
 import base64
 import dataclasses
@@ -150,8 +150,8 @@ def test_a_page_of_such_names_is_whole_and_escaped(hostile, build, parsed, tmp_p
     content, page = build(hostile, tmp_path)
     shown = parsed(page)
     assert "could not be drawn" not in page and "<b>" not in page
-    for name, told in SHOWN:
-        assert told in shown.text, ascii(name)
+    for name, printed in SHOWN:
+        assert printed in shown.text, ascii(name)
     assert "\\ud800$\\frac<b>\\u202e: Mask R-CNN on" in shown.text
     hidden = [letter for letter in page if printable(letter) != letter and letter != "\n"]
     assert hidden == []

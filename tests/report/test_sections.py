@@ -1,37 +1,33 @@
-"""Sections that stand on the page only where there is something to tell.
-
-Detection sets, probes, conversion.
-"""
+"""Sections that are on the page only if there is something to show."""
 
 import json
 import re
 
-import pytest
+from user_errors import refused
 
-from soco.errors import UserError
-from soco.report import FindingsFiles, ProbeFiles
-from soco.report.findings import set_findings
+from soco.report.collect import set_findings
+from soco.report.inputs import FindingsFiles, ProbeFiles
 
 
-def test_a_mended_validation_half_is_told_loudly(built, parsed):
+def test_a_repaired_validation_split_is_prominent(built, parsed):
     content, page = built
     text = " ".join(parsed(page).text.split())
-    assert [entry["val_mended"] for entry in content["findings"]] == [False, True]
+    assert [entry["val_repaired"] for entry in content["findings"]] == [False, True]
     loud = (
-        "The validation half of shapes_lvis was mended: the AP on this page is that of the mended"
-        " half"
+        "The validation split of shapes_lvis was repaired: the AP on this page is measured on the"
+        " repaired copy"
     )
-    assert text.count(loud) == 1 and "The validation half of shapes_coco was mended" not in text
-    assert "Mended, validation half: Boxes without an area: 2 (7, 9); left out." in text
-    assert "Nothing was found amiss." in text
+    assert text.count(loud) == 1 and "The validation split of shapes_coco was repaired" not in text
+    assert "Repaired, validation split: Boxes without an area: 2 (7, 9); left out." in text
+    assert "The checks found nothing." in text
     # And once above the table of the task that is scored on it.
-    assert text.count("The validation half of shapes_lvis was mended, see Detection sets.") == 1
+    assert text.count("The validation split of shapes_lvis was repaired, see Detection sets.") == 1
 
 
-def test_counts_of_both_halves_are_shown(built, parsed):
+def test_counts_of_both_splits_are_shown(built, parsed):
     text = parsed(built[1]).text
     assert re.search(r"training\s*6\s*12\s*3\s*unchanged\s*lvis_train\.json", text)
-    assert re.search(r"validation\s*6\s*12\s*3\s*mended\s*lvis_val\.json", text)
+    assert re.search(r"validation\s*6\s*12\s*3\s*repaired\s*lvis_val\.json", text)
 
 
 def test_what_the_checks_write_is_read(inputs, tmp_path):
@@ -52,9 +48,11 @@ def test_what_the_checks_write_is_read(inputs, tmp_path):
     checked = check_dataset(DatasetConfig(format="coco", train=train, val=val))
     checked.write(tmp_path / "train.json", tmp_path / "val.json", tmp_path / "findings.json")
     found = set_findings(FindingsFiles("shapes", tmp_path / "findings.json"))
-    assert found["dataset"] == "shapes" and found["val_mended"]
-    assert found["halves"]["val"]["objects"] == found["halves"]["train"]["objects"] - 1
-    assert any(entry["kind"] == "mended" and entry["half"] == "val" for entry in found["findings"])
+    assert found["dataset"] == "shapes" and found["val_repaired"]
+    assert found["splits"]["val"]["objects"] == found["splits"]["train"]["objects"] - 1
+    assert any(
+        entry["kind"] == "repaired" and entry["split"] == "val" for entry in found["findings"]
+    )
 
 
 def test_probes_are_a_table(built, parsed):
@@ -62,9 +60,9 @@ def test_probes_are_a_table(built, parsed):
     text = " ".join(parsed(page).text.split())
     assert [entry["initialisation"] for entry in content["probes"]] == ["scratch", "soco"]
     assert content["probes"][1]["knn"]["top1"] == 45.67
-    told = "resnet18, 20 neighbours at temperature 0.07, seed 1"
-    assert text.count(told) == 2
-    assert "One answer for all images would come to 16.7 on photographs." in text
+    settings = "resnet18, 20 neighbours at temperature 0.07, seed 1"
+    assert text.count(settings) == 2
+    assert "Share of the most common class: 16.7 on photographs." in text
     assert re.search(
         r"1\u202f200 \+ 300\s*1 \+ 0 skipped\s*45\.7\s*88\.8\s*50\.7\s*–", parsed(page).text
     )
@@ -72,7 +70,7 @@ def test_probes_are_a_table(built, parsed):
 
 def test_a_probe_without_its_figures_is_refused(changed, build, tmp_path):
     (tmp_path / "probe.json").write_text('{"backbone": "resnet18"}')
-    with pytest.raises(UserError, match="lacks classes, images"):
+    with refused("report.missing_keys", path=tmp_path / "probe.json"):
         build(changed(probes=(ProbeFiles("p", "soco", tmp_path / "probe.json"),)), tmp_path)
 
 

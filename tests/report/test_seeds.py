@@ -1,4 +1,4 @@
-"""Means over seeds, by numbers worked by hand."""
+"""Means over seeds, checked by hand."""
 
 import math
 
@@ -30,7 +30,7 @@ def test_a_single_seed_has_no_deviation():
 
 
 @pytest.mark.parametrize("values", [[], [None], [40.0, None]])
-def test_what_a_seed_lacks_has_no_mean(values):
+def test_a_missing_figure_has_no_mean(values):
     assert mean_std(values) == {"mean": None, "std": None}
 
 
@@ -48,7 +48,7 @@ def test_an_initialisation_is_summarised(rows):
     assert "seed" not in soco["protocol"] and soco["protocol"]["base_lr"] == 0.08
 
 
-def test_seeds_of_unlike_protocol_are_not_averaged(rows):
+def test_seeds_with_different_protocols_are_not_averaged(rows):
     rows[2]["protocol"]["base_lr"] = 0.02
     summary = [summarise(group) for group in grouped(rows)]
     assert [entry["label"] for entry in summary] == [
@@ -61,23 +61,23 @@ def test_seeds_of_unlike_protocol_are_not_averaged(rows):
     assert summary[1]["differs"] == {"base_lr": [0.08, 0.02, 0.08]} and summary[0]["differs"] == {}
 
 
-def test_another_validation_half_counts_as_unlike(rows):
+def test_another_validation_split_counts_as_different(rows):
     rows[3]["images"] = 5
     assert unlike_keys(rows[1:]) == {"images": [6, 6, 5]}
 
 
-def test_a_protocol_is_told_in_words(rows):
+def test_a_protocol_in_words(rows):
     protocol = rows[0]["protocol"]
     assert named_words(protocol) == "coco_fpn_1x, changed: base_lr 0.08, iterations 220"
     assert named_words(protocol | {"changed": {}}) == "coco_fpn_1x, unchanged"
     assert named_words({"name": None, "changed": {}}) == "no named protocol"
     assert named_words(protocol | {"changed": dict.fromkeys("abcde", 1)}) == (
-        "coco_fpn_1x, but 5 keys changed, which stand below"
+        "coco_fpn_1x, but with 5 keys changed, see below"
     )
     assert (
         setting_words(protocol)
         == "fpn, 4 conv + 1 fc, SyncBN over 1 process; 220 iterations of 8 images; lr 0.08, weight"
-        " decay 2.5e-05; at most 20 detections an image; detectron2 0.6"
+        " decay 2.5e-05; at most 20 detections per image; detectron2 0.6"
     )
     assert (seed_words([7]), seed_words([1, 2, 3])) == ("seed 7", "3 seeds: 1, 2, 3")
 

@@ -11,8 +11,7 @@ from soco.config import ImagesConfig, PretrainConfig
 from soco.data import UnreadableImageError, open_source
 from soco.pretrain.sampler import EpochSampler
 from soco.pretrain.views import ViewDataset
-from soco.report.drawing.samples import sample_of
-from soco.report.drawing.view_parts import colours_of, denormalised
+from soco.report.drawing.samples import colours_of, denormalised, sample_of
 from soco.report.views import marks_of_view, run_views
 
 
@@ -33,13 +32,13 @@ def pixels(image):
 
 
 def test_each_row_is_an_image_and_its_views(inputs, recipe, source):
-    shown = run_views("soco", recipe, inputs.arrow, source, seed=1)
-    assert shown.run == "soco" and [len(row) for row in shown.rows] == [4, 4, 4]
+    rows = run_views(recipe, inputs.arrow, source, seed=1)
+    assert [len(row) for row in rows] == [4, 4, 4]
     dataset = ViewDataset(inputs.arrow, source, recipe, 1)
     # The first of the 48 images' epochs has one step of 32: those left over were not seen.
-    seen = sorted(next(iter(EpochSampler(48, 32, 6, seed=1))))
+    seen = sorted(next(iter(EpochSampler(48, recipe, seed=1))))
     for (epoch, number), (original, *views) in zip(
-        (seen[5], seen[16], seen[26]), shown.rows, strict=True
+        (seen[5], seen[16], seen[26]), rows, strict=True
     ):
         sample = sample_of(dataset, number, epoch)
         assert original.title == "image" and sample.name in original.alt
@@ -64,25 +63,25 @@ def test_a_view_has_every_box_that_the_loss_compares_in_it(inputs, recipe, sourc
     pairs = sample.batch.pairs
     compared = [[(p.boxes_1, p.ids_1) for p in pairs], *([(p.boxes_v, p.ids_v)] for p in pairs)]
     for view, of_view in enumerate(compared):
-        told = {(mark.box, mark.colour) for mark in marks_of_view(sample, recipe, view, colours)}
+        marks = {(mark.box, mark.colour) for mark in marks_of_view(sample, recipe, view, colours)}
         found = [
             (box * 320, key)
             for boxes, ids in of_view
             for box, key in zip(boxes, ids.tolist(), strict=True)
         ]
-        assert told == {(tuple(box.tolist()), colours[key]) for box, key in found}
+        assert marks == {(tuple(box.tolist()), colours[key]) for box, key in found}
     ids = [mark.label.split()[0] for mark in marks_of_view(sample, recipe, 0, colours)]
     assert len(ids) > len(set(ids))
 
 
 def test_another_seed_shows_other_views(inputs, recipe, source):
-    one, other = (run_views("soco", recipe, inputs.arrow, source, seed) for seed in (1, 2))
-    assert all(a.uri != b.uri for a, b in zip(one.rows[0], other.rows[0], strict=True))
+    one, other = (run_views(recipe, inputs.arrow, source, seed) for seed in (1, 2))
+    assert all(a.uri != b.uri for a, b in zip(one[0], other[0], strict=True))
 
 
 def test_an_image_that_is_gone_is_left_out(inputs, recipe, source, caplog):
-    rows = run_views("soco", recipe, inputs.arrow, Without(source, "chelsea/"), seed=1).rows
-    assert len(rows) == 2 and "left an image out of the views shown" in caplog.text
+    rows = run_views(recipe, inputs.arrow, Without(source, "chelsea/"), seed=1)
+    assert len(rows) == 2 and "skipped an image in the views" in caplog.text
 
 
 class Without:

@@ -1,4 +1,4 @@
-"""A small disk of its own for a test that fills it."""
+"""A small disk for a test that fills it."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ SIZE = 1 << 20
 
 
 def mounted(folder, options):
-    """Mount a disk in memory on a folder, for the block; skips where this user may not mount."""
+    """Mount a disk in memory on a folder; skips where the user may not mount."""
     folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True
@@ -29,7 +29,7 @@ def unmounted_after(folder):
 
 
 def fill(folder, room):
-    """Leave so many bytes of a disk; returns the file to remove to make room."""
+    """Fill a disk up to `room` bytes; returns the file to remove to make room."""
     found = os.statvfs(folder)
     filler = folder / "filler"
     filler.write_bytes(bytes(found.f_bavail * found.f_frsize - room))

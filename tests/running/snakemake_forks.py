@@ -1,7 +1,6 @@
-"""Run Snakemake for each line of standard input, in a process forked from this one, which has
-Snakemake loaded.
+"""Run Snakemake for each line of standard input, in a fork of this process.
 
-To load it takes four times as long as to plan the workflow. Each line is a JSON object: the
+Loading Snakemake takes four times as long as planning the workflow. Each line is a JSON object: the
 `arguments`, the `folder` to run in, and the file that receives what is `printed`; the answer is a
 line with the exit code.
 """
@@ -16,7 +15,7 @@ from soco.config import inputs  # noqa: F401 - the Snakefile loads it
 
 
 def run(arguments, folder, printed):
-    """Be Snakemake; ends this process."""
+    """Run Snakemake and exit."""
     for stream, path, mode in (
         (0, os.devnull, os.O_RDONLY),
         (1, printed, os.O_WRONLY | os.O_CREAT),

@@ -1,7 +1,4 @@
-"""Runs of the workflow by Snakemake.
-
-One at a time for a test, or beside the tests for several of them.
-"""
+"""Run the workflow with Snakemake: for one test, or in the background for several."""
 
 import json
 import os
@@ -20,10 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 CONVERTED = "results/convert/soco/detectron2_c4.pkl"
 BESIDE = {"finished": "all", "finished_on_own": CONVERTED}
-"""The fixtures whose runs are made, one after the other, while tests run that do without.
-
-And what is made.
-"""
+"""Fixtures whose runs are made in the background, and the target of each."""
 
 
 def rules_in(printed):
@@ -32,7 +26,7 @@ def rules_in(printed):
 
 
 class Snakemake:
-    """Snakemake's command line, each call in a process of its own that has it loaded already (snakemake_forks.py)."""
+    """Snakemake's command line; each call is a fork that has it loaded (snakemake_forks.py)."""
 
     def __init__(self):
         command = [sys.executable, "-P", Path(__file__).with_name("snakemake_forks.py")]
@@ -41,7 +35,7 @@ class Snakemake:
         )
 
     def __call__(self, arguments, folder):
-        """Run to the end in a folder; returns the exit code and all that was printed."""
+        """Run to the end in a folder; returns the exit code and the output."""
         with tempfile.NamedTemporaryFile("r") as printed:
             asked = {
                 "arguments": list(map(str, arguments)),
@@ -57,7 +51,7 @@ class Snakemake:
 
 
 class Workflow:
-    """The repository's workflow, run by Snakemake in a folder of its own at the scale of recipes/test.yaml."""
+    """The workflow in a folder of its own, at the scale of recipes/test.yaml."""
 
     def __init__(self, folder, snakemake=None):
         self.folder, self.snakemake = folder, snakemake
@@ -65,17 +59,14 @@ class Workflow:
         self.overlay = yaml.safe_load((REPOSITORY / "recipes" / "test.yaml").read_text())
 
     def __call__(self, *targets, succeeds=True, options=()):
-        """Run targets.
-
-        Returns all that Snakemake printed, and keeps the names of the rules that ran in `ran`.
-        """
+        """Run targets; returns the output, and keeps the names of the rules that ran in `ran`."""
         code, printed = self.snakemake(self._arguments(targets, options), self.folder)
         assert (code == 0) == succeeds, printed
         self.ran = rules_in(printed)
         return printed
 
     def start(self, *targets, options=()):
-        """Start Snakemake as a user does, in a process group of its own."""
+        """Start Snakemake as a user does, in its own process group."""
         return subprocess.Popen(
             [sys.executable, "-m", "snakemake", *self._arguments(targets, options)],
             stdout=subprocess.PIPE,
@@ -86,7 +77,7 @@ class Workflow:
         )
 
     def would_run(self, *targets):
-        """The rules that a dry run finds work for."""
+        """The rules that a dry run lists."""
         return rules_in(self(*targets, options=("--dry-run",)))
 
     def path(self, *parts):
@@ -107,7 +98,7 @@ class Workflow:
 
 
 class Beside:
-    """Makes runs of the workflow in a thread, one after the other."""
+    """Runs workflows in the background, one after the other."""
 
     def __init__(self):
         self.thread, self.running, self.made = ThreadPoolExecutor(1), None, {}
@@ -123,7 +114,7 @@ class Beside:
         return workflow
 
     def close(self):
-        """End what still runs: no test waits for it."""
+        """Stop the run that no test waits for."""
         self.thread.shutdown(wait=False, cancel_futures=True)
         if self.running and self.running.poll() is None:
             os.killpg(self.running.pid, signal.SIGKILL)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from throwaway_cluster import Cluster, why_not
 
-# The tiny workflow with one fine-tuning, and a pretraining that saves often.
+# The tiny workflow with one fine-tuning and a pretraining with frequent checkpoints.
 OVERLAY = {
     "images": {"shards": 4},
     "quality": {"recall": []},
@@ -27,7 +27,7 @@ OF_A_CLONE = (
     "soco",
     "workflow_scripts",
 )
-# `snakemake --profile slurm all` for so small a machine and workflow.
+# `snakemake --profile slurm all` for a small machine and workflow.
 SLURM = ("--profile", "slurm", "--max-threads", "2")
 SLURM += (
     "--group-components",
@@ -40,7 +40,7 @@ SLURM += (
 
 
 class Clone:
-    """A clone of the repository, in which Snakemake is called."""
+    """A clone of the repository in which Snakemake runs."""
 
     def __init__(self, repository, folder, environment=None):
         self.folder, self.environment = folder, environment or dict(os.environ)
@@ -51,7 +51,7 @@ class Clone:
         self.pretraining = dict(OVERLAY["pretrain"]["soco"])
 
     def start(self, *options):
-        """Start Snakemake; what it prints goes to the file `printed`."""
+        """Start Snakemake; its output goes to the file `printed`."""
         overlay = {**OVERLAY, "pretrain": {"soco": self.pretraining}}
         (self.folder / "overlay.yaml").write_text(yaml.safe_dump(overlay))
         command = [
@@ -74,14 +74,11 @@ class Clone:
             )
 
     def __call__(self, *options):
-        """Run Snakemake to its end; returns the seconds it took."""
+        """Run Snakemake to its end; return the seconds that it took."""
         return self.ends_well(self.start(*options))
 
     def ends_well(self, running):
-        """Wait for the end of a Snakemake, which is to be a good one.
-
-        Returns the seconds from now.
-        """
+        """Wait until a Snakemake ends successfully; return the seconds from now."""
         began = time.monotonic()
         code = running.wait(timeout=900)
         assert code == 0, self.printed.read_text()[-8000:]
@@ -95,7 +92,7 @@ class Clone:
         return self.folder.joinpath("results", *parts)
 
     def files(self, *folders):
-        """What lies below folders of the results, by name."""
+        """The contents of all files below folders of the results, by path."""
         paths = [
             path for folder in folders for path in self.path(folder).rglob("*") if path.is_file()
         ]
@@ -112,13 +109,13 @@ class Clone:
 
 @pytest.fixture
 def slurm():
-    """The options that take a run of this size to the cluster."""
+    """The options for a run of this size on the cluster."""
     return SLURM
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
-    """A cluster of two nodes; the tests are skipped where none can be started."""
+    """A cluster of two nodes; without root or Slurm, its tests are skipped."""
     if reason := why_not():
         pytest.skip(reason)
     cluster = Cluster(tmp_path_factory.mktemp("slurm"))
@@ -131,7 +128,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def local(cluster, repository, tmp_path_factory):
-    """The same run on this machine, to compare with."""
+    """The same run on this machine without Slurm, for comparison."""
     clone = Clone(repository, tmp_path_factory.mktemp("local"))
     clone.seconds = clone("all", "--cores", "2")
     return clone
@@ -139,14 +136,14 @@ def local(cluster, repository, tmp_path_factory):
 
 @pytest.fixture
 def clone(cluster, repository, tmp_path):
-    """A clone, from which Snakemake reaches the cluster, in its first state."""
+    """A fresh clone whose Snakemake uses the cluster."""
     yield Clone(repository, tmp_path / "clone", cluster.environment)
     cluster.wait_for_idle()
 
 
 @pytest.fixture
 def searched(clone, local):
-    """A clone in which all is done up to the store of proposals."""
+    """A clone with the results up to the store of proposals."""
     for name in ("data", "results", ".snakemake"):
         shutil.copytree(
             local.folder / name,

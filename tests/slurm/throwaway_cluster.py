@@ -1,5 +1,6 @@
-"""A Slurm cluster of two pretended nodes on this machine, thrown away after use. It needs root, and
-Debian's packages:
+"""A temporary Slurm cluster of two simulated nodes on this machine.
+
+It needs root and Debian's packages:
 
 apt-get install -y --no-install-recommends slurmctld slurmd slurm-client munge
 """
@@ -16,12 +17,12 @@ from pathlib import Path
 import psutil
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "sinfo")
-# The node daemons start each job with a search path that may lack these folders.
+# These folders may be missing from the search path of a node daemon's jobs.
 SBIN = ("/usr/sbin", "/sbin")
 
-# Both nodes are this machine under other ports. Jobs are spread (LLN), so that both are used.
-# Memory is watched by sampling, since cgroups need a system of their own. A requeued job may start
-# after cred_expire seconds.
+# Both nodes are this machine under different ports. LLN (least loaded node) spreads jobs over both.
+# Memory limits are enforced by sampling, since cgroups are not available in containers. A requeued
+# job may start after cred_expire seconds.
 CONF = """\
 ClusterName=throwaway
 SlurmctldHost={host}(127.0.0.1)
@@ -69,9 +70,9 @@ NodeName=n1 Name=gpu File=/dev/null,/dev/zero Flags=nvidia_gpu_env
 
 
 def why_not() -> str | None:
-    """Why no cluster can be started here, in a sentence; None when one can."""
+    """Return why no cluster can be started here; None if one can."""
     if os.geteuid():
-        return "A Slurm cluster of one's own is started by root."
+        return "Only root can start a Slurm cluster."
     missing = [name for name in PROGRAMS if not _path_of(name)]
     if missing:
         return (
@@ -82,14 +83,14 @@ def why_not() -> str | None:
 
 
 class Cluster:
-    """Two nodes, n1 with two pretended GPUs and n2 without; all its files lie in a folder."""
+    """Two nodes, n1 with two simulated GPUs and n2 without; all files are in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._log = folder, None
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment in which Slurm's commands speak to this cluster."""
+        """The environment in which Slurm's commands use this cluster."""
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("SLURM_")},
             "SLURM_CONF": str(self.folder / "slurm.conf"),
@@ -112,7 +113,7 @@ class Cluster:
         munge = [
             f"--{name}-file={self.folder}/munge/{name}" for name in ("key", "seed", "log", "pid")
         ]
-        # Forced: others may not look into the folder, and need not.
+        # Forced, since other users cannot read the folder, and need not.
         self._daemon("munged", "--force", f"--socket={self.folder}/munge/socket", *munge)
         _wait(lambda: (self.folder / "munge/socket").exists(), "munged")
         self._daemon("slurmctld", "-c", "-f", str(self.folder / "slurm.conf"))
@@ -121,7 +122,7 @@ class Cluster:
         self.wait_for_idle()
 
     def wait_for_idle(self) -> None:
-        """Wait until both nodes take jobs and have none."""
+        """Wait until both nodes are idle."""
         _wait(
             lambda: self("sinfo", "-h", "-N", "-o", "%T").split() == ["idle"] * 2,
             "two idle nodes",
@@ -133,10 +134,7 @@ class Cluster:
         self._daemon("slurmd", "-N", name, "-f", str(self.folder / "slurm.conf"))
 
     def kill_node(self, name: str) -> None:
-        """End a node as a power cut does.
-
-        Its daemon, its jobs, and all that they started, at once.
-        """
+        """Kill a node as a power cut would: its daemon, its jobs and all their processes."""
         daemon = psutil.Process(int((self.folder / f"slurmd-{name}.pid").read_text()))
         jobs = self("squeue", "-h", "-w", name, "-t", "R", "-o", "%A").split()
         steps = [
@@ -163,24 +161,21 @@ class Cluster:
                 self._end(self.folder / name)
 
     def __call__(self, *command: str) -> str:
-        """What a command of Slurm's prints, times in seconds since 1970."""
+        """Return what a Slurm command prints; times are in seconds since 1970."""
         environment = {**self.environment, "SLURM_TIME_FORMAT": "%s"}
         return subprocess.run(
             command, env=environment, capture_output=True, text=True
         ).stdout.strip()
 
     def _of(self, step: psutil.Process, node: str) -> bool:
-        """Whether a step's daemon belongs to the node; a job on two nodes has one on each."""
+        """Whether a step daemon belongs to the node; a job on two nodes has one on each."""
         spool = str(self.folder / f"spool-{node}")
         return any(
             child_environment(child).get("SLURMD_NODENAME") == node for child in step.children()
         ) or any(spool in file.path for file in step.open_files())
 
     def _write_shims(self) -> None:
-        """Commands that know the cluster's file.
-
-        Snakemake's plugin takes SLURM_CONF out of the environment.
-        """
+        """Wrap Slurm's commands to set SLURM_CONF, which Snakemake's plugin unsets."""
         for name in ("srun", "squeue", "scontrol", "scancel"):
             shim = self.folder / "bin" / name
             shim.write_text(
@@ -189,7 +184,7 @@ class Cluster:
             shim.chmod(0o755)
 
     def _daemon(self, name: str, *options: str) -> None:
-        # Each puts itself into the background.
+        # Each daemon goes to the background.
         subprocess.run(
             [_path_of(name), *options],
             check=True,
@@ -214,7 +209,7 @@ class Cluster:
 
 
 def child_environment(process: psutil.Process) -> dict[str, str]:
-    """The environment of a process, empty when it is gone."""
+    """Return the environment of a process; empty if it is gone."""
     try:
         return process.environ()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -231,21 +226,21 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
 
 
 def _free_ports() -> int:
-    """The first of three neighbouring ports that are free."""
+    """The first of three consecutive free ports."""
     for port in range(16900, 18000, 10):
         with socket.socket() as one, socket.socket() as two, socket.socket() as three:
             try:
-                for number, held in enumerate((one, two, three)):
-                    held.bind(("127.0.0.1", port + number))
+                for number, opened in enumerate((one, two, three)):
+                    opened.bind(("127.0.0.1", port + number))
             except OSError:
                 continue
             return port
-    raise RuntimeError("no three neighbouring ports are free")
+    raise RuntimeError("no three consecutive ports are free")
 
 
 def _wait(condition, what: str, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until:
-            raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
+            raise TimeoutError(f"waited {seconds:g} s for {what}")
         time.sleep(0.2)

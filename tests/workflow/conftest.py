@@ -8,7 +8,7 @@ import safetensors.numpy
 
 @pytest.fixture
 def again(finished):
-    """The finished run, with an overlay that a test may change."""
+    """The finished run; a test may change its configuration."""
     kept = copy.deepcopy(finished.overlay)
     yield finished
     finished.overlay = kept
@@ -16,13 +16,13 @@ def again(finished):
 
 @pytest.fixture
 def copied(finished, workflow):
-    """A copy of the finished run, to be changed."""
+    """A copy of the finished run, which a test may change."""
     return copy_into(workflow, finished)
 
 
 @pytest.fixture(scope="session")
 def copy_run():
-    """Copy a run into the folder of a fresh workflow."""
+    """Copy a run into the folder of a new workflow."""
     return copy_into
 
 
@@ -33,7 +33,7 @@ def copy_into(workflow, run):
 
 
 def copy_or_link(source, target):
-    """Link what holds weights: it is tens of MB long, and is replaced and never written to."""
+    """Link files of weights: they have tens of MB, and are replaced, never written to."""
     weights = source.endswith((".pkl", ".pth", ".safetensors"))
     return os.link(source, target) if weights else shutil.copy2(source, target)
 
@@ -56,7 +56,7 @@ def differing():
 
 @pytest.fixture(scope="session")
 def laid_over():
-    """A mapping with the keys of another laid over it, as Snakemake lays its --configfile."""
+    """Merge one mapping into another, as Snakemake merges files of --configfile."""
     return lay_over
 
 

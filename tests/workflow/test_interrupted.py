@@ -1,4 +1,4 @@
-"""Pretrainings that are stopped or killed within Snakemake."""
+"""Pretrainings that are stopped or killed while Snakemake runs them."""
 
 import os
 import re
@@ -12,7 +12,7 @@ def wait_for_a_checkpoint(folder):
         time.sleep(0.02)
 
 
-def test_a_pretraining_asked_to_stop_is_started_again_by_snakemake(copied, weights, differing):
+def test_a_stopped_pretraining_is_restarted_by_snakemake(copied, weights, differing):
     trained = weights(copied)
     running = copied.start("pretrain", options=("--forcerun", "pretrain_model", "--retries", "1"))
     checkpoints = copied.path("checkpoints", "pretrain", "soco")
@@ -24,11 +24,11 @@ def test_a_pretraining_asked_to_stop_is_started_again_by_snakemake(copied, weigh
     assert running.returncode == 0, printed
     assert "Trying to restart job" in printed
     log = copied.path("logs", "pretrain_model", "soco.log").read_text()
-    assert "goes on from results/checkpoints/pretrain/soco/step-" in log
+    assert "resuming from results/checkpoints/pretrain/soco/step-" in log
     assert not differing(weights(copied), trained)
 
 
-def test_a_killed_pretraining_goes_on_and_ends_with_the_same_bits(copied, weights, differing):
+def test_a_killed_pretraining_resumes_and_ends_with_the_same_bits(copied, weights, differing):
     trained = weights(copied)
     running = copied.start("pretrain", options=("--forcerun", "pretrain_model"))
     checkpoints = copied.path("checkpoints", "pretrain", "soco")
@@ -39,6 +39,6 @@ def test_a_killed_pretraining_goes_on_and_ends_with_the_same_bits(copied, weight
     assert not copied.path("pretrain", "soco", "metrics.json").exists()
     copied(options=("--unlock",))
     copied("pretrain", options=("--rerun-incomplete",))
-    assert "goes on from" in copied.path("logs", "pretrain_model", "soco.log").read_text()
+    assert "resuming from" in copied.path("logs", "pretrain_model", "soco.log").read_text()
     assert not differing(weights(copied), trained)
     assert not checkpoints.exists()

@@ -7,8 +7,8 @@ import yaml
 
 
 @pytest.fixture
-def of_the_page(workflow, repository, laid_over):
-    """The workflow with the page's three lines over its recipe, and the page's own set in its place."""
+def page_workflow(workflow, repository, laid_over):
+    """The workflow with the page's three lines over its recipe, and the page's coins."""
     page = (repository / "docs/own_data.md").read_text()
     recipe = yaml.safe_load((repository / "recipes/own_data_cpu.yaml").read_text())
     three_lines = yaml.safe_load(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
@@ -19,14 +19,14 @@ def of_the_page(workflow, repository, laid_over):
     return workflow
 
 
-def test_the_page_names_paths_and_rules_that_are_there(of_the_page):
-    assert of_the_page.would_run("all") >= {
+def test_the_paths_and_rules_of_the_page_exist(page_workflow):
+    assert page_workflow.would_run("all") >= {
         "check_dataset",
         "pretrain_model",
         "finetune_detector",
         "report",
     }
-    assert of_the_page.would_run("results/own_cpu/evaluate/own/scratch/seed_1/metrics.json") == {
+    assert page_workflow.would_run("results/own_cpu/evaluate/own/scratch/seed_1/metrics.json") == {
         "check_dataset",
         "finetune_detector",
         "evaluate_detector",
@@ -34,23 +34,21 @@ def test_the_page_names_paths_and_rules_that_are_there(of_the_page):
 
 
 @pytest.mark.slow
-def test_the_page_takes_a_folder_to_an_ap(of_the_page):
-    path = of_the_page.folder / "coins/val.json"
+def test_the_page_leads_from_a_folder_to_an_ap(page_workflow):
+    path = page_workflow.folder / "coins/val.json"
     content = json.loads(path.read_text())
     for entry in content["annotations"]:
         del entry["iscrowd"], entry["area"]
     path.write_text(json.dumps(content))
-    of_the_page("all")
-    results = of_the_page.folder / "results/own_cpu"
+    page_workflow("all")
+    results = page_workflow.folder / "results/own_cpu"
     findings = json.loads((results / "datasets/own/findings.json").read_text())
-    assert [found["count"] for found in findings["findings"] if found["kind"] == "mended"] == [
-        24,
-        24,
-    ]
-    for start in ("scratch", "soco"):
-        metrics = json.loads((results / "evaluate/own" / start / "seed_1/metrics.json").read_text())
+    repaired = {it["code"]: it["count"] for it in findings["findings"] if it["kind"] == "repaired"}
+    assert repaired == {"area.none": 24, "crowd.no_iscrowd": 24}
+    for name in ("scratch", "soco"):
+        metrics = json.loads((results / "evaluate/own" / name / "seed_1/metrics.json").read_text())
         assert (metrics["images"], metrics["instances"]) == (6, 24)
         assert set(metrics["per_category"]) == {"small coin", "large coin"}
-        assert metrics["box"]["AP50"] > 30, start
-        assert metrics["mask"]["AP50"] > 30, start
+        assert metrics["box"]["AP50"] > 30, name
+        assert metrics["mask"]["AP50"] > 30, name
     assert "small coin" in (results / "report/report.html").read_text()

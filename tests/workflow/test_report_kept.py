@@ -1,7 +1,4 @@
-"""A report in which a figure cannot be drawn.
-
-The job fails, its page stays, and the next run makes it whole.
-"""
+"""If a figure cannot be drawn, the job fails, its page is kept, and the next run repairs it."""
 
 import json
 import re
@@ -11,7 +8,7 @@ import pytest
 
 
 @pytest.mark.slow
-def test_the_page_of_a_failed_report_stays_until_a_whole_one_is_made(finished, workflow):
+def test_the_page_of_a_failed_report_is_kept_until_a_report_succeeds(finished, workflow):
     shutil.copytree(finished.folder, workflow.folder, dirs_exist_ok=True)
     log, report = workflow.path("pretrain", "soco", "log.jsonl"), workflow.path("report")
     sound = log.read_text()
@@ -28,8 +25,8 @@ def test_the_page_of_a_failed_report_stays_until_a_whole_one_is_made(finished, w
         "The figure “loss of soco” could not be drawn"
         in (report / "incomplete" / "report.html").read_text()
     )
-    told = json.loads((report / "incomplete" / "report.json").read_text())
-    assert [figure["figure"] for figure in told["failed_figures"]] == ["loss of soco"]
+    content = json.loads((report / "incomplete" / "report.json").read_text())
+    assert [figure["figure"] for figure in content["failed_figures"]] == ["loss of soco"]
     log.write_text(sound)
     workflow("report")
     assert workflow.ran == {"report"}

@@ -10,7 +10,7 @@ PHRASES = {
     "report/report.html": "AP by category and against iterations",
     "report/report.json": "soco compare A.json B.json",
     "proposals/summary.json": "what the filter ratio3size0308 kept",
-    "quality/statistics.json": "Regions and proposals of all images as histograms",
+    "quality/statistics.json": "Histograms of the regions and proposals of all images",
     "quality/recall/shapes_coco.json": "cover the annotated objects of shapes_coco",
     "pretrain/soco/metrics.json": "FPN, 2 epochs in batches of 4 with 4 proposals",
     "pretrain/soco/log.jsonl": "The log of the pretraining soco",
@@ -24,7 +24,7 @@ PHRASES = {
     "evaluate/shapes_coco/soco/seed_1/metrics.json": "fine-tuned from soco with seed 1",
     "evaluate/shapes_lvis/soco/seed_1/metrics.json": "by frequency of the categories",
     "evaluate/shapes_lvis/soco/seed_2/metrics.json": "fine-tuned from soco with seed 2",
-    "probe/shapes/soco/metrics.json": "a frozen backbone, that of soco, tells",
+    "probe/shapes/soco/metrics.json": "a frozen backbone from soco separates",
 }
 CATEGORIES = {
     "Results",
@@ -77,7 +77,7 @@ def test_each_result_is_there_with_its_caption(page, finished):
 def test_the_description_leads_to_each_category(page):
     assert set(page.categories) == CATEGORIES
     assert "soco (FPN, 3 views, 2 epochs in batches of 4)" in text_of(page.description)
-    assert "It lies at results/report/report.html" in text_of(page.description)
+    assert "It is at results/report/report.html" in text_of(page.description)
     linked = re.findall(r"app\.showCategory\('([^']+)'\)", page.description)
     assert {name.replace("%20", " ") for name in linked} == CATEGORIES
     assert "system-message" not in page.description + "".join(

@@ -1,4 +1,4 @@
-"""What can be asked for, and what is told where it cannot be made."""
+"""The targets, and the errors of those that cannot be made."""
 
 import pytest
 
@@ -22,13 +22,13 @@ def test_every_stage_is_a_target(workflow, target, last):
     assert ("report" in rules) == (target == "report")
 
 
-def test_an_unknown_key_is_told_with_the_nearest(workflow):
+def test_an_unknown_key_is_reported_with_the_nearest(workflow):
     workflow.overlay["pretrain"]["soco"]["epoch"] = 3
     printed = workflow("all", succeeds=False)
     assert "no key 'pretrain.soco.epoch'; did you mean 'epochs'?" in printed
 
 
-def test_missing_data_are_told_before_anything_starts(workflow):
+def test_missing_data_are_reported_before_anything_starts(workflow):
     workflow.overlay["datasets"] = {"shapes_coco": {"val": {"annotations": "/absent/val.json"}}}
     printed = workflow("all", succeeds=False)
     assert (
@@ -39,7 +39,7 @@ def test_missing_data_are_told_before_anything_starts(workflow):
     assert "evaluate_detector" not in workflow.would_run("proposals")
 
 
-def test_a_file_of_boxes_that_is_absent_is_told_at_once(workflow):
+def test_a_missing_file_of_boxes_is_reported_at_once(workflow):
     workflow.overlay["proposals"] = {"engine": "imported", "file": "absent.json"}
     assert "There is no absent.json, which the key proposals.file names" in workflow(
         "proposals", succeeds=False

@@ -1,4 +1,4 @@
-"""Is a detection set sound? Faults found, told in words with counts, and mended in a copy.
+"""Checks of a detection set: faults are counted, explained, and repaired in a copy.
 
 Needs no detectron2.
 """

@@ -1,6 +1,7 @@
-"""In which unit and order a half's coordinates are.
+"""The unit and order of a split's coordinates.
 
-By how boxes fit their masks, and where all of them lie.
+Boxes are compared with their masks, and the extent of all of them with their images: one object
+proves nothing, a split does.
 """
 
 from collections import defaultdict
@@ -12,100 +13,89 @@ from soco.data.checks.boxes import corners_of, near
 from soco.data.checks.findings import Findings
 from soco.data.checks.run_lengths import Box
 
+_ROUNDING = 0.001
+_UNIT = 1 + _ROUNDING  # the largest coordinate of an object in fractions of the image
+_SMALLEST_SIDE = 8  # on smaller images, an object within the first pixel is no surprise
+_MOST_UNIT = 0.1  # share of objects with decimals from 0 to 1 that refuses the split
+_ENOUGH = 10  # objects, places or images from which a pattern is not chance
+_MOST_REACH = 0.52  # of the image; coordinates of copies at half the size reach 0.5
+_FAR_BEYOND = 1.1  # sides of the image that an object reaches to count as far beyond it
+_MOST_BEYOND = 0.1  # share of objects far beyond the image that gets a note
+
 
 @dataclass(frozen=True)
 class _Reading:
-    """Another way to read a box, or the corners of a mask.
+    """Another way to read the four numbers of a box, or the corners of a mask.
 
     Attributes:
-        what: How it has to be read.
-        then: What to do about it.
-        corners: Makes x1, y1, x2, y2 in pixels of four numbers and the image's width and height.
+        name: What the four numbers would be.
+        remedy: What to do about it.
+        corners: Makes x1, y1, x2, y2 of the four numbers.
+        whole: What the image's width and height are in this unit; None: pixels.
     """
 
-    what: str
-    then: str
-    corners: Callable[[float, float, float, float, int, int], Box]
+    name: str
+    remedy: str
+    corners: Callable[[float, float, float, float], Box]
+    whole: int | None = None
+
+    def read(self, numbers: Box, size: tuple[int, int]) -> Box:
+        """The corners in pixels, on an image of this width and height."""
+        x1, y1, x2, y2 = self.corners(*numbers)
+        if self.whole is None:
+            return x1, y1, x2, y2
+        (width, height), whole = size, self.whole
+        return x1 * width / whole, y1 * height / whole, x2 * width / whole, y2 * height / whole
 
 
-_MULTIPLY = "multiply x and width by the image's width, y and height by its height"
-_CENTRE = (
-    "COCO's begin at the upper left corner: take half the width from x and half the height from y"
-)
-_CORNERS = "COCO's are x, y, width, height: convert them"
+def _unchanged(x1: float, y1: float, x2: float, y2: float) -> Box:
+    return x1, y1, x2, y2
+
+
+def _from_size(x: float, y: float, width: float, height: float) -> Box:
+    return x, y, x + width, y + height
+
+
+def _from_centre(x: float, y: float, width: float, height: float) -> Box:
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+_CONVERT = "COCO's are x, y, width, height: convert them"
+_CENTRE = "COCO's x and y are the upper left corner: subtract half the width and half the height"
+_SCALE_BOX = "multiply x and width by the image's width, y and height by its height"
+_SCALE_MASK = "multiply each x by the image's width and each y by its height"
 
 _BOXES = (
-    _Reading("x1, y1, x2, y2", _CORNERS, lambda x, y, w, h, *_: (x, y, w, h)),
+    _Reading("x1, y1, x2, y2", _CONVERT, _unchanged),
+    _Reading("fractions of the image", _SCALE_BOX, _from_size, 1),
+    _Reading("percent of the image", f"{_SCALE_BOX}, and divide by 100", _from_size, 100),
     _Reading(
-        "shares of the image",
-        _MULTIPLY,
-        lambda x, y, w, h, W, H: (x * W, y * H, (x + w) * W, (y + h) * H),
+        "x1, y1, x2, y2 in fractions of the image", f"{_SCALE_BOX}; {_CONVERT}", _unchanged, 1
     ),
+    _Reading("centre x, centre y, width, height", _CENTRE, _from_centre),
     _Reading(
-        "percent of the image",
-        f"{_MULTIPLY}, and divide by 100",
-        lambda x, y, w, h, W, H: (x * W / 100, y * H / 100, (x + w) * W / 100, (y + h) * H / 100),
+        "centre x, centre y, width, height in fractions of the image",
+        f"{_SCALE_BOX}; {_CENTRE}",
+        _from_centre,
+        1,
     ),
-    _Reading(
-        "x1, y1, x2, y2 in shares of the image",
-        f"{_MULTIPLY}; {_CORNERS}",
-        lambda x, y, w, h, W, H: (x * W, y * H, w * W, h * H),
-    ),
-    _Reading(
-        "the centre's x and y, width, height",
-        _CENTRE,
-        lambda x, y, w, h, *_: (x - w / 2, y - h / 2, x + w / 2, y + h / 2),
-    ),
-    _Reading(
-        "the centre's x and y, width, height in shares of the image",
-        f"{_MULTIPLY}; {_CENTRE}",
-        lambda x, y, w, h, W, H: (
-            (x - w / 2) * W,
-            (y - h / 2) * H,
-            (x + w / 2) * W,
-            (y + h / 2) * H,
-        ),
-    ),
-    _Reading("y, x, height, width", _CORNERS, lambda x, y, w, h, *_: (y, x, y + h, x + w)),
+    _Reading("y, x, height, width", _CONVERT, lambda y, x, h, w: (x, y, x + w, y + h)),
 )
 _MASKS = (
+    _Reading("fractions of the image", _SCALE_MASK, _unchanged, 1),
+    _Reading("percent of the image", f"{_SCALE_MASK}, and divide by 100", _unchanged, 100),
     _Reading(
-        "shares of the image",
-        "multiply each x by the image's width and each y by its height",
-        lambda x1, y1, x2, y2, W, H: (x1 * W, y1 * H, x2 * W, y2 * H),
-    ),
-    _Reading(
-        "percent of the image",
-        "multiply each x by the image's width and each y by its height, and divide by 100",
-        lambda x1, y1, x2, y2, W, H: (x1 * W / 100, y1 * H / 100, x2 * W / 100, y2 * H / 100),
-    ),
-    _Reading(
-        "y before x", "COCO's are x1, y1, x2, y2, ...", lambda x1, y1, x2, y2, *_: (y1, x1, y2, x2)
+        "y before x", "COCO's are x1, y1, x2, y2, ...", lambda y1, x1, y2, x2: (x1, y1, x2, y2)
     ),
 )
-
-_ROUNDING = 0.001
-_UNIT = 1 + _ROUNDING
-_SMALLEST_SIDE = 8
-_MOST_UNIT = 0.1
-_ENOUGH = 10
-_MOST_REACH = 0.52
-_FAR_BEYOND = 1.1
-_MOST_BEYOND = 0.1
 
 
 class Coordinates:
-    """Collects how the objects' boxes and masks lie.
-
-    Judges when all are seen, since one object proves nothing.
-    """
+    """Collects where the objects' boxes and masks are, and judges once it has seen all."""
 
     def __init__(self) -> None:
         self._compared = 0
-        self._fitting: dict[str, dict[str, list[Any]]] = {
-            "Boxes": defaultdict(list),
-            "Masks": defaultdict(list),
-        }
+        self._fitting: dict[_Reading, list[Any]] = defaultdict(list)
         self._labels: list[Any] = []
         self._images: set[int] = set()
         self._places: set[tuple[float, ...]] = set()
@@ -121,10 +111,9 @@ class Coordinates:
         """Look at one object.
 
         Args:
-            image: Its image's id.
+            image: The id of its image.
             box: Its `bbox` as the file has it.
-            extent: x1, y1, x2, y2 of its mask as the file has it, also where that lies outside the
-                image.
+            extent: x1, y1, x2, y2 of its mask as the file has it, even outside the image.
             size: Width and height of its image.
             label: Its id, for the sentence.
         """
@@ -149,38 +138,28 @@ class Coordinates:
             self._farthest[axis] = max(self._farthest[axis], reached[axis])
 
     def judge(self, findings: Findings) -> None:
-        """Refuse coordinates that are no pixels or in another order.
-
-        Note those that are perhaps not.
-        """
-        for readings, what, other in ((_BOXES, "Boxes", "masks"), (_MASKS, "Masks", "boxes")):
+        """Refuse coordinates that are not pixels in COCO's order; note those that may not be."""
+        for readings, code in (
+            (_BOXES, "coordinates.boxes_misread"),
+            (_MASKS, "coordinates.masks_misread"),
+        ):
             for reading in readings:
-                labels = self._fitting[what][reading.what]
+                labels = self._fitting[reading]
                 if len(labels) > self._compared / 2:
-                    sentence = (
-                        f"{what}, of {self._compared}, that fit their {other} only as"
-                        f" {reading.what}"
+                    findings.add(
+                        code,
+                        labels,
+                        total=self._compared,
+                        reading=reading.name,
+                        remedy=reading.remedy,
                     )
-                    findings.add("refused", sentence, labels, reading.then)
                     return
         count = len(self._labels)
-        if self._fractional > _MOST_UNIT * count or (
-            len(self._unit) > count / 2 and count >= _ENOUGH
-        ):
-            what = f"Objects, of {count}, whose coordinates are all from 0 to 1"
-            then = (
-                "they are shares of the image, and COCO's are pixels: multiply by its width and"
-                " height"
-            )
-            findings.add("refused", what, self._unit, then)
+        mostly_unit = len(self._unit) > count / 2 and count >= _ENOUGH
+        if self._fractional > _MOST_UNIT * count or mostly_unit:
+            findings.add("coordinates.fractions", self._unit, total=count)
             return
-        then = (
-            "right only if they are that small: shares of the image must be multiplied by its width"
-            " and height"
-        )
-        findings.add(
-            "noted", f"Objects, of {count}, within the first pixel of their image", self._unit, then
-        )
+        findings.add("coordinates.first_pixel", self._unit, total=count)
         self._note_scale(findings)
 
     def _compare(
@@ -195,36 +174,27 @@ class Coordinates:
         )
         if near(corners, inside) or near(corners, extent):
             return
+        numbers = box[0], box[1], box[2], box[3]
         for reading in _BOXES:
-            if near(reading.corners(box[0], box[1], box[2], box[3], *size), inside):
-                self._fitting["Boxes"][reading.what].append(label)
+            if near(reading.read(numbers, size), inside):
+                self._fitting[reading].append(label)
         for reading in _MASKS:
-            if near(reading.corners(*extent, *size), corners):
-                self._fitting["Masks"][reading.what].append(label)
+            if near(reading.read(extent, size), corners):
+                self._fitting[reading].append(label)
 
     def _note_scale(self, findings: Findings) -> None:
-        """Note coordinates that seem to be of larger copies of the images, or of smaller ones."""
+        """Note coordinates that seem to belong to larger or smaller copies of the images."""
         width, height = self._reach
         if len(self._beyond) > _MOST_BEYOND * len(self._labels):
-            what = f"Objects, of {len(self._labels)}, that reach far beyond their images"
-            then = f"up to {width:.1f} times the width and {height:.1f} times the height: "
-            then += "if the coordinates are percent or of larger copies of the images, scale them"
-            findings.add("noted", what, self._beyond, then)
-        small = (
-            max(self._reach) <= _MOST_REACH and min(len(self._places), len(self._images)) >= _ENOUGH
-        )
+            findings.add(
+                "coordinates.far_beyond",
+                self._beyond,
+                total=len(self._labels),
+                width=width,
+                height=height,
+            )
+        varied = min(len(self._places), len(self._images)) >= _ENOUGH
         percent = all(80 < farthest <= 100 for farthest in self._farthest)
-        if small and (percent or _alike(*self._reach)):
-            what = (
-                f"Objects within the first {width:.0%} of the width and {height:.0%} of the height"
-                " of their images"
-            )
-            then = (
-                "all of them are: if the coordinates are percent or of smaller copies of the"
-                " images, scale them"
-            )
-            findings.add("noted", what, self._labels, then)
-
-
-def _alike(one: float, other: float) -> bool:
-    return 0.75 * max(one, other) <= min(one, other)
+        alike = 0.75 * max(width, height) <= min(width, height)
+        if max(width, height) <= _MOST_REACH and varied and (percent or alike):
+            findings.add("coordinates.upper_left", self._labels, width=width, height=height)

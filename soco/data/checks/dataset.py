@@ -1,4 +1,4 @@
-"""Check both halves of a detection set, tell what was found, and write the copies that are used."""
+"""Check both splits of a detection set, describe the findings, and write the copies to use."""
 
 import json
 import shutil
@@ -7,102 +7,79 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
-
-from soco.config import DatasetConfig, SplitConfig
-from soco.config.known import KNOWN, KnownSplit
-from soco.data.checks.categories import check_categories, match_categories, note_unused
-from soco.data.checks.counts import refuse_other_counts
-from soco.data.checks.findings import Finding, Findings, HalfName
-from soco.data.checks.images import Images, check_images
-from soco.data.checks.objects import check_objects
-from soco.data.checks.tables import Entry, Tables, encoding, lvis_faults, read_tables
+from soco.config import Config, DatasetConfig
+from soco.config.known import KNOWN
+from soco.data.checks.categories import match_categories
+from soco.data.checks.findings import Finding, Findings, SplitName
+from soco.data.checks.images import Images
+from soco.data.checks.split import CheckedSplit, SplitJob, check_split
+from soco.data.checks.tables import Entry, lvis_faults
 from soco.errors import UserError, printable
-from soco.io import atomic_write, origin_inside, write_result
-
-
-@dataclass(frozen=True)
-class CheckedHalf:
-    """One half, checked.
-
-    Attributes:
-        split: Where it lies.
-        content: The tables as they are used.
-        images: Its images.
-        findings: What was found in it.
-    """
-
-    split: SplitConfig
-    content: Tables
-    images: Images
-    findings: Findings
-
-    def counts(self) -> dict[str, int]:
-        """Images, objects and categories as they are used."""
-        tables = {"images": "images", "objects": "annotations", "categories": "categories"}
-        return {name: len(self.content[table]) for name, table in tables.items()}
+from soco.io import Origin, atomic_write, origin_inside, write_json
 
 
 @dataclass(frozen=True)
 class CheckedDataset:
-    """A detection set, checked.
+    """A detection set after the check.
 
     Attributes:
-        halves: `train` and `val`; a half whose file or categories cannot be read is not among them.
-        findings: All that was found, halves first, then what concerns both.
+        splits: `train` and `val`, without those whose file or categories cannot be read.
+        findings: All that was found: in the splits, then in both together.
     """
 
-    halves: dict[HalfName, CheckedHalf]
+    splits: dict[SplitName, CheckedSplit]
     findings: list[Finding]
 
     @property
     def refused(self) -> list[Finding]:
-        """What forbids to use the set."""
+        """The findings that make the set unusable."""
         return [finding for finding in self.findings if finding.kind == "refused"]
 
     def describe(self, name: str) -> str:
-        """What was found, as lines of text."""
+        """The findings as lines of text; `name` is the set's."""
         return "\n".join(map(printable, _lines(self, name)))
 
-    def write(self, train: Path, val: Path, report: Path) -> None:
+    def write(self, train: Path, val: Path, report: Path, origin: Origin | None = None) -> None:
         """Write what training and evaluation read.
 
         Args:
-            train: Receives the training half: the file itself, byte for byte, where nothing had to
-                be mended.
-            val: Receives the validation half.
+            train: Receives the training split: the file itself, byte for byte, if nothing was
+                repaired.
+            val: Receives the validation split.
             report: Receives the findings as JSON.
+            origin: What makes the files.
 
         Raises:
             UserError: The set is refused.
         """
         if self.refused:
             raise UserError(
-                "The detection set is refused. "
-                + " ".join(found.sentence for found in self.refused)
+                "checks.refused",
+                "The detection set cannot be used. {reasons}",
+                reasons=" ".join(found.sentence for found in self.refused),
             )
-        for half, path in ((self.halves["train"], train), (self.halves["val"], val)):
+        for split, path in ((self.splits["train"], train), (self.splits["val"], val)):
             with atomic_write(path) as temporary:
-                if self.is_mended(half):
-                    temporary.write_text(json.dumps({**half.content, **origin_inside()}))
+                if self.is_repaired(split):
+                    temporary.write_text(json.dumps({**split.content, **origin_inside(origin)}))
                 else:
-                    shutil.copyfile(half.split.annotations, temporary)
-        write_result(report, self.as_json())
+                    shutil.copyfile(split.config.annotations, temporary)
+        write_json(report, self.as_json(), origin)
 
-    def is_mended(self, half: CheckedHalf) -> bool:
-        """Whether a half is used otherwise than its file has it."""
+    def is_repaired(self, split: CheckedSplit) -> bool:
+        """Whether the copy of a split differs from its file."""
         together = any(
-            finding.kind == "mended" and finding.half == "both" for finding in self.findings
+            finding.kind == "repaired" and finding.split == "both" for finding in self.findings
         )
-        return together or half.findings.has("mended")
+        return together or split.findings.has("repaired")
 
     def as_json(self) -> dict[str, Any]:
         """The findings as plain data."""
         return {
-            "halves": {
-                name: half.counts()
-                | {"annotations": half.split.annotations, "mended": self.is_mended(half)}
-                for name, half in self.halves.items()
+            "splits": {
+                name: split.counts()
+                | {"annotations": split.config.annotations, "repaired": self.is_repaired(split)}
+                for name, split in self.splits.items()
             },
             "findings": [vars(finding) for finding in self.findings],
         }
@@ -111,135 +88,100 @@ class CheckedDataset:
 def check_dataset(
     dataset: DatasetConfig, threads: int | None = None, cache: Path | None = None
 ) -> CheckedDataset:
-    """Check a detection set; nothing of the user's is written to.
+    """Check a detection set without changing any of the user's files.
 
     Reads both annotation files and decodes every image. Objects, images and ids that would stop
-    training or spoil its figures are mended in the copies that it returns, as far as the meaning is
-    beyond doubt. A set that is said to be a published one (`known_as`) is refused where its files
-    list other numbers than that.
+    training or falsify AP are repaired in the returned copies if their meaning is clear. A
+    set with `known_as` is refused if its counts are not those of the published set.
 
     Args:
         dataset: The set.
         threads: How many images are decoded at once; None: one for each core.
-        cache: Folder that remembers which images were decoded, such as `decoded_folder`; None
-            decodes all.
+        cache: Folder that remembers decoded images, see `decoded_folder`; None: no cache.
     """
-    halves: dict[HalfName, CheckedHalf] = {}
+    splits: dict[SplitName, CheckedSplit] = {}
     findings: list[Finding] = []
     known = KNOWN.datasets[dataset.known_as] if dataset.known_as else None
-    for name, split in (("train", dataset.train), ("val", dataset.val)):
-        half_name: HalfName = "train" if name == "train" else "val"
-        found = Findings(half_name)
+    names: tuple[SplitName, ...] = ("train", "val")
+    for name in names:
+        job = SplitJob(
+            config=getattr(dataset, name),
+            form=dataset.format,
+            known=getattr(known, name, None),
+            threads=threads,
+            cache=cache / f"{name}.parquet" if cache else None,
+        )
+        found = Findings(name)
         try:
-            half = _check_half(
-                split, dataset.format, getattr(known, name, None), found, threads, cache
-            )
+            split = check_split(job, found)
             findings += found.all
         except UserError as error:
-            findings.append(Finding("refused", half_name, 1, str(error)))
+            findings.append(Finding("refused", name, 1, str(error), error.code))
         else:
-            if half:
-                halves[half_name] = half
-    if len(halves) == 2:
+            if split:
+                splits[name] = split
+    if len(splits) == 2:
         together = Findings("both")
-        match_categories(halves["train"].content, halves["val"].content, together)
+        match_categories(splits["train"].content, splits["val"].content, together)
         if dataset.format == "lvis":
-            _refuse_unscored(halves["val"].content, together)
-        _tell_copies(halves["train"].images, halves["val"].images, together)
+            for table, key, ids in lvis_faults(splits["val"].content):
+                together.add("lvis.missing_key", ids, table=table, key=key)
+        _note_copies(splits["train"].images, splits["val"].images, together)
         findings += together.all
-    return CheckedDataset(halves, findings)
+    return CheckedDataset(splits, findings)
+
+
+def check_data(config: Config) -> None:
+    """`soco check-data`: print what is found in each detection set of a configuration.
+
+    Writes nothing but the cache of decoded images, in `results`.
+
+    Raises:
+        UserError: A set is refused, or there is none.
+    """
+    if not config.datasets:
+        raise UserError(
+            "checks.no_dataset", "The configuration has no detection set; add one to `datasets`."
+        )
+    refused = []
+    for name, dataset in config.datasets.items():
+        checked = check_dataset(dataset, cache=decoded_folder(config.results, name))
+        print(checked.describe(name))
+        if checked.refused:
+            refused.append(name)
+    if refused:
+        raise UserError(
+            "checks.unusable_datasets",
+            "These detection sets cannot be used: {names}; correct what is refused above.",
+            names=", ".join(refused),
+        )
 
 
 def decoded_folder(results: str | Path, name: str) -> Path:
-    """The folder of results that remembers which images of a detection set were decoded.
-
-    No output of a rule.
-    """
+    """The folder in `results` that remembers the decoded images of a set; no rule's output."""
     return Path(results, "decoded_images", name)
 
 
 def with_annotations(dataset: DatasetConfig, val: Path, train: Path | None = None) -> DatasetConfig:
-    """The set with other annotation files, those that `CheckedDataset.write` wrote say.
-
-    The images stay.
-    """
-    halves = {"train": train, "val": val}
+    """The set with the annotation files that `CheckedDataset.write` wrote, and its own images."""
+    paths = {"train": train, "val": val}
     changed = {
         name: getattr(dataset, name).model_copy(update={"annotations": str(path)})
-        for name, path in halves.items()
+        for name, path in paths.items()
         if path
     }
     return dataset.model_copy(update=changed)
 
 
-def _check_half(
-    split: SplitConfig,
-    form: str,
-    known: KnownSplit | None,
-    findings: Findings,
-    threads: int | None,
-    cache: Path | None,
-) -> CheckedHalf | None:
-    content = read_tables(split)
-    coded = encoding(Path(split.annotations))
-    if coded != "utf-8":
-        then = "read so, and used as a copy that every tool reads"
-        findings.add(
-            "mended",
-            f"Annotation files in {coded} and not in plain UTF-8",
-            [split.annotations],
-            then,
-        )
-    if known:
-        refuse_other_counts(content, known, split.annotations, findings)
-    categories = check_categories(content, findings)
-    if findings.has("refused"):
-        return None  # without sound ids, all that could be said of the objects is wrong
-    remembered = cache / f"{findings.half}.parquet" if cache else None
-    images = check_images(
-        content, Path(split.images), findings, threads or joblib.cpu_count(), remembered
-    )
-    content["images"] = list(images.usable.values())
-    content["annotations"] = check_objects(
-        content["annotations"],
-        images.usable,
-        images.unusable,
-        categories,
-        crowds=form == "coco",
-        published=known is not None,
-        findings=findings,
-    )
-    if content["annotations"]:
-        note_unused(content, form == "lvis", findings)
-    elif images.usable:
-        findings.add(
-            "refused",
-            "Files without an object that can be used",
-            [split.annotations],
-            "annotate some",
-        )
-    return CheckedHalf(split, content, images, findings)
-
-
-def _refuse_unscored(content: Tables, findings: Findings) -> None:
-    for table, key, ids in lvis_faults(content):
-        then = "LVIS's evaluation needs it: add it, or set `format: coco` for this set"
-        findings.add(
-            "refused", f"Entries of the validation half's `{table}` without `{key}`", ids, then
-        )
-
-
-def _tell_copies(train: Images, val: Images, findings: Findings) -> None:
+def _note_copies(train: Images, val: Images, findings: Findings) -> None:
+    """Note images with the same bytes in both splits."""
     known = {content: key for key, content in train.contents.items()}
     copies = [
         f"{_name(train.usable[known[content]])} and {_name(val.usable[key])}"
         for key, content in val.contents.items()
         if content in known
     ]
-    then = "WARNING: an AP over images that were trained on says nothing; take them out of one half"
-    findings.add(
-        "noted", f"Validation images, of {len(val.usable)}, that are in both halves", copies, then
-    )
+    findings.add("image.in_both_splits", copies, total=len(val.usable))
 
 
 def _name(image: Entry) -> str:
@@ -247,24 +189,26 @@ def _name(image: Entry) -> str:
 
 
 def _lines(checked: CheckedDataset, name: str) -> Iterator[str]:
-    titles = {"train": "training half", "val": "validation half", "both": "both halves"}
-    for half, title in titles.items():
-        found = [finding for finding in checked.findings if finding.half == half]
-        known = checked.halves.get(half)  # type: ignore[call-overload]
-        if known:
-            told = ", ".join(f"{count} {what}" for what, count in known.counts().items())
-            yield f"{name}, {title} ({known.split.annotations}): {told}."
+    titles: dict[SplitName, str] = {
+        "train": "training split",
+        "val": "validation split",
+        "both": "both splits",
+    }
+    for split, title in titles.items():
+        found = [finding for finding in checked.findings if finding.split == split]
+        if split in checked.splits:
+            known = checked.splits[split]
+            counts = ", ".join(f"{count} {what}" for what, count in known.counts().items())
+            yield f"{name}, {title} ({known.config.annotations}): {counts}."
         elif found:
             yield f"{name}, {title}:"
         yield from (f"  {finding.kind}: {finding.sentence}" for finding in found)
-    kinds = ("refused", "mended", "noted")
-    sums = ", ".join(
-        f"{sum(found.kind == kind for found in checked.findings)} {kind}" for kind in kinds
+    totals = ", ".join(
+        f"{sum(found.kind == kind for found in checked.findings)} {kind}"
+        for kind in ("refused", "repaired", "noted")
     )
     if checked.refused:
-        yield f"{name} cannot be used: {sums}."
+        yield f"{name} cannot be used: {totals}."
     else:
-        yield (
-            f"{name} can be used: {sums}; {len(checked.halves['train'].content['categories'])}"
-            " classes."
-        )
+        classes = len(checked.splits["train"].content["categories"])
+        yield f"{name} can be used: {totals}; {classes} classes."

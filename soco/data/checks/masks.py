@@ -1,4 +1,4 @@
-"""The mask of one object: what of it can be used, and what is wrong with it."""
+"""The mask of one object: its usable part, and what is wrong with the rest."""
 
 import math
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ import pycocotools.mask as mask_tools
 from soco.data.checks.run_lengths import Box, bounds, covered, run_lengths
 
 TOLERANCE = 1.0
-"""Pixels that a box or polygon may reach beyond its image, as rounding makes it."""
+"""Pixels that a box or polygon may reach beyond its image, because of rounding."""
 
 FARTHEST = 10
-"""Longer sides of its image beyond which a polygon is broken.
+"""How far a polygon may reach beyond its image, in longer sides of the image.
 
-Drawing it would take memory without bound.
+Drawing a polygon that reaches further would take unbounded memory.
 """
 
-_LARGEST = 1e15
-_NUMBERS = {int, float}
-_DEEPEST = 4
+_LARGEST = 1e15  # of a coordinate
+_NUMBERS = {int, float}  # types, so that bool is not one
+_DEEPEST = 4  # nested lists around a polygon
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ class Mask:
     """The usable part of an object's `segmentation`.
 
     Attributes:
-        segmentation: Polygons, or a run-length mask; None where nothing is usable.
-        box: x1, y1, x2, y2 of what of it lies in the image; None with it.
-        extent: The same of all that can be read, also outside the image; None where nothing can.
-        faults: Names of the faults found, keys of `soco.data.checks.objects.FAULTS`.
+        segmentation: Polygons, or a run-length mask; None if nothing is usable.
+        box: x1, y1, x2, y2 of its part inside the image; None if `segmentation` is None.
+        extent: x1, y1, x2, y2 of all polygons that can be read, even outside the image; None if
+            none can.
+        faults: Codes of the faults found, see `soco.data.checks.sentences`.
     """
 
     segmentation: Any
@@ -41,25 +42,25 @@ class Mask:
 
 
 def read_mask(segmentation: Any, width: int, height: int) -> Mask:
-    """Judge a `segmentation` on an image of this size."""
+    """Check a `segmentation` on an image of this size; what is broken is dropped."""
     if isinstance(segmentation, dict):
         return _run_length_mask(segmentation, width, height)
     if not isinstance(segmentation, list) or not segmentation:
-        return Mask(None, None, None, ("no mask",))
+        return Mask(None, None, None, ("mask.none",))
     if all(map(_is_polygon, segmentation)):
         return _polygons(segmentation, [], width, height)
     polygons = list(_unwrapped(segmentation))
-    faults = dict.fromkeys(_why_broken(polygon) for polygon in polygons if not _is_polygon(polygon))
+    faults = dict.fromkeys(_fault_of(polygon) for polygon in polygons if not _is_polygon(polygon))
     if is_numbers(segmentation):
-        faults["flat polygon"] = None
+        faults["mask.not_in_list"] = None
     sound = [polygon for polygon in polygons if _is_polygon(polygon)]
     if {*map(id, sound)} - {*map(id, segmentation), id(segmentation)}:
-        faults["nested polygon"] = None
+        faults["polygon.nested"] = None
     return _polygons(sound, [*faults], width, height)
 
 
 def encode_mask(segmentation: Any, width: int, height: int) -> Any:
-    """A usable mask as pycocotools' compressed run lengths."""
+    """A usable mask as the compressed run lengths of pycocotools."""
     if isinstance(segmentation, dict):
         if isinstance(segmentation["counts"], str):
             return segmentation
@@ -68,12 +69,12 @@ def encode_mask(segmentation: Any, width: int, height: int) -> Any:
 
 
 def mask_area(segmentation: Any, width: int, height: int) -> float:
-    """Pixels that a usable mask covers."""
+    """The number of pixels that a usable mask covers."""
     return float(mask_tools.area(encode_mask(segmentation, width, height)))
 
 
 def is_numbers(value: Any, count: int | None = None) -> bool:
-    """Whether a value is a list of finite numbers of sensible size, of this many if given."""
+    """Whether a value is a list of finite numbers below 1e15, `count` of them if given."""
     if (
         not isinstance(value, list)
         or count not in (None, len(value))
@@ -84,27 +85,24 @@ def is_numbers(value: Any, count: int | None = None) -> bool:
         return True
     try:
         return all(map(math.isfinite, value)) and min(value) > -_LARGEST and max(value) < _LARGEST
-    except OverflowError:  # a whole number of hundreds of digits
+    except OverflowError:  # an integer with hundreds of digits
         return False
 
 
 def _run_length_mask(mask: dict[str, Any], width: int, height: int) -> Mask:
     if not {"size", "counts"} <= mask.keys():
-        return Mask(None, None, None, ("strange mask",))
+        return Mask(None, None, None, ("mask.unknown_form",))
     counts = run_lengths(mask, width, height)
     if counts is None:
-        return Mask(None, None, None, ("bad run lengths",))
+        return Mask(None, None, None, ("mask.bad_run_lengths",))
     if not covered(counts):
-        return Mask(None, None, None, ("no mask",))
+        return Mask(None, None, None, ("mask.none",))
     box = bounds(counts, height)
     return Mask(mask, box, box)
 
 
 def _unwrapped(value: Any, depth: int = _DEEPEST) -> Iterator[Any]:
-    """The polygons in a value, each flat, whatever lists they lie in.
-
-    Also such as [[[x, y], [x, y], [x, y]]].
-    """
+    """The polygons in a value as flat lists, however they are nested: [[[x, y], [x, y], ...]]."""
     if not isinstance(value, list) or is_numbers(value) or not depth:
         yield value
     elif len(value) >= 3 and all(is_numbers(point, 2) for point in value):
@@ -116,16 +114,16 @@ def _unwrapped(value: Any, depth: int = _DEEPEST) -> Iterator[Any]:
         yield value
 
 
-def _why_broken(polygon: Any) -> str:
+def _fault_of(polygon: Any) -> str:
     if is_numbers(polygon):
-        return "broken polygon"
+        return "polygon.broken"
     if isinstance(polygon, list) and {*map(type, polygon)} <= _NUMBERS:
-        return "polygon not finite"
-    return "polygon no numbers"
+        return "polygon.not_finite"
+    return "polygon.not_numbers"
 
 
 def _polygons(sound: list[Any], faults: list[str], width: int, height: int) -> Mask:
-    """Judge polygons that are lists of numbers by where they lie."""
+    """Keep the polygons that are at least partly inside the image."""
     extents = [(min(it[::2]), min(it[1::2]), max(it[::2]), max(it[1::2])) for it in sound]
     inside = []
     boxes = []
@@ -134,18 +132,18 @@ def _polygons(sound: list[Any], faults: list[str], width: int, height: int) -> M
         box = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
         over = max(-x1, -y1, x2 - width, y2 - height)
         if over > FARTHEST * max(width, height):
-            faults.append("polygon far")
+            faults.append("polygon.far")
         elif box[2] > box[0] and box[3] > box[1]:
             inside.append(polygon)
             boxes.append(box)
             beyond = max(beyond, over)
         else:
-            faults.append("polygon outside")
+            faults.append("polygon.outside")
     extent = _around(extents) if extents else None
     if not inside:
-        return Mask(None, None, extent, (*dict.fromkeys(faults), "no mask"))
+        return Mask(None, None, extent, (*dict.fromkeys(faults), "mask.none"))
     if beyond > TOLERANCE:
-        faults.append("polygon beyond")
+        faults.append("polygon.beyond")
     return Mask(inside, _around(boxes), extent, tuple(dict.fromkeys(faults)))
 
 

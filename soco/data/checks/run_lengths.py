@@ -1,6 +1,6 @@
-"""Run-length masks as COCO writes them: column by column, background first.
+"""COCO's run-length masks, column by column and background first, as numbers or as a string.
 
-As numbers or as a string of them.
+pycocotools decodes broken strings without an error, so they are decoded here before it sees them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,11 @@ import numpy.typing as npt
 Box = tuple[float, float, float, float]
 
 _MOST_BITS = 50
-"""Of one number in the compressed string.
-
-More than any image has pixels, and a bound on the work for broken ones.
-"""
+"""Bits of one number in the compressed string: enough for any image, and bounded work."""
 
 
 def run_lengths(mask: Mapping[str, Any], width: int, height: int) -> npt.NDArray[np.int64] | None:
-    """The lengths of the runs of a mask; None where it is broken or of another size.
+    """The run lengths of a mask; None if it is broken or has another size than the image.
 
     Args:
         mask: `size` (height, width) and `counts`, a list of numbers or COCO's compressed string.
@@ -40,11 +37,11 @@ def run_lengths(mask: Mapping[str, Any], width: int, height: int) -> npt.NDArray
 
 
 def decode_counts(text: str) -> list[int] | None:
-    """Decode COCO's compressed string; None where it ends within a number or holds other
-    characters.
+    """Decode COCO's compressed string; None if it ends within a number or has other characters.
 
-    A character carries five bits and a flag that more follow, lowest first, the last bit being the
-    sign; from the fourth number on, what is told is the difference to the number before the last.
+    Each character holds five bits of a number, lowest first, and a flag that more follow; the last
+    bit is the sign. From the fourth number on, the string holds the difference to the number two
+    places before.
     """
     counts: list[int] = []
     value = shift = 0
@@ -64,12 +61,12 @@ def decode_counts(text: str) -> list[int] | None:
 
 
 def covered(counts: npt.NDArray[np.int64] | Sequence[int]) -> int:
-    """Pixels of the mask."""
+    """The number of pixels in the mask."""
     return int(np.sum(counts[1::2]))
 
 
 def bounds(counts: npt.NDArray[np.int64], height: int) -> Box:
-    """The corners x1, y1, x2, y2 of the smallest box around a mask that covers something."""
+    """x1, y1, x2, y2 of the smallest box around a mask with at least one pixel."""
     ends = np.cumsum(counts)
     filled = np.flatnonzero(counts[1::2]) * 2 + 1
     first, last = ends[filled - 1], ends[filled] - 1

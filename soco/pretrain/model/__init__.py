@@ -1,10 +1,6 @@
-"""The SoCo model.
+"""The SoCo model: a detector's backbone, FPN and box head in two branches, and the loss."""
 
-A detector's backbone, FPN and box head in two branches, and the loss between them.
-"""
-
-from soco.pretrain.model.by_name import model_of_recipe
 from soco.pretrain.model.release import load_released, load_weights
-from soco.pretrain.model.soco import Agreement, SoCo, build_model
+from soco.pretrain.model.soco import Agreement, SoCo, build_model, model_of_recipe
 
 __all__ = ["Agreement", "SoCo", "build_model", "load_released", "load_weights", "model_of_recipe"]

@@ -1,7 +1,4 @@
-"""The backbone.
-
-Torchvision's ResNet without its classifier, read at the levels that a detector uses.
-"""
+"""The backbone: torchvision's ResNet without its classifier."""
 
 import torchvision
 from torch import Tensor, nn
@@ -10,11 +7,10 @@ from soco.pretrain.model.recompute import Call, plain
 
 
 def build_encoder(name: str) -> nn.Module:
-    """Make torchvision's ResNet of a name such as `resnet50`, randomly initialised, without its
-    last layer.
+    """Make torchvision's ResNet of a name such as `resnet50`, randomly initialised.
 
-    The last norm of each block starts at 0, as in the release: a block begins as the identity
-    (Goyal et al., 2017).
+    As in the release, the last norm of each block is initialised to 0, so that a block is the
+    identity at first (Goyal et al., arXiv 1706.02677, section 5.1).
     """
     encoder = torchvision.models.get_model(name, weights=None, zero_init_residual=True)
     del encoder.fc
@@ -22,7 +18,7 @@ def build_encoder(name: str) -> nn.Module:
 
 
 def channels_of(encoder: nn.Module) -> tuple[int, int, int, int]:
-    """Channels of C2, C3, C4 and C5."""
+    """Return the number of channels of C2, C3, C4 and C5."""
     last = [
         list(stage.children())[-1]
         for stage in (encoder.layer1, encoder.layer2, encoder.layer3, encoder.layer4)
@@ -34,15 +30,12 @@ def channels_of(encoder: nn.Module) -> tuple[int, int, int, int]:
 
 
 def c4_map(encoder: nn.Module, images: Tensor, call: Call = plain) -> Tensor:
-    """(B, 3, H, W) to C4, (B, C, H/16, W/16); `call` runs the stem and each block."""
+    """Map (B, 3, H, W) to C4, (B, C, H/16, W/16); `call` runs the stem and each block."""
     return _stages(encoder, images, 3, call)[-1]
 
 
 def c2_to_c5(encoder: nn.Module, images: Tensor, call: Call = plain) -> list[Tensor]:
-    """(B, 3, H, W) to C2, C3, C4 and C5, at strides 4, 8, 16 and 32.
-
-    `call` runs the stem and each block.
-    """
+    """Map (B, 3, H, W) to C2, C3, C4 and C5, at strides 4, 8, 16 and 32; `call` as for `c4_map`."""
     return _stages(encoder, images, 4, call)
 
 

@@ -1,4 +1,4 @@
-"""The box head that detectors fine-tune, and the small networks that only pretraining has."""
+"""The box head, which detectors fine-tune, and the MLPs, which only pretraining has."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -7,10 +7,11 @@ ROI_SIDE = 7
 
 
 class BoxHead(nn.Module):
-    """3x3 convolutions with norms, then one fully connected layer; named as in the release (conv1,
-    bn1, ..., fc1).
+    """The R-CNN head: 3x3 convolutions with norms, then one fully connected layer.
 
-    Weights start as torch draws them, as the release's do.
+    It is the head of detectron2's `FastRCNNConvFCHead` with 4 convolutions and 1 linear layer, so
+    that fine-tuning can initialise it. Parameters have the release's names (conv1, bn1, ..., fc1)
+    and, as there, torch's default initialisation.
     """
 
     def __init__(self, channels_in: int, channels: int, convs: int, outputs: int) -> None:
@@ -25,7 +26,7 @@ class BoxHead(nn.Module):
         self.fc1 = nn.Linear(channels * ROI_SIDE**2, outputs)
 
     def forward(self, rois: Tensor) -> Tensor:
-        """(R, C, 7, 7) to (R, outputs)."""
+        """Map (R, C, 7, 7) to (R, outputs)."""
         for number in range(1, self.convs + 1):
             rois = F.relu(
                 self.get_submodule(f"bn{number}")(self.get_submodule(f"conv{number}")(rois))
@@ -34,7 +35,7 @@ class BoxHead(nn.Module):
 
 
 class MLP(nn.Module):
-    """Linear, norm, ReLU, linear: the form of projector and predictor."""
+    """Linear, norm, ReLU, linear: BYOL's form of projector and predictor."""
 
     def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
         super().__init__()
@@ -43,5 +44,5 @@ class MLP(nn.Module):
         self.linear2 = nn.Linear(hidden, outputs)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """(R, inputs) to (R, outputs)."""
+        """Map (R, inputs) to (R, outputs)."""
         return self.linear2(F.relu(self.bn1(self.linear1(vectors))))

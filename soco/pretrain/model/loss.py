@@ -1,4 +1,4 @@
-"""The loss: vectors of corresponding boxes agree (SoCo equation 5 and 6)."""
+"""The object-level contrastive loss (SoCo section 3, equations 5 and 6), and signs of collapse."""
 
 import dataclasses
 
@@ -21,12 +21,14 @@ class Vectors:
 
 
 def similarity(online: Vectors, target: Vectors) -> Tensor:
-    """Mean over images of the mean cosine over corresponding entries (equal ids); an image without
-    any gives 0.
+    """Return the mean cosine of corresponding entries, averaged over images.
+
+    Entries correspond when their ids agree, on whatever FPN levels they are: the same object at two
+    scales. An image without corresponding entries counts as 0, as in the release.
 
     Args:
         online: M vectors an image, with gradient.
-        target: N vectors an image, without.
+        target: N vectors an image, without gradient.
 
     Returns:
         A scalar in -1..1.
@@ -40,9 +42,10 @@ def similarity(online: Vectors, target: Vectors) -> Tensor:
 
 
 def pair_loss(online: tuple[Vectors, Vectors], target: tuple[Vectors, Vectors]) -> Tensor:
-    """Minus twice the similarity, both ways round.
+    """Return the symmetrised loss of a pair of views.
 
-    View 1 online against view v target, and the reverse.
+    For each box -2 cos(q_1, k_2) - 2 cos(q_2, k_1), averaged over boxes and images: q is a vector
+    of the online branch, k one of the target, and 1 and 2 are the views of the pair.
     """
     return -2 * (similarity(online[0], target[1]) + similarity(online[1], target[0]))
 
@@ -50,5 +53,39 @@ def pair_loss(online: tuple[Vectors, Vectors], target: tuple[Vectors, Vectors]) 
 def total_loss(
     online: list[tuple[Vectors, Vectors]], target: list[tuple[Vectors, Vectors]]
 ) -> Tensor:
-    """The sum over pairs of views: from 0 down to -4 for each pair."""
+    """Return the sum over the pairs of views: from 0 down to -4 for each pair.
+
+    The pairs are (1, 2) and (1, 3); SoCo* adds (1, 4), and SoCo-C4 has (1, 2) alone.
+    """
     return torch.stack([pair_loss(q, k) for q, k in zip(online, target, strict=True)]).sum()
+
+
+@torch.no_grad()
+def collapse_metrics(values: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Measure how far the vectors of a batch are from being all the same (collapse).
+
+    Not part of the paper. docs/loss.md says how to read both numbers.
+
+    Args:
+        values: (B, M, D) vectors.
+        ids: (B, M) int64; entries with id 0 are left out.
+
+    Returns:
+        The spread and the mean cosine between vectors of different images. The spread is the std of
+        the unit vectors in each dimension, averaged, times sqrt(D): 1 for evenly spread directions,
+        0 for identical vectors (SimSiam, Chen and He, CVPR 2021, section 4.1). The cosine is near 0
+        for a healthy model and 1 after collapse. Both are NaN if no two images can be compared.
+    """
+    # float64: both are small differences of large sums.
+    counted = (ids > 0).to(torch.float64)
+    units = F.normalize(values.double(), dim=-1) * counted[..., None]
+    of_image, numbers = units.sum(dim=1), counted.sum(dim=1)
+    total, count = of_image.sum(dim=0), numbers.sum()
+    variance = (units.square().sum(dim=(0, 1)) / count - (total / count).square()).clamp(min=0)
+    spread = variance.sqrt().mean() * values.shape[-1] ** 0.5
+    # The sum of cosines over all pairs is |sum of unit vectors|^2; subtracting the same sum within
+    # each image leaves the pairs of different images, without a (B M) x (B M) matrix.
+    cosines = total.square().sum() - of_image.square().sum()
+    pairs = count.square() - numbers.square().sum()
+    cosine_apart = cosines / pairs
+    return torch.where(cosine_apart.isnan(), cosine_apart, spread).float(), cosine_apart.float()

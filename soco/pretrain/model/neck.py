@@ -1,7 +1,4 @@
-"""The neck.
-
-An FPN with norms, under the release's parameter names (torchvision's class has others).
-"""
+"""The neck: an FPN with batch norm, under the release's parameter names."""
 
 from collections.abc import Sequence
 
@@ -10,25 +7,25 @@ from torch import Tensor, nn
 
 
 class ConvNorm(nn.Module):
-    """A convolution without bias, then batch norm."""
+    """A convolution without bias, followed by batch norm."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False)
         self.bn = nn.BatchNorm2d(channels_out)
-        nn.init.kaiming_normal_(
-            self.conv.weight, mode="fan_out", nonlinearity="relu"
-        )  # as the release's start
+        # The release's initialisation.
+        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C_in, H, W) to (B, C_out, H, W)."""
+        """Map (B, C_in, H, W) to (B, C_out, H, W)."""
         return self.bn(self.conv(features))
 
 
 class FPN(nn.Module):
-    """Feature pyramid (Lin et al., CVPR 2017).
+    """Feature pyramid network (Lin et al., CVPR 2017) with batch norm.
 
-    Lateral 1x1, nearest upsampling, output 3x3, all with norms.
+    1x1 lateral convolutions, nearest upsampling and 3x3 output convolutions; no extra level.
+    torchvision's class computes the same under other parameter names.
     """
 
     def __init__(self, channels_in: Sequence[int], channels: int) -> None:
@@ -37,7 +34,7 @@ class FPN(nn.Module):
         self.fpn_convs = nn.ModuleList(ConvNorm(channels, channels, 3) for _ in channels_in)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """C2..C5 to P2..P5, each (B, channels, H, W) of its own size."""
+        """Map C2..C5 to P2..P5, each (B, channels, H, W) at its own size."""
         merged = [
             lateral(features) for lateral, features in zip(self.lateral_convs, maps, strict=True)
         ]

@@ -1,6 +1,8 @@
-"""Pooling of boxes in two orders of work.
+"""From feature maps to box vectors: scale-aware assignment, RoIAlign and the head.
 
-On each box's own level, or on all levels as in the release.
+Two orders of work give the same loss with norms in eval mode. `assigned` pools a box on its own FPN
+level only and describes all boxes in one call of the head. `release` pools every box on all levels,
+with a call for each level and box set, as the authors' program does.
 """
 
 import dataclasses
@@ -8,24 +10,52 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torchvision.ops import roi_align
 
 from soco.pretrain.model.loss import Vectors
-from soco.pretrain.model.separable import box_weights, pool
+from soco.pretrain.model.roi_align import align, box_weights, pool
+
+NO_LEVEL = -1
 
 Maps = Sequence[Tensor]
 Describe = Callable[[Tensor], Tensor]
 
 
+def pixel_boxes(boxes: Tensor, size: int) -> Tensor:
+    """Turn (..., 4) boxes in 0..1 into whole pixels of a view, rounded down as in the release."""
+    return (boxes * size).long()
+
+
+def levels(boxes: Tensor, size: int, bounds: Sequence[int]) -> Tensor:
+    """Assign each box to a level by its sqrt(w h) (SoCo section 3, "Scale-Aware Assignment").
+
+    As in the release, w and h are those of the integer pixel box in the resized view:
+    w = x2 - x1 + 1.
+
+    Args:
+        boxes: (..., 4) x1, y1, x2, y2 in 0..1 of the view.
+        size: Width and height of the view, in pixels.
+        bounds: Largest sqrt(w h) of each level, in pixels, rising; SoCo has 48, 96, 192 and 224.
+
+    Returns:
+        (...) int64; 0 for P2 to 3 for P5. A box above the last bound has `NO_LEVEL` and is in no
+        pair.
+    """
+    x1, y1, x2, y2 = pixel_boxes(boxes, size).unbind(-1)
+    area = (x2 - x1 + 1) * (y2 - y1 + 1)
+    squares = torch.tensor([bound**2 for bound in bounds], device=boxes.device)
+    level = torch.bucketize(area, squares)
+    return torch.where(level < len(bounds), level, NO_LEVEL)
+
+
 @dataclasses.dataclass(frozen=True)
 class BoxSet:
-    """The boxes that one view brings to one pair of views.
+    """The boxes of one view in one pair of views.
 
     Attributes:
-        view: Number of the view.
+        view: Index of the view.
         boxes: (B, K, 4) x1, y1, x2, y2 in 0..1 of the view.
         ids: (B, K) int64, from 1.
-        levels: (B, K) int64; number of the map that a box belongs to, -1 for none.
+        levels: (B, K) int64; index of the map that a box belongs to, `NO_LEVEL` for none.
     """
 
     view: int
@@ -39,8 +69,8 @@ class Group:
     """Boxes of one view that are pooled on one of its maps: up to M of each image.
 
     Attributes:
-        view: Number of the view.
-        level: Number of its map.
+        view: Index of the view.
+        level: Index of its map.
         rows: (B, M, side, H) weights along the map's rows.
         columns: (B, M, side, W) weights along its columns.
     """
@@ -52,15 +82,15 @@ class Group:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """Which box is pooled where; both branches follow one plan.
+class PoolingPlan:
+    """Which box is pooled on which map; both branches share a plan.
 
     Attributes:
-        groups: One for each map of each view, without boxes (M = 0) where none belongs to it: every
-            map stays in the graph, so that every parameter has a gradient at every step.
-        taken: The rows of all groups that hold a box; other rows fill up images with fewer boxes
-            than M.
-        numbers: (R,) for each taken row, the number of its box among those of all sets.
+        groups: One for each map of each view. A map without boxes has a group with M = 0 and stays
+            in the graph, so that every parameter has a gradient at every step (DDP requires it).
+        taken: Indices of the rows of all groups that are a box; the other rows are padding, for
+            images with fewer boxes than M.
+        numbers: (R,) for each taken row, the index of its box among the boxes of all sets.
         sets: The box sets.
     """
 
@@ -73,12 +103,12 @@ class Plan:
 @torch.no_grad()
 def plan_assigned(
     sets: Sequence[BoxSet], sizes: Sequence[Sequence[tuple[int, int]]], side: int
-) -> Plan:
+) -> PoolingPlan:
     """Group boxes by the map that they belong to.
 
-    A box without a level is left out: it is in no pair and would only enter the norms' statistics.
-    Should fewer than two boxes have a level, the others go along on the coarsest one, since norms
-    need a batch to take statistics of.
+    A box without a level is left out: it is in no pair and would only change the batch statistics
+    of the norms. If fewer than two boxes have a level, those without one are pooled on the coarsest
+    map, since batch norm needs at least two rows.
 
     Args:
         sets: The box sets of all pairs of views.
@@ -89,18 +119,19 @@ def plan_assigned(
     for box_set in sets:
         starts.append(starts[-1] + box_set.ids.numel())
     has_level = torch.cat([box_set.levels.flatten() for box_set in sets]) >= 0
-    coarsest = torch.where(has_level.sum() < 2, len(sizes[0]) - 1, -1)
+    coarsest = torch.where(has_level.sum() < 2, len(sizes[0]) - 1, NO_LEVEL)
     members = []
     for view, maps in enumerate(sizes):
         mine = [number for number, box_set in enumerate(sets) if box_set.view == view]
         boxes = torch.cat([sets[n].boxes for n in mine], dim=1)
-        levels = torch.cat([sets[n].levels for n in mine], dim=1)
-        levels = torch.where(levels >= 0, levels, coarsest)
+        assigned = torch.cat([sets[n].levels for n in mine], dim=1)
+        assigned = torch.where(assigned >= 0, assigned, coarsest)
         numbers = torch.cat([_numbers(sets[n], starts[n]) for n in mine], dim=1)
         members += [
-            (view, level, size, boxes, levels == level, numbers) for level, size in enumerate(maps)
+            (view, level, size, boxes, assigned == level, numbers)
+            for level, size in enumerate(maps)
         ]
-    # the one transfer to the host: how many rows each group has
+    # The only transfer from the GPU to the host: the number of rows of each group, all at once.
     most = torch.stack([belongs.sum(dim=1).max() for *_, belongs, _ in members]).tolist()
     groups, taken, chosen = [], [], []
     for (view, level, (height, width), boxes, belongs, numbers), count in zip(
@@ -112,7 +143,7 @@ def plan_assigned(
         taken.append(belongs.gather(1, order).flatten())
         chosen.append(numbers.gather(1, order).flatten())
     rows = torch.cat(taken).nonzero()[:, 0]
-    return Plan(groups, rows, torch.cat(chosen)[rows], sets)
+    return PoolingPlan(groups, rows, torch.cat(chosen)[rows], sets)
 
 
 def _numbers(box_set: BoxSet, start: int) -> Tensor:
@@ -120,16 +151,19 @@ def _numbers(box_set: BoxSet, start: int) -> Tensor:
     return torch.arange(start, start + ids.numel(), device=ids.device).view_as(ids)
 
 
-def describe_assigned(maps: Sequence[Maps], plan: Plan, describe: Describe) -> list[Vectors]:
-    """Pool each box on its own level alone and describe all boxes of all views in one call.
+def describe_assigned(maps: Sequence[Maps], plan: PoolingPlan, describe: Describe) -> list[Vectors]:
+    """Pool each box on its own level, and describe all boxes of all views in one call.
+
+    Departure: in the release the head sees every box on all four levels. This is a quarter of its
+    work, and the batch statistics of the norms are those of the boxes that the loss compares.
 
     Args:
         maps: For each view its feature maps, finest first, each (B, C, H, W).
         plan: Which box is pooled where.
-        describe: (R, C, side, side) to (R, D).
+        describe: Maps (R, C, side, side) to (R, D).
 
     Returns:
-        For each set, (B, K, D) vectors; a box without a level has zeros and the id 0.
+        For each set (B, K, D) vectors; a box without a level has zeros and the id 0.
     """
     pooled = torch.cat(
         [pool(maps[group.view][group.level], group.rows, group.columns) for group in plan.groups]
@@ -148,44 +182,23 @@ def describe_assigned(maps: Sequence[Maps], plan: Plan, describe: Describe) -> l
     ]
 
 
-def align(features: Tensor, boxes: Tensor, side: int) -> Tensor:
-    """RoIAlign by torchvision (aligned, adaptive sampling) of boxes given in 0..1.
-
-    Args:
-        features: (B, C, H, W).
-        boxes: (B, K, 4) x1, y1, x2, y2 in 0..1 of the view.
-        side: Width and height of the result.
-
-    Returns:
-        (B x K, C, side, side), in the type of `features`.
-    """
-    height, width = features.shape[-2:]
-    scale = boxes.new_tensor([width, height, width, height])
-    rois = list((boxes * scale).float().unbind())
-    with torch.autocast(features.device.type, enabled=False):
-        pooled = roi_align(
-            features.float(), rois, side, spatial_scale=1.0, sampling_ratio=-1, aligned=True
-        )
-    return pooled.to(features.dtype)
-
-
 def describe_on_all_levels(
     maps: Sequence[Maps], sets: Sequence[BoxSet], side: int, describe: Describe
 ) -> list[Vectors]:
-    """Pool each box on every level and describe each level of each set in a call of its own, as the
-    authors do.
+    """Pool each box on every level, and describe each level of each set in a call of its own.
 
-    The vectors of wrong levels enter no pair; they do enter the norms' batch statistics.
+    This is the release's order of work. Vectors of wrong levels are in no pair, but they do enter
+    the batch statistics of the norms.
 
     Args:
         maps: For each view its feature maps, finest first, each (B, C, H, W).
         sets: The box sets of all pairs of views.
         side: Width and height of a pooled box.
-        describe: (R, C, side, side) to (R, D).
+        describe: Maps (R, C, side, side) to (R, D).
 
     Returns:
-        For each set, (B, levels x K, D) vectors, level by level; entries of another level than the
-        box's have id 0.
+        For each set (B, levels x K, D) vectors, level by level; entries on another level than the
+        box's have the id 0.
     """
     vectors = []
     for box_set in sets:

@@ -1,7 +1,4 @@
-"""Activation checkpointing.
-
-What a module computed inside is dropped, and computed again when the gradient needs it.
-"""
+"""Activation checkpointing: less memory for a second forward pass of each part."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -14,20 +11,21 @@ Call = Callable[..., Any]
 
 
 def plain(module: nn.Module, *inputs: Any) -> Any:
-    """Call a module and keep all its activations."""
+    """Call a module and keep all of its activations."""
     return module(*inputs)
 
 
 def recomputed(module: nn.Module, *inputs: Any) -> Any:
-    """Call a module and keep its inputs alone.
+    """Call a module, keep only its inputs, and recompute its activations in the backward pass.
 
-    Its norms' running statistics are updated once, as without it.
+    Running statistics of its norms are updated once, in the first forward pass, so that the result
+    is the same to the bit.
     """
 
     def contexts() -> tuple[
         contextlib.AbstractContextManager[None], contextlib.AbstractContextManager[None]
     ]:
-        return contextlib.nullcontext(), _statistics_at_rest(module)
+        return contextlib.nullcontext(), _frozen_statistics(module)
 
     return checkpoint(
         module, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=contexts
@@ -35,13 +33,12 @@ def recomputed(module: nn.Module, *inputs: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _statistics_at_rest(module: nn.Module) -> Iterator[None]:
+def _frozen_statistics(module: nn.Module) -> Iterator[None]:
     norms = [part for part in module.modules() if getattr(part, "track_running_stats", False)]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm, (_, batches) in zip(norms, before, strict=True):
-        # Not by track_running_stats: without statistics a norm keeps other tensors for its
-        # gradient. And a counter to be thrown away rather than none: torch's SyncBatchNorm insists
-        # on one.
+        # track_running_stats = False would make a norm save other tensors for its gradient. The
+        # counter is a copy to be thrown away, since torch's SyncBatchNorm does not accept None.
         norm.momentum, norm.num_batches_tracked = 0.0, batches.clone()
     try:
         yield

@@ -1,7 +1,4 @@
-"""Pretrained weights of any origin, read without running code.
-
-A released raw checkpoint, or a file of ours.
-"""
+"""Reads pretrained weights, the release's or ours, without running code."""
 
 import argparse
 import contextlib
@@ -22,133 +19,129 @@ from soco.data.stores.tensors import DIGEST, refuse_damaged
 from soco.errors import UserError
 from soco.io import KEY
 
-# What torch says of a class or function that it refuses to touch.
+# How torch names a class or function that it refuses to use.
 _REFUSED = re.compile(r"\bGLOBAL (\S+)")
 
-# What the keys of a checkpoint begin with that hold no weights, but may hold tensors.
+# Keys of a checkpoint that begin so have no weights, although they may have tensors.
 _OF_TRAINING = ("amp", "callbacks", "loops", "lr_sched", "optim", "scaler", "sched")
 
 
 def load_released(path: str | Path) -> dict[str, Tensor]:
-    """Read the weights of a raw checkpoint that the authors' release wrote, or of a checkpoint of
-    ours.
+    """Read the weights of a raw checkpoint of the authors' release, or of a checkpoint of ours.
 
-    A released one is a pickle of `opt` (an `argparse.Namespace`), `model`, `optimizer`, `scheduler`
-    and `epoch`, in torch's zip format or the one before it. Tensors, plain values and that one
-    class are all that it may hold.
+    A released checkpoint is a pickle of `opt` (an `argparse.Namespace`), `model`, `optimizer`,
+    `scheduler` and `epoch`, in torch's zip format or the one before it. Only tensors, plain values
+    and that one class are accepted, and no code is run.
 
     Args:
-        path: The checkpoint; `.pth` by the release, `step-NNNNNNNN.pt` by ours.
+        path: The checkpoint: `.pth` by the release, `step-NNNNNNNN.pt` by ours.
 
     Returns:
-        Tensors on the CPU by the release's names without `module.`: those of `SoCo.state_dict()`.
+        Tensors on the CPU under the release's names without `module.`: those of
+        `SoCo.state_dict()`.
 
     Raises:
-        UserError: The file is missing or broken, holds no weights, or holds what would run code;
-            nothing is run.
+        UserError: The file is missing or damaged, has no weights, or would run code.
     """
     try:
-        if zipfile.is_zipfile(path):  # torch's older format is none, and has no checksums
+        if zipfile.is_zipfile(path):  # torch's older format is not a zip and has no checksums
             check_archive(path)
-        with _nothing_else_allowed(), torch.serialization.safe_globals([argparse.Namespace]):
+        with _no_other_class(), torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise _missing(path) from None
     except pickle.UnpicklingError as error:
-        raise _refusal(path, str(error)) from None
+        raise _unsafe(path, str(error)) from None
     except Exception as error:  # a damaged file fails in many ways
-        raise _broken(path, error) from None
+        raise _damaged(path, error) from None
     return _weights(path, content)
 
 
 def load_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read pretrained weights, whatever wrote them: decided by what the file holds, not by its
-    name.
+    """Read pretrained weights of any format, which the content decides and not the file name.
 
     Args:
         path: `weights.safetensors` of a run, one of its checkpoints, or a released raw checkpoint.
 
     Returns:
-        Tensors on the CPU by the release's names, as `SoCo.load_state_dict` takes them.
+        Tensors on the CPU under the release's names, as `SoCo.load_state_dict` takes them.
 
     Raises:
-        UserError: As `load_released`.
+        UserError: As for `load_released`.
     """
     if not _is_safetensors(path):
         return load_released(path)
     try:
         with safe_open(path, "pt") as file:
-            said = (file.metadata() or {}).get(KEY)
+            metadata = (file.metadata() or {}).get(KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise _broken(path, error) from None
+        raise _damaged(path, error) from None
     try:
-        written = json.loads(said).get(DIGEST) if said else None
+        digest = json.loads(metadata).get(DIGEST) if metadata else None
     except ValueError as error:
-        raise _broken(path, error) from None
-    refuse_damaged(path, tensors, written)
+        raise _damaged(path, error) from None
+    refuse_damaged(path, tensors, digest)
     return tensors
 
 
 def _is_safetensors(path: str | Path) -> bool:
-    """Whether the file opens as safetensors do.
-
-    The length of a header in 8 bytes, then the header, in JSON.
-    """
+    """Whether the file begins as safetensors do: 8 bytes of length, then a header in JSON."""
     try:
         with Path(path).open("rb") as file:
             return file.read(9)[8:] == b"{"
     except FileNotFoundError:
         raise _missing(path) from None
     except OSError as error:
-        raise _broken(path, error) from None
+        raise _damaged(path, error) from None
 
 
 def _weights(path: str | Path, content: Any) -> dict[str, Tensor]:
-    held = content if isinstance(content, dict) else {}
-    model = next(
-        filter(_is_state_dict, (held.get("model"), held.get("state_dict"), held)), None
-    ) or _nested(held)
+    whole = content if isinstance(content, dict) else {}
+    candidates = (whole.get("model"), whole.get("state_dict"), whole)
+    model = next(filter(_is_state_dict, candidates), None) or _nested(whole)
     if not model:
         raise UserError(
-            f"{path} holds no weights; give a raw checkpoint of the authors' release, a checkpoint"
-            " or weights.safetensors of a pretraining, or a ResNet's state dict."
+            "pretrain.no_weights",
+            "{path} has no weights. Give a raw checkpoint of the authors' release, a checkpoint or"
+            " weights.safetensors of a pretraining, or the state dict of a ResNet.",
+            path=path,
         )
     return {name.removeprefix("module."): value for name, value in model.items()}
 
 
-def _is_state_dict(held: Any) -> bool:
-    weights = isinstance(held, dict) and all(
-        isinstance(k, str) and isinstance(v, Tensor) for k, v in held.items()
+def _is_state_dict(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and bool(content)
+        and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
     )
-    return weights and bool(held)
 
 
 def _nested(content: dict[Any, Any]) -> dict[str, Tensor]:
-    """The tensors of a checkpoint of several state dicts, such as DINO's `student` and `teacher`,
-    by their path.
+    """The tensors of several nested state dicts, such as DINO's `student` and `teacher`, by path.
 
-    What an optimizer and its like keep is passed over. No dictionary is entered twice: one may hold
-    itself.
+    States of optimisers and the like are skipped. No dictionary is visited twice, since one may
+    contain itself.
     """
     found: dict[str, Tensor] = {}
-    entered, waiting = {id(content)}, [("", content)]
+    visited, waiting = {id(content)}, [("", content)]
     while waiting:
-        path, held = waiting.pop()
-        for key, value in held.items():
+        path, entries = waiting.pop()
+        for key, value in entries.items():
             if not isinstance(key, str) or key.startswith(_OF_TRAINING):
                 continue
             if isinstance(value, Tensor):
                 found[f"{path}{key}"] = value
-            elif isinstance(value, dict) and id(value) not in entered:
-                entered.add(id(value))
+            elif isinstance(value, dict) and id(value) not in visited:
+                visited.add(id(value))
                 waiting.append((f"{path}{key}.", value))
     return found
 
 
 @contextlib.contextmanager
-def _nothing_else_allowed() -> Iterator[None]:
-    """Set aside what other code of this process has allowed torch to load."""
+def _no_other_class() -> Iterator[None]:
+    """Suspend the classes that other code of this process has allowed torch to load."""
     allowed = torch.serialization.get_safe_globals()
     torch.serialization.clear_safe_globals()
     try:
@@ -159,21 +152,30 @@ def _nothing_else_allowed() -> Iterator[None]:
 
 def _missing(path: str | Path) -> UserError:
     return UserError(
-        f"There is no file {path}; give weights.safetensors, a checkpoint, or a released .pth."
+        "pretrain.weights_missing",
+        "There is no file {path}. Give weights.safetensors, a checkpoint, or a released .pth.",
+        path=path,
     )
 
 
-def _broken(path: str | Path, error: Exception) -> UserError:
-    reason = str(error).strip().split("\n")[0].rstrip(".") or "it ends too soon"
-    return UserError(f"{path} cannot be read as weights ({reason}); copy or download it again.")
+def _damaged(path: str | Path, error: Exception) -> UserError:
+    return UserError(
+        "pretrain.weights_unreadable",
+        "{path} cannot be read as weights ({reason}). Copy or download it again.",
+        path=path,
+        reason=str(error).strip().split("\n")[0].rstrip(".") or "it ends too early",
+    )
 
 
-def _refusal(path: str | Path, message: str) -> UserError:
+def _unsafe(path: str | Path, message: str) -> UserError:
     match = _REFUSED.search(message)
     if match is None:
-        return _broken(path, pickle.UnpicklingError("it is no file of torch, or a damaged one"))
+        return _damaged(path, pickle.UnpicklingError("not a file of torch, or a damaged one"))
     return UserError(
-        f"{path} is refused: reading it would use {match[1]}, and weights need no more than"
-        " tensors, plain values and argparse.Namespace; nothing of it was run: give a file of its"
-        " state dict alone, from a source that you trust."
+        "pretrain.unsafe_checkpoint",
+        "{path} is refused: reading it would use {name}, but weights need only tensors, plain"
+        " values and argparse.Namespace. None of its code was run. Give a file of its state dict"
+        " alone, from a source that you trust.",
+        path=path,
+        name=match[1],
     )

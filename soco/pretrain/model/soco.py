@@ -1,28 +1,29 @@
 """SoCo: an online and a target branch that agree on the same object in different views."""
 
+import contextlib
 import copy
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from soco.config import DetectorConfig, PretrainConfig
-from soco.pretrain.model.casting import weights_cast_once
-from soco.pretrain.model.collapse import collapse_metrics
+from soco.config.recipes import recipe
+from soco.pretrain import torch_compat
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, c4_map, channels_of
 from soco.pretrain.model.heads import MLP, ROI_SIDE, BoxHead
-from soco.pretrain.model.levels import levels
-from soco.pretrain.model.loss import Vectors, total_loss
+from soco.pretrain.model.loss import Vectors, collapse_metrics, total_loss
 from soco.pretrain.model.neck import FPN
 from soco.pretrain.model.pooling import (
     BoxSet,
     Maps,
-    Plan,
+    PoolingPlan,
     describe_assigned,
     describe_on_all_levels,
+    levels,
     plan_assigned,
 )
 from soco.pretrain.model.recompute import Call, plain, recomputed
@@ -34,15 +35,19 @@ _C4_ROI_SIDE = 14
 
 @dataclasses.dataclass(frozen=True)
 class Branch:
-    """The parts of one branch; without neck and head (C4) boxes are pooled on C4 and described by
-    res5.
+    """The modules of one branch (SoCo section 3).
+
+    A box b of a view V gets h = head(RoIAlign(FPN(ResNet(V)), b)), then v = projector(h), and in
+    the online branch v = predictor(projector(h)).
+
+    Without neck and head (C4), boxes are pooled on C4 and described by the ResNet's last stage.
 
     Attributes:
         encoder: The ResNet.
         neck: The FPN.
         head: The box head.
-        ends: Projector and, online, predictor.
-        call: Runs a part: keeping its activations, or computing them again for the gradient.
+        mlps: The projector and, in the online branch, the predictor.
+        call: Calls a module and keeps its activations, or recomputes them for the gradient.
     """
 
     encoder: nn.Module
@@ -53,17 +58,17 @@ class Branch:
 
     @property
     def roi_side(self) -> int:
-        """Width and height that boxes are pooled to."""
+        """Width and height of a pooled box."""
         return _C4_ROI_SIDE if self.head is None else ROI_SIDE
 
     def maps(self, view: Tensor) -> list[Tensor]:
-        """(B, 3, S, S) to the maps that boxes are pooled on, finest first."""
+        """Map (B, 3, S, S) to the feature maps on which boxes are pooled, finest first."""
         if self.neck is None:
             return [c4_map(self.encoder, view, self.call)]
         return self.call(self.neck, c2_to_c5(self.encoder, view, self.call))
 
     def describe(self, rois: Tensor) -> Tensor:
-        """(R, C, side, side) to (R, D)."""
+        """Map (R, C, side, side) to vectors, (R, D)."""
         if self.head is None:
             for block in self.encoder.layer4:
                 rois = self.call(block, rois)
@@ -76,13 +81,12 @@ class Branch:
 
 
 class Agreement(NamedTuple):
-    """What a batch gives: the loss, and signs of collapse in view 1's target vectors (see
-    `collapse.py`).
+    """The model's output for a batch.
 
     Attributes:
-        loss: 0 for vectors that do not agree, down to -4 for each pair of views.
-        spread: Near 1 where vectors differ, 0 where all are one.
-        cosine_apart: Mean cosine between vectors of different images.
+        loss: From 0 down to -4 for each pair of views.
+        spread: Spread of view 1's target vectors; 0 after collapse, see `collapse_metrics`.
+        cosine_apart: Mean cosine between their vectors of different images.
     """
 
     loss: Tensor
@@ -91,14 +95,19 @@ class Agreement(NamedTuple):
 
 
 class SoCo(nn.Module):
-    """One class for SoCo-FPN, SoCo* and SoCo-C4: they differ in views and parts (SoCo section 3).
+    """SoCo-FPN, SoCo* and SoCo-C4, which differ in their views and modules (SoCo section 3).
 
-    Parameters bear the release's names: `encoder`, `neck`, `head`, `projector`, `predictor`, and
-    with `_k` the target's. The target takes no gradient; `update_target` moves it before each
-    step's forward pass.
+    Parameters have the release's names: `encoder`, `neck`, `head`, `projector`, `predictor`, and
+    with the suffix `_k` the target's. The target has no gradient and no predictor, as in BYOL.
     """
 
     def __init__(self, settings: PretrainConfig, detector: DetectorConfig) -> None:
+        """Build both branches; the target is initialised as a copy of the online branch.
+
+        Args:
+            settings: The recipe.
+            detector: The sizes of the modules that detectors fine-tune.
+        """
         super().__init__()
         self.settings = settings
         self.encoder = build_encoder(detector.backbone)
@@ -130,18 +139,17 @@ class SoCo(nn.Module):
                 sets, [[tuple(m.shape[-2:]) for m in of_view] for of_view in maps], side
             )
         online = self._pairs(self.online, maps, sets, plan)
-        with weights_cast_once(follower for _, follower in self._momentum_pairs()):
+        with weights_cast_once(target for _, target in self._momentum_pairs()):
             target = self._pairs(
                 self.target, [self._maps(self.target, view) for view in batch.views], sets, plan
             )
         first = target[0][0]
-        with torch.autocast(
-            first.values.device.type, enabled=False
-        ):  # a cosine in bf16 has two digits
+        # In float32: a cosine in bf16 has two significant digits.
+        with torch.autocast(first.values.device.type, enabled=False):
             return Agreement(total_loss(online, target), *collapse_metrics(first.values, first.ids))
 
     def compile_parts(self) -> None:
-        """Compile what runs before and after the pooling; names of parameters stay as they are."""
+        """Compile the parts before and after the pooling; parameters keep their names."""
         self._maps, self._describe = (
             torch.compile(Branch.maps),
             torch.compile(Branch.describe, dynamic=True),
@@ -155,27 +163,30 @@ class SoCo(nn.Module):
 
     @property
     def target(self) -> Branch:
-        """The branch that follows it."""
+        """The branch whose weights are a moving average of the online branch's."""
         return Branch(self.encoder_k, self.neck_k, self.head_k, (self.projector_k,))
 
     @torch.no_grad()
     def update_target(self, momentum: float) -> None:
-        """Move every target parameter towards the online one: k = momentum k + (1 - momentum) q.
+        """Update the target by exponential moving average: k = momentum k + (1 - momentum) q.
 
-        Not the buffers.
+        As in the release, parameters only: the target's batch norms keep running statistics of
+        their own. It comes before the forward pass of a step.
         """
         online, target = zip(*self._momentum_pairs(), strict=True)
-        torch._foreach_lerp_(list(target), list(online), 1 - momentum)
+        torch_compat.lerp_(target, online, 1 - momentum)
 
     def _momentum_pairs(self) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
+        """Each online parameter with its counterpart in the target."""
         for name in ("encoder", "neck", "head", "projector"):
-            part, follower = getattr(self, name), getattr(self, f"{name}_k")
-            if part is not None:
-                yield from zip(part.parameters(), follower.parameters(), strict=True)
+            online, target = getattr(self, name), getattr(self, f"{name}_k")
+            if online is not None:
+                yield from zip(online.parameters(), target.parameters(), strict=True)
 
     def _pairs(
-        self, branch: Branch, maps: Sequence[Maps], sets: list[BoxSet], plan: Plan | None
+        self, branch: Branch, maps: Sequence[Maps], sets: list[BoxSet], plan: PoolingPlan | None
     ) -> list[tuple[Vectors, Vectors]]:
+        """The vectors of both views of each pair."""
         describe = functools.partial(self._describe, branch)
         if plan is None:
             vectors = describe_on_all_levels(maps, sets, branch.roi_side, describe)
@@ -184,19 +195,53 @@ class SoCo(nn.Module):
         return list(zip(vectors[::2], vectors[1::2], strict=True))
 
     def _box_sets(self, batch: Batch) -> list[BoxSet]:
+        """Two sets for each pair of views: view 1's and the other view's."""
         sets = []
         for view, pair in enumerate(batch.pairs, start=1):
             sets.append(self._box_set(0, batch.views[0], pair.boxes_1, pair.ids_1))
             sets.append(self._box_set(view, batch.views[view], pair.boxes_v, pair.ids_v))
         return sets
 
-    def _box_set(self, number: int, view: Tensor, boxes: Tensor, ids: Tensor) -> BoxSet:
+    def _box_set(self, index: int, view: Tensor, boxes: Tensor, ids: Tensor) -> BoxSet:
         if self.neck is None:
-            return BoxSet(number, boxes, ids, torch.zeros_like(ids))
-        return BoxSet(number, boxes, ids, levels(boxes, view.shape[-1], self.settings.level_bounds))
+            return BoxSet(index, boxes, ids, torch.zeros_like(ids))
+        return BoxSet(index, boxes, ids, levels(boxes, view.shape[-1], self.settings.level_bounds))
+
+
+@contextlib.contextmanager
+def weights_cast_once(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Compute without gradients, but let autocast cast each weight only once.
+
+    Autocast caches the casts of parameters that require a gradient, and of no others. So the
+    target's parameters require one during the block, which has no other effect within `no_grad`.
+    Otherwise they would be cast again for each view.
+    """
+    parameters = list(parameters)
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+        try:
+            yield
+        finally:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
 
 
 def build_model(settings: PretrainConfig, detector: DetectorConfig, seed: int) -> SoCo:
-    """Make the model with weights drawn from a seed."""
+    """Make the model with weights initialised from a seed."""
     with seeded_torch(seed):
         return SoCo(settings, detector)
+
+
+def model_of_recipe(name: str, seed: int = 0) -> SoCo:
+    """Make the model of a recipe, with weights initialised from a seed.
+
+    Args:
+        name: As for `soco.config.recipes.recipe`: `fpn_100`, `fpn_400`, `star_400`, `c4_100` or
+            `c4_400`.
+        seed: The seed of the initialisation.
+
+    Raises:
+        UserError: There is no such recipe.
+    """
+    return build_model(*recipe(name), seed=seed)

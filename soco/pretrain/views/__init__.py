@@ -1,10 +1,12 @@
-"""Views: crops of an image, the proposals seen in each, and what is done to their colours."""
+"""Views: crops of an image with their boxes and augmentations (SoCo section 3).
+
+A sample is planned (`plan.py`: all random draws) and then rendered (`render.py`: pixels).
+"""
 
 from soco.pretrain.views.batch import Batch, Pair, collate
-from soco.pretrain.views.dataset import ViewDataset
+from soco.pretrain.views.dataset import ViewDataset, prepare_worker
 from soco.pretrain.views.plan import Plan, ViewPlan, plan_views
 from soco.pretrain.views.render import make_views, render
-from soco.pretrain.views.workers import prepare_worker
 
 __all__ = [
     "Batch",

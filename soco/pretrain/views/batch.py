@@ -1,4 +1,4 @@
-"""What one step of pretraining is fed: named tensors, never a tuple by position."""
+"""The input of the model: a batch of views with corresponding boxes."""
 
 import dataclasses
 
@@ -8,11 +8,11 @@ from torch import Tensor
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """The boxes that view 1 and another view are compared on.
+    """The boxes on which view 1 and another view are compared.
 
     Attributes:
         boxes_1: (B, K, 4) x1, y1, x2, y2 in 0..1 of view 1.
-        ids_1: (B, K) int64, from 1; a box and its counterpart bear the same id.
+        ids_1: (B, K) int64, from 1; corresponding boxes have the same id.
         boxes_v: (B, K, 4) in 0..1 of the other view.
         ids_v: (B, K) int64.
     """
@@ -38,10 +38,10 @@ class Pair:
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """B images, or one where it comes from the data set (without the leading dimension).
+    """B images; the data set yields one image, without the leading dimension.
 
     Attributes:
-        views: One (B, 3, S, S) float32 for each view, normalised; sizes may differ.
+        views: For each view (B, 3, S, S) float32, normalised; S differs between views.
         pairs: `pairs[i]` compares view 1 with view i + 2.
         numbers: (B,) int64; the images' numbers in the store.
     """
@@ -55,7 +55,7 @@ class Batch:
         device: torch.device | str,
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> "Batch":
-        """Copy to a device, the views in the given memory format."""
+        """Copy to a device; the views take the given memory format."""
         views = (
             view.to(device, memory_format=memory_format, non_blocking=True) for view in self.views
         )
@@ -68,7 +68,7 @@ class Batch:
 
 
 def collate(samples: list[Batch]) -> Batch:
-    """Stack single images to a batch."""
+    """Stack single images into a batch."""
     views = tuple(
         torch.stack(views) for views in zip(*(sample.views for sample in samples), strict=True)
     )

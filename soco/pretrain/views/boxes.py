@@ -1,7 +1,10 @@
-"""Boxes of an image as its views see them.
+"""Proposals in the views: which a crop shows, which are drawn, and where they are in each view.
 
-Which overlap a crop, which are drawn, where they lie.
+These are the box steps of SoCo's view construction (section 3, "View Construction" and "Box
+Jitter"), and the cut-out that the release adds around boxes in some of its recipes.
 """
+
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -9,10 +12,14 @@ import numpy.typing as npt
 from soco.pretrain.views.crops import Crop
 from soco.proposals.boxes import Boxes
 
+_CUTOUT_AREA = (0.1, 0.3)  # of the box's area
+
 
 def overlapping(boxes: Boxes, crop: Crop) -> npt.NDArray[np.bool_]:
-    """Tell which boxes overlap a crop; its last row and column are top + height - 1 and left +
-    width - 1.
+    """Return which boxes overlap a crop.
+
+    As in the release, the last row and column of the crop are top + height - 1 and left + width
+    - 1, and a box that only touches the crop does not overlap it.
 
     Args:
         boxes: (N, 4) x1, y1, x2, y2, in pixels of the image.
@@ -28,7 +35,7 @@ def overlapping(boxes: Boxes, crop: Crop) -> npt.NDArray[np.bool_]:
 
 
 def clip_to_crop(boxes: Boxes, crop: Crop) -> Boxes:
-    """Clip boxes to a crop, shift them to its origin and divide by its size.
+    """Clip boxes to a crop, shift them to its origin and divide them by its size.
 
     Args:
         boxes: (N, 4) x1, y1, x2, y2, in pixels of the image.
@@ -46,16 +53,18 @@ def clip_to_crop(boxes: Boxes, crop: Crop) -> Boxes:
 def draw(
     rng: np.random.Generator, candidates: npt.NDArray[np.integer], count: int
 ) -> npt.NDArray[np.integer]:
-    """Draw `count` of the candidates without replacement; where there are fewer, all, padded by
-    repetition.
+    """Draw boxes without replacement; too few candidates are all taken and padded by repetition.
+
+    SoCo compares K = 4 boxes an image. The padding is the release's: each image of a batch then has
+    the same number of boxes.
 
     Args:
-        rng: Source of chance.
-        candidates: (N,) numbers of boxes, at least one.
+        rng: The sample's random generator.
+        candidates: (N,) indices of boxes, at least one.
         count: How many to draw.
 
     Returns:
-        (count,) numbers; a box that stands twice has the same number and thus the same id.
+        (count,) indices; a repeated box has the same index and therefore the same id.
     """
     if len(candidates) >= count:
         return rng.permutation(candidates)[:count]
@@ -66,15 +75,17 @@ def draw(
 def jitter(
     rng: np.random.Generator, boxes: Boxes, image: tuple[int, int], most: float, probability: float
 ) -> Boxes:
-    """Shift and stretch each box by chance, each side by up to `most` of its size, and clip it to
-    the image.
+    """Shift and scale boxes at random (the paper's box jitter), and clip them to the image.
+
+    A box (x, y, w, h) becomes (x + r1 w, y + r2 h, w + r3 w, h + r4 h), each r from U(-most, most).
+    As in the release, (x, y) is the upper left corner. Whether it changes is drawn for each box.
 
     Args:
-        rng: Source of chance.
+        rng: The sample's random generator.
         boxes: (N, 4) x1, y1, x2, y2, in pixels of the image.
-        image: Its width and height.
-        most: Largest shift of the corner and change of the size, as a share of width and height.
-        probability: Chance that a box is changed at all.
+        image: Width and height of the image, in pixels.
+        most: Largest change, as a share of the box's width and height; 0.1 in SoCo.
+        probability: Probability that a box changes; 0.5 in SoCo.
 
     Returns:
         (N, 4) float32.
@@ -91,7 +102,37 @@ def jitter(
 
 
 def flip(boxes: Boxes) -> Boxes:
-    """Mirror boxes in 0..1 left to right; (N, 4)."""
+    """Mirror boxes in 0..1 horizontally; (N, 4)."""
     mirrored = boxes.astype(np.float32)
     mirrored[:, ::2] = 1 - boxes[:, 2::-2]
     return mirrored
+
+
+def draw_holes(
+    rng: np.random.Generator, boxes: Boxes, size: int, probability: float
+) -> tuple[Crop, ...]:
+    """Draw the cut-out: for each box, with a probability, a square around a point inside the box.
+
+    Departure: the square follows the box when the view is flipped. The release cuts it out at the
+    place where the box was before the flip.
+
+    Args:
+        rng: The sample's random generator.
+        boxes: (N, 4) in 0..1 of the view.
+        size: Width and height of the view, in pixels.
+        probability: Probability of a square for each box; 0.5 in the release.
+
+    Returns:
+        The squares, of 0.1 to 0.3 of the box's area and clipped to the view, in its pixels.
+    """
+    holes = []
+    for x1, y1, x2, y2 in (boxes * size).tolist():
+        if rng.random() >= probability:
+            continue
+        area = max(0.0, (x2 - x1) * (y2 - y1)) * rng.uniform(*_CUTOUT_AREA)
+        half = math.sqrt(area) / 2
+        x, y = rng.uniform(x1, x2), rng.uniform(y1, y2)
+        left, top = max(0, round(x - half)), max(0, round(y - half))
+        right, bottom = max(left, min(size, round(x + half))), max(top, min(size, round(y + half)))
+        holes.append(Crop(top, left, bottom - top, right - left))
+    return tuple(holes)

@@ -1,4 +1,9 @@
-"""What is done to a view's colours, as BYOL does: jitter, grey, blur, solarize, normalisation."""
+"""Photometric augmentation of a view: colour jitter, grey, blur, solarize, normalisation.
+
+The augmentations are BYOL's (Grill et al., NeurIPS 2020), which SoCo takes over. Departure: the
+release uses PIL; here the loops are our own, for speed, and agree with torchvision's functions on
+tensors to one grey level.
+"""
 
 import dataclasses
 
@@ -6,19 +11,22 @@ import cv2
 import numpy as np
 
 from soco.numba_cache import Bytes, Floats, compiled
-from soco.pretrain.views import jitter
+from soco.pretrain.views import pixels
 
+# ImageNet's.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE = 0.4, 0.4, 0.2, 0.1
 _JITTER_PROBABILITY, _GREY_PROBABILITY, _SOLARIZE_PROBABILITY = 0.8, 0.2, 0.2
+# View 1 is always blurred and never solarized, the other views the other way round: BYOL's
+# asymmetric pair of augmentations.
 _BLUR_PROBABILITY_FIRST, _BLUR_PROBABILITY_OTHERS = 1.0, 0.1
-_BLUR_SIGMA = (0.1, 2.0)
+_BLUR_SIGMA = (0.1, 2.0)  # pixels of the view
 
 _ADJUST = {
-    "brightness": jitter.adjust_brightness,
-    "contrast": jitter.adjust_contrast,
-    "saturation": jitter.adjust_saturation,
-    "hue": jitter.adjust_hue,
+    "brightness": pixels.adjust_brightness,
+    "contrast": pixels.adjust_contrast,
+    "saturation": pixels.adjust_saturation,
+    "hue": pixels.adjust_hue,
 }
 _SCALE = np.float32(1) / (np.float32(255) * np.array(STD, np.float32))
 _SHIFT = -np.array(MEAN, np.float32) / np.array(STD, np.float32)
@@ -26,14 +34,14 @@ _SHIFT = -np.array(MEAN, np.float32) / np.array(STD, np.float32)
 
 @dataclasses.dataclass(frozen=True)
 class Colours:
-    """The changes drawn for a view, in the order in which they are made.
+    """The colour changes drawn for a view, in the order in which they are applied.
 
     Attributes:
-        jitter: Names of adjustments (brightness, contrast, saturation, hue) and their amounts:
-            factors around 1, for hue a share of the circle around 0. Empty: none is made.
+        jitter: Adjustments (brightness, contrast, saturation, hue) in random order with their
+            amounts: factors around 1; for hue a share of the circle around 0. Empty: no jitter.
         grey: Whether the view becomes grey.
-        blur: Deviation of a Gaussian, in pixels of the view; None: none.
-        solarize: Whether values from 128 on are inverted.
+        blur: Sigma of the Gaussian blur, in pixels of the view; None: no blur.
+        solarize: Whether values of 128 and above are inverted.
     """
 
     jitter: tuple[tuple[str, float], ...] = ()
@@ -43,7 +51,7 @@ class Colours:
 
 
 def draw_colours(rng: np.random.Generator, first: bool) -> Colours:
-    """Draw the changes of a view: strong blur in view 1 (`first`), solarize in the others."""
+    """Draw the colour changes of a view; view 1 (`first`) has its own blur and no solarize."""
     adjustments = _draw_jitter(rng) if rng.random() < _JITTER_PROBABILITY else ()
     grey = rng.random() < _GREY_PROBABILITY
     blurred = rng.random() < (_BLUR_PROBABILITY_FIRST if first else _BLUR_PROBABILITY_OTHERS)
@@ -52,11 +60,11 @@ def draw_colours(rng: np.random.Generator, first: bool) -> Colours:
 
 
 def recolour(view: Bytes, colours: Colours) -> Bytes:
-    """Make the changes.
+    """Apply the colour changes.
 
     Args:
-        view: (3, S, S), contiguous; its values may be changed in place.
-        colours: What was drawn for it.
+        view: (3, S, S) uint8, contiguous; may be changed in place.
+        colours: The changes drawn for it.
 
     Returns:
         (3, S, S).
@@ -65,16 +73,16 @@ def recolour(view: Bytes, colours: Colours) -> Bytes:
     for name, amount in colours.jitter:
         _ADJUST[name](values, amount)
     if colours.grey:
-        jitter.make_grey(values)
+        pixels.make_grey(values)
     if colours.blur is not None:
         _blur(view, colours.blur)
     if colours.solarize:
-        jitter.solarize(values)
+        pixels.solarize(values)
     return view
 
 
 def normalise(view: Bytes) -> Floats:
-    """Scale (3, H, W) bytes to 0..1, then by ImageNet's mean and deviation; float32."""
+    """Scale (3, H, W) uint8 to 0..1 and normalise by ImageNet's mean and std; float32."""
     normalised = np.empty(view.shape, np.float32)
     _scale(np.ascontiguousarray(view).reshape(3, -1), normalised.reshape(3, -1))
     return normalised
@@ -91,7 +99,8 @@ def _draw_jitter(rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
 
 
 def _blur(view: Bytes, sigma: float) -> None:
-    # OpenCV blurs three values a pixel in less time than three planes of one.
+    # Departure: OpenCV's Gaussian; PIL's, which the release uses, approximates one by box filters.
+    # OpenCV blurs one interleaved image faster than three planes.
     cv2.split(cv2.GaussianBlur(cv2.merge(list(view)), (0, 0), sigma), list(view))
 
 

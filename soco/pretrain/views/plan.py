@@ -1,6 +1,7 @@
-"""All that is drawn for one image's views, before its pixels are read.
+"""Plans the views of an image: all random draws, made before its pixels are read.
 
-Crops, boxes, flips, colours, holes.
+SoCo's view construction (section 3): view 1 is the whole image, view 2 a random crop of it, view 3
+another one at half the resolution. SoCo* adds view 4, view 2's crop at a lower resolution.
 """
 
 import dataclasses
@@ -11,26 +12,32 @@ import torch
 
 from soco.config import PretrainConfig
 from soco.pretrain.views.batch import Pair
-from soco.pretrain.views.boxes import clip_to_crop, draw, flip, jitter, overlapping
+from soco.pretrain.views.boxes import (
+    clip_to_crop,
+    draw,
+    draw_holes,
+    flip,
+    jitter,
+    overlapping,
+)
 from soco.pretrain.views.colours import Colours, draw_colours
 from soco.pretrain.views.crops import Crop, random_crop, whole
-from soco.pretrain.views.cutout import draw_holes
 from soco.proposals.boxes import Boxes
 
 _TRIES = 5
-_REDUCTIONS = (8, 4, 2)  # what JPEG decoders do at less than the whole work
+_REDUCTIONS = (8, 4, 2)  # at which JPEG decoders do only a part of the work
 
 
 @dataclasses.dataclass(frozen=True)
 class ViewPlan:
-    """One view: what it shows, and what is done to it.
+    """One view: its crop and its augmentations.
 
     Attributes:
-        crop: The part of the image, in the image's pixels.
-        size: Side of the view, in pixels.
-        flipped: Whether it is mirrored left to right.
-        colours: Changes of its colours.
-        holes: Squares of the view, in its pixels, that are set to 0 after normalisation.
+        crop: The part of the image that it shows, in pixels of the image.
+        size: Width and height of the view, in pixels.
+        flipped: Whether it is mirrored horizontally.
+        colours: Its colour changes.
+        holes: Cut-out squares, in pixels of the view; set to 0 after normalisation.
     """
 
     crop: Crop
@@ -46,8 +53,8 @@ class Plan:
 
     Attributes:
         views: In the recipe's order.
-        pairs: `pairs[i]` holds the boxes of view 1 and of view i + 2, each in 0..1 of its view,
-            flipped as that is.
+        pairs: `pairs[i]` has the boxes of view 1 and of view i + 2, in 0..1 of their views and
+            flipped with them.
     """
 
     views: tuple[ViewPlan, ...]
@@ -57,18 +64,20 @@ class Plan:
 def plan_views(
     rng: np.random.Generator, boxes: Boxes, width: int, height: int, settings: PretrainConfig
 ) -> Plan:
-    """Draw the views of an image and the boxes that each pair of them is compared on (SoCo section
-    3.2).
+    """Draw the views of an image, and the boxes on which each pair of views is compared.
+
+    The order of the draws is part of the result: another order gives other views for the same seed.
 
     Args:
-        rng: Source of all chance.
+        rng: The random generator of all draws.
         boxes: (N, 4) x1, y1, x2, y2, in pixels of the image; at least one.
-        width: The image's.
-        height: The image's.
+        width: Width of the image, in pixels.
+        height: Height of the image, in pixels.
         settings: The recipe.
     """
     crops = _draw_crops(rng, boxes, width, height, settings)
-    # Views of one crop name have the same boxes, as views 2 and 4 of the release's SoCo* have.
+    # Views with the same crop name share crop and boxes: views 2 and 4 of SoCo*. Departure: the
+    # release resizes view 2 once more to get view 4; here both are resized from the image.
     names = [view.crop for view in settings.views[1:]]
     by_name = dict(zip(names, crops[1:], strict=True))
     chosen = {
@@ -97,7 +106,7 @@ def plan_views(
 
 
 def largest_reduction(plan: Plan) -> int:
-    """The most that an image can be reduced by (8, 4, 2 or 1) so that every view still shows less than is there."""
+    """Return the largest JPEG reduction (8, 4, 2 or 1) at which no view is enlarged."""
     for reduction in _REDUCTIONS:
         if all(
             min(view.crop.width, view.crop.height) >= reduction * view.size for view in plan.views
@@ -121,9 +130,9 @@ def _draw_crops(
 def _crop_with_boxes(
     rng: np.random.Generator, boxes: Boxes, width: int, height: int, smallest: float
 ) -> Crop:
-    """Try five crops for at least two boxes, then five for one.
+    """Try five crops for at least two boxes, then five for one, then take the whole image.
 
-    At last take the whole image, which has all.
+    Departure: the release counts its tries for both crops of a sample together.
     """
     for least in (min(2, len(boxes)), 1):
         for _ in range(_TRIES):
@@ -134,9 +143,9 @@ def _crop_with_boxes(
 
 
 def _candidates(boxes: Boxes, crop: Crop) -> npt.NDArray[np.integer]:
-    """The boxes that overlap a crop.
+    """Indices of the boxes that overlap a crop.
 
-    All of them where none does (boxes of no area, in an image of a few pixels).
+    If none does, all of them: boxes without area, in an image of a few pixels.
     """
     seen = np.flatnonzero(overlapping(boxes, crop))
     return seen if len(seen) else np.arange(len(boxes))
@@ -149,15 +158,12 @@ def _jitter_once(
     image: tuple[int, int],
     settings: PretrainConfig,
 ) -> Boxes:
-    """Jitter the chosen boxes, a box that was chosen twice once.
-
-    Padding repeats what it repeats.
-    """
+    """Jitter the chosen boxes; all copies of a box get the same jitter."""
     distinct, places = np.unique(chosen, return_inverse=True)
     return jitter(rng, boxes[distinct], image, settings.jitter, settings.jitter_probability)[places]
 
 
 def _pair(seen_1: Boxes, seen_v: Boxes, of_pair: npt.NDArray[np.integer]) -> Pair:
-    # Ids count from 1, as in the release; a padded box repeats the id of the box it repeats.
+    # Ids count from 1, as in the release; padding repeats the id of its box.
     ids = torch.from_numpy(of_pair.astype(np.int64) + 1)
     return Pair(torch.from_numpy(seen_1), ids, torch.from_numpy(seen_v), ids)

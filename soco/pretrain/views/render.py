@@ -1,4 +1,4 @@
-"""The pixels of planned views."""
+"""Renders planned views: crop, resize, flip, colours, normalisation, cut-out."""
 
 import numpy as np
 import torch
@@ -14,16 +14,16 @@ from soco.proposals.boxes import Boxes
 
 
 def render(plan: Plan, image: Bytes, reduction: int = 1) -> tuple[Tensor, ...]:
-    """Make the views of a plan.
+    """Render the views of a plan.
 
     Args:
         plan: What was drawn.
-        image: (H, W, 3), the plan's image or that reduced, its sides rounded up.
-        reduction: What it is reduced by. Crops are cut where they lie, within its pixels if need
-            be.
+        image: (H, W, 3) uint8; the plan's image, at full or at reduced size.
+        reduction: The factor by which the image is reduced (sides rounded up). Crops stay where
+            they are, if need be inside its pixels.
 
     Returns:
-        A (3, S, S) float32 for each view.
+        (3, S, S) float32 for each view.
     """
     return tuple(torch.from_numpy(_render_view(view, image, reduction)) for view in plan.views)
 
@@ -34,13 +34,13 @@ def make_views(
     """Plan and render the views of one image.
 
     Args:
-        rng: Source of all chance.
-        image: (H, W, 3).
+        rng: The random generator of all draws.
+        image: (H, W, 3) uint8.
         boxes: (N, 4) x1, y1, x2, y2, in pixels of the image; at least one.
         settings: The recipe.
 
     Returns:
-        The views, (3, S, S) float32 each, and a pair of box sets for each view after the first.
+        (3, S, S) float32 for each view, and the boxes of each pair of views.
     """
     height, width = image.shape[:2]
     plan = plan_views(rng, boxes, width, height, settings)

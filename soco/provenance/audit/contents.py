@@ -56,7 +56,7 @@ def differences(ours: Any, theirs: Any, place: str = "") -> Iterator[str]:
 
 def _collected(run: Reported) -> dict[str, Any]:
     record = read_record(run.own_record)
-    inputs = report_inputs(record["inputs"], record["params"])
+    inputs = report_inputs(record["params"])
     # Of the code that made the report.
     redo = redo_commands(run.content.get("git", {"commit": None}), run.content["environments"])
     return collect(inputs, read_table(inputs.store, PROPOSAL_SCHEMA)) | {"redo": redo}

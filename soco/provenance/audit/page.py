@@ -73,7 +73,7 @@ def _faults_of_record(run: Reported, record: Record) -> list[str]:
 
 
 def _made_again(run: Reported, record: Record) -> Page:
-    inputs = report_inputs(record["inputs"], record["params"])
+    inputs = report_inputs(record["params"])
     page, failed = make_page(inputs, read_table(inputs.store, PROPOSAL_SCHEMA), run.content)
     if failed:
         raise RuntimeError(

@@ -1,4 +1,1 @@
-"""What `soco show` and the report draw alike.
-
-Boxes and masks on images, samples with their views, curves.
-"""
+"""Drawings that `soco show` and the report share: boxes, masks, samples with views, curves."""

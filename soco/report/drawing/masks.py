@@ -1,4 +1,4 @@
-"""Masks of objects as the pixels that they cover, and how they are laid over an image."""
+"""Masks of objects as pixels, and as overlays on an image."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ _VEIL = 0.4
 
 
 def covered_pixels(segmentation: Any, width: int, height: int) -> Pixels | None:
-    """Which pixels of an image an object covers.
+    """The pixels of an image that an object covers.
 
     Args:
         segmentation: Polygons, or run lengths as numbers or as COCO's compressed string.
-        width: Of the image.
-        height: Of the image.
+        width: Width of the image.
+        height: Height of the image.
 
     Returns:
-        (height, width), or None where the mask is missing, broken or of another size.
+        (height, width), or None if the mask is missing, invalid or of another size.
     """
     usable = read_mask(segmentation, width, height).segmentation
     if usable is None:
@@ -32,7 +32,7 @@ def covered_pixels(segmentation: Any, width: int, height: int) -> Pixels | None:
 
 
 def paint(image: Image.Image, pixels: Pixels, colour: str) -> Image.Image:
-    """Lay a mask over an image: its inside translucent, its edge opaque.
+    """Overlay a mask on an image: translucent inside, opaque at its edge.
 
     Args:
         image: RGB, of any size.
@@ -41,8 +41,7 @@ def paint(image: Image.Image, pixels: Pixels, colour: str) -> Image.Image:
     """
     mask = Image.fromarray(pixels).convert("L").resize(image.size, Image.Resampling.BILINEAR)
     inside = mask.point(lambda value: 255 if value > 127 else 0)
-    # Beyond the image's own edge counts as outside, so that a mask that reaches it is closed there
-    # too.
+    # Beyond the image counts as outside: a mask that reaches the border has an edge there too.
     framed = ImageOps.expand(inside, border=2, fill=0).filter(ImageFilter.MinFilter(5))
     core = ImageOps.crop(framed, border=2)
     edge = ImageChops.subtract(inside, core)

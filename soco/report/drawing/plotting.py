@@ -1,7 +1,4 @@
-"""What the report's plots share.
-
-Their style, and how one becomes an SVG that takes the reader's colours.
-"""
+"""The style of the plots, and their SVG, which adapts to the reader's colours."""
 
 import base64
 import contextlib
@@ -11,17 +8,17 @@ from collections.abc import Iterable, Iterator
 
 import matplotlib.style
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from soco.errors import LONGEST_DRAWN, printable
 from soco.report.drawing.marks import PageImage
 
-# Stands for the page's text colour until the drawing is written; no plot uses it for anything else.
+# A placeholder for the page's text colour, replaced when the SVG is written.
 INK = "#010203"
 _THEME = "svg{color:#24292f}@media screen and (prefers-color-scheme:dark){svg{color:#d6dbe1}}"
 BLUE, ORANGE = "#2f81d6", "#d9822b"
-# One colour, mark and line for each of several things compared, so that they can be told apart
-# without colours too.
+# Colour, marker and line of each series: they can be distinguished without colours too.
 SERIES = (
     (BLUE, "o", "-"),
     (ORANGE, "s", "--"),
@@ -32,7 +29,7 @@ SERIES = (
     ("#a0772d", "X", (0, (1, 1))),
     ("#7d8590", "*", (0, (7, 2))),
 )
-# Inches; a narrow figure keeps its words readable where a phone shrinks it.
+# Inches; a narrow figure stays readable when a phone shrinks it.
 WIDTH = 5.4
 STYLE = {
     "svg.fonttype": "none",
@@ -56,27 +53,37 @@ STYLE = {
 
 @contextlib.contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the report's style.
-
-    Matplotlib's own defaults, whatever the user's matplotlibrc says, and `STYLE`.
-    """
+    """Draw in the report's style: `STYLE` on matplotlib's defaults, not the user's."""
     with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
-        # The reader's fonts draw the words of an SVG; matplotlib's own need not have every letter.
+        # The reader's fonts draw the text of an SVG; matplotlib's font need not have every letter.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
 
 
 def add_legend(figure: Figure, handles: Iterable[Artist], names: Iterable[str]) -> None:
-    """A legend below the figure; matplotlib's own choice of entries leaves out names that begin
-    with `_`.
+    """Add a legend below the figure, also for names that begin with `_`.
 
     Args:
         figure: The figure.
-        handles: What was drawn.
+        handles: The artists.
         names: The name of each.
     """
     shown = [printable(name, LONGEST_DRAWN) for name in names]
     figure.legend(list(handles), shown, loc="outside lower center", ncols=2, frameon=False)
+
+
+def bars(axes: Axes, names: list[str], values: list[float], words: list[str], colour: str) -> None:
+    """Draw horizontal bars, each with words at its end.
+
+    Args:
+        axes: Where to draw.
+        names: Name of each bar.
+        values: Its length.
+        words: What is written at its end.
+        colour: Of all bars.
+    """
+    axes.bar_label(axes.barh(names, values, color=colour), words, padding=3)
+    axes.tick_params(axis="y", length=0)
 
 
 def as_image(figure: Figure, alt: str) -> PageImage:
@@ -84,7 +91,7 @@ def as_image(figure: Figure, alt: str) -> PageImage:
 
     Args:
         figure: Drawn in `styled`.
-        alt: What it shows, for whoever cannot see it.
+        alt: Alternative text.
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -1,37 +1,27 @@
-"""Samples as training sees them.
+"""A sample of pretraining, and the parts that its drawings share."""
 
-Of image files searched here, or of the store of a finished search.
-"""
+from dataclasses import dataclass
 
-import dataclasses
-import hashlib
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-
+import cv2
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
+from PIL import Image, ImageDraw
+from torch import Tensor
 
-from soco.config import FilterConfig, ImagesConfig, PretrainConfig, ProposalsConfig
-from soco.data import Entry, ImageSource, UnreadableImageError, decode_rgb, open_source, read_listed
-from soco.data.contents import content_of
-from soco.data.read import read_file
-from soco.data.stores.merged import write_arrow
-from soco.data.stores.merging import merge_files
-from soco.data.stores.parquet import write_table
-from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
-from soco.errors import UserError
+from soco.config import PretrainConfig
+from soco.data import decode_rgb, read_listed
+from soco.pretrain.model.pooling import NO_LEVEL, levels
 from soco.pretrain.views import Batch, ViewDataset
+from soco.pretrain.views.colours import MEAN, STD
 from soco.pretrain.views.plan import ViewPlan
-from soco.proposals.choice import evenly
-from soco.proposals.engines import engine_of, search
-from soco.proposals.filters import proposals_of
-from soco.proposals.search_stage import check_sides
+from soco.report.drawing.canvas import Frame, Rect
+from soco.report.drawing.marks import COLOURS
+
+_CROP_COLOURS = ("#ffffff", "#000000")
+_THICK = 2
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Sample:
     """A sample with what it was made from.
 
@@ -39,9 +29,9 @@ class Sample:
         name: The image's key.
         epoch: The epoch that sees this sample.
         rgb: (H, W, 3) uint8, the image.
-        boxes: (N, 4) in its pixels; `boxes[id - 1]` is the box of an id.
+        boxes: (N, 4) in pixels of the image; `boxes[id - 1]` is the box of an id.
         shown: The plan of each view.
-        batch: The views and pairs, without a leading dimension.
+        batch: The views and pairs, without a batch dimension.
     """
 
     name: str
@@ -52,121 +42,13 @@ class Sample:
     batch: Batch
 
 
-class GivenFiles:
-    """Image files anywhere as a source; an entry's key is the file's path."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = paths
-
-    def entries(self) -> Iterator[Entry]:
-        """One for each file; a file that is not there has no bytes."""
-        for path in self._paths:
-            yield Entry(str(path), "", 0, path.stat().st_size if path.exists() else 0)
-
-    def read(self, entry: Entry) -> bytes:
-        """The file's bytes."""
-        return read_file(entry.key)
-
-    def state(self) -> str:
-        """Nothing here is kept, so that nothing can be out of date."""
-        return ""
-
-
-@contextmanager
-def searched(
-    paths: Sequence[Path],
-    settings: ProposalsConfig,
-    filters: FilterConfig,
-    recipe: PretrainConfig,
-    seed: int,
-    engine: str | None = None,
-    max_pixels: int | None = None,
-) -> Iterator[ViewDataset]:
-    """Search and filter image files, and open them as training would, from a store that lasts as
-    long as the block.
-
-    Args:
-        paths: Image files.
-        settings: Engine and its parameters.
-        filters: Filter and fallbacks.
-        recipe: The pretraining whose views are made.
-        seed: The run's.
-        engine: Name of another engine than the settings'.
-        max_pixels: Largest image that is searched; None: any.
-
-    Raises:
-        UserError: An image cannot be read.
-    """
-    engine = engine or engine_of(settings)
-    source, entries, rects, sizes, strategies, regions = (
-        GivenFiles(list(dict.fromkeys(paths))),
-        [],
-        [],
-        [],
-        [],
-        [],
-    )
-    for entry in source.entries():
-        try:
-            data = source.read(entry)
-            rgb = decode_rgb(data, max_pixels)
-            check_sides(rgb)
-        except UnreadableImageError as error:
-            raise UserError(f"{entry.key} cannot be read ({error}); give image files.") from None
-        found = search(rgb, engine, settings)[:, :4]
-        sizes.append((rgb.shape[1], rgb.shape[0]))
-        strategy, kept = proposals_of(found, sizes[-1], filters)
-        entries.append(
-            dataclasses.replace(entry, content=content_of(hashlib.sha256(data).digest()))
-        )
-        rects.append(kept)
-        strategies.append(strategy)
-        regions.append(len(found))
-    columns = {
-        **image_columns(entries, sizes),
-        "regions": regions,
-        "strategy": strategies,
-        **rect_columns(rects),
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        shard, store = Path(folder, "shard.parquet"), Path(folder, "store.arrow")
-        write_table(shard, pa.table(columns, schema=PROPOSAL_SCHEMA))
-        write_arrow(store, merge_files([shard]))
-        yield ViewDataset(store, source, recipe, seed)
-
-
-@contextmanager
-def of_store(
-    store: Path, images: ImagesConfig, recipe: PretrainConfig, seed: int
-) -> Iterator[ViewDataset]:
-    """Open the store of a finished search, with its images where the configuration says, as
-    training does.
-
-    Raises:
-        UserError: There is no such store.
-    """
-    yield ViewDataset(store, open_source(images), recipe, seed)
-
-
-def samples_of(dataset: ViewDataset, images: int, epoch: int, count: int) -> Iterator[Sample]:
-    """The samples of some images in successive epochs, exactly those that training sees there.
-
-    Args:
-        dataset: As training has it.
-        images: Most images, evenly chosen from the store.
-        epoch: The first epoch.
-        count: How many epochs.
-
-    Raises:
-        UserError: An image can no longer be read.
-    """
-    for number in evenly(range(len(dataset)), images):
-        for at in range(epoch, epoch + count):
-            yield sample_of(dataset, number, at)
-
-
 def sample_of(dataset: ViewDataset, number: int, epoch: int) -> Sample:
-    """The sample of one image, by its number in the store, exactly as training sees it in an epoch.
+    """The sample of one image, exactly as training sees it in an epoch.
+
+    Args:
+        dataset: The dataset of the training.
+        number: Number of the image in the store.
+        epoch: The epoch.
 
     Raises:
         UserError: The image can no longer be read.
@@ -174,8 +56,86 @@ def sample_of(dataset: ViewDataset, number: int, epoch: int) -> Sample:
     entry, place = dataset.store.entry(number), (epoch, number)
     batch = dataset[place]
     shown, boxes = dataset.plan(place).views, dataset.boxes(number)
-    return Sample(entry.key, epoch, _rgb(dataset.source, entry), boxes, shown, batch)
+    return Sample(
+        entry.key, epoch, decode_rgb(read_listed(dataset.source, entry)), boxes, shown, batch
+    )
 
 
-def _rgb(source: ImageSource, entry: Entry) -> npt.NDArray[np.uint8]:
-    return decode_rgb(read_listed(source, entry))
+def colours_of(sample: Sample) -> dict[int, str]:
+    """A colour for each box id of a sample, in the order of the ids."""
+    ids = sorted({box_id for pair in sample.batch.pairs for box_id in pair.ids_1.tolist()})
+    return {box_id: COLOURS[number % len(COLOURS)] for number, box_id in enumerate(ids)}
+
+
+def denormalised(view: Tensor) -> npt.NDArray[np.uint8]:
+    """A normalised view, (3, S, S), as an image, (S, S, 3); cut-outs have the mean colour."""
+    pixels = view.permute(1, 2, 0).numpy() * np.array(STD) + np.array(MEAN)
+    return (pixels * 255).round().clip(0, 255).astype(np.uint8)
+
+
+def view_words(sample: Sample, recipe: PretrainConfig, view: int) -> str:
+    """Number and size of a view, which part of the image it shows, and whether it is flipped."""
+    settings, shown = recipe.views[view], sample.shown[view]
+    part = "whole" if settings.crop is None else f"crop {settings.crop}"
+    return f"view {view + 1}, {settings.size} px, {part}" + (", flipped" if shown.flipped else "")
+
+
+def level_names(boxes: Tensor, size: int, recipe: PretrainConfig) -> list[str]:
+    """The pyramid level of each box: P2 to P5, or "none" for one too large, which has no loss.
+
+    Args:
+        boxes: (N, 4) as fractions of the view.
+        size: Width and height of the view, in pixels.
+        recipe: Settings of the pretraining; C4 has no levels, and all names are empty.
+    """
+    if recipe.architecture == "c4":
+        return [""] * len(boxes)
+    numbers: list[int] = levels(boxes, size, recipe.level_bounds).tolist()
+    return ["none" if number == NO_LEVEL else f"P{number + 2}" for number in numbers]
+
+
+def view_image(view: Tensor, side: int) -> Image.Image:
+    """A view, (3, S, S), enlarged to `side` pixels, its cut-outs outlined."""
+    enlarged = cv2.resize(denormalised(view), (side, side), interpolation=cv2.INTER_LINEAR)
+    # Only cut-outs are 0 in all channels after normalisation.
+    cut: npt.NDArray[np.uint8] = (view == 0).all(dim=0).numpy().astype(np.uint8)
+    cut = cv2.resize(cut, (side, side), interpolation=cv2.INTER_NEAREST)
+    outlines, _ = cv2.findContours(cut, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(enlarged, outlines, -1, (0, 0, 0), 2)
+    cv2.drawContours(enlarged, outlines, -1, (255, 255, 255), 1)
+    return Image.fromarray(enlarged)
+
+
+def draw_crops(draw: ImageDraw.ImageDraw, sample: Sample, frame: Frame) -> list[Rect]:
+    """Outline the crops of all views but the first.
+
+    Args:
+        draw: Of the resized image.
+        sample: The sample.
+        frame: How the image was resized.
+
+    Returns:
+        x1, y1, x2, y2 of each, in pixels of the drawing.
+    """
+    outlines: list[Rect] = []
+    for shown in sample.shown[1:]:
+        crop = shown.crop
+        edges = (crop.left, crop.top, crop.left + crop.width - 1, crop.top + crop.height - 1)
+        outline = frame.place(edges)
+        if outline:
+            outlines.append(outline)
+            _dashed(draw, outline)
+    return outlines
+
+
+def _dashed(draw: ImageDraw.ImageDraw, box: Rect, dash: int = 6) -> None:
+    """Draw an outline in two alternating colours, visible on any ground."""
+    left, top, right, bottom = (round(edge) for edge in box)
+    for start in range(left, right, dash):
+        colour, end = _CROP_COLOURS[(start - left) // dash % 2], min(start + dash, right)
+        draw.line((start, top, end, top), fill=colour, width=_THICK)
+        draw.line((start, bottom, end, bottom), fill=colour, width=_THICK)
+    for start in range(top, bottom, dash):
+        colour, end = _CROP_COLOURS[(start - top) // dash % 2], min(start + dash, bottom)
+        draw.line((left, start, left, end), fill=colour, width=_THICK)
+        draw.line((right, start, right, end), fill=colour, width=_THICK)

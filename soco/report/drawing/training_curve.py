@@ -1,4 +1,4 @@
-"""The log of a pretraining as panels: its loss, its learning rate, and the signs of collapse."""
+"""Plots of a pretraining's log: loss, learning rate and signs of collapse."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,21 +19,21 @@ _SIGNS = {
 
 
 def curve_of(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What is drawn of a pretraining's log: at most 400 lines, each with all keys that any has."""
+    """The points of a log to draw: at most 400 lines, each with all keys that any line has."""
     keys = [key for key in _KEYS if any(key in line for line in lines)]
     return [{key: line.get(key) for key in keys} for line in evenly(lines, POINTS)]
 
 
 def has_signs(curve: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the log told the signs of collapse."""
+    """Whether the signs of collapse were logged."""
     return bool(curve) and _SIGNS.keys() <= curve[0].keys()
 
 
 def draw_curve(curve: Sequence[Mapping[str, Any]], floor: float) -> Figure:
-    """Panels of a pretraining's log one below the other, in the style that is set.
+    """Draw a log in the current style, its panels below one another.
 
     Args:
-        curve: Its points, from `curve_of`.
+        curve: Points from `curve_of`.
         floor: The least possible loss.
     """
     steps = [point["step"] for point in curve]
@@ -53,7 +53,7 @@ def draw_curve(curve: Sequence[Mapping[str, Any]], floor: float) -> Figure:
 
 
 def _line(axes: Axes, steps: list[int], values: list[float | None], colour: str) -> None:
-    # A single point has no line to see.
+    # A single point has no visible line.
     marker = "o" if len(steps) < 2 else ""
     axes.plot(
         steps, [np.nan if value is None else value for value in values], color=colour, marker=marker

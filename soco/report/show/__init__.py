@@ -1,1 +1,1 @@
-"""Images of what the workflow makes of one image; `soco show`."""
+"""`soco show`: drawings of proposals, views and losses."""

@@ -12,18 +12,18 @@ _DOTS_PER_INCH = 110
 
 
 def show_loss(log: Path, pairs: int, output: Path) -> str:
-    """Draw a log as the report does: loss, learning rate, and signs of collapse.
+    """Draw a log as the report does: loss, learning rate and signs of collapse.
 
     Args:
         log: log.jsonl of a run, finished or not.
-        pairs: Pairs of views that the run compares; each takes the loss down to -4.
+        pairs: Pairs of views that the run compares; each lowers the least loss by 4.
         output: Receives the PNG.
 
     Returns:
-        Where the loss stands, in a line.
+        The last loss, in one line.
 
     Raises:
-        UserError: The log is missing, holds no step, or a line is broken.
+        UserError: The log is missing, has no step, or a line is malformed.
     """
     lines = [
         line
@@ -31,11 +31,8 @@ def show_loss(log: Path, pairs: int, output: Path) -> str:
         if line.get("loss") is not None and {"step", "lr"} <= line.keys()
     ]
     if not lines:
-        raise UserError(f"{log} holds no step yet; wait for the first.")
+        raise UserError("show.no_step", "{log} has no step yet; wait for the first.", log=log)
     with styled(), atomic_write(output) as temporary:
         draw_curve(curve_of(lines), -4 * pairs).savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
-    last = lines[-1]
-    return (
-        f"loss {last['loss']:.3f} at step {last['step']}: a mean cosine of"
-        f" {-last['loss'] / (4 * pairs):.2f}"
-    )
+    loss, step = lines[-1]["loss"], lines[-1]["step"]
+    return f"loss {loss:.3f} at step {step}: a mean cosine of {-loss / (4 * pairs):.2f}"

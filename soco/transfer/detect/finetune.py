@@ -16,7 +16,7 @@ from soco.data.stores.lock import exclusive_lock
 from soco.errors import UserError
 from soco.io import remove_folder, write_result
 from soco.machine import let_no_worker_fall_silent, machine_faults
-from soco.pretrain.hardware import see_that_cores_suffice
+from soco.pretrain.distributed import check_cores
 from soco.pretrain.stop import ends_with_parent
 from soco.transfer.detect import loading
 from soco.transfer.detect.annotations import Split, read_dataset
@@ -158,7 +158,7 @@ def _see_that_the_machine_suffices(settings: FinetuneConfig) -> None:
             f"`processes` of this fine-tuning is {settings.processes}, and {gpus} GPU(s) can be"
             " seen; lower it, or show more of them in CUDA_VISIBLE_DEVICES."
         )
-    see_that_cores_suffice(settings.processes, settings.workers)
+    check_cores(settings.processes, settings.workers)
 
 
 def _announce(

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from soco.errors import UserError
 from soco.machine import let_no_worker_fall_silent
 from soco.pretrain.model.encoder import channels_of
-from soco.pretrain.views.workers import prepare_worker
+from soco.pretrain.views import prepare_worker
 from soco.progress import progress_bar
 from soco.transfer.probe.backbone import pooled_c5
 from soco.transfer.probe.folder import LabelledFolder

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from soco.config import ProbeConfig
-from soco.pretrain.hardware import see_that_cores_suffice, training_device
+from soco.pretrain.distributed import check_cores, training_device
 from soco.transfer.probe.accuracy import Hits, percent, summary
 from soco.transfer.probe.backbone import frozen_backbone
 from soco.transfer.probe.features import Features, features_of
@@ -36,7 +36,7 @@ def probe_backbone(
     Raises:
         UserError: The folders or the weights cannot be used.
     """
-    see_that_cores_suffice(1, settings.workers)
+    check_cores(1, settings.workers)
     train_folder, val_folder = labelled_halves(Path(settings.train), Path(settings.val))
     encoder, name = frozen_backbone(weights, backbone, seed)
     device = training_device()

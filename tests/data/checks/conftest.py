@@ -10,22 +10,22 @@ WIDTH, HEIGHT = 40, 30
 
 
 class Set:
-    """A detection set of twelve images a half, an object on each, whose annotation files a test may change."""
+    """A detection set of twelve images a split, each with one object; tests change its tables."""
 
     def __init__(self, folder, photograph):
         self.folder, self.form = folder, "coco"
         self.contents = {
-            half: self._make(half, photograph, row) for row, half in enumerate(("train", "val"))
+            split: self._make(split, photograph, row) for row, split in enumerate(("train", "val"))
         }
 
-    def _make(self, half, photograph, row):
+    def _make(self, split, photograph, row):
         images, annotations = [], []
-        (self.folder / half).mkdir()
+        (self.folder / split).mkdir()
         for number in range(1, 13):
             left, top = 7 * number, 60 * row
             crop = Image.fromarray(photograph).crop((left, top, left + WIDTH, top + HEIGHT))
-            name = f"{half}{number}.jpg"
-            crop.save(self.folder / half / name)
+            name = f"{split}{number}.jpg"
+            crop.save(self.folder / split / name)
             images.append({"id": number, "file_name": name, "width": WIDTH, "height": HEIGHT})
             annotations.append(
                 {
@@ -52,18 +52,18 @@ class Set:
                 del entry["iscrowd"]
 
     def dataset(self):
-        halves = {}
-        for half, content in self.contents.items():
-            path = self.folder / f"{half}.json"
+        splits = {}
+        for split, content in self.contents.items():
+            path = self.folder / f"{split}.json"
             path.write_text(json.dumps(content))
-            halves[half] = {"images": str(self.folder / half), "annotations": str(path)}
-        return DatasetConfig(format=self.form, **halves)
+            splits[split] = {"images": str(self.folder / split), "annotations": str(path)}
+        return DatasetConfig(format=self.form, **splits)
 
     def check(self):
         return check_dataset(self.dataset())
 
     def write(self):
-        """Check and write; returns what training and evaluation read."""
+        """Check and write; return what training and evaluation read, and the findings."""
         paths = [self.folder / "out" / name for name in ("train.json", "val.json", "findings.json")]
         self.check().write(*paths)
         return [json.loads(path.read_text()) for path in paths]
@@ -76,7 +76,7 @@ def detection_set(tmp_path, photograph):
 
 @pytest.fixture
 def train(detection_set):
-    """The training half's tables, to be changed before the set is checked."""
+    """The training split's tables, to be changed before the set is checked."""
     return detection_set.contents["train"]
 
 
@@ -87,11 +87,19 @@ def val(detection_set):
 
 @pytest.fixture
 def third(train):
-    """The third object of the training half, with the id 103."""
+    """The third object of the training split, with the id 103."""
     return train["annotations"][2]
 
 
 @pytest.fixture
-def findings(detection_set):
-    """What is found, as (kind, half, count, sentence)."""
-    return lambda: [tuple(vars(found).values()) for found in detection_set.check().findings]
+def found(detection_set):
+    """Check the set; return what is found as (split, code, count)."""
+    return lambda: [(it.split, it.code, it.count) for it in detection_set.check().findings]
+
+
+@pytest.fixture
+def sentence(detection_set):
+    """Check the set; return the first sentence of a code."""
+    return lambda code: next(
+        finding.sentence for finding in detection_set.check().findings if finding.code == code
+    )

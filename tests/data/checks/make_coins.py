@@ -1,11 +1,10 @@
-"""A small detection set of a real photograph that the demo does not use: scikit-image's Greek
-coins.
+"""Make a small detection set from scikit-image's photograph of Greek coins, unused by the demo.
 
 Usage: python tests/data/checks/make_coins.py FOLDER
 
-Watershed finds the coins. The photograph's left part is cut into the training half, its right part
-into the validation half, so that no coin is in both. FOLDER receives images/, train/, train.json,
-val/ and val.json; category ids have a gap.
+Watershed finds the coins. The left part of the photograph becomes the training split, the right
+part the validation split, so that no coin is in both. FOLDER receives images/, train/, train.json,
+val/ and val.json; the category ids have a gap.
 """
 
 import json
@@ -25,16 +24,16 @@ def make_coins(folder: Path) -> None:
     photograph = data.coins()
     coins = find_coins(photograph)
     xs = {"train": range(0, 257 - SIDE, 32), "val": (photograph.shape[1] - SIDE,)}
-    for half in xs:
-        windows = [(x, y) for y in range(0, photograph.shape[0] - SIDE + 1, 35) for x in xs[half]]
-        write_half(folder, half, photograph, coins, windows)
+    for split in xs:
+        windows = [(x, y) for y in range(0, photograph.shape[0] - SIDE + 1, 35) for x in xs[split]]
+        write_split(folder, split, photograph, coins, windows)
     (folder / "images").mkdir(exist_ok=True)
     for image in (folder / "train").iterdir():
         (folder / "images" / image.name).write_bytes(image.read_bytes())
 
 
 def find_coins(photograph: np.ndarray) -> np.ndarray:
-    """Number the coins: 0 is background."""
+    """Label the coins from 1; 0 is the background."""
     markers = np.zeros_like(photograph, np.int32)
     markers[photograph < 30], markers[photograph > 150] = 1, 2
     filled = ndimage.binary_fill_holes(
@@ -47,15 +46,15 @@ def find_coins(photograph: np.ndarray) -> np.ndarray:
     return labels
 
 
-def write_half(folder, half, photograph, coins, windows) -> None:
-    (folder / half).mkdir(parents=True, exist_ok=True)
+def write_split(folder, split, photograph, coins, windows) -> None:
+    (folder / split).mkdir(parents=True, exist_ok=True)
     images, annotations = [], []
     areas = np.bincount(coins.ravel())
     typical = np.median(areas[np.unique(coins)[1:]])
     for number, (x, y) in enumerate(windows, 1):
         cut = np.s_[y : y + SIDE, x : x + SIDE]
-        name = f"{half}_{number:02}.png"
-        cv2.imwrite(str(folder / half / name), photograph[cut])
+        name = f"{split}_{number:02}.png"
+        cv2.imwrite(str(folder / split / name), photograph[cut])
         images.append({"id": number, "file_name": name, "width": SIDE, "height": SIDE})
         for coin in np.unique(coins[cut])[1:]:
             mask = (coins[cut] == coin).astype(np.uint8)
@@ -64,7 +63,7 @@ def write_half(folder, half, photograph, coins, windows) -> None:
                 annotations.append(annotate(mask, len(annotations) + 1, number, category))
     categories = [{"id": SMALL, "name": "small coin"}, {"id": LARGE, "name": "large coin"}]
     content = {"images": images, "annotations": annotations, "categories": categories}
-    (folder / f"{half}.json").write_text(json.dumps(content))
+    (folder / f"{split}.json").write_text(json.dumps(content))
 
 
 def annotate(mask, number, image, category) -> dict:

@@ -7,7 +7,7 @@ WIDTH, HEIGHT = 40, 30
 
 @pytest.fixture
 def spread(train):
-    """The training half with objects that lie all over their images."""
+    """The training split with objects spread all over their images."""
     for number, entry in enumerate(train["annotations"]):
         x, y = 2 + 2 * number, 1 + 1.5 * number
         entry["bbox"] = [x, y, 8, 10]
@@ -26,13 +26,6 @@ def scale_mask(entry, sx, sy):
     entry["segmentation"] = [[value * (sx, sy)[place % 2] for place, value in enumerate(polygon)]]
 
 
-def refused(findings):
-    return [sentence for kind, _, _, sentence in findings() if kind == "refused"]
-
-
-MULTIPLY = "multiply x and width by the image's width, y and height by its height"
-
-
 def as_corners(entry):
     x, y, w, h = entry["bbox"]
     entry["bbox"] = [x, y, x + w, y + h]
@@ -43,137 +36,120 @@ def as_centres(entry):
     entry["bbox"] = [x + w / 2, y + h / 2, w, h]
 
 
-def in_shares(entry):
+def as_fractions(entry):
     scale_box(entry, 1 / WIDTH, 1 / HEIGHT)
+
+
+def as_percent(entry):
+    scale_box(entry, 100 / WIDTH, 100 / HEIGHT)
+
+
+def as_rows_first(entry):
+    x, y, w, h = entry["bbox"]
+    entry["bbox"] = [y, x, h, w]
+
+
+MULTIPLY = "multiply x and width by the image's width, y and height by its height"
 
 
 @pytest.mark.parametrize(
     ("changes", "reading", "remedy"),
     [
-        ([as_corners], "x1, y1, x2, y2", "COCO's are x, y, width, height: convert them"),
-        ([in_shares], "shares of the image", MULTIPLY),
+        ([as_corners], "x1, y1, x2, y2", "convert them"),
+        ([as_fractions], "fractions of the image", MULTIPLY),
+        ([as_percent], "percent of the image", MULTIPLY),
+        ([as_corners, as_fractions], "x1, y1, x2, y2 in fractions of the image", MULTIPLY),
+        ([as_centres], "centre x, centre y, width, height", "upper left corner"),
         (
-            [lambda entry: scale_box(entry, 100 / WIDTH, 100 / HEIGHT)],
-            "percent of the image",
+            [as_centres, as_fractions],
+            "centre x, centre y, width, height in fractions of the image",
             MULTIPLY,
         ),
-        ([as_corners, in_shares], "x1, y1, x2, y2 in shares of the image", MULTIPLY),
-        (
-            [as_centres],
-            "the centre's x and y, width, height",
-            "COCO's begin at the upper left corner",
-        ),
-        (
-            [as_centres, in_shares],
-            "the centre's x and y, width, height in shares of the image",
-            MULTIPLY,
-        ),
-        (
-            [lambda entry: entry.update(bbox=[entry["bbox"][i] for i in (1, 0, 3, 2)])],
-            "y, x, height, width",
-            "COCO's",
-        ),
+        ([as_rows_first], "y, x, height, width", "COCO's"),
     ],
 )
 def test_boxes_that_fit_their_masks_in_another_reading_are_refused(
-    spread, findings, changes, reading, remedy
+    spread, detection_set, changes, reading, remedy
 ):
     for entry in spread:
         for change in changes:
             change(entry)
-    (first, *_) = refused(findings)
-    assert first.startswith("Boxes, of 12, that fit their masks only as " + reading + ": ")
-    assert remedy in first
+    first = detection_set.check().refused[0]
+    assert first.code == "coordinates.boxes_misread"
+    assert f"read as {reading}: " in first.sentence and remedy in first.sentence
 
 
 @pytest.mark.parametrize(
-    ("change", "reading"),
+    ("scale", "reading"),
     [
-        (lambda entry: scale_mask(entry, 1 / WIDTH, 1 / HEIGHT), "shares of the image"),
-        (lambda entry: scale_mask(entry, 100 / WIDTH, 100 / HEIGHT), "percent of the image"),
+        ((1 / WIDTH, 1 / HEIGHT), "fractions of the image"),
+        ((100 / WIDTH, 100 / HEIGHT), "percent of the image"),
     ],
 )
 def test_masks_that_fit_their_boxes_in_another_reading_are_refused(
-    spread, findings, change, reading
+    spread, detection_set, scale, reading
 ):
     for entry in spread:
-        change(entry)
-    assert refused(findings)[0].startswith(
-        f"Masks, of 12, that fit their boxes only as {reading}: "
-    )
-    assert "multiply each x by the image's width and each y by its height" in refused(findings)[0]
+        scale_mask(entry, *scale)
+    first = detection_set.check().refused[0]
+    assert first.code == "coordinates.masks_misread"
+    assert f"read as {reading}: " in first.sentence and "multiply each x" in first.sentence
 
 
 @pytest.mark.parametrize("box", [True, False])
-def test_coordinates_from_0_to_1_are_refused(spread, findings, box):
+def test_coordinates_from_0_to_1_are_refused(spread, detection_set, box):
     for entry in spread:
-        scale_box(entry, 1 / WIDTH, 1 / HEIGHT)
+        as_fractions(entry)
         scale_mask(entry, 1 / WIDTH, 1 / HEIGHT)
         if not box:
             del entry["bbox"]
-    assert refused(findings) == [
-        "Objects, of 12, whose coordinates are all from 0 to 1: 12 (101, 102, 103, ...); they are"
-        " shares of the image, and COCO's are pixels: multiply by its width and height."
-    ]
+    refused = detection_set.check().refused
+    assert [(it.code, it.count) for it in refused] == [("coordinates.fractions", 12)]
 
 
-def test_a_part_of_the_objects_in_shares_is_enough(spread, findings):
+def test_a_part_of_the_objects_in_fractions_is_enough(spread, found):
     for entry in spread[::4]:
-        scale_box(entry, 1 / WIDTH, 1 / HEIGHT)
+        as_fractions(entry)
         scale_mask(entry, 1 / WIDTH, 1 / HEIGHT)
-    assert refused(findings)[0].startswith(
-        "Objects, of 12, whose coordinates are all from 0 to 1: 3 (101, 105, 109)"
-    )
+    assert ("train", "coordinates.fractions", 3) in found()
 
 
-def test_a_few_objects_of_one_pixel_are_no_shares(spread, findings):
+def test_a_few_objects_of_one_pixel_are_not_fractions(spread, found):
     for entry in spread[:2]:
         entry |= {"bbox": [0, 0, 1, 1], "segmentation": [[0, 0, 1, 0, 1, 1, 0, 1]]}
-    assert [(kind, count, sentence[:50]) for kind, _, count, sentence in findings()] == [
-        ("noted", 2, "Objects, of 12, within the first pixel of their im")
-    ]
+    assert found() == [("train", "coordinates.first_pixel", 2)]
 
 
-def test_one_box_in_another_reading_proves_nothing(spread, findings):
+def test_one_box_in_another_reading_proves_nothing(spread, detection_set):
     as_corners(spread[0])
-    in_shares(spread[1])
-    assert not refused(findings)
+    as_fractions(spread[1])
+    assert not detection_set.check().refused
 
 
-def test_objects_in_the_upper_left_quarter_alone_are_noted(spread, findings):
+def test_objects_in_the_upper_left_quarter_alone_are_noted(spread, found, sentence):
     for entry in spread:
         scale_box(entry, 0.5, 0.5)
         scale_mask(entry, 0.5, 0.5)
-    ((kind, _, count, sentence),) = findings()
-    assert (kind, count) == ("noted", 12)
-    assert sentence.startswith(
-        "Objects within the first 40% of the width and 46% of the height of their images: 12 ("
-    )
-    assert sentence.endswith(
-        "if the coordinates are percent or of smaller copies of the images, scale them."
-    )
+    assert found() == [("train", "coordinates.upper_left", 12)]
+    assert "40% of the width and 46% of the height" in sentence("coordinates.upper_left")
 
 
-def test_objects_far_beyond_their_images_are_noted(spread, findings):
+def test_objects_far_beyond_their_images_are_noted(spread, found, sentence):
     for entry in spread:
         scale_box(entry, 2, 2)
         scale_mask(entry, 2, 2)
-    assert (
-        "Objects, of 12, that reach far beyond their images: 8 (105, 106, 107, ...); up to 1.6"
-        " times the width and 1.8 times the height: if the coordinates are percent or of larger"
-        " copies of the images, scale them."
-        in [sentence for kind, _, _, sentence in findings() if kind == "noted"]
-    )
+    assert ("train", "coordinates.far_beyond", 8) in found()
+    assert "1.6 times the width and 1.8 times the height" in sentence("coordinates.far_beyond")
 
 
-def test_objects_all_over_their_images_have_no_findings(spread, findings):
-    assert findings() == []
+def test_objects_all_over_their_images_have_no_findings(spread, found):
+    assert found() == []
 
 
 @pytest.mark.parametrize("area", [-4, 1e300, WIDTH * HEIGHT * 2, 80 / WIDTH / HEIGHT, 10**400])
-def test_an_impossible_area_is_counted(detection_set, third, findings, area):
+def test_an_impossible_area_is_counted(detection_set, third, found, area):
     expected = {**copy.deepcopy(third), "area": 80.0}
     third["area"] = area
-    assert [(kind, count) for kind, _, count, _ in findings()] == [("mended", 1)]
-    assert "area" in findings()[0][3]
+    ((_, code, count),) = found()
+    assert code in ("area.impossible", "area.none") and count == 1
     assert detection_set.write()[0]["annotations"][2] == expected

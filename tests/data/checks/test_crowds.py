@@ -1,73 +1,52 @@
 import pytest
 
+RUN_LENGTHS = {"size": [30, 40], "counts": [125, *[10, 20] * 7, 10, 855]}
+
 
 def set_all(content, **fields):
     for entry in content["annotations"]:
         entry |= fields
 
 
-@pytest.mark.parametrize("half", ["train", "val"])
-def test_a_half_of_crowds_alone_is_taken_for_one_of_single_objects(detection_set, findings, half):
-    set_all(detection_set.contents[half], iscrowd=1)
-    assert findings() == [
-        (
-            "mended",
-            half,
-            12,
-            (
-                "Objects with `iscrowd` 1, in a half without any other: 12 (101, 102, 103, ...);"
-                " taken for single objects, as CVAT exports brush masks: `iscrowd` set to 0."
-            ),
-        )
-    ]
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_split_of_crowds_alone_is_used_as_single_objects(detection_set, found, split):
+    set_all(detection_set.contents[split], iscrowd=1)
+    assert found() == [(split, "crowd.all", 12)]
     train, val, _ = detection_set.write()
     assert [entry["iscrowd"] for entry in (*train["annotations"], *val["annotations"])] == [0] * 24
 
 
 def test_brush_masks_among_polygons_stay_crowds_and_are_noted_by_their_share(
-    detection_set, train, val, findings
+    detection_set, train, val, found
 ):
     for entry in (*train["annotations"][:5], *val["annotations"][:3]):
-        entry |= {
-            "iscrowd": 1,
-            "segmentation": {"size": [30, 40], "counts": [125, *[10, 20] * 7, 10, 855]},
-        }
-    then = "if each is a single object (CVAT's brush masks are), set it to 0."
-    assert [sentence for *_, sentence in findings()] == [
-        (
-            "Objects with `iscrowd` 1, 42% of all: 5 (101, 102, 103, ...); crowd regions are not"
-            f" trained on: {then}"
-        ),
-        (
-            "Objects with `iscrowd` 1, 25% of all: 3 (101, 102, 103); crowd regions are not"
-            f" scored: {then}"
-        ),
-    ]
+        entry |= {"iscrowd": 1, "segmentation": RUN_LENGTHS}
+    assert found() == [("train", "crowd.many", 5), ("val", "crowd.many", 3)]
+    sentences = [finding.sentence for finding in detection_set.check().findings]
+    assert "42% of all" in sentences[0] and "not trained on" in sentences[0]
+    assert "25% of all" in sentences[1] and "not scored" in sentences[1]
     assert sum(entry["iscrowd"] for entry in detection_set.write()[0]["annotations"]) == 5
 
 
-def test_few_crowds_are_not_worth_a_word(third, findings):
+def test_few_crowds_are_not_noted(third, found):
     third["iscrowd"] = 1
-    assert findings() == []
+    assert found() == []
 
 
-def test_a_category_of_crowds_alone_is_noted(train, val, findings):
-    for half in (train, val):
-        for entry in half["annotations"]:
+def test_a_category_of_crowds_alone_is_noted(train, val, found):
+    for content in (train, val):
+        for entry in content["annotations"]:
             entry["iscrowd"] = int(entry["category_id"] == 2)
-    what = "Categories of which every object is a crowd region (`iscrowd` 1): 1 (spoon)"
-    assert [sentence for *_, sentence in findings() if sentence.startswith("Categories")] == [
-        f"{what}; the detector cannot learn them.",
-        f"{what}; they have no AP.",
-    ]
+    noted = {("train", "category.crowds_only", 1), ("val", "category.crowds_only", 1)}
+    assert noted < {*found()}
 
 
-@pytest.mark.parametrize(("half", "use"), [("train", "train on"), ("val", "score")])
-def test_a_half_that_is_ignored_altogether_is_refused(detection_set, findings, half, use):
-    set_all(detection_set.contents[half], ignore=1)
-    refused = [sentence for kind, _, _, sentence in findings() if kind == "refused"]
-    what = "Objects with `ignore`, in a half without any other: 12 (101, 102, 103, ...)"
-    assert refused == [f"{what}; nothing is left to {use}: take `ignore` off."]
+@pytest.mark.parametrize(("split", "use"), [("train", "train on"), ("val", "score")])
+def test_a_split_in_which_all_is_ignored_is_refused(detection_set, split, use):
+    set_all(detection_set.contents[split], ignore=1)
+    (refused,) = detection_set.check().refused
+    assert (refused.split, refused.code, refused.count) == (split, "crowd.all_ignored", 12)
+    assert use in refused.sentence
 
 
 def test_where_all_else_is_ignored_the_crowds_are_single_objects(detection_set, train):
@@ -77,20 +56,15 @@ def test_where_all_else_is_ignored_the_crowds_are_single_objects(detection_set, 
 
 
 @pytest.mark.parametrize("value", [None, False, "0", "false", 0.0])
-def test_an_ignore_that_is_false_is_taken_off(detection_set, third, findings, value):
+def test_an_ignore_that_is_false_is_removed(detection_set, third, found, value):
     third["ignore"] = value
-    told = "Objects whose `ignore` is false, but not the number 0: 1 (103); `ignore` removed."
-    assert [sentence for *_, sentence in findings()] == [told]
+    assert found() == [("train", "crowd.unclear_ignore", 1)]
     written = detection_set.write()[0]["annotations"][2]
     assert "ignore" not in written and written["iscrowd"] == 0
 
 
-def test_crowds_are_unknown_to_lvis(detection_set, train, findings):
+def test_lvis_has_no_crowds(detection_set, train, found):
     detection_set.as_lvis()
     set_all(train, iscrowd=1)
-    told = (
-        "Objects with `iscrowd`, which LVIS does not have: 12 (101, 102, 103, ...); used as any"
-        " other."
-    )
-    assert findings() == [("mended", "train", 12, told)]
+    assert found() == [("train", "crowd.in_lvis", 12)]
     assert not any("iscrowd" in entry for entry in detection_set.write()[0]["annotations"])

@@ -18,7 +18,7 @@ from PIL import Image
 
 from soco.cli import main
 from soco.data.checks import check_dataset, decoded_folder
-from soco.data.checks.files import read_files
+from soco.data.checks.decoding import read_files
 
 SIZE = (40, 30)
 
@@ -30,25 +30,22 @@ def cache(tmp_path):
 
 @pytest.fixture
 def decoded(detection_set, cache, caplog):
-    """Check the set with its cache.
-
-    Returns the halves' numbers of decoded images and the findings' sentences.
-    """
+    """Check the set with its cache; return how many images each split decoded, and the findings."""
 
     def check():
         caplog.clear()
-        with caplog.at_level(logging.INFO, "soco.data.checks.files"):
+        with caplog.at_level(logging.INFO, "soco.data.checks.decoding"):
             found = check_dataset(detection_set.dataset(), cache=cache).findings
         counts = [
             record.args[0] for record in caplog.records if "images to decode" in record.getMessage()
         ]
-        return counts, [finding.sentence for finding in found]
+        return counts, [(finding.code, finding.sentence) for finding in found]
 
     return check
 
 
-def photo(detection_set, half, number):
-    return detection_set.folder / half / f"{half}{number}.jpg"
+def photo(detection_set, split, number):
+    return detection_set.folder / split / f"{split}{number}.jpg"
 
 
 def cut_short(path):
@@ -56,35 +53,32 @@ def cut_short(path):
     path.write_bytes(path.read_bytes()[:-100])
 
 
-@pytest.mark.parametrize("half", ["train", "val"])
-def test_a_truncated_image_is_left_out_with_its_reason(detection_set, findings, half):
-    cut_short(photo(detection_set, half, 3))
-    ((kind, of, count, sentence),) = findings()
-    assert (kind, of, count) == ("mended", half, 1)
-    assert sentence.startswith(
-        f"Images that cannot be read: 1 ({half}3.jpg: image file is truncated"
-    )
-    written = detection_set.write()[0 if half == "train" else 1]
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_truncated_image_is_dropped_with_its_reason(detection_set, found, sentence, split):
+    cut_short(photo(detection_set, split, 3))
+    assert found() == [(split, "image.unreadable", 1)]
+    assert f"1 ({split}3.jpg: image file is truncated" in sentence("image.unreadable")
+    written = detection_set.write()[0 if split == "train" else 1]
     assert sorted(image["id"] for image in written["images"]) == [1, 2, *range(4, 13)]
     assert 3 not in {entry["image_id"] for entry in written["annotations"]}
 
 
-def test_many_truncated_images_are_refused(detection_set, findings):
+def test_many_truncated_images_are_refused(detection_set):
     for number in (3, 7):
         cut_short(photo(detection_set, "val", number))
-    refused = [sentence for kind, _, _, sentence in findings() if kind == "refused"]
-    told = "Images left out, of 12: 2 (val3.jpg, val7.jpg); more than a tenth"
-    assert [sentence[: len(told)] for sentence in refused] == [told]
+    (refused,) = detection_set.check().refused
+    assert refused.code == "image.too_many_dropped"
+    assert "of 12: 2 (val3.jpg, val7.jpg)" in refused.sentence
 
 
 @pytest.mark.parametrize(
     ("kind", "reason"), [(np.float32, "floats"), (np.int32, "32-bit integers")]
 )
-def test_values_without_an_agreed_white_are_left_out(detection_set, train, findings, kind, reason):
+def test_values_without_an_agreed_white_are_dropped(detection_set, train, sentence, kind, reason):
     Image.fromarray(np.ones(SIZE[::-1], kind)).save(detection_set.folder / "train" / "train3.tif")
     train["images"][2]["file_name"] = "train3.tif"
-    assert "1 (train3.tif: its values are" in findings()[0][3]
-    assert reason in findings()[0][3]
+    assert "1 (train3.tif: " in sentence("image.unreadable")
+    assert reason in sentence("image.unreadable")
 
 
 def claiming(width, height):
@@ -100,9 +94,9 @@ def claiming(width, height):
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
-def test_a_header_that_claims_another_size_is_believed_without_decoding(detection_set, findings):
+def test_a_header_that_claims_another_size_is_believed_without_decoding(detection_set, sentence):
     photo(detection_set, "train", 3).write_bytes(claiming(1_000_000, 1_000_000))
-    assert "1 (train3.jpg: 40 x 30, the image 1000000 x 1000000); left out." in findings()[0][3]
+    assert "listed 40 x 30, file 1000000 x 1000000" in sentence("image.other_size")
 
 
 def test_a_second_check_decodes_only_what_changed(detection_set, decoded):
@@ -110,10 +104,9 @@ def test_a_second_check_decodes_only_what_changed(detection_set, decoded):
     assert decoded() == ([0, 0], [])
     path = photo(detection_set, "val", 5)
     cut_short(path)
-    counts, told = decoded()
-    assert counts == [0, 1]
-    assert told[0].startswith("Images that cannot be read: 1 (val5.jpg: image file is truncated")
-    assert decoded()[0] == [0, 1]  # what cannot be read is read again: its disk may have been away
+    counts, ((code, _),) = decoded()
+    assert (counts, code) == ([0, 1], "image.unreadable")
+    assert decoded()[0] == [0, 1]  # what cannot be read is read again: its disk may be back
     Image.new("RGB", SIZE).save(path)
     assert decoded() == ([0, 1], [])
     assert decoded()[0] == [0, 0]
@@ -125,7 +118,7 @@ def test_what_is_remembered_goes_by_path_length_and_time(detection_set, decoded)
     before, data = path.stat(), path.read_bytes()
     path.write_bytes(data[:-300] + bytes(300))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert decoded() == ([0, 0], [])  # not looked into
+    assert decoded() == ([0, 0], [])  # the content is not compared
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     assert decoded()[0] == [0, 1]
     path.write_bytes(data + b"\0")
@@ -134,7 +127,7 @@ def test_what_is_remembered_goes_by_path_length_and_time(detection_set, decoded)
 
 
 def test_findings_are_the_same_from_the_cache(detection_set, train, decoded):
-    """Sizes, turns and copies are remembered as they were found."""
+    """The cache holds sizes, rotations and hashes."""
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", SIZE, "red").save(photo(detection_set, "train", 3), exif=exif)
@@ -188,7 +181,7 @@ def test_a_cache_that_cannot_be_written_stops_nothing(detection_set, cache, deco
     assert "the next check decodes all images again" in caplog.text
 
 
-def test_odd_names_are_remembered_or_told(tmp_path):
+def test_odd_names_are_remembered_or_reported(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     odd = folder / os.fsdecode(b"caf\xe9.png")  # no UTF-8
@@ -206,7 +199,7 @@ def test_odd_names_are_remembered_or_told(tmp_path):
 
 
 def test_a_check_that_is_killed_keeps_what_it_has_decoded(tmp_path):
-    """A scheduler's time limit is SIGTERM, at which Python ends without a word."""
+    """A scheduler's time limit is SIGTERM, which ends Python without an exception."""
     import pyarrow.parquet as pq
 
     Image.effect_noise((1000, 1000), 50).save(tmp_path / "0.jpg")
@@ -216,10 +209,10 @@ def test_a_check_that_is_killed_keeps_what_it_has_decoded(tmp_path):
     script = """
         import sys
         from pathlib import Path
-        from soco.data.checks import files
-        files._KEEP_SECONDS = 0.1
+        from soco.data.checks import decoding
+        decoding._SAVE_SECONDS = 0.1
         paths = [Path(sys.argv[1], f"{number}.jpg") for number in range(300)]
-        files.read_files(paths, [None] * 300, threads=1, cache=Path(sys.argv[2]))
+        decoding.read_files(paths, [None] * 300, threads=1, cache=Path(sys.argv[2]))
     """
     cache = tmp_path / "cache.parquet"
     command = [sys.executable, "-c", textwrap.dedent(script), tmp_path, cache]
@@ -234,7 +227,7 @@ def test_a_check_that_is_killed_keeps_what_it_has_decoded(tmp_path):
 
 @pytest.fixture
 def config(detection_set):
-    """Write a configuration of the set; keys of `images` may be added. Returns its path."""
+    """Write a configuration of the set, with these keys of `images`; return its path."""
 
     def write(**images):
         path = detection_set.folder / "mine.yaml"
@@ -248,20 +241,17 @@ def config(detection_set):
     return write
 
 
-def test_a_limit_on_unlabelled_images_leaves_none_of_the_set_out(config, capsys):
+def test_a_limit_on_unlabelled_images_drops_none_of_the_set(config, capsys):
     assert main(["check-data", config(max_megapixels=0.001)]) == 0  # each has 1,200 pixels
-    assert "own can be used: 0 refused, 0 mended, 0 noted" in capsys.readouterr().out
+    assert "own can be used: 0 refused, 0 repaired, 0 noted" in capsys.readouterr().out
 
 
 def test_the_command_and_the_rule_share_what_is_remembered(detection_set, config, capsys, caplog):
     cut_short(photo(detection_set, "val", 3))
     assert main(["check-data", config()]) == 0
-    assert (
-        "mended: Images that cannot be read: 1 (val3.jpg: image file is truncated"
-        in capsys.readouterr().out
-    )
+    assert "1 (val3.jpg: image file is truncated" in capsys.readouterr().out
     remembered = decoded_folder(detection_set.folder / "results", "own")
-    with caplog.at_level(logging.INFO, "soco.data.checks.files"):
+    with caplog.at_level(logging.INFO, "soco.data.checks.decoding"):
         check_dataset(detection_set.dataset(), threads=1, cache=remembered)
     assert [record.args for record in caplog.records] == [(0, 12), (1, 11)]
     assert (

@@ -13,7 +13,7 @@ def folder(detection_set):
 
 @pytest.fixture
 def rename(train, folder):
-    """Give every image of the training half another name in the json, and another to its file."""
+    """Give every image of the training split another name in the JSON, and its file another."""
 
     def renamed(listed, stored="{}"):
         for image in train["images"]:
@@ -37,87 +37,51 @@ def rename(train, folder):
     ],
 )
 def test_a_name_that_differs_in_backslashes_or_unicode_form_alone_is_repaired(
-    detection_set, findings, rename, folder, listed, stored
+    detection_set, found, rename, folder, listed, stored
 ):
     rename(listed, stored)
-    ((kind, half, count, sentence),) = findings()
-    assert (kind, half, count) == ("mended", "train", 12)
-    assert sentence.startswith(
-        "Images whose `file_name` has backslashes, or accents in another form of Unicode"
-    )
+    assert found() == [("train", "image.renamed", 12)]
     written = detection_set.write()[0]
     assert len(written["annotations"]) == 12
     assert all((folder / image["file_name"]).is_file() for image in written["images"])
 
 
 @pytest.mark.parametrize(
-    ("listed", "stored", "remedy"),
+    ("listed", "stored", "file", "name", "remedy"),
     [
-        (
-            r"images\{}",
-            "{}",
-            r"there is a train1.jpg in FOLDER for images\train1.jpg, ALL; take `images\` off",
-        ),
-        (
-            "images/{}",
-            "{}",
-            "there is a train1.jpg in FOLDER for images/train1.jpg, ALL; take `images/` off",
-        ),
-        (
-            "/home/me/x/{}",
-            "{}",
-            "for /home/me/x/train1.jpg, ALL; take `/home/me/x/` off `file_name`",
-        ),
-        (r"C:\x\{}", "{}", r"for C:\x\train1.jpg, ALL; take `C:\x\` off `file_name`"),
-        ("../other/{}", "{}", "for ../other/train1.jpg, ALL; take `../other/` off `file_name`"),
-        (
-            "{}",
-            "a/b/{}",
-            (
-                "there is a a/b/train1.jpg in FOLDER for train1.jpg, ALL; set `images` to"
-                " FOLDER/a/b, or"
-            ),
-        ),
-        (
-            "x/{}",
-            "a/{}",
-            "there is a a/train1.jpg in FOLDER for x/train1.jpg, ALL; correct the folder in",
-        ),
-        (
-            "a%20b {}",
-            "a b {}",
-            "there is a a b train1.jpg in FOLDER for a%20b train1.jpg, ALL; decode `file_name`",
-        ),
-        ("{}", "A{}", None),
-        ("A{}", "a{}", "for Atrain1.jpg, ALL; correct upper and lower case in `file_name`"),
-        ("{stem}.png", "{}", "for train1.png, ALL; correct the extension in `file_name`"),
-        ("{stem}.JPG", "{}", "for train1.JPG, ALL; correct upper and lower case in `file_name`"),
-        (
-            "x/{stem}.png",
-            "a/{}",
-            "there is a a/train1.jpg in FOLDER for x/train1.png, ALL; correct `file_name`",
-        ),
+        (r"images\{}", "{}", "train1.jpg", r"images\train1.jpg", r"remove `images\`"),
+        ("images/{}", "{}", "train1.jpg", "images/train1.jpg", "remove `images/`"),
+        ("/home/me/x/{}", "{}", "train1.jpg", "/home/me/x/train1.jpg", "remove `/home/me/x/`"),
+        (r"C:\x\{}", "{}", "train1.jpg", r"C:\x\train1.jpg", r"remove `C:\x\`"),
+        ("../other/{}", "{}", "train1.jpg", "../other/train1.jpg", "remove `../other/`"),
+        ("{}", "a/b/{}", "a/b/train1.jpg", "train1.jpg", "set `images` to FOLDER/a/b, or"),
+        ("x/{}", "a/{}", "a/train1.jpg", "x/train1.jpg", "correct the folder"),
+        ("a%20b {}", "a b {}", "a b train1.jpg", "a%20b train1.jpg", "decode `file_name`"),
+        ("A{}", "a{}", "atrain1.jpg", "Atrain1.jpg", "correct upper and lower case"),
+        ("{stem}.png", "{}", "train1.jpg", "train1.png", "correct the extension"),
+        ("{stem}.JPG", "{}", "train1.jpg", "train1.JPG", "correct upper and lower case"),
+        ("x/{stem}.png", "a/{}", "a/train1.jpg", "x/train1.png", "correct `file_name`"),
     ],
 )
-def test_the_file_that_a_name_may_mean_is_named(findings, rename, folder, listed, stored, remedy):
+def test_the_file_that_a_name_may_mean_is_named(
+    detection_set, rename, folder, listed, stored, file, name, remedy
+):
     rename(listed, stored)
-    sentences = [sentence for *_, sentence in findings()]
-    assert (
-        f"Images left out, of 12: 12 ({listed.format('train1.jpg', stem='train1')}, "
-        in sentences[1]
-    )
-    if remedy is None:
-        assert sentences[0].endswith("...); left out.")
-    else:
-        assert (
-            remedy.replace("FOLDER", str(folder)).replace("ALL", "and so for 12 of them")
-            in sentences[0]
-        )
+    missing, too_many = detection_set.check().findings
+    assert missing.code in ("image.missing", "image.outside")
+    hint = f"{folder} has {file} for {name}, and likewise for 12 of them; "
+    assert hint + remedy.replace("FOLDER", str(folder)) in missing.sentence
+    assert (too_many.code, too_many.count) == ("image.too_many_dropped", 12)
+
+
+def test_a_name_that_means_no_file_gets_no_hint(rename, sentence):
+    rename("{}", "A{}")
+    assert sentence("image.missing").endswith("...); dropped.")
 
 
 @pytest.fixture
 def linked(detection_set, folder, rename):
-    """Have the images in a folder elsewhere, to which `train2017` is a link, and their names begin as given."""
+    """Move the images to another folder, to which `train2017` is a link, and rename them."""
 
     def link(listed):
         rename(listed)
@@ -128,92 +92,85 @@ def linked(detection_set, folder, rename):
     return link
 
 
-def test_names_are_repaired_in_a_folder_that_is_a_link(detection_set, findings, linked):
+def test_names_are_repaired_in_a_folder_that_is_a_link(detection_set, found, linked):
     linked(r"train2017\{}")
-    assert [found[:3] for found in findings()] == [("mended", "train", 12)]
+    assert found() == [("train", "image.renamed", 12)]
     assert detection_set.write()[0]["images"][0]["file_name"] == "train2017/train1.jpg"
 
 
-def test_the_search_follows_links_and_ends_at_loops(findings, linked, folder):
+def test_the_search_follows_links_and_ends_at_loops(sentence, linked, folder):
     linked("{stem}.png")
     for loop in ("a", "train2017/up"):
         (folder / loop).symlink_to(folder)
     (folder / "z").symlink_to(folder / "train2017")
     (folder / "self").symlink_to("self")
-    told = (
-        f"there is a train2017/train1.jpg in {folder} for train1.png, and so for 12 of them;"
-        " correct `file_name`"
-    )
-    assert told in findings()[0][3]
+    hint = f"{folder} has train2017/train1.jpg for train1.png, and likewise for 12 of them;"
+    assert hint in sentence("image.missing")
 
 
-def test_the_search_for_one_name_takes_little_memory(train, findings, folder):
+def test_the_search_for_one_name_takes_little_memory(found, folder):
     (folder / "train3.jpg").unlink()
     for number in range(5000):
         (folder / f"{number:012d}.jpg").touch()
     tracemalloc.start()
-    found = findings()
+    assert found() == [("train", "image.missing", 1)]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert found[0][3] == f"Images that are not below {folder}: 1 (train3.jpg); left out."
     assert peak < 3_000_000  # an index for each rule takes 1,300 bytes a file
 
 
-def test_among_too_many_files_no_file_is_named_for_another(findings, rename, monkeypatch):
+def test_among_too_many_files_no_file_is_named_for_another(sentence, rename, monkeypatch):
     rename("{stem}.png")
     monkeypatch.setattr(file_names, "_MOST_FILES", 11)
-    assert findings()[0][3].endswith("...); left out.")
+    assert sentence("image.missing").endswith("...); dropped.")
 
 
-def test_among_too_many_files_names_are_repaired(findings, rename, monkeypatch):
+def test_among_too_many_files_names_are_repaired(found, rename, monkeypatch):
     rename(r"a\{}", "a/{}")
     monkeypatch.setattr(file_names, "_MOST_FILES", 1)
-    assert [found[:3] for found in findings()] == [("mended", "train", 12)]
+    assert found() == [("train", "image.renamed", 12)]
 
 
-def test_a_name_whose_file_is_there_in_both_forms_of_unicode_is_left_alone(train, findings, folder):
+def test_a_name_whose_file_is_there_in_both_forms_of_unicode_is_not_repaired(train, found, folder):
     for name in ("\u00e9.jpg", "e\u0301.jpg"):
         (folder / name).write_bytes((folder / "train3.jpg").read_bytes())
     train["images"][2]["file_name"] = ".\\\u00e9.jpg"
-    assert findings()[0][3].startswith(f"Images that are not below {folder}: 1 (")
+    assert found() == [("train", "image.missing", 1)]
 
 
-def test_a_name_that_two_files_could_be_is_left_alone(train, findings, folder):
+def test_a_name_that_may_mean_two_files_gets_no_hint(sentence, folder):
     (folder / "train3.jpg").rename(folder / "Train3.jpg")
     (folder / "TRAIN3.jpg").write_bytes(b"another")
-    assert findings()[0][3] == f"Images that are not below {folder}: 1 (train3.jpg); left out."
+    assert sentence("image.missing").endswith("1 (train3.jpg); dropped.")
 
 
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "/etc/passwd", "../../../../../../dev/zero", "a/../../val/x"]
 )
-def test_a_name_that_leads_out_of_the_folder_is_not_opened(train, findings, folder, name):
+def test_a_name_that_leads_out_of_the_folder_is_not_opened(train, found, sentence, name):
     train["images"][2]["file_name"] = name
-    what = f"Images whose `file_name` leads out of {folder}, which are not opened: 1 ({name})"
-    assert findings()[0][:3] == ("mended", "train", 1)
-    assert findings()[0][3] == f"{what}; left out: set `images` to a folder above them."
+    assert found() == [("train", "image.outside", 1)]
+    assert f"1 ({name}); dropped: set `images` to a folder above" in sentence("image.outside")
 
 
-def test_a_link_in_the_folder_may_lead_out_of_it(detection_set, findings, folder):
+def test_a_link_in_the_folder_may_lead_out_of_it(detection_set, found, folder):
     (folder / "train3.jpg").rename(detection_set.folder / "elsewhere.jpg")
     (folder / "train3.jpg").symlink_to(detection_set.folder / "elsewhere.jpg")
-    assert findings() == []
+    assert found() == []
 
 
-def test_a_whole_path_below_the_folder_is_taken(train, findings, folder):
+def test_a_whole_path_in_the_folder_is_accepted(train, found, folder):
     train["images"][2]["file_name"] = str(folder / "train3.jpg")
     train["images"][3]["file_name"] = "../train/train4.jpg"
-    assert findings() == []
+    assert found() == []
 
 
 @pytest.mark.parametrize(
     "name", ["", None, 3, ["x"], {"a": 1}, "x" * 10000, "a\0b.jpg", "fifo", "zero", ".", "\ud800"]
 )
-def test_a_name_that_no_regular_file_bears_is_left_out_unopened(train, findings, folder, name):
+def test_a_name_that_no_regular_file_has_is_dropped_unopened(train, found, sentence, folder, name):
     os.mkfifo(folder / "fifo")
     (folder / "zero").symlink_to("/dev/zero")
     train["images"][2]["file_name"] = name
-    assert findings()[0][3].startswith(
-        "Images whose `file_name` is missing or not the name of a regular file: 1 ("
-    )
-    assert len(findings()[0][3]) < 300
+    assert found() == [("train", "image.bad_name", 1)]
+    assert len(sentence("image.bad_name")) < 300

@@ -4,225 +4,132 @@ import pytest
 
 MASK = [[4, 5, 12, 5, 12, 15, 4, 15]]
 POINTS = [[4, 5], [12, 5], [12, 15], [4, 15]]
+NAN = float("nan")
 
 
-def test_a_sound_set_has_no_findings(findings):
-    assert findings() == []
+def test_a_sound_set_has_no_findings(found):
+    assert found() == []
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
+    ("change", "code"),
     [
-        ({"image_id": 99}, "Objects on images that `images` does not list: 1 (103); left out."),
-        (
-            {"category_id": 9},
-            "Objects of categories that `categories` does not list: 1 (103); left out.",
-        ),
-        (
-            {"segmentation": []},
-            "Objects without a mask, on which the detector trains: 1 (103); left out.",
-        ),
-        (
-            {"segmentation": None},
-            "Objects without a mask, on which the detector trains: 1 (103); left out.",
-        ),
-        (
-            {"segmentation": {"size": [40, 30], "counts": [1200]}},
-            "Run-length masks that are broken or not of their image's size: 1 (103); left out.",
-        ),
-        (
-            {"segmentation": {"size": [30, 40], "counts": [5, 6]}},
-            "Run-length masks that are broken or not of their image's size: 1 (103); left out.",
-        ),
-        (
-            {"segmentation": {"size": [30, 40], "counts": "0!"}},
-            "Run-length masks that are broken or not of their image's size: 1 (103); left out.",
-        ),
-        (
-            {"segmentation": {"x": [4, 12, 12], "y": [5, 5, 15]}},
-            (
-                "Masks that are mappings without `size` and `counts`: 1 (103); left out: write"
-                " polygons, each as [x1, y1, x2, y2, ...], or run lengths."
-            ),
-        ),
-        (
-            {"segmentation": {"size": [30.0, 40.0], "counts": [600, 600]}},
-            "Run-length masks that are broken or not of their image's size: 1 (103); left out.",
-        ),
-        (
-            {"bbox": [50, 5, 8, 10]},
-            "Boxes wholly outside their image: 1 (103); the objects are left out.",
-        ),
+        ({"image_id": 99}, "object.unknown_image"),
+        ({"category_id": 9}, "object.unknown_category"),
+        ({"segmentation": []}, "mask.none"),
+        ({"segmentation": None}, "mask.none"),
+        ({"segmentation": {"size": [40, 30], "counts": [1200]}}, "mask.bad_run_lengths"),
+        ({"segmentation": {"size": [30, 40], "counts": [5, 6]}}, "mask.bad_run_lengths"),
+        ({"segmentation": {"size": [30, 40], "counts": "0!"}}, "mask.bad_run_lengths"),
+        ({"segmentation": {"size": [30.0, 40.0], "counts": [600, 600]}}, "mask.bad_run_lengths"),
+        ({"segmentation": {"x": [4, 12, 12], "y": [5, 5, 15]}}, "mask.unknown_form"),
+        ({"bbox": [50, 5, 8, 10]}, "box.outside"),
     ],
 )
-def test_an_object_that_cannot_be_used_is_left_out(
-    detection_set, third, findings, change, expected
+def test_an_object_that_cannot_be_used_is_dropped(
+    detection_set, third, found, sentence, change, code
 ):
     third |= change
-    assert ("mended", "train", 1, expected) in findings()
+    assert ("train", code, 1) in found()
+    assert ": 1 (103); " in sentence(code)
     train, _, _ = detection_set.write()
     assert [entry["id"] for entry in train["annotations"]] == [101, 102, *range(104, 113)]
 
 
 @pytest.mark.parametrize(
-    ("change", "what", "mended"),
+    ("segmentation", "code"),
     [
-        (
-            {"segmentation": [POINTS]},
-            "Objects with polygons of [x, y] points",
-            {"segmentation": MASK},
-        ),
-        (
-            {"segmentation": POINTS},
-            "Objects with polygons of [x, y] points",
-            {"segmentation": MASK},
-        ),
-        (
-            {"segmentation": [[POINTS]]},
-            "Objects with polygons of [x, y] points",
-            {"segmentation": MASK},
-        ),
-        (
-            {"segmentation": [[MASK]]},
-            "Objects with polygons of [x, y] points",
-            {"segmentation": MASK},
-        ),
-        (
-            {"segmentation": [*MASK, [{"x": 4, "y": 5}]]},
-            "Objects with polygons of text or mappings, such as {x: 1, y: 2}",
-            {"segmentation": MASK},
-        ),
-        (
-            {"segmentation": [*MASK, ["4", "5", "12", "5", "12", "15"]]},
-            "Objects with polygons of text or mappings",
-            {"segmentation": MASK},
-        ),
-        (
-            {"segmentation": [*MASK, [float("nan"), 5, 12, 5, 12, 15]]},
-            "Objects with polygons of numbers that are not finite, or huge",
-            {"segmentation": MASK},
-        ),
-        (
-            {"segmentation": [*MASK, [10**400, 5, 12, 5, 12, 15]]},
-            "Objects with polygons of numbers that are not finite, or huge",
-            {"segmentation": MASK},
-        ),
-        (
-            {"segmentation": [*MASK, [0, 0, 1e9, 0, 1e9, 1e9]]},
-            "Objects with polygons that reach 10 times their image's longer side beyond it",
-            {"segmentation": MASK},
-        ),
-        ({"bbox": [10**400, 5, 8, 10]}, "Boxes that are no four numbers", {"bbox": [4, 5, 8, 10]}),
-        (
-            {"segmentation": MASK[0]},
-            "Polygons that are not in a list of polygons",
-            {"segmentation": MASK},
-        ),
-        (
-            {"segmentation": [[1, 2, 3, 4], *MASK, [1] * 7]},
-            "Objects with polygons of fewer than three points",
-            {"segmentation": MASK},
-        ),
-        (
-            {"segmentation": [*MASK, [50, 5, 60, 5, 60, 15]]},
-            "Objects with polygons of which no part lies",
-            {"segmentation": MASK},
-        ),
-        ({"bbox": [4, 5, 8]}, "Boxes that are no four numbers", {"bbox": [4, 5, 8, 10]}),
-        ({"bbox": [12, 15, -8, -10]}, "Boxes that are no four numbers", {"bbox": [4, 5, 8, 10]}),
-        ({"bbox": [4, 5, 0, 10]}, "Boxes that are no four numbers", {"bbox": [4, 5, 8, 10]}),
-        (
-            {"bbox": [float("nan"), 5, 8, 10]},
-            "Boxes that are no four numbers",
-            {"bbox": [4, 5, 8, 10]},
-        ),
-        (
-            {"bbox": [-3, 5, 15, 30]},
-            "Boxes that reach beyond their image",
-            {"bbox": [0, 5, 12, 25]},
-        ),
-        ({"area": None}, "Objects without `area`", {"area": 80.0}),
-        ({"iscrowd": None}, "Objects without `iscrowd`", {"iscrowd": 0}),
-        ({"iscrowd": "1"}, "Objects without `iscrowd`", {"iscrowd": 1}),
-        ({"ignore": 1}, "Objects with `ignore`", {"iscrowd": 1}),
-        ({"image_id": "3"}, "Objects that name image or category by text", {"image_id": 3}),
-        ({"category_id": "2"}, "Objects that name image or category by text", {"category_id": 2}),
+        ([POINTS], "polygon.nested"),
+        (POINTS, "polygon.nested"),
+        ([[POINTS]], "polygon.nested"),
+        ([[MASK]], "polygon.nested"),
+        ([*MASK, [{"x": 4, "y": 5}]], "polygon.not_numbers"),
+        ([*MASK, ["4", "5", "12", "5", "12", "15"]], "polygon.not_numbers"),
+        ([*MASK, [NAN, 5, 12, 5, 12, 15]], "polygon.not_finite"),
+        ([*MASK, [10**400, 5, 12, 5, 12, 15]], "polygon.not_finite"),
+        ([*MASK, [0, 0, 1e9, 0, 1e9, 1e9]], "polygon.far"),
+        (MASK[0], "mask.not_in_list"),
+        ([[1, 2, 3, 4], *MASK, [1] * 7], "polygon.broken"),
+        ([*MASK, [50, 5, 60, 5, 60, 15]], "polygon.outside"),
     ],
 )
-def test_an_object_is_mended(detection_set, third, findings, change, what, mended):
-    expected = {**third, **mended}
-    third |= change
-    assert [(kind, half, count) for kind, half, count, _ in findings()] == [("mended", "train", 1)]
-    assert findings()[0][3].startswith(what)
-    assert "1 (103)" in findings()[0][3]
+def test_a_mask_is_repaired(detection_set, third, found, sentence, segmentation, code):
+    expected = {**third, "segmentation": MASK}
+    third["segmentation"] = segmentation
+    assert found() == [("train", code, 1)]
+    assert "1 (103)" in sentence(code)
     assert detection_set.write()[0]["annotations"][2] == expected
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
+    ("change", "code", "repaired"),
     [
-        (
-            {"bbox": [10, 5, 8, 10]},
-            "Boxes that do not enclose their mask closely: 1 (103); used as they are",
-        ),
+        ({"bbox": [10**400, 5, 8, 10]}, "box.broken", {"bbox": [4, 5, 8, 10]}),
+        ({"bbox": [4, 5, 8]}, "box.broken", {"bbox": [4, 5, 8, 10]}),
+        ({"bbox": [12, 15, -8, -10]}, "box.broken", {"bbox": [4, 5, 8, 10]}),
+        ({"bbox": [4, 5, 0, 10]}, "box.broken", {"bbox": [4, 5, 8, 10]}),
+        ({"bbox": [NAN, 5, 8, 10]}, "box.broken", {"bbox": [4, 5, 8, 10]}),
+        ({"bbox": [-3, 5, 15, 30]}, "box.beyond", {"bbox": [0, 5, 12, 25]}),
+        ({"area": None}, "area.none", {"area": 80.0}),
+        ({"iscrowd": None}, "crowd.no_iscrowd", {"iscrowd": 0}),
+        ({"iscrowd": "1"}, "crowd.no_iscrowd", {"iscrowd": 1}),
+        ({"ignore": 1}, "crowd.ignore", {"iscrowd": 1}),
+        ({"image_id": "3"}, "object.text_ids", {"image_id": 3}),
+        ({"category_id": "2"}, "object.text_ids", {"category_id": 2}),
+    ],
+)
+def test_an_object_is_repaired(detection_set, third, found, sentence, change, code, repaired):
+    expected = {**third, **repaired}
+    third |= change
+    assert found() == [("train", code, 1)]
+    assert "1 (103)" in sentence(code)
+    assert detection_set.write()[0]["annotations"][2] == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"bbox": [10, 5, 8, 10]}, "box.unlike_mask"),
         (
             {"segmentation": [[4, 5, 12, 5, 12, 15, -4, 15]], "bbox": [0, 5, 12, 10]},
-            "Objects with polygons that reach",
+            "polygon.beyond",
         ),
     ],
 )
-def test_what_is_odd_but_usable_is_noted_and_kept(detection_set, third, findings, change, expected):
+def test_what_is_odd_but_usable_is_noted_and_kept(detection_set, third, found, change, code):
     third |= change
     kept = copy.deepcopy(third)
-    assert [(kind, count) for kind, _, count, _ in findings()] == [("noted", 1)]
-    assert findings()[0][3].startswith(expected)
+    assert found() == [("train", code, 1)]
     assert detection_set.write()[0]["annotations"][2] == kept
 
 
-def test_run_lengths_among_polygons_are_noted(third, findings):
+def test_run_lengths_among_polygons_are_noted(third, found):
     third["segmentation"] = {"size": [30, 40], "counts": [4 * 30 + 5, *[10, 20] * 7, 10, 855]}
-    assert findings() == [
-        (
-            "noted",
-            "train",
-            1,
-            "Run-length masks among polygons: 1 (103); no harm: all are trained on as bitmaps.",
-        )
-    ]
+    assert found() == [("train", "object.run_lengths_among_polygons", 1)]
 
 
-def test_boxes_given_as_corners_are_refused(train, findings):
-    for entry in train["annotations"]:
-        entry["bbox"] = [4, 5, 12, 15]
-    refused = [sentence for kind, _, _, sentence in findings() if kind == "refused"]
-    assert refused == [
-        "Boxes, of 12, that fit their masks only as x1, y1, x2, y2: 12 (101, 102, 103, ...); COCO's"
-        " are x, y, width, height: convert them."
-    ]
-
-
-def test_many_objects_that_cannot_be_used_are_refused(train, findings):
+def test_many_objects_that_cannot_be_used_are_refused(train, found, sentence):
     for entry in train["annotations"][:2]:
         del entry["segmentation"]
-    expected = "Objects left out, of 12: 2 (101, 102); more than a tenth: correct the file."
-    assert ("refused", "train", 2, expected) in findings()
+    assert ("train", "object.too_many_dropped", 2) in found()
+    assert "of 12: 2 (101, 102)" in sentence("object.too_many_dropped")
 
 
-def test_a_half_without_objects_is_refused(train, findings):
+def test_a_split_without_objects_is_refused(train, found):
     train["annotations"] = []
-    assert [(kind, half) for kind, half, _, _ in findings()] == [("refused", "train")]
+    assert found() == [("train", "file.no_usable_object", 1)]
 
 
 @pytest.mark.parametrize("bad", [0, -1, 101, "7", None, 1.5, 2**70])
-def test_object_ids_that_would_not_do_are_given_anew(detection_set, third, findings, bad):
+def test_object_ids_that_cannot_be_used_are_given_anew(detection_set, third, found, sentence, bad):
     third["id"] = bad
     shown = "none" if bad is None else repr(bad)
-    assert [(kind, count) for kind, _, count, _ in findings()] == [("mended", 1)]
-    assert f"1 ({shown}); all are numbered anew, from 1 to 12." in findings()[0][3]
+    assert found() == [("train", "object.bad_ids", 1)]
+    assert f"1 ({shown})" in sentence("object.bad_ids")
     assert [entry["id"] for entry in detection_set.write()[0]["annotations"]] == list(range(1, 13))
 
 
-def test_lvis_knows_no_crowds(detection_set, findings):
+def test_a_sound_lvis_set_has_no_findings(detection_set, found):
     detection_set.as_lvis()
-    assert findings() == []
+    assert found() == []
     assert "iscrowd" not in detection_set.write()[0]["annotations"][0]

@@ -9,17 +9,14 @@ from soco.data.checks.run_lengths import decode_counts
 
 @pytest.fixture
 def rewritten(detection_set):
-    """Check the set after the training half's file was changed as a whole.
-
-    Returns that half's findings.
-    """
+    """Change the training split's file as a whole, and return that split's findings."""
 
     def checked(change):
         dataset = detection_set.dataset()
         path = detection_set.folder / "train.json"
         data = change(path.read_text())
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
-        return [found for found in check_dataset(dataset).findings if found.half == "train"]
+        return [found for found in check_dataset(dataset).findings if found.split == "train"]
 
     return checked
 
@@ -29,8 +26,8 @@ def test_other_encodings_of_unicode_are_read_and_copied_in_plain(
     detection_set, rewritten, encoding
 ):
     (found,) = rewritten(lambda text: text.encode(encoding))
-    assert found.kind == "mended"
-    assert found.sentence.startswith(f"Annotation files in {encoding} and not in plain UTF-8: 1 (")
+    assert (found.kind, found.code) == ("repaired", "file.encoding")
+    assert encoding in found.sentence
     dataset, out = detection_set.dataset(), detection_set.folder / "out"
     path = detection_set.folder / "train.json"
     path.write_bytes(path.read_text().encode(encoding))
@@ -42,43 +39,40 @@ def test_other_encodings_of_unicode_are_read_and_copied_in_plain(
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda text: "", " is empty; write the annotation file anew."),
-        (
-            lambda text: text[:-50],
-            "so that the file seems to be cut off; write the annotation file anew.",
-        ),
-        (lambda text: text[: text.index("train2")], "so that the file seems to be cut off"),
-        (lambda text: text[: text.index('"train2')], "so that the file seems to be cut off"),
+        (lambda text: text[:-50], "cut off"),
+        (lambda text: text[: text.index("train2")], "cut off"),
+        (lambda text: text[: text.index('"train2')], "cut off"),
         (lambda text: text.replace('"id": 1,', '"id": ,', 1), "Expecting value: line 1 column"),
-        (
-            lambda text: "[" * 100_000,
-            "its lists or objects are nested too deeply; write the annotation file anew.",
-        ),
-        (
-            lambda text: text[:-1] + ', "annotations": []}',
-            "has the key `annotations` twice; keep one of the two.",
-        ),
-        (
-            lambda text: text.replace('"id": 1,', '"id": 1, "id": 2,', 1),
-            "has the key `id` twice; keep one of the two.",
-        ),
-        (
-            lambda text: text.replace('"id": 1,', f'"id": {"9" * 5000},', 1),
-            "a number has thousands of digits; correct",
-        ),
-        (
-            lambda text: text.replace("cup", "b\xe9b\xe9").encode("latin-1"),
-            "is no UTF-8; save the file as UTF-8.",
-        ),
+        (lambda text: "[" * 100_000, "nested too deeply"),
+        (lambda text: text[:-1] + ', "annotations": []}', "the key `annotations` twice"),
+        (lambda text: text.replace('"id": 1,', '"id": 1, "id": 2,', 1), "the key `id` twice"),
+        (lambda text: text.replace('"id": 1,', f'"id": {"9" * 5000},', 1), "thousands of digits"),
+        (lambda text: text.replace("cup", "b\xe9b\xe9").encode("latin-1"), "is not UTF-8"),
     ],
 )
 def test_a_file_that_cannot_be_parsed_is_refused_with_the_reason(
     detection_set, rewritten, change, why
 ):
     (found,) = rewritten(change)
-    assert found.kind == "refused"
+    assert (found.kind, found.code) == ("refused", "checks.not_json")
     assert found.sentence.startswith(str(detection_set.folder / "train.json"))
     assert why in found.sentence
+
+
+def test_an_empty_file_is_refused(rewritten):
+    (found,) = rewritten(lambda text: "")
+    assert (found.kind, found.code) == ("refused", "checks.empty_file")
+
+
+def test_one_broken_file_does_not_stop_the_check_of_the_other(detection_set):
+    detection_set.contents["val"]["annotations"][2]["area"] = None
+    dataset = detection_set.dataset()
+    (detection_set.folder / "train.json").write_text("{")
+    found = check_dataset(dataset).findings
+    assert [(it.split, it.code) for it in found] == [
+        ("train", "checks.not_json"),
+        ("val", "area.none"),
+    ]
 
 
 def test_compressed_run_lengths_without_an_end_take_no_time():

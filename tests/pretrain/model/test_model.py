@@ -8,11 +8,10 @@ from torchvision.ops import FeaturePyramidNetwork
 
 from soco.config import DetectorConfig, ViewConfig
 from soco.pretrain.model import build_model
-from soco.pretrain.model.collapse import collapse_metrics
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, channels_of
-from soco.pretrain.model.levels import levels
-from soco.pretrain.model.loss import Vectors, similarity
+from soco.pretrain.model.loss import Vectors, collapse_metrics, similarity
 from soco.pretrain.model.neck import FPN
+from soco.pretrain.model.pooling import levels
 from soco.pretrain.model.recompute import recomputed
 from soco.pretrain.views.batch import Batch, Pair
 
@@ -48,7 +47,7 @@ def recipe_of(tiny_recipe, kind):
 
 @pytest.mark.parametrize("kind", ["fpn", "star", "c4"])
 @pytest.mark.parametrize("pooling", ["assigned", "release"])
-def test_one_class_is_all_three_models_and_learns(tiny_recipe, kind, pooling):
+def test_all_three_models_learn(tiny_recipe, kind, pooling):
     recipe = recipe_of(tiny_recipe, kind).model_copy(update={"pooling": pooling})
     model = build_model(recipe, SMALL, seed=1)
     batch = make_batch([view.size for view in recipe.views])
@@ -66,7 +65,7 @@ def test_one_class_is_all_three_models_and_learns(tiny_recipe, kind, pooling):
 
 
 @pytest.mark.parametrize("kind", ["fpn", "star", "c4"])
-def test_both_poolings_give_one_loss_in_eval_mode(tiny_recipe, kind):
+def test_both_poolings_give_the_same_loss_in_eval_mode(tiny_recipe, kind):
     recipe = recipe_of(tiny_recipe, kind)
     batch = make_batch([view.size for view in recipe.views])
     losses = []
@@ -76,7 +75,7 @@ def test_both_poolings_give_one_loss_in_eval_mode(tiny_recipe, kind):
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 
 
-def test_only_the_online_branch_takes_gradients(tiny_recipe):
+def test_only_the_online_branch_has_gradients(tiny_recipe):
     model = build_model(tiny_recipe, SMALL, seed=1)
     model(make_batch([64, 64, 32])).loss.backward()
     for name, parameter in model.named_parameters():
@@ -85,7 +84,7 @@ def test_only_the_online_branch_takes_gradients(tiny_recipe):
         assert (parameter.grad is None) == is_target, name
 
 
-def test_the_target_follows_parameters_and_not_buffers(tiny_recipe):
+def test_the_target_averages_parameters_and_not_buffers(tiny_recipe):
     model = build_model(tiny_recipe, SMALL, seed=1)
     with torch.no_grad():
         for part in (model.encoder, model.neck, model.head, model.projector):
@@ -100,11 +99,11 @@ def test_the_target_follows_parameters_and_not_buffers(tiny_recipe):
 
 
 @pytest.mark.parametrize("bounds", [(1, 2, 3, 4), (1, 2, 3, 100), (100, 101, 102, 103)])
-def test_every_online_parameter_has_a_gradient_whatever_the_levels(tiny_recipe, bounds):
+def test_every_online_parameter_has_a_gradient_on_any_levels(tiny_recipe, bounds):
     model = build_model(tiny_recipe.model_copy(update={"level_bounds": bounds}), SMALL, seed=1)
     loss = model(make_batch([64, 64, 32])).loss
     loss.backward()
-    assert (loss.item() == 0) == (bounds[-1] == 4)  # then no box has a level
+    assert (loss.item() == 0) == (bounds[-1] == 4)  # no box has a level
     assert all(
         p.grad is not None and p.grad.isfinite().all()
         for p in model.parameters()
@@ -135,7 +134,7 @@ def test_recomputation_changes_no_bit(tiny_recipe, kind, bf16):
 
 
 class Casts(TorchDispatchMode):
-    """Notes the shapes of the tensors that are cast."""
+    """Records the shapes of the tensors that are cast."""
 
     def __init__(self):
         super().__init__()
@@ -157,7 +156,7 @@ def test_the_targets_weights_are_cast_once_a_step(tiny_recipe):
     assert not any(p.requires_grad for p in model.encoder_k.parameters())
 
 
-def test_the_model_follows_from_its_seed_and_leaves_torchs_generator_alone(tiny_recipe):
+def test_the_model_depends_only_on_its_seed_and_keeps_torchs_generator(tiny_recipe):
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
@@ -168,7 +167,7 @@ def test_the_model_follows_from_its_seed_and_leaves_torchs_generator_alone(tiny_
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_weights_start_as_the_releases_do(tiny_recipe):
+def test_initialisation_is_that_of_the_release(tiny_recipe):
     model = build_model(tiny_recipe, DetectorConfig(backbone="resnet50"), seed=1)
     assert all(
         not block.bn3.weight.any()
@@ -183,7 +182,7 @@ def test_weights_start_as_the_releases_do(tiny_recipe):
     assert model.head.conv1.weight.abs().max().item() == pytest.approx((256 * 9) ** -0.5, rel=0.01)
 
 
-def test_levels_are_taken_from_whole_pixels():
+def test_levels_are_computed_from_integer_pixel_boxes():
     side = torch.tensor([0.2099, 0.2101, 0.42, 0.85, 0.99, 1.0])
     boxes = torch.stack([torch.zeros(6), torch.zeros(6), side, side], dim=1)
     # int(0.2099 x 224) + 1 = 48, int(0.2101 x 224) + 1 = 48, then 95, 191, 222, 225
@@ -204,7 +203,7 @@ def test_similarity_counts_equal_ids_and_averages_over_images():
     assert similarity(repeated, target).item() == pytest.approx((1 + 0) / 2 / 2)
 
 
-def test_signs_of_collapse_are_what_they_say():
+def test_collapse_metrics_agree_with_their_definitions():
     generator = torch.Generator().manual_seed(0)
     values, ids = (
         torch.randn(6, 4, 32, generator=generator),
@@ -224,7 +223,7 @@ def test_signs_of_collapse_are_what_they_say():
     assert (spread.item(), apart.item()) == pytest.approx((0, 1), abs=1e-5)
 
 
-def test_our_fpn_is_torchvisions():
+def test_our_fpn_agrees_with_torchvisions():
     torch.manual_seed(0)
     ours, theirs = (
         FPN((8, 12), 4).eval(),
@@ -255,8 +254,8 @@ def test_the_encoders_maps_have_the_stated_channels_and_strides(name, channels):
     ]
 
 
-def test_recomputation_leaves_a_norm_its_counter():
-    """torch's SyncBatchNorm refuses to run without one."""
+def test_recomputation_keeps_the_counter_of_a_norm():
+    """torch's SyncBatchNorm does not run without one."""
 
     class Counting(torch.nn.BatchNorm2d):
         def forward(self, features):

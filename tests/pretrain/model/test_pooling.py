@@ -3,7 +3,7 @@ import torch
 from torchvision.ops import roi_align
 
 from soco.pretrain.model.pooling import BoxSet, describe_assigned, plan_assigned
-from soco.pretrain.model.separable import box_weights, pool
+from soco.pretrain.model.roi_align import box_weights, pool
 
 CORNERS = [
     [0.0, 0.0, 1.0, 1.0],
@@ -32,7 +32,7 @@ def reference(features, boxes, side):
 
 @pytest.mark.parametrize("side", [7, 14])
 @pytest.mark.parametrize("size", [(56, 56), (14, 9), (7, 7), (1, 2)])
-def test_two_products_are_torchvisions_roi_align_and_its_gradient(size, side):
+def test_matrix_products_agree_with_torchvisions_roi_align_and_its_gradient(size, side):
     boxes = torch.cat([torch.tensor(CORNERS).expand(2, -1, -1), random_boxes(2, 6)], dim=1)
     generator = torch.Generator().manual_seed(1)
     ours = torch.randn(2, 5, *size, generator=generator).requires_grad_()
@@ -46,7 +46,7 @@ def test_two_products_are_torchvisions_roi_align_and_its_gradient(size, side):
     assert torch.allclose(ours.grad, theirs.grad, atol=1e-5, rtol=1e-5)
 
 
-def test_pooling_in_bf16_is_as_near_as_bf16_is():
+def test_pooling_in_bf16_is_as_precise_as_bf16():
     features, boxes = (
         torch.randn(2, 8, 56, 56, generator=torch.Generator().manual_seed(0)),
         random_boxes(2, 16),
@@ -57,7 +57,7 @@ def test_pooling_in_bf16_is_as_near_as_bf16_is():
     assert error.square().mean().sqrt() < 2 * rounded.square().mean().sqrt()
 
 
-def test_each_box_is_pooled_on_its_own_level_and_boxes_without_one_stay_out():
+def test_each_box_is_pooled_on_its_own_level_and_boxes_without_one_are_left_out():
     generator = torch.Generator().manual_seed(2)
     maps = [
         [torch.randn(3, 4, size // s, size // s, generator=generator) for s in (1, 2)]

@@ -1,23 +1,32 @@
 import numpy as np
 import pytest
 
-from soco.pretrain.views.boxes import clip_to_crop, draw, flip, jitter, overlapping
+from soco.pretrain.views.boxes import (
+    clip_to_crop,
+    draw,
+    draw_holes,
+    flip,
+    jitter,
+    overlapping,
+)
 from soco.pretrain.views.crops import Crop, random_crop
 from soco.pretrain.views.plan import _jitter_once
 
+BOX = np.array([[0.3, 0.3, 0.7, 0.7]], np.float32)
 
-def test_drawing_takes_each_candidate_once_while_there_are_enough():
+
+def test_enough_candidates_are_drawn_without_replacement():
     drawn = draw(np.random.default_rng(0), np.arange(10), 4)
     assert len(set(drawn.tolist())) == 4
 
 
-def test_fewer_candidates_are_all_taken_and_repeated():
+def test_too_few_candidates_are_all_taken_and_repeated():
     drawn = draw(np.random.default_rng(0), np.array([3, 7]), 4)
     assert drawn[:2].tolist() == [3, 7]
     assert set(drawn.tolist()) == {3, 7}
 
 
-def test_jitter_moves_by_at_most_its_share_and_stays_in_the_image():
+def test_jitter_is_bounded_and_stays_in_the_image():
     boxes = np.tile(np.array([[50, 20, 90, 60]], np.float32), (500, 1))
     moved = jitter(np.random.default_rng(0), boxes, (100, 80), 0.1, 1.0)
     assert np.abs(moved[:, :2] - boxes[:, :2]).max() <= 4.001
@@ -27,14 +36,14 @@ def test_jitter_moves_by_at_most_its_share_and_stays_in_the_image():
     assert moved.max() <= 99
 
 
-def test_jitter_leaves_boxes_alone_by_its_probability():
+def test_jitter_changes_boxes_with_its_probability():
     boxes = np.tile(np.array([[50, 20, 90, 60]], np.float32), (2000, 1))
     moved = jitter(np.random.default_rng(0), boxes, (100, 80), 0.1, 0.3)
     assert 0.25 < (moved != boxes).any(axis=1).mean() < 0.35
     assert np.array_equal(jitter(np.random.default_rng(0), boxes, (100, 80), 0.0, 1.0), boxes)
 
 
-def test_a_box_drawn_twice_is_jittered_once(tiny_recipe):
+def test_copies_of_a_box_get_the_same_jitter(tiny_recipe):
     boxes = np.array([[50, 20, 90, 60], [10, 10, 50, 50]], np.float32)
     recipe = tiny_recipe.model_copy(update={"jitter_probability": 1.0})
     moved = _jitter_once(np.random.default_rng(0), boxes, np.array([1, 0, 1, 1]), (100, 80), recipe)
@@ -62,7 +71,7 @@ def test_a_box_beyond_the_crop_is_clipped_to_it():
     )
 
 
-def test_crops_lie_in_the_image_and_span_the_allowed_areas():
+def test_crops_are_in_the_image_and_span_the_allowed_areas():
     rng = np.random.default_rng(0)
     crops = [random_crop(rng, 300, 200, 0.5) for _ in range(400)]
     assert all(0 <= c.top <= 200 - c.height and 0 <= c.left <= 300 - c.width for c in crops)
@@ -74,5 +83,33 @@ def test_crops_lie_in_the_image_and_span_the_allowed_areas():
     assert ratios.max() < 1.35
 
 
-def test_a_very_wide_image_takes_the_centred_crop():
+def test_a_very_wide_image_gets_the_centred_crop():
     assert random_crop(np.random.default_rng(0), 1000, 100, 0.9) == Crop(0, 433, 100, 133)
+
+
+def test_cut_out_squares_have_the_stated_area_and_a_centre_in_the_box():
+    rng = np.random.default_rng(0)
+    holes = [hole for _ in range(400) for hole in draw_holes(rng, BOX, 200, 1.0)]
+    shares = [hole.width * hole.height / 80**2 for hole in holes]
+    assert 0.08 < min(shares) < 0.12
+    assert 0.28 < max(shares) < 0.33
+    assert all(hole.width == hole.height or abs(hole.width - hole.height) == 1 for hole in holes)
+    middles = np.array([[hole.left + hole.width / 2, hole.top + hole.height / 2] for hole in holes])
+    assert (middles.min(axis=0) >= 59).all() and (middles.max(axis=0) <= 141).all()
+    assert middles.min() < 65 and middles.max() > 135
+
+
+def test_cut_out_squares_are_clipped_to_the_view():
+    rng = np.random.default_rng(0)
+    corner = np.array([[0.8, 0.0, 1.0, 0.2]], np.float32)
+    for _ in range(200):
+        for hole in draw_holes(rng, corner, 50, 1.0):
+            assert 0 <= hole.top <= hole.top + hole.height <= 50
+            assert 0 <= hole.left <= hole.left + hole.width <= 50
+
+
+def test_each_box_is_cut_out_with_the_probability():
+    rng = np.random.default_rng(0)
+    boxes = np.repeat(BOX, 1000, axis=0)
+    assert len(draw_holes(rng, boxes, 64, 0.0)) == 0
+    assert 450 < len(draw_holes(rng, boxes, 64, 0.5)) < 550

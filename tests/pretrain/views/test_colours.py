@@ -12,21 +12,21 @@ ADJUSTMENTS = ("brightness", "contrast", "saturation", "hue")
 
 @pytest.fixture(scope="module")
 def image(photograph):
-    """(3, 96, 128): a photograph, and below it all sorts of colours."""
+    """(3, 96, 128) uint8: a photograph, and noise below it."""
     noise = np.random.default_rng(0).integers(0, 256, (32, 128, 3), dtype=np.uint8)
     noise[:8] //= 16
     shown = np.concatenate([photograph("coffee_half")[:64, :128], noise])
     return np.ascontiguousarray(shown.transpose(2, 0, 1))
 
 
-def off(ours, theirs):
+def differences_of(ours, theirs):
     """Largest and mean difference, in grey levels."""
     differences = np.abs(ours.astype(int) - np.asarray(theirs).astype(int))
     return differences.max(), differences.mean()
 
 
 def shares(first):
-    """How often each change is drawn."""
+    """The share of draws with each change."""
     rng = np.random.default_rng(0)
     drawn = [draw_colours(rng, first) for _ in range(DRAWS)]
     return {
@@ -49,7 +49,7 @@ def test_changes_of_the_other_views():
     )
 
 
-def test_jitter_has_all_four_in_every_order_and_the_releases_amounts():
+def test_jitter_has_every_order_and_the_amounts_of_the_release():
     rng = np.random.default_rng(0)
     drawn = [
         colours.jitter
@@ -68,7 +68,7 @@ def test_jitter_has_all_four_in_every_order_and_the_releases_amounts():
         assert np.mean(amounts) == pytest.approx((low + high) / 2, abs=0.02)
 
 
-def test_blur_has_the_releases_deviations():
+def test_blur_has_the_sigmas_of_the_release():
     rng = np.random.default_rng(0)
     deviations = [draw_colours(rng, first=True).blur for _ in range(DRAWS)]
     assert (min(deviations), max(deviations)) == pytest.approx((0.1, 2.0), abs=0.01)
@@ -76,34 +76,36 @@ def test_blur_has_the_releases_deviations():
 
 @pytest.mark.parametrize("name", ADJUSTMENTS)
 @pytest.mark.parametrize("share", [-1.0, -0.4, 0.0, 0.7, 1.0])
-def test_each_adjustment_is_torchvisions(image, name, share):
+def test_each_adjustment_agrees_with_torchvision(image, name, share):
     amount = {
         "brightness": 1 + 0.4 * share,
         "contrast": 1 + 0.4 * share,
         "saturation": 1 + 0.2 * share,
     }.get(name, share / 10)
     theirs = getattr(functional, f"adjust_{name}")(torch.from_numpy(image), amount)
-    largest, mean = off(recolour(image.copy(), Colours(jitter=((name, amount),))), theirs)
+    largest, mean = differences_of(
+        recolour(image.copy(), Colours(jitter=((name, amount),))), theirs
+    )
     assert largest <= 1
-    assert mean < 0.05  # values on the border of two levels
-    assert name == "hue" or share == 0 or off(image, theirs)[1] > 1
+    assert mean < 0.05  # values that round to the next level
+    assert name == "hue" or share == 0 or differences_of(image, theirs)[1] > 1
 
 
-def test_adjustments_in_turn_are_torchvisions(image):
+def test_sequences_of_adjustments_agree_with_torchvision(image):
     rng = np.random.default_rng(0)
     for _ in range(40):
         jitter = draw_colours(rng, first=True).jitter
         theirs = torch.from_numpy(image)
         for name, amount in jitter:
             theirs = getattr(functional, f"adjust_{name}")(theirs, amount)
-        largest, mean = off(recolour(image.copy(), Colours(jitter)), theirs)
-        assert largest <= 4  # a level early on is several where saturation and contrast spread it
+        largest, mean = differences_of(recolour(image.copy(), Colours(jitter)), theirs)
+        assert largest <= 4  # contrast and saturation amplify an early difference
         assert mean < 0.1
 
 
-def test_grey_solarize_and_blur_are_torchvisions_and_opencvs(image):
+def test_grey_solarize_and_blur_agree_with_torchvision_and_opencv(image):
     grey = functional.rgb_to_grayscale(torch.from_numpy(image), num_output_channels=3)
-    assert off(recolour(image.copy(), Colours(grey=True)), grey)[0] <= 1
+    assert differences_of(recolour(image.copy(), Colours(grey=True)), grey)[0] <= 1
     inverted = functional.solarize(torch.from_numpy(image), threshold=128)
     assert np.array_equal(recolour(image.copy(), Colours(solarize=True)), inverted)
     blurred = cv2.GaussianBlur(
@@ -112,7 +114,7 @@ def test_grey_solarize_and_blur_are_torchvisions_and_opencvs(image):
     assert np.array_equal(recolour(image.copy(), Colours(blur=1.3)), blurred)
 
 
-def test_changes_are_made_in_their_order(image):
+def test_changes_are_applied_in_their_order(image):
     """Jitter, grey, blur, then solarize: each alone, one after the other."""
     steps = [
         Colours(jitter=(("hue", 0.1), ("brightness", 1.4))),

@@ -39,7 +39,7 @@ def test_views_of_one_crop_name_show_the_same_crop():
         assert widths[0] == pytest.approx(widths[1], abs=1e-6)
 
 
-def test_holes_lie_around_the_boxes_of_their_own_view():
+def test_cut_out_squares_are_at_the_boxes_of_their_own_view():
     recipe = PretrainConfig(views=FPN, boxes=1, cutout_probability=1.0)
     flipped = set()
     for plan in plans(recipe, 600, 450):
@@ -53,7 +53,7 @@ def test_holes_lie_around_the_boxes_of_their_own_view():
     assert flipped == {False, True}
 
 
-def test_only_view_one_is_blurred_by_rule_and_never_cut_out(tiny_recipe):
+def test_view_one_is_always_blurred_and_never_cut_out(tiny_recipe):
     for plan in plans(tiny_recipe, 200, 150):
         assert plan.views[0].colours.blur is not None
         assert plan.views[0].holes == ()
@@ -70,7 +70,7 @@ def test_only_view_one_is_blurred_by_rule_and_never_cut_out(tiny_recipe):
         ((8000, 300), {1}),
     ],
 )
-def test_an_image_is_reduced_while_every_view_still_samples_down(size, reductions):
+def test_an_image_is_reduced_as_long_as_no_view_is_enlarged(size, reductions):
     drawn = plans(PretrainConfig(views=FPN), *size)
     assert {largest_reduction(plan) for plan in drawn} == reductions
     for plan in drawn:
@@ -80,7 +80,7 @@ def test_an_image_is_reduced_while_every_view_still_samples_down(size, reduction
             assert reduction == 1 or view.crop.height / reduction >= view.size
 
 
-def test_an_eighth_is_the_most():
+def test_an_eighth_is_the_largest_reduction():
     (plan,) = plans(PretrainConfig(views=FPN), 8000, 6000, count=1)
     small = dataclasses.replace(
         plan, views=tuple(dataclasses.replace(view, size=8) for view in plan.views)

@@ -15,7 +15,7 @@ from soco.pretrain.views.plan import largest_reduction
 
 @pytest.fixture
 def plain(tiny_recipe):
-    """Plan views whose colours nothing changes."""
+    """Plan views without colour changes."""
     recipe = tiny_recipe.model_copy(update={"jitter": 0.0, "cutout_probability": 0.0, "boxes": 1})
 
     def plan(seed, box, width, height):
@@ -33,7 +33,7 @@ def jpeg(image, **options):
 
 
 def check_boxes_are_white(plan, views, tolerance):
-    """What is white in a view is what its box says, flipped or not."""
+    """The white pixels of a view are those of its box, flipped or not."""
     pairs = plan.pairs
     for view, boxes in [
         (views[0], pairs[0].boxes_1),
@@ -48,7 +48,7 @@ def check_boxes_are_white(plan, views, tolerance):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2)])
-def test_an_image_of_a_few_pixels_still_gives_views(tiny_recipe, size):
+def test_an_image_of_a_few_pixels_gives_views(tiny_recipe, size):
     boxes = np.array([[0, 0, size[1] - 1, size[0] - 1]], np.float32)
     views, _ = make_views(
         np.random.default_rng(0), np.zeros((*size, 3), np.uint8), boxes, tiny_recipe
@@ -68,9 +68,9 @@ def test_a_box_marks_the_same_pixels_in_every_view(plain):
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_a_box_marks_the_same_pixels_in_views_of_a_reduced_image(plain, orientation):
-    """The same in a JPEG that is read at a quarter or a half.
+    """The same for a JPEG decoded at reduced size.
 
-    Turned ones are of sides that four divides.
+    The sides of those with an EXIF orientation are divisible by 4: others are decoded whole.
     """
     width, height = (1000, 800) if orientation > 1 else (1003, 801)
     image = np.zeros((height, width, 3), np.uint8)
@@ -90,11 +90,8 @@ def test_a_box_marks_the_same_pixels_in_views_of_a_reduced_image(plain, orientat
     assert max(reductions) >= 4
 
 
-def test_a_reduced_image_shows_the_same_where_it_was(plain, photograph):
-    """Views of a photograph and of it reduced.
-
-    Alike, and less alike when shifted by half a pixel of the view.
-    """
+def test_views_of_a_reduced_image_are_not_shifted(plain, photograph):
+    """Views from full and reduced size differ least without a shift of half a view pixel."""
     rgb = np.asarray(
         Image.fromarray(photograph("coffee_half")).resize((1203, 801), Image.Resampling.BICUBIC)
     )
@@ -112,7 +109,7 @@ def test_a_reduced_image_shows_the_same_where_it_was(plain, photograph):
             assert difference < 0.6 * float((exact - render(moved, decoded.rgb, 8)[0]).abs().mean())
 
 
-def test_holes_are_zero_after_normalisation_and_nothing_else_changes(plain, photograph):
+def test_cut_out_pixels_are_zero_after_normalisation_and_no_others_change(plain, photograph):
     rgb = photograph("coffee_half")[:150, :200]
     plan = plain(0, np.array([[10, 10, 90, 90]], np.float32), 200, 150)
     hole = Crop(top=3, left=50, height=9, width=14)
@@ -125,7 +122,7 @@ def test_holes_are_zero_after_normalisation_and_nothing_else_changes(plain, phot
     assert (cut[:, inside] == 0).all()
     assert torch.equal(cut[:, ~inside], untouched[:, ~inside])
     assert (untouched[:, inside] != 0).any()
-    assert normalise(np.zeros((3, 1, 1), np.uint8)).max() < -1  # so 0 is not black
+    assert normalise(np.zeros((3, 1, 1), np.uint8)).max() < -1  # 0 is not black
 
 
 def test_render_does_not_change_the_image(plain, photograph):

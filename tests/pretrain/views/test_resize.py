@@ -21,8 +21,8 @@ def rgb(photograph):
         ((20, 30, 84, 94), 64),
     ],
 )
-def test_pixels_are_those_of_pil(rgb, part, size):
-    """Down and up, of a part that ends with pixels: crop, then PIL's antialiased bilinear."""
+def test_pixels_agree_with_pil(rgb, part, size):
+    """Smaller and larger, for parts that end at pixels: crop, then PIL's antialiased bilinear."""
     theirs = np.asarray(
         Image.fromarray(rgb).crop(part).resize((size, size), Image.Resampling.BILINEAR)
     )
@@ -31,11 +31,8 @@ def test_pixels_are_those_of_pil(rgb, part, size):
     assert np.array_equal(resize(rgb, part, size, flipped=True).transpose(1, 2, 0), ours[:, ::-1])
 
 
-def test_an_edge_within_a_pixel_is_where_it_is_said(rgb):
-    """A ramp of a level a pixel.
-
-    What an output shows is its centre's place, to the rounding of a level.
-    """
+def test_a_part_may_end_inside_a_pixel(rgb):
+    """On a ramp of one level a pixel, an output is the position of its centre, up to rounding."""
     ramp = np.repeat(np.arange(250, dtype=np.uint8)[None, :, None], 200, axis=0).repeat(3, axis=2)
     part = (20.3, 10.6, 171.9, 150.2)
     for image, low, high in (
@@ -49,7 +46,7 @@ def test_an_edge_within_a_pixel_is_where_it_is_said(rgb):
         assert np.mean(line[2:-2] - centres[2:-2]) == pytest.approx(0, abs=0.15)
 
 
-def test_what_lies_outside_of_the_part_is_not_seen():
+def test_pixels_outside_the_part_have_no_influence():
     image = np.full((60, 80, 3), 255, np.uint8)
     image[10:50, 20:60] = 0
     assert resize(image, (20.4, 10.4, 59.6, 49.6), 8, flipped=False).max() == 0

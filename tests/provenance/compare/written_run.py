@@ -101,7 +101,7 @@ def write_run(folder: Path, unlike: tuple[str, ...] = (), large: tuple[str, ...]
            "protocol": dict(PROTOCOL), "images": 120, "instances": 313,
            "artefact": 10}  # fmt: skip
     report = {
-        "schema": 2,
+        "schema": 3,
         "made": "2026-11-23T11:00:00+00:00",
         "run": {"started": "2026-11-23T10:00:00+00:00", "ended": "2026-11-23T10:06:30+00:00", "targets": None},
         "git": dict(CODE),

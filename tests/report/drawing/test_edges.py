@@ -15,13 +15,12 @@ from PIL import Image, ImageDraw
 
 from soco.pretrain.views import ViewDataset
 from soco.pretrain.views.crops import Crop
-from soco.report.drawing.canvas import font
-from soco.report.drawing.frame import Frame
+from soco.report.drawing.canvas import Frame, font
 from soco.report.drawing.marks import COLOURS, Mark, draw_marks
-from soco.report.drawing.samples import samples_of
-from soco.report.drawing.view_parts import draw_crops
-from soco.report.drawing.views import compose
+from soco.report.drawing.samples import draw_crops
 from soco.report.show.proposals import compose as compose_proposals
+from soco.report.show.samples import samples_of
+from soco.report.show.views import compose
 
 # Height and width.
 SHAPES = [(1, 1), (1, 40), (40, 1), (2, 3), (32, 32), (20, 3000), (3000, 20), (480, 640)]

@@ -18,10 +18,10 @@ def log(tmp_path):
     return path
 
 
-def test_the_curve_is_drawn_and_the_mean_cosine_told(log, tmp_path, capsys):
+def test_the_curve_is_drawn_with_its_mean_cosine(log, tmp_path, capsys):
     assert main(["show", "loss", str(log), "--out", str(tmp_path / "loss.png")]) == 0
     assert capsys.readouterr().out.startswith(
-        "loss -3.000 at step 9: a mean cosine of 0.38 (of 2 pairs of views; --config says"
+        "loss -3.000 at step 9: a mean cosine of 0.38 (assuming 2 pairs of views; --config"
     )
     drawn = np.array(Image.open(tmp_path / "loss.png").convert("RGB")).astype(int)
     rows, columns = np.nonzero(
@@ -48,21 +48,21 @@ def test_the_run_says_how_many_pairs_there_are(log, repository, tmp_path, capsys
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "sentence"),
     [
         (None, "There is no"),
-        ("", "holds no step yet"),
-        ("{", "holds no step yet"),
+        ("", "has no step yet"),
+        ("{", "has no step yet"),
         ("{\n{}", "is not valid JSON"),
         ("[1]\n{}", "is not valid JSON"),
     ],
 )
-def test_a_log_that_cannot_be_drawn_is_told_in_a_sentence(tmp_path, capsys, content, told):
+def test_a_log_that_cannot_be_drawn_is_refused_in_one_sentence(tmp_path, capsys, content, sentence):
     log = tmp_path / "log.jsonl"
     if content is not None:
         log.write_text(content)
     assert main(["show", "loss", str(log), "--out", str(tmp_path / "loss.png")]) == 1
-    assert told in capsys.readouterr().err and not (tmp_path / "loss.png").exists()
+    assert sentence in capsys.readouterr().err and not (tmp_path / "loss.png").exists()
 
 
 def test_the_curve_is_a_png(log, capsys):

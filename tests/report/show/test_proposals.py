@@ -15,9 +15,7 @@ def coffee(repository):
     return str(repository / "tests/golden/images/coffee_half.png")
 
 
-def test_the_drawing_lies_in_the_current_folder_and_the_counts_are_told(
-    coffee, photograph, tmp_path, monkeypatch, capsys
-):
+def test_the_drawing_is_in_the_current_folder(coffee, photograph, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["show", "proposals", coffee]) == 0
     rgb = photograph("coffee_half")
@@ -45,10 +43,10 @@ def test_engine_and_configuration_can_be_chosen(coffee, photograph, repository, 
     call += ["--config", str(repository / "config.yaml"), "--config", str(overlay)]
     assert main(call) == 0
     fast = len(opencv_selective_search(photograph("coffee_half"), "fast"))
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert (
-        told.startswith(f"{fast} regions (opencv_fast), ")
-        and "(ratio2, as size1010 keeps none)" in told
+        printed.startswith(f"{fast} regions (opencv_fast), ")
+        and "(ratio2, because size1010 keeps none)" in printed
     )
     assert main([*call, "--engine", "opencv_single", "--side", "100"]) == 0
     single = len(opencv_selective_search(photograph("coffee_half"), "single"))
@@ -81,27 +79,27 @@ def test_a_long_title_is_broken_in_a_narrow_drawing():
     assert short.width == long.width and long.height > short.height + 100
 
 
-def test_a_filter_that_keeps_nothing_is_told(coffee, repository, tmp_path, capsys):
+def test_a_filter_that_keeps_nothing(coffee, repository, tmp_path, capsys):
     overlay = tmp_path / "mine.yaml"
     overlay.write_text("filter: {min_side: 5000}\n")
     call = ["show", "proposals", coffee, "--out", str(tmp_path / "none.png")]
     assert main([*call, "--config", str(repository / "config.yaml"), "--config", str(overlay)]) == 0
     assert (
-        "0 proposals (no strategy keeps any: training takes the whole image)"
+        "0 proposals (no strategy keeps any: training uses the whole image)"
         in capsys.readouterr().out
     )
 
 
 @pytest.mark.parametrize("name", ["absent.png", "notes.txt", "e_empty.jpg"])
-def test_an_unreadable_image_is_told_in_a_sentence(folder_of_images, tmp_path, capsys, name):
+def test_an_unreadable_image_is_refused_in_one_sentence(folder_of_images, tmp_path, capsys, name):
     assert (
         main(
             ["show", "proposals", str(folder_of_images / name), "--out", str(tmp_path / "out.png")]
         )
         == 1
     )
-    told = capsys.readouterr().err
-    assert told.startswith("Error: ") and name in told and told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("Error: ") and name in printed and printed.count("\n") == 1
     assert not (tmp_path / "out.png").exists()
 
 
@@ -111,6 +109,6 @@ def test_another_format_than_png_is_refused(coffee, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("options", [["--engine", "opencv"], ["--side", "5"], ["--side", "wide"]])
-def test_options_without_sense_are_refused(coffee, options):
+def test_invalid_options_are_refused(coffee, options):
     with pytest.raises(SystemExit, match="2"):
         main(["show", "proposals", coffee, *options])

@@ -8,7 +8,7 @@ from PIL import Image, ImageColor, ImageDraw
 
 from soco.cli import main
 from soco.config import FilterConfig, PretrainConfig, ProposalsConfig, ViewConfig
-from soco.pretrain.model.levels import NO_LEVEL, levels
+from soco.pretrain.model.pooling import NO_LEVEL, levels
 from soco.pretrain.views import ViewDataset
 from soco.pretrain.views.boxes import clip_to_crop, flip
 from soco.pretrain.views.crops import Crop
@@ -16,10 +16,10 @@ from soco.proposals import selective_search
 from soco.proposals.boxes import rects_to_boxes
 from soco.proposals.filters import proposals_of
 from soco.report.drawing.canvas import MARGIN
-from soco.report.drawing.samples import samples_of, searched
-from soco.report.drawing.view_parts import colours_of, denormalised
-from soco.report.drawing.views import compose, places
-from soco.report.show.gallery import write_gallery
+from soco.report.drawing.samples import colours_of, denormalised
+from soco.report.show.proposals import Search
+from soco.report.show.samples import samples_of, searched
+from soco.report.show.views import compose, places, write_gallery
 
 SIDE = 128
 
@@ -49,8 +49,8 @@ def test_boxes_are_drawn_where_the_batch_has_them(dataset):
                 for box, box_id in zip(boxes.numpy() * SIDE, pair.ids_1.tolist(), strict=True):
                     # A label or a later box may hide a part, and the whole of a box that is the
                     # same as another.
-                    shades = [colours[i] for i, b in zip(pair.ids_1.tolist(), boxes.numpy() * SIDE, strict=True)
-                              if np.abs(b - box).max() < 3]  # fmt: skip
+                    pairs = zip(pair.ids_1.tolist(), boxes.numpy() * SIDE, strict=True)
+                    shades = [colours[i] for i, b in pairs if np.abs(b - box).max() < 3]
                     found = [
                         any(near(drawn, *place, shade) for shade in shades)
                         for place in outline_of(box, corner)
@@ -65,7 +65,7 @@ def outline_of(box, corner):
     return [*((x, y) for x in across for y in (y1, y2)), *((x, y) for x in (x1, x2) for y in down)]
 
 
-def test_labels_tell_id_and_level_and_captions_the_flip(dataset, monkeypatch):
+def test_labels_have_id_and_level_and_captions_the_flip(dataset, monkeypatch):
     words = []
     monkeypatch.setattr(
         ImageDraw.ImageDraw, "text", lambda self, place, text, **_: words.append(text)
@@ -78,8 +78,8 @@ def test_labels_tell_id_and_level_and_captions_the_flip(dataset, monkeypatch):
             of_boxes = levels(boxes, sample.batch.views[view].shape[-1], bounds).tolist()
             for box_id, level in zip(pair.ids_1.tolist(), of_boxes, strict=True):
                 assert f"{box_id} {'none' if level == NO_LEVEL else f'P{level + 2}'}" in words
-            told = next(text for text in words if text.startswith(f"view {view + 1},"))
-            assert told.endswith(", flipped") == sample.shown[view].flipped
+            caption = next(text for text in words if text.startswith(f"view {view + 1},"))
+            assert caption.endswith(", flipped") == sample.shown[view].flipped
 
 
 def test_the_image_shows_the_chosen_boxes_and_the_crops(dataset):
@@ -168,7 +168,7 @@ def test_samples_are_those_that_training_sees(dataset):
 
 
 def test_image_files_are_searched_and_filtered(coffee, photograph, tiny_recipe):
-    with searched([coffee], ProposalsConfig(), FilterConfig(), tiny_recipe, 1) as dataset:
+    with searched([coffee], Search(ProposalsConfig(), FilterConfig()), tiny_recipe, 1) as dataset:
         (sample,) = samples_of(dataset, images=1, epoch=0, count=1)
     rgb = photograph("coffee_half")
     kept = proposals_of(selective_search(rgb)[:, :4], (rgb.shape[1], rgb.shape[0]), FilterConfig())[
@@ -235,14 +235,14 @@ def test_the_command_draws_images_of_a_store(small_store, folder_of_images, tmp_
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "sentence"),
     [
-        ([], "one of the two"),
-        (["IMAGE", "--store", "store.arrow"], "one of the two"),
+        ([], "Give either image files"),
+        (["IMAGE", "--store", "store.arrow"], "Give either image files"),
         (["--store", "store.arrow"], "give --config"),
         (["IMAGE", "--out", "views.jpg"], "ends in .png, or a folder"),
         (["IMAGE", "--run", "mine"], "--run is mine"),
-        (["IMAGE", "--config", "CONFIG"], "Say with --run which"),
+        (["IMAGE", "--config", "CONFIG"], "Choose a pretraining with --run"),
         (
             ["--store", "none.arrow", "--config", "CONFIG", "--run", "one"],
             "no proposal store none.arrow",
@@ -250,13 +250,13 @@ def test_the_command_draws_images_of_a_store(small_store, folder_of_images, tmp_
         (["absent.png"], "absent.png cannot be read"),
     ],
 )
-def test_what_cannot_be_drawn_is_told_in_a_sentence(
-    options, told, coffee, folder_of_images, tmp_path, monkeypatch, capsys
+def test_refusals_are_one_sentence(
+    options, sentence, coffee, folder_of_images, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
     config = config_of(folder_of_images, tmp_path / "config.yaml", runs=("one", "two"))
     given = [{"IMAGE": str(coffee), "CONFIG": config}.get(option, option) for option in options]
     assert main(["show", "views", *given]) == 1
     error = capsys.readouterr().err
-    assert told in error and error.startswith("Error: ") and error.count("\n") == 1
+    assert sentence in error and error.startswith("Error: ") and error.count("\n") == 1
     assert not list(Path().glob("views*"))

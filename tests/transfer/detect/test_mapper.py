@@ -9,7 +9,7 @@ from detectron2.data.detection_utils import read_image
 from PIL import Image
 
 from soco.data import UnreadableImageError, read_rgb
-from soco.data.checks.files import read_files
+from soco.data.checks.decoding import read_files
 from soco.errors import UserError
 from soco.transfer.detect.mapper import ImageMapper
 from soco.transfer.detect.protocol import build_config

@@ -1,8 +1,7 @@
-"""What the files of images hold: their size, whether they can be decoded, and who is a copy of
-whom.
+"""Every image is decoded once: its size, whether it can be read, and a hash to find copies.
 
-Decoding a large set takes minutes. What was found is kept in a Parquet file, so that a later check
-decodes only what is new or was written again.
+Decoding a large set takes minutes. The results are cached in a Parquet file, so that a later check
+decodes only new and changed files.
 """
 
 import hashlib
@@ -26,13 +25,13 @@ from soco.progress import progress
 
 log = logging.getLogger(__name__)
 
-_STATUS_THREADS = 16  # these wait for a disk
-_QUIET_SECONDS = 3.0  # a check that decodes for longer shows its progress
-_KEEP_SECONDS = 60.0  # a check that is killed loses no more than this
+_STATUS_THREADS = 16  # they wait for the disk
+_QUIET_SECONDS = 3.0  # decoding for longer shows its progress
+_SAVE_SECONDS = 60.0  # a check that is killed loses no more than this
 
 _SCHEMA = pa.schema(
     [
-        ("path", pa.binary()),  # a file's name need not be text
+        ("path", pa.binary()),  # a file name need not be text
         ("bytes", pa.int64()),
         ("modified", pa.int64()),
         ("width", pa.int32()),
@@ -41,13 +40,11 @@ _SCHEMA = pa.schema(
         ("content", pa.binary()),
     ]
 )
-# In the metadata: what decoded. Another version may refuse other files, so its findings do not
-# count.
+# The decoder, in the metadata: another version may refuse other files, so its results are ignored.
 _DECODER_KEY, _DECODER = b"soco.decoder", f"1, Pillow {PIL.__version__}".encode()
 
 Size = tuple[int, int]
-# A file as it was decoded: its path, its length in bytes, and when it was last written, in
-# nanoseconds.
+# A file as it was decoded: path, length in bytes, time of the last write in nanoseconds.
 Version = tuple[bytes, int, int]
 
 
@@ -56,7 +53,8 @@ class ImageFile:
     """The file of an image.
 
     Attributes:
-        size: Width and height as every stage sees it, upright; None where it cannot be read.
+        size: Width and height of the upright image, as every stage sees it; None if it cannot be
+            read.
         reason: Why it cannot be read.
         orientation: Its EXIF orientation, 1 to 8.
         content: A hash of its bytes.
@@ -69,48 +67,46 @@ class ImageFile:
 
     @property
     def stored_size(self) -> Size | None:
-        """Width and height before the image is turned."""
+        """Width and height before the EXIF rotation."""
         return self.size[::-1] if self.size and self.orientation >= 5 else self.size
 
 
 def read_files(
     paths: Sequence[Path], listed: Sequence[Size | None], threads: int, cache: Path | None = None
 ) -> list[ImageFile]:
-    """Decode every image as the detector will.
+    """Decode every image with the detector's reader.
 
-    An image whose header tells another size than its entry is not decoded: it is of no use, and a
-    broken header may claim more pixels than fit into memory.
+    An image whose header gives another size than its entry is not decoded: it cannot be used, and
+    a broken header may claim more pixels than fit into memory.
 
     Args:
-        paths: Where the images lie.
-        listed: Width and height that the annotation file lists for each; None where it lists none.
+        paths: The images.
+        listed: Width and height of each in the annotation file; None where it has none.
         threads: How many are decoded at once.
-        cache: Parquet file with what earlier checks found, brought up to date; None keeps nothing.
-            A file that holds something else is replaced.
+        cache: Parquet file with the results of earlier checks, which is updated; None: no cache. A
+            file that holds something else is replaced.
     """
     versions = _versions(paths)
     known = _read_cache(cache)
     todo = [place for place, version in enumerate(versions) if version and version not in known]
     log.info(
-        "%d images to decode; %d are as an earlier check decoded them",
+        "%d images to decode; %d have not changed since an earlier check",
         len(todo),
         len(paths) - len(todo),
     )
     found: dict[int, ImageFile] = {}
-    whole: dict[int, ImageFile] = {}
-    kept = time.monotonic()
+    complete: dict[int, ImageFile] = {}
+    saved = time.monotonic()
     try:
         for place, file in zip(todo, _decode(paths, listed, todo, threads), strict=True):
             found[place] = file
-            if _is_whole(file, listed[place]):
-                whole[place] = file
-            if (
-                time.monotonic() - kept > _KEEP_SECONDS
-            ):  # a scheduler's time limit leaves no time for the end
-                _update_cache(cache, versions, known, whole)
-                kept = time.monotonic()
-    finally:  # a check that is interrupted keeps what it has decoded
-        _update_cache(cache, versions, known, whole)
+            if _is_complete(file, listed[place]):
+                complete[place] = file
+            if time.monotonic() - saved > _SAVE_SECONDS:  # a scheduler may kill us without warning
+                _update_cache(cache, versions, known, complete)
+                saved = time.monotonic()
+    finally:  # also for a check that is interrupted
+        _update_cache(cache, versions, known, complete)
     return [
         found.get(place) or _known_file(version, known) for place, version in enumerate(versions)
     ]
@@ -120,13 +116,13 @@ def _known_file(version: Version | None, known: Mapping[Version, ImageFile]) -> 
     return known[version] if version else ImageFile(None, "missing")
 
 
-def _is_whole(file: ImageFile, listed: Size | None) -> bool:
-    """Whether a file's pixels were decoded, and well."""
+def _is_complete(file: ImageFile, listed: Size | None) -> bool:
+    """Whether all pixels of a file were decoded."""
     return file.size is not None and listed in (None, file.size)
 
 
 def _versions(paths: Sequence[Path]) -> list[Version | None]:
-    """What shows that a file is as it was; None for what is no file."""
+    """What changes when a file is written; None for what is not a file."""
     with ThreadPoolExecutor(_STATUS_THREADS) as pool:
         return list(pool.map(_version, paths))
 
@@ -136,20 +132,16 @@ def _version(path: Path) -> Version | None:
         status = path.stat()
         is_file = stat.S_ISREG(status.st_mode)
         return (os.fsencode(path), status.st_size, status.st_mtime_ns) if is_file else None
-    except (
-        FileNotFoundError,
-        NotADirectoryError,
-        ValueError,
-    ):  # the last: a name that no file can have
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: an impossible name
         return None
     except OSError:
-        return os.fsencode(path), 0, 0  # reading it says why it cannot be read
+        return os.fsencode(path), 0, 0  # reading it will give the reason
 
 
 def _decode(
     paths: Sequence[Path], listed: Sequence[Size | None], places: Sequence[int], threads: int
 ) -> Iterator[ImageFile]:
-    """The files at some places of the list, with progress where they take long."""
+    """Decode the files at these places of the list, and show progress if they take long."""
     with ThreadPoolExecutor(threads) as pool:
         files = pool.map(
             _read, [paths[place] for place in places], [listed[place] for place in places]
@@ -168,10 +160,7 @@ def _read(path: Path, listed: Size | None) -> ImageFile:
 
 
 def _read_cache(path: Path | None) -> dict[Version, ImageFile]:
-    """What earlier checks decoded.
-
-    Nothing where there is no such file, or a damaged one, or of another decoder.
-    """
+    """What earlier checks decoded; nothing if the file is absent, damaged or of another decoder."""
     if path is None:
         return {}
     try:
@@ -179,10 +168,8 @@ def _read_cache(path: Path | None) -> dict[Version, ImageFile]:
             table = file.read()
     except (OSError, pa.ArrowException):
         return {}
-    if (
-        not table.schema.equals(_SCHEMA)
-        or (table.schema.metadata or {}).get(_DECODER_KEY) != _DECODER
-    ):
+    decoder = (table.schema.metadata or {}).get(_DECODER_KEY)
+    if not table.schema.equals(_SCHEMA) or decoder != _DECODER:
         return {}
     return {
         (row["path"], row["bytes"], row["modified"]): ImageFile(
@@ -199,7 +186,7 @@ def _update_cache(
     known: Mapping[Version, ImageFile],
     decoded: Mapping[int, ImageFile],
 ) -> None:
-    """Add what was decoded, and drop what the set no longer lists."""
+    """Add what was decoded, and remove what the set no longer lists."""
     if path is None or not decoded:
         return
     rows = []
@@ -212,10 +199,5 @@ def _update_cache(
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     try:
         write_table(path, pa.Table.from_arrays(arrays, schema=schema))
-    except (
-        OSError,
-        UserError,
-    ) as error:  # a full disk, or a read-only folder; the check itself is sound
-        log.warning(
-            "%s cannot be written (%s); the next check decodes all images again", path, error
-        )
+    except (OSError, UserError) as error:  # a full disk or a read-only folder: no harm to the check
+        log.warning("Cannot write %s (%s); the next check decodes all images again", path, error)

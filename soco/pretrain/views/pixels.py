@@ -1,7 +1,7 @@
-"""Changes of a view's colours, in place, each as torchvision's function of the same name makes it
-on bytes.
+"""Compiled loops over the pixels of a view: one for each change of its colours.
 
-All take the (3, N) values of a view, a row for each colour.
+Each adjustment changes a view in place and gives what torchvision's function of the same name
+gives on a uint8 tensor, to within one grey level. All take the (3, N) values of a view.
 """
 
 import numpy as np
@@ -20,13 +20,13 @@ def _byte(value: np.float32) -> np.uint8:
 
 @compiled()
 def _grey(red: np.uint8, green: np.uint8, blue: np.uint8) -> np.int32:
-    """The weights of torchvision's functions on tensors; PIL's have more digits."""
+    """Luma with the weights of torchvision's tensor functions (PIL's have more digits)."""
     return np.int32(np.float32(0.2989) * red + np.float32(0.587) * green + np.float32(0.114) * blue)
 
 
 @compiled("void(u1[:, ::1], f4)")
 def adjust_brightness(values: Bytes, factor: np.float32) -> None:
-    """Multiply all values."""
+    """Multiply all values by the factor."""
     for colour in range(3):
         for i in range(values.shape[1]):
             values[colour, i] = _byte(np.float32(values[colour, i]) * factor)
@@ -34,7 +34,7 @@ def adjust_brightness(values: Bytes, factor: np.float32) -> None:
 
 @compiled("void(u1[:, ::1], f4)")
 def adjust_contrast(values: Bytes, factor: np.float32) -> None:
-    """Blend all values with the view's mean grey."""
+    """Blend all values with the mean grey level of the view."""
     total = np.int64(0)
     for i in range(values.shape[1]):
         total += _grey(values[0, i], values[1, i], values[2, i])
@@ -46,7 +46,7 @@ def adjust_contrast(values: Bytes, factor: np.float32) -> None:
 
 @compiled("void(u1[:, ::1], f4)")
 def adjust_saturation(values: Bytes, factor: np.float32) -> None:
-    """Blend each pixel with its grey."""
+    """Blend each pixel with its own grey level."""
     for i in range(values.shape[1]):
         grey = np.float32(_grey(values[0, i], values[1, i], values[2, i])) * (_ONE - factor)
         values[0, i] = _byte(np.float32(values[0, i]) * factor + grey)
@@ -55,7 +55,8 @@ def adjust_saturation(values: Bytes, factor: np.float32) -> None:
 
 
 @compiled()
-def _of_hue(place: np.float32, value: np.float32, chroma: np.float32) -> np.uint8:
+def _channel_of_hue(place: np.float32, value: np.float32, chroma: np.float32) -> np.uint8:
+    """One channel of the HSV-to-RGB conversion; `place` is the hue in sixths, shifted for it."""
     place = place - _SIX * np.float32(np.int32(place / _SIX))
     share = min(max(min(place, np.float32(4) - place), np.float32(0)), _ONE)
     return _byte((value - chroma * share) * _TO_BYTES)
@@ -63,10 +64,10 @@ def _of_hue(place: np.float32, value: np.float32, chroma: np.float32) -> np.uint
 
 @compiled("void(u1[:, ::1], f4)")
 def adjust_hue(values: Bytes, turn: np.float32) -> None:
-    """Turn the hue of each pixel by a share of the circle, and keep its saturation and value.
+    """Rotate the hue of each pixel by a share of the circle; saturation and value stay.
 
-    A colour is the value less the chroma where its place on the circle is far from its own third,
-    without branches, so that a processor turns several pixels at once.
+    Each channel is a function of the hue without branches, so that the compiler can vectorise the
+    loop over pixels (torchvision selects one of six cases for each pixel).
     """
     for i in range(values.shape[1]):
         red, green, blue = (
@@ -81,15 +82,15 @@ def adjust_hue(values: Bytes, turn: np.float32) -> None:
         of_green = np.float32(2) + (blue - red) / divisor
         of_blue = np.float32(4) + (red - green) / divisor
         hue = of_red if value == red else (of_green if value == green else of_blue)
-        hue = hue + _SIX * turn + _SIX  # in sixths of the circle, above 0
-        values[0, i] = _of_hue(hue + np.float32(5), value, chroma)
-        values[1, i] = _of_hue(hue + np.float32(3), value, chroma)
-        values[2, i] = _of_hue(hue + np.float32(1), value, chroma)
+        hue = hue + _SIX * turn + _SIX  # in sixths of the circle, kept positive
+        values[0, i] = _channel_of_hue(hue + np.float32(5), value, chroma)
+        values[1, i] = _channel_of_hue(hue + np.float32(3), value, chroma)
+        values[2, i] = _channel_of_hue(hue + np.float32(1), value, chroma)
 
 
 @compiled("void(u1[:, ::1])")
 def make_grey(values: Bytes) -> None:
-    """Replace each pixel by its grey."""
+    """Replace each pixel by its grey level."""
     for i in range(values.shape[1]):
         grey = np.uint8(_grey(values[0, i], values[1, i], values[2, i]))
         values[0, i] = grey
@@ -99,7 +100,7 @@ def make_grey(values: Bytes) -> None:
 
 @compiled("void(u1[:, ::1])")
 def solarize(values: Bytes) -> None:
-    """Invert the values from 128 on."""
+    """Invert all values of 128 and above."""
     for colour in range(3):
         for i in range(values.shape[1]):
             value = values[colour, i]

@@ -2,12 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from soco.pretrain.hardware import autocast_type
 from soco.pretrain.lars import LARS
 from soco.pretrain.schedules import learning_rate, target_momentum
 
 
-def test_lars_is_its_formula_on_weights_and_plain_sgd_on_norms():
+def test_lars_follows_its_formula_on_weights_and_plain_sgd_on_norms():
     weight, norm = nn.Parameter(torch.tensor([[3.0, 4.0]])), nn.Parameter(torch.tensor([1.0]))
     optimiser = LARS([weight, norm], momentum=0.5, weight_decay=0.1, trust=0.01)
     velocity, expected, expected_norm = torch.zeros(1, 2), weight.detach().clone(), 1.0
@@ -26,7 +25,7 @@ def test_lars_is_its_formula_on_weights_and_plain_sgd_on_norms():
     assert norm.item() == pytest.approx(expected_norm)
 
 
-def test_a_weight_of_zeros_takes_a_plain_step():
+def test_a_weight_of_zeros_takes_a_plain_sgd_step():
     weight = nn.Parameter(torch.zeros(2, 2))
     optimiser = LARS([weight])
     optimiser.param_groups[0]["lr"] = 1.0
@@ -35,7 +34,7 @@ def test_a_weight_of_zeros_takes_a_plain_step():
     assert torch.allclose(weight, -torch.ones(2, 2))
 
 
-def test_lars_makes_its_buffers_once_and_leaves_gradients_alone():
+def test_lars_reuses_its_buffers_and_does_not_change_gradients():
     weight, norm = nn.Parameter(torch.ones(2, 2)), nn.Parameter(torch.ones(2))
     optimiser = LARS([weight, norm])
     optimiser.param_groups[0]["lr"] = optimiser.param_groups[1]["lr"] = 1.0
@@ -51,20 +50,13 @@ def test_lars_makes_its_buffers_once_and_leaves_gradients_alone():
     assert torch.equal(norm.grad, torch.full((2,), 4.0))
 
 
-def test_schedules_end_where_they_should(tiny_recipe):
+def test_schedules_end_at_the_final_rate_and_momentum_1(tiny_recipe):
     steps = tiny_recipe.epochs * 10
     assert learning_rate(steps, 10, tiny_recipe) == pytest.approx(tiny_recipe.final_lr)
     assert target_momentum(0, steps, 0.99) == pytest.approx(0.99)
     assert target_momentum(steps, steps, 0.99) == 1.0
 
 
-def test_without_warm_up_the_rate_begins_at_its_peak(tiny_recipe):
+def test_without_warm_up_the_learning_rate_begins_at_its_peak(tiny_recipe):
     recipe = tiny_recipe.model_copy(update={"warmup_epochs": 0})
     assert learning_rate(0, 10, recipe) == pytest.approx(recipe.base_lr * recipe.batch_size / 256)
-
-
-def test_precisions_by_name():
-    cpu = torch.device("cpu")
-    assert autocast_type("fp32", cpu) is None
-    assert autocast_type("bf16", cpu) is torch.bfloat16
-    assert autocast_type("auto", cpu) in (None, torch.bfloat16)

@@ -1,0 +1,70 @@
+"""Every use of a part of torch that its documentation does not promise.
+
+tests/pretrain/test_torch_compat.py fails where a new version of torch changes one of them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+from torch.utils.data import dataloader
+
+__all__ = [
+    "BatchNorm",
+    "add",
+    "add_",
+    "cpu_multiplies_bf16",
+    "lerp_",
+    "mul_",
+    "norms",
+    "stop_workers",
+]
+
+# BatchNorm: the base class of torch's batch norms of all dimensions, SyncBatchNorm among them.
+
+Tensors = Sequence[Tensor]
+
+# The foreach operations change or read many tensors in few kernels: one for each chunk of a list of
+# parameters instead of one for each parameter. torch.optim uses them; they are not documented.
+
+
+def mul_(tensors: Tensors, factor: float | Tensors) -> None:
+    """Multiply each tensor in place by one number, or by the scalar tensor at its place."""
+    torch._foreach_mul_(list(tensors), factor if isinstance(factor, (int, float)) else list(factor))
+
+
+def add_(tensors: Tensors, others: Tensors, alpha: float = 1.0) -> None:
+    """Add `alpha` times the other tensor to each tensor in place."""
+    torch._foreach_add_(list(tensors), list(others), alpha=alpha)
+
+
+def add(tensors: Tensors, others: Tensors, alpha: float = 1.0) -> list[Tensor]:
+    """Return each tensor plus `alpha` times the other one."""
+    return list(torch._foreach_add(list(tensors), list(others), alpha=alpha))
+
+
+def lerp_(tensors: Tensors, others: Tensors, weight: float) -> None:
+    """Move each tensor in place towards the other one by a share `weight`."""
+    torch._foreach_lerp_(list(tensors), list(others), weight)
+
+
+def norms(tensors: Tensors) -> Tensor:
+    """Return the 2-norm of each tensor: (len(tensors),)."""
+    return torch.stack(torch._foreach_norm(list(tensors)))
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Return whether the CPU has instructions for bf16 products (AVX-512 BF16)."""
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def stop_workers(batches: Any) -> None:
+    """Have a data loader's iterator end its workers and stop watching them.
+
+    Torch does this when the iterator is collected, which the traceback of an exception delays. A
+    worker that is killed before is an error to torch.
+    """
+    if isinstance(batches, dataloader._MultiProcessingDataLoaderIter):
+        batches._shutdown_workers()
