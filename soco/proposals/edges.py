@@ -54,26 +54,27 @@ def _make_edges(blurred: Doubles, edges: Ints) -> None:
     costs = np.empty(width)
     made = 0
     for y in range(height):
-        made = _make_row(
-            blurred[y, 3:], blurred[y], costs[: width - 1], y * width, RIGHT, edges, made
+        made += _make_row(
+            blurred[y, 3:], blurred[y], costs[: width - 1], y * width, RIGHT, edges[made:]
         )
     for y in range(height - 1):
-        made = _make_row(blurred[y + 1], blurred[y], costs, y * width, DOWN, edges, made)
+        made += _make_row(blurred[y + 1], blurred[y], costs, y * width, DOWN, edges[made:])
     for y in range(height - 1):
-        made = _make_row(
-            blurred[y + 1, 3:], blurred[y], costs[: width - 1], y * width, DOWN_RIGHT, edges, made
+        made += _make_row(
+            blurred[y + 1, 3:], blurred[y], costs[: width - 1], y * width, DOWN_RIGHT, edges[made:]
         )
     for y in range(height - 1):
         first = y * width + 1
-        made = _make_row(
-            blurred[y + 1], blurred[y, 3:], costs[: width - 1], first, DOWN_LEFT, edges, made
+        made += _make_row(
+            blurred[y + 1], blurred[y, 3:], costs[: width - 1], first, DOWN_LEFT, edges[made:]
         )
 
 
 @compiled
 def _make_row(
-    a: Doubles, b: Doubles, costs: Doubles, first: int, direction: int, edges: Ints, made: int
+    a: Doubles, b: Doubles, costs: Doubles, first: int, direction: int, edges: Ints
 ) -> int:
+    """Make the edges between two rows of pixels, from the pixel `first`; returns their number."""
     for x in range(len(costs)):
         red, green = a[3 * x] - b[3 * x], a[3 * x + 1] - b[3 * x + 1]
         blue = a[3 * x + 2] - b[3 * x + 2]
@@ -81,8 +82,8 @@ def _make_row(
     bits = costs.view(np.int64)
     for x in range(len(costs)):
         key = max((bits[x] >> _DROPPED_BITS) - _LEAST_EXPONENT, 1) if bits[x] else 0
-        edges[made + x] = (key << 32) | ((first + x) << 2) | direction
-    return made + len(costs)
+        edges[x] = (key << 32) | ((first + x) << 2) | direction
+    return len(costs)
 
 
 @compiled

@@ -63,7 +63,7 @@ def _group(
             continue
         merged[a] = merged[b] = True
         _merge(bounds, sizes, histograms, a, b, made)
-        inherited = _inherit(pairs, newest, merged, met, a, b, made, others)
+        inherited = _inherit(pairs, newest, merged, met, (a, b, made), others)
         if found + inherited > len(pairs):
             pairs, similarities, heap = _grown(pairs, similarities, heap, found + inherited)
         for place in range(inherited):
@@ -114,12 +114,11 @@ def _inherit(
     newest: Ints,
     merged: Flags,
     met: Ints,
-    a: int,
-    b: int,
-    new: int,
+    regions: tuple[int, int, int],
     neighbours_of_new: Ints,
 ) -> int:
     """List the unmerged neighbours of a and b, ordered by their oldest pair; returns the count."""
+    a, b, new = regions
     by_age, count = np.empty(2 * len(neighbours_of_new), np.int64), 0
     of_a, of_b = newest[a], newest[b]
     while of_a != _NONE or of_b != _NONE:  # walk both lists, the newer pair first

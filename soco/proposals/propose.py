@@ -45,7 +45,8 @@ def propose(
         for stage in ("shards", "raw", "skipped", "filtered", "fixed")
     )
 
-    source, threads = open_source(images), jobs if jobs > 0 else os.cpu_count() or 1
+    source = open_source(images)
+    threads = jobs if jobs > 0 else os.cpu_count() or 1
     split_into_shards(source, images, root / "manifest.parquet", shards, threads)
     if proposals.file is not None:
         import_shards(shards, proposals.file, images, raw, skipped)

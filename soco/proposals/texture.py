@@ -44,7 +44,7 @@ def texture_patterns(rgb: Bytes) -> Bytes:
         _sample_row(pixels[below], to_left, to_right, left[below], right[below])
         if y >= 0:
             order = ((y + 2) % 3, y % 3, below)
-            _compare(pixels, left, right, order, to_above[y], to_below[y], patterns[y])
+            _compare(pixels, left, right, order, (to_above[y], to_below[y]), patterns[y])
     return patterns.reshape(height, width, _CHANNELS)
 
 
@@ -76,11 +76,10 @@ def _compare(
     left: Doubles,
     right: Doubles,
     order: tuple[int, int, int],
-    up: float,
-    down: float,
+    shares: tuple[float, float],
     patterns: Bytes,
 ) -> None:
-    above, middle, below = order
+    (above, middle, below), (up, down) = order, shares
     for x in range(len(patterns)):
         centre = pixels[middle, x + _CHANNELS]
         pattern = np.uint8(pixels[middle, x + 2 * _CHANNELS] >= centre)
