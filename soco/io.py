@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ that the same job of the same code writes the same bytes."""
 KEY = "soco"
 """The key of an origin in the metadata of Parquet, Arrow and safetensors files."""
 
-_VARIABLE = "SOCO_ORIGIN"  # TODO: goes when every stage passes its origin on
 _SUFFIX = ".part"
 _TIMESTAMP_FILE = ".snakemake_timestamp"  # Snakemake puts one into each folder that is an output
 
@@ -180,28 +179,12 @@ def _missing(path: Path) -> UserError:
     )
 
 
-@contextlib.contextmanager
-def made_by(origin: Origin) -> Iterator[None]:
-    """Set the origin of all files that the block writes."""
-    before = os.environ.get(_VARIABLE)
-    os.environ[_VARIABLE] = json.dumps(origin, sort_keys=True)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_VARIABLE]
-        else:
-            os.environ[_VARIABLE] = before
-
-
-def origin_inside(origin: Origin | None = None) -> dict[str, Any]:
+def origin_inside(origin: Origin | None) -> dict[str, Any]:
     """`{"origin": ...}`, to be merged into a file's content; empty without an origin."""
-    text = os.environ.get(_VARIABLE)
-    origin = origin or (json.loads(text) if text else None)
     return {"origin": origin} if origin else {}
 
 
-def metadata_inside(origin: Origin | None = None, short: bool = False) -> dict[bytes, bytes]:
+def metadata_inside(origin: Origin | None, short: bool = False) -> dict[bytes, bytes]:
     """The same as metadata of an Arrow schema.
 
     Args:
@@ -214,8 +197,3 @@ def metadata_inside(origin: Origin | None = None, short: bool = False) -> dict[b
         return {}
     kept = {"rule": inside["origin"]["rule"]} if short else inside["origin"]
     return {KEY.encode(): json.dumps({"origin": kept}, sort_keys=True).encode()}
-
-
-def write_result(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object with the origin of the stage."""
-    write_json(path, {**content, **origin_inside()})
