@@ -14,13 +14,3 @@ _spec.loader.exec_module(_written_run)
 def written():
     """The module that writes a small run."""
     return _written_run
-
-
-# DEV
-from types import SimpleNamespace
-@pytest.fixture(scope="session", autouse=True)
-def beside():
-    return {}
-@pytest.fixture(scope="session")
-def finished():
-    return SimpleNamespace(folder=Path("/tmp/prov-run"))
