@@ -14,8 +14,7 @@ from soco.config import SplitConfig
 from soco.config.schema import DatasetConfig
 from soco.data.checks.dataset import check_dataset
 from soco.errors import UserError, printable, printable_lines
-from soco.provenance.audit.checks import Check
-from soco.provenance.audit.checks import as_table
+from soco.provenance.audit.checks import Check, as_table
 from soco.report.ap_figures import ap_figure, category_figure
 from soco.report.drawing.marks import Mark, draw_marks
 from soco.report.figures import loss_figure
