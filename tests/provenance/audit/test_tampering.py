@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,12 @@ def test_a_tensor_changed_in_a_converted_file_is_found_by_repeating_the_job(run,
     assert failing(check_origins(run.read())) == {}
     (said,) = failing(repeat("convert_")).values()
     assert f"{path}: {name} has other numbers" in said
+
+
+def test_a_job_whose_library_is_missing_is_skipped(repeat, monkeypatch):
+    monkeypatch.setitem(sys.modules, "soco.transfer.detect", None)
+    (check,) = repeat(EVALUATION)
+    assert check.status == "SKIP" and "soco.transfer.detect" in check.said
 
 
 @pytest.mark.parametrize(
