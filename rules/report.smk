@@ -75,7 +75,7 @@ def report_files():
             str(given)
             if isinstance(given, str)
             else [
-                names | {part: path.format(**names) for part, path in given[1].items()}
+                names | {part: str(path).format(**names) for part, path in given[1].items()}
                 for names in given[0]
             ]
         )
@@ -124,6 +124,7 @@ rule report:
         runtime=growing(30),
     params:
         config=config,
-        files=report_files() | {"origins": all_origins()},
+        # Plain strings: Snakemake's own paths refer to rules and cannot be pickled for the script.
+        files=report_files() | {"origins": list(map(str, all_origins()))},
     script:
         "../workflow_scripts/report.py"

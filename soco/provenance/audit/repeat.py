@@ -51,10 +51,15 @@ def check_jobs(run: Reported, shards: Sequence[str], folder: Path) -> Iterator[C
 
 
 def _outputs(record: Record, folder: Path) -> dict[str, Path]:
-    """Where the repeated job writes each output, by the path that it has in the run."""
+    """Where the repeated job writes each output, by the path that it has in the run.
+
+    Below `folder` outputs keep their names and folders, since a stage may derive one from another.
+    """
     return {
-        made["path"]: folder / made["name"] / f"{number:04d}{Path(made['path']).suffix}"
-        for number, made in enumerate(record["outputs"])
+        made["path"]: folder.joinpath(
+            *(part for part in Path(made["path"]).parts if part.strip("/."))
+        )
+        for made in record["outputs"]
     }
 
 
