@@ -35,7 +35,8 @@ def check_jobs(run: Reported, shards: Sequence[str], folder: Path) -> Iterator[C
     for number, record in enumerate(run.records):
         if record is None or not record["repeatable"]:
             continue
-        if record["wildcards"].get("shard", shards[0]) not in shards:
+        shard = record["wildcards"].get("shard")
+        if shard is not None and shard not in shards:
             continue
         own = folder / str(number)
         name, compared = title(record), "its outputs, when the job is repeated"
