@@ -199,8 +199,11 @@ def script_of(rule: str) -> Path:
 
 
 def declared(rule: str) -> Kind | None:
-    """What a rule's script passes to `stage`, read without running it; None without a script."""
-    if not script_of(rule).is_file():
+    """What a rule's script passes to `stage`, read without running it; None without a script.
+
+    A record may come from others, and name a path instead of a rule.
+    """
+    if not rule.isidentifier() or not script_of(rule).is_file():
         return None
     for node in ast.walk(ast.parse(script_of(rule).read_text())):
         if (

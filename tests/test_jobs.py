@@ -134,6 +134,13 @@ def test_every_script_declares_its_jobs(repository):
     assert declared("no_such_rule") is None and not script_of("no_such_rule").exists()
 
 
+def test_a_rule_that_is_a_path_declares_nothing(repository, tmp_path):
+    script = tmp_path / "other.py"
+    script.write_text((repository / "workflow_scripts" / "report.py").read_text())
+    assert declared(str(script.with_suffix(""))) is None
+    assert declared("../workflow_scripts/report") is None
+
+
 def test_a_damaged_record_is_refused(tmp_path):
     path = tmp_path / "record.json"
     with refused("io.record_missing", path=path):

@@ -18,7 +18,7 @@ from soco.data.stores.lock import exclusive_lock
 from soco.data.stores.merged import ProposalStore
 from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
-from soco.io import write_json
+from soco.io import atomic_write, write_json
 from soco.machine import machine_faults
 from soco.pretrain.distributed import (
     Ranks,
@@ -159,7 +159,9 @@ def report_end(job_file: Path, error: UserError | None) -> None:
     if started_by_torchrun():
         values = {} if error is None else {k: _plain(v) for k, v in error.values.items()}
         end = None if error is None else [error.code, error.template, values]
-        write_json(_end_of(job_file), end)
+        # Not write_json, which refuses the loss of a run that diverged.
+        with atomic_write(_end_of(job_file)) as temporary:
+            temporary.write_text(json.dumps(end))
 
 
 def _raise_end(job_file: Path, code: int, stop: StopSignals) -> None:

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import random
 import signal
@@ -12,8 +13,11 @@ import torch.multiprocessing as multiprocessing
 from torch import nn
 from user_errors import refused
 
+from soco.errors import UserError
 from soco.pretrain.distributed import autocast_type, check_cores
+from soco.pretrain.launch import _raise_end, report_end
 from soco.pretrain.model.norms import synchronise_norms
+from soco.pretrain.stop import StopSignals
 
 
 def losses(folder):
@@ -59,6 +63,14 @@ def test_bits_do_not_depend_on_the_thread_variables_of_the_environment(
 def test_an_error_in_a_process_of_torchrun_is_raised_by_its_parent(run, tiny_recipe):
     with refused("pretrain.uneven_batch", batch_size=3, processes=2, accumulate=1):
         run("uneven", tiny_recipe.model_copy(update={"batch_size": 3, "processes": 2}))
+
+
+def test_a_loss_that_is_not_finite_reaches_the_parent(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
+    error = UserError("pretrain.loss_not_finite", "The loss is {loss:g}.", loss=math.inf)
+    report_end(tmp_path / "job.json", error)
+    with refused("pretrain.loss_not_finite", loss=math.inf):
+        _raise_end(tmp_path / "job.json", 1, StopSignals())
 
 
 def rows(rank):

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from soco.errors import UserError
-from soco.jobs import Record, script_of
+from soco.jobs import Record, declared, script_of
 from soco.provenance.audit.checks import Check, Found, check
 from soco.provenance.audit.equality import compared_outputs
 from soco.provenance.audit.reported import Reported, title
@@ -33,9 +33,12 @@ def check_jobs(run: Reported, shards: Sequence[str], folder: Path) -> Iterator[C
     """
     repeated: dict[str, Path | None] = {}
     for number, record in enumerate(run.records):
-        if record is None or not record["repeatable"]:
+        # Not what the record says: it may come from others, and its rule names a script to run.
+        kind = declared(record["rule"]) if record is not None else None
+        if record is None or kind is None or not kind.repeatable:
             continue
-        if record["wildcards"].get("shard", shards[0]) not in shards:
+        shard = record["wildcards"].get("shard")
+        if shard is not None and shard not in shards:
             continue
         own = folder / str(number)
         name, compared = title(record), "its outputs, when the job is repeated"

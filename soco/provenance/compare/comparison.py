@@ -21,7 +21,7 @@ from soco.provenance.compare.sections import Section, changed_section
 from soco.provenance.reading import Run, read_run
 
 SAME, OTHER = 0, 1
-FORM = 1
+FORM = 2
 """The version of the JSON form of a comparison."""
 
 _RESULTS = ("figures", "results")
