@@ -48,7 +48,7 @@ def over_limit(annotations: Iterable[Mapping[str, Any]], limit: int) -> dict[str
 def limit_sentences(
     form: str, limit: int, over: Mapping[str, int], images: int, task: str
 ) -> list[str]:
-    """What a reader of an AP must know about `detections_per_image`; often nothing.
+    """Caveats that `detections_per_image` adds to an AP; usually none.
 
     Args:
         form: `coco` or `lvis`.

@@ -193,12 +193,12 @@ def test_every_number_and_path_has_bounds():
         (
             ("images", "path"),
             "a\nb",
-            "a path cannot hold a line break, tab or other control character; rename",
+            "a path cannot contain a line break, tab or other control character; rename",
         ),
         (
             ("images", "path"),
             "~/a",
-            "only a shell replaces ~ by your home folder; write the whole path.",
+            "only a shell expands ~ to your home folder; write the full path.",
         ),
         (("images", "path"), "é" * 128, "it is longer than a file system allows; shorten it."),
         (("results",), "", "'results' is '': it names no file or folder; write its path."),

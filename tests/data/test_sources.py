@@ -303,5 +303,5 @@ def test_a_name_in_a_tar_that_is_not_utf8_is_ignored(tmp_path, photographs, pack
 
 
 def test_a_map_is_for_zips_only():
-    with pytest.raises(ValueError, match=r"images\.names is for images\.layout zip"):
+    with pytest.raises(ValueError, match="names is only for the layout zip"):
         ImagesConfig(path="x", names="map.txt")

@@ -69,7 +69,7 @@ def test_the_file_that_a_name_may_mean_is_named(
     rename(listed, stored)
     missing, too_many = detection_set.check().findings
     assert missing.code in ("image.missing", "image.outside")
-    hint = f"{folder} has {file} for {name}, and likewise for 12 of them; "
+    hint = f"{folder} has {file} for {name} (the same for 12 of them); "
     assert hint + remedy.replace("FOLDER", str(folder)) in missing.sentence
     assert (too_many.code, too_many.count) == ("image.too_many_dropped", 12)
 
@@ -104,7 +104,7 @@ def test_the_search_follows_links_and_ends_at_loops(sentence, linked, folder):
         (folder / loop).symlink_to(folder)
     (folder / "z").symlink_to(folder / "train2017")
     (folder / "self").symlink_to("self")
-    hint = f"{folder} has train2017/train1.jpg for train1.png, and likewise for 12 of them;"
+    hint = f"{folder} has train2017/train1.jpg for train1.png (the same for 12 of them);"
     assert hint in sentence("image.missing")
 
 
