@@ -29,7 +29,7 @@ def test_evaluation_has_keys_of_its_own():
 
 
 def test_a_checkpoint_serves_every_row_of_the_same_training():
-    """The name of a row, its seed (noted apart) and when it is evaluated change no weight."""
+    """The name of a row, its seed (stored separately) and when it is evaluated change no weight."""
     not_weights = {"initialisations", "seeds", "protocol", "evaluate_every"}
     expected = without(FinetuneConfig, "finetune") | not_weights
     assert without(FinetuneConfig, "finetune_weights") == expected

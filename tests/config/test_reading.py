@@ -1,4 +1,4 @@
-"""What a YAML file may hold, and how the rest is refused."""
+"""What a YAML file may contain, and how the rest is refused."""
 
 import os
 

@@ -45,7 +45,7 @@ def test_two_processes_have_the_loss_of_one_at_the_same_batch_size(
 def test_bits_do_not_depend_on_the_thread_variables_of_the_environment(
     run, weights, tiny_recipe, monkeypatch
 ):
-    """As by hand, and as in a job of Snakemake, which sets these variables."""
+    """Without Snakemake, and as in a job of Snakemake, which sets these variables."""
     recipe, ended = tiny_recipe.model_copy(update={"processes": 2}), []
     for number in ("1", "2"):
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):

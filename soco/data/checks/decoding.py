@@ -122,7 +122,7 @@ def _is_complete(file: ImageFile, listed: Size | None) -> bool:
 
 
 def _versions(paths: Sequence[Path]) -> list[Version | None]:
-    """Path, length and time of each file, which change when it is written; None if it is no file."""
+    """Path, length and time of each file, which change when it is written; None for other paths."""
     with ThreadPoolExecutor(_STATUS_THREADS) as pool:
         return list(pool.map(_version, paths))
 

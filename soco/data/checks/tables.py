@@ -29,8 +29,8 @@ def read_tables(split: SplitConfig) -> Tables:
     """Read the annotation file of one split of a detection set.
 
     Returns:
-        The content of the file. `images`, `annotations` and `categories` are lists of mappings; only
-        `annotations` may be empty.
+        The content of the file. `images`, `annotations` and `categories` are lists of mappings;
+        only `annotations` may be empty.
 
     Raises:
         UserError: The folder or file is missing, or the file is in neither COCO's nor LVIS's

@@ -81,9 +81,9 @@ def files_state(path: Path, containers: Iterable[str] = ("",)) -> str:
 
 
 def containers(path: Path, layout: str, suffix: str, ignored: Ignored) -> Iterator[tuple[str, str]]:
-    """Yield the sorted files with a suffix below a folder, except hidden ones; or the one file `path`.
+    """Yield the sorted files with a suffix below a folder, or the one file `path`.
 
-    Links to files are followed, links to folders are not.
+    Hidden files are ignored. Links to files are followed, links to folders are not.
 
     Args:
         path: The folder or file.

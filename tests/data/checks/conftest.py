@@ -92,8 +92,8 @@ def third(train):
 
 
 @pytest.fixture
-def found(detection_set):
-    """Check the set; return what is found as (split, code, count)."""
+def findings(detection_set):
+    """Check the set; return its findings as (split, code, count)."""
     return lambda: [(it.split, it.code, it.count) for it in detection_set.check().findings]
 
 

@@ -93,7 +93,7 @@ def test_one_drawn_box_finds_by_the_share_of_hits(dataset, measure, photograph):
     assert found["abo"]["drawn"][0] == pytest.approx(shares.mean())
 
 
-def test_figures_are_means_over_objects(dataset, measure, photograph):
+def test_results_are_means_over_objects(dataset, measure, photograph):
     kept = searched(photograph, "coffee_half")[1]
     nowhere = [[5000.0, 5000.0, 60.0, 60.0]] * 3
     measured = measure(dataset({"coffee_half": as_objects(kept[:1]), "astronaut_half": nowhere}))
@@ -165,7 +165,7 @@ def test_invalid_annotations_are_refused(dataset, tmp_path, text, code):
         annotated_images(split)
 
 
-def test_the_same_search_gives_the_same_figures(dataset, measure):
+def test_the_same_search_gives_the_same_results(dataset, measure):
     split = dataset({name: [[10, 10, 50, 50], [30, 20, 90, 60]] for name in NAMES})
     first, again = measure(split), measure(split)
     for measured in (first, again):
