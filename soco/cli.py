@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Command-line arguments; None: those of this process.
 
     Returns:
-        The exit code: for bad input 1, or 2 in `compare`.
+        The exit code: 1 for bad input (2 in `compare`), otherwise the command's.
     """
     parser = argparse.ArgumentParser(prog="soco", description=__doc__)
     commands = parser.add_subparsers(required=True)

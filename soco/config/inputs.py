@@ -22,7 +22,7 @@ class Input:
     Attributes:
         path: The file or folder.
         key: The key of the configuration that names it.
-        known: The published file or folder that it should be, where the configuration says so.
+        known: The published file or folder that it should be, if the configuration says so.
         known_key: The key that says so.
         is_countable: Whether it has the layout of `known`, so that its files can be counted.
     """
@@ -68,9 +68,10 @@ def faults_of(inputs: list[Input], first: Input, made: Callable[[str], bool]) ->
         made: Whether the workflow itself makes a path.
     """
     others: dict[str, str] = {}
-    for it in inputs:
-        if it.path not in (first.path, *others) and not made(it.path) and (fault := it.fault()):
-            others[it.path] = fault
+    for other in inputs:
+        is_new = other.path not in (first.path, *others)
+        if is_new and not made(other.path) and (fault := other.fault()):
+            others[other.path] = fault
     heading = ["Other problems in the configuration:"] if others else []
     return "\n".join([str(first.fault()), *heading, *others.values()])
 

@@ -36,7 +36,7 @@ def load_config(*paths: str | Path) -> Config:
 
 
 def default_file(clone: Path) -> Path:
-    """The file read where none is given: `config.yaml` of the working folder, else the clone's.
+    """The file to read if none is given: `config.yaml` of the working folder, else of the clone.
 
     Args:
         clone: The folder of the Snakefile.

@@ -1,6 +1,6 @@
 """The whole configuration: every key, with its type, its default and its meaning.
 
-A default is what the SoCo release uses for SoCo-FPN at 100 epochs, unless the description says
+Defaults are what the SoCo release uses for SoCo-FPN at 100 epochs, unless the description says
 otherwise.
 """
 

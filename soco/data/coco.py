@@ -60,7 +60,7 @@ def limit_sentences(
     sentences = []
     if limit != STANDARD_LIMIT[form]:
         sentences.append(
-            f"AP counts at most {limit} detections an image (`detections_per_image`), where"
+            f"AP counts at most {limit} detections per image (`detections_per_image`), where"
             f" {form.upper()}'s own evaluation counts {STANDARD_LIMIT[form]}."
         )
     if over:

@@ -14,7 +14,7 @@ _CHUNK = 64  # images per thread: neighbours, so that each thread reads a contai
 
 _MAX_SIDE = 2**31 - 1  # of a manifest's int32 columns
 
-# Width, height (0 where the header cannot be read, or claims more than a manifest can store) and
+# Width, height (0 if the header cannot be read, or claims more than a manifest can store) and
 # SHA-256 of the encoded bytes.
 Content = tuple[int, int, bytes]
 

@@ -73,8 +73,8 @@ def split_into_shards(
         Counts by name: images, read, reused, unreadable, shards.
 
     Raises:
-        UserError: The source is missing or broken, has no image, or not as many as the published
-            set in `images.known_as`.
+        UserError: The source is missing or broken, has no image, or another number of images than
+            the published set in `images.known_as`.
     """
     previous = _previous(manifest, settings)
     table = _listed(source, settings, threads)
@@ -204,7 +204,7 @@ def _with_contents(
 
 
 def _numbers(previous: pa.Table, places: Rows, loads: Loads, shards: int) -> npt.NDArray[np.int32]:
-    """The shard of each image, kept from the earlier manifest if that has as many shards."""
+    """The shard of each image, kept from the earlier manifest if that has this number of shards."""
     if int((previous.schema.metadata or {}).get(_SHARDS, 0)) != shards:
         return split_by_load(loads, shards)
     before = np.full(len(places), -1, np.int32)

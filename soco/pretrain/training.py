@@ -111,7 +111,11 @@ class Training:
         log.info("learning rate %g: %g x %d / 256", peak_rate(s), s.base_lr, s.batch_size)
         threads, norms = torch.get_num_threads(), ", synchronised norms" if count > 1 else ""
         log.info(
-            "on %s in %s, %d CPU thread(s) a process%s", self.device, self.precision, threads, norms
+            "on %s in %s, %d CPU thread(s) per process%s",
+            self.device,
+            self.precision,
+            threads,
+            norms,
         )
 
     @property

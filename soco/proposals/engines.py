@@ -36,7 +36,7 @@ def search(
         settings: Parameters of `soco`; `settings.engine` is ignored.
 
     Returns:
-        (R, 5) int32: left, top, width, height, size, in pixels; size is 0 where the engine does not
+        (R, 5) int32: left, top, width, height, size, in pixels; size is 0 if the engine does not
         return it.
     """
     if engine == "soco":

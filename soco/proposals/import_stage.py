@@ -104,7 +104,7 @@ class ImageNames:
 
 
 def _sizes(table: pa.Table) -> list[Size]:
-    """Width and height of each image; 0 where they are unknown."""
+    """Width and height of each image; 0 if unknown."""
     return [
         (row["width"] or 0, row["height"] or 0)
         for row in table.select(["width", "height"]).to_pylist()

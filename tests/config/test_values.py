@@ -70,8 +70,8 @@ def test_no_value_of_any_kind_ends_in_a_traceback(demo):
     )
     assert [
         said
-        for said in refusals
-        if any(word in said.replace(".nan:", "").replace(".inf:", "") for word in python)
+        for refusal in refusals
+        if any(word in refusal.replace(".nan:", "").replace(".inf:", "") for word in python)
     ] == []
 
 

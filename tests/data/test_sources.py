@@ -114,9 +114,9 @@ def test_a_folder_tree_ignores_hidden_and_other_files(folder_of_images):
     (folder_of_images / "a.jpg").symlink_to("a/one.jpg")
     (folder_of_images / "z.jpg").symlink_to("nowhere.jpg")
     os.mkfifo(folder_of_images / "pipe.jpg")
-    found = keys(ImagesConfig(path=str(folder_of_images)))
-    assert found == sorted(found)
-    assert [key for key in found if "/" not in key] == [
+    listed = keys(ImagesConfig(path=str(folder_of_images)))
+    assert listed == sorted(listed)
+    assert [key for key in listed if "/" not in key] == [
         "a.jpg",
         "d.bmp",
         "e_empty.jpg",

@@ -29,7 +29,7 @@ def test_two_processes_have_the_loss_of_one_at_the_same_batch_size(
     monkeypatch.setenv("MKL_NUM_THREADS", str(2 * each))  # as in a job of Snakemake
     together = run("together", recipe.model_copy(update={"processes": 2}))
     assert (
-        f"on cpu in fp32, {each} CPU thread(s) a process, synchronised norms"
+        f"on cpu in fp32, {each} CPU thread(s) per process, synchronised norms"
         in capfd.readouterr().err
     )
     assert len(losses(alone)) == len(losses(together)) == 3

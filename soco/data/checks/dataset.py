@@ -137,7 +137,7 @@ def check_data(config: Config) -> None:
     Writes nothing but the cache of decoded images, in `results`.
 
     Raises:
-        UserError: A set is refused, or there is none.
+        UserError: A set is refused, or the configuration has none.
     """
     if not config.datasets:
         raise UserError(

@@ -81,7 +81,7 @@ def read_files(
 
     Args:
         paths: The images.
-        listed: Width and height of each in the annotation file; None where it has none.
+        listed: Width and height of each in the annotation file; None if it has none.
         threads: How many are decoded at once.
         cache: Parquet file with the results of earlier checks, which is updated; None: no cache.
             Any other file is replaced.

@@ -265,7 +265,7 @@ SENTENCES: dict[str, tuple[Kind, str, str]] = {
     "crowd.no_iscrowd": (
         "repaired",
         "Objects whose `iscrowd` is missing, or not 0 or 1, which the evaluation needs",
-        "set to 0 or 1; to 0 where it is missing",
+        "set to 0 or 1; to 0 if it is missing",
     ),
     "crowd.ignore": (
         "repaired",

@@ -95,7 +95,7 @@ def check_split(job: SplitJob, findings: Findings) -> CheckedSplit | None:
 
 
 def _refuse_other_counts(content: Tables, known: KnownSplit, path: str, findings: Findings) -> None:
-    """Refuse a file that does not list as many entries as the published one."""
+    """Refuse a file that does not list the same number of entries as the published one."""
     counts, expected = _counts(content), known.counts.model_dump()
     if counts == expected:
         return

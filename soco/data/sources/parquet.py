@@ -69,7 +69,7 @@ class ParquetSource:
         return data
 
     def state(self) -> str:
-        """A digest of every file's name, size and time; "" where there is none."""
+        """A digest of every file's name, size and time; "" if there is none."""
         return containers_state(self.path, ".parquet")
 
     def _own_reader(self) -> "_Reader":

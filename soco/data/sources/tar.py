@@ -69,7 +69,7 @@ class TarSource:
         return self._containers.read(entry.container, entry.offset, entry.bytes)
 
     def state(self) -> str:
-        """A digest of the tar's name, size and time; "" where it is missing."""
+        """A digest of the tar's name, size and time; "" if it is missing."""
         return files_state(self.path)
 
 
@@ -103,7 +103,7 @@ class WebDatasetSource:
         return self._containers.read(entry.container, entry.offset, entry.bytes)
 
     def state(self) -> str:
-        """A digest of every tar's name, size and time; "" where there is none."""
+        """A digest of every tar's name, size and time; "" if there is none."""
         return containers_state(self.path, ".tar")
 
     def _images(self, ignored: Ignored) -> Iterator[Entry]:

@@ -89,7 +89,7 @@ def target_status(entry: os.DirEntry[str], follow: bool = True) -> os.stat_resul
 
 
 def mode_of(path: Path) -> int:
-    """The mode of a path's target; 0 where it cannot be reached, which makes Path.is_dir raise."""
+    """The mode of a path's target; 0 if it cannot be reached, for which Path.is_dir raises."""
     try:
         return path.stat().st_mode
     except OSError:

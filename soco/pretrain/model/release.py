@@ -119,7 +119,7 @@ def _is_state_dict(content: Any) -> bool:
 
 
 def _nested(content: dict[Any, Any]) -> dict[str, Tensor]:
-    """The tensors of several nested state dicts, such as DINO's `student` and `teacher`, by path.
+    """The tensors of nested state dicts, such as DINO's `student` and `teacher`, by path.
 
     States of optimisers and the like are skipped. No dictionary is visited twice, since one may
     contain itself.
@@ -174,8 +174,8 @@ def _unsafe(path: str | Path, message: str) -> UserError:
     return UserError(
         "pretrain.unsafe_checkpoint",
         "{path} is refused: reading it would use {name}, but weights need only tensors, plain"
-        " values and argparse.Namespace. None of its code was run. Give a file of its state dict"
-        " alone, from a source that you trust.",
+        " values and argparse.Namespace. None of its code was run. Give a file with only its"
+        " state dict, from a source that you trust.",
         path=path,
         name=match[1],
     )

@@ -55,8 +55,8 @@ def draw(
 ) -> npt.NDArray[np.integer]:
     """Draw boxes without replacement; if there are too few, take all and pad them by repetition.
 
-    SoCo compares K = 4 boxes an image. The padding is the release's: each image of a batch then has
-    the same number of boxes.
+    SoCo compares K = 4 boxes per image. The padding is the release's, so that each image of a batch
+    has the same number of boxes.
 
     Args:
         rng: The sample's random generator.

@@ -78,7 +78,7 @@ def measure_recall(job: RecallJob) -> dict[str, Any]:
     """Search annotated images with every engine, and measure how well the boxes cover the objects.
 
     Boxes are those of pretraining: filtered, with the fallbacks, in the coordinates of
-    `rects_to_boxes`, with duplicates, and the whole image where none is left. Pretraining draws k
+    `rects_to_boxes`, with duplicates, and the whole image if none is left. Pretraining draws k
     of them at random, so the values at k are expectations over that draw, see `expected_recall`.
 
     Returns:

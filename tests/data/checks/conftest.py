@@ -10,7 +10,7 @@ WIDTH, HEIGHT = 40, 30
 
 
 class Set:
-    """A detection set of twelve images a split, each with one object; tests change its tables."""
+    """A detection set of twelve images per split with one object each; tests change its tables."""
 
     def __init__(self, folder, photograph):
         self.folder, self.form = folder, "coco"
