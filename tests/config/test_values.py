@@ -69,7 +69,7 @@ def test_no_value_of_any_kind_ends_in_a_traceback(demo):
         "inf:",
     )
     assert [
-        said
+        refusal
         for refusal in refusals
         if any(word in refusal.replace(".nan:", "").replace(".inf:", "") for word in python)
     ] == []
