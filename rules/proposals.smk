@@ -9,7 +9,8 @@
 #      {results}/proposals/skipped/{shard}.parquet    unreadable images, with the reason
 #      {results}/proposals/filtered/{shard}.parquet   the regions that filter.strategy keeps
 #      {results}/proposals/fixed/{shard}.parquet      the same, after the fallbacks for empty images
-#      {results}/proposals/store.{parquet,arrow}      all shards, sorted by key; training maps .arrow
+#      {results}/proposals/store.{parquet,arrow}      all shards, sorted by key; training maps the
+#                                                     .arrow file
 #      {results}/proposals/{skipped.parquet,summary.json}
 
 

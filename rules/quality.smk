@@ -1,4 +1,5 @@
-# The quality of proposals: their statistics, and which annotated objects they cover, for the report.
+# The quality of proposals: their statistics, and which annotated objects they cover. Only the
+# report reads it.
 #
 # In:  {results}/proposals/{raw,fixed}/{shard}.parquet; the val split of each set in quality.recall.
 # Out: {results}/quality/statistics.json        boxes per image, sizes, shapes, empty images

@@ -28,14 +28,14 @@ class LARS(torch.optim.Optimizer):
     ) -> None:
         """Split the parameters into weights, which are scaled, and 1-d ones, which are not.
 
+        The learning rate is 0 until it is set in `param_groups`, before each step.
+
         Args:
             parameters: The parameters to train.
             momentum: Momentum of SGD.
             weight_decay: Weight decay of weights.
             trust: The trust coefficient.
             eps: Added to the norm of the gradient.
-
-        The learning rate is 0 until it is set in `param_groups`, before each step.
         """
         parameters = list(parameters)
         weights = [p for p in parameters if p.ndim > 1]

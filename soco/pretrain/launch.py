@@ -119,7 +119,7 @@ def _train(job: PretrainJob, ranks: Ranks) -> None:
 def _by_torchrun(job: PretrainJob, threads: int | None) -> None:
     here = job.settings.processes // job.settings.nodes
     _check_gpus(here)
-    # With the process id, the files of a second start, which waits for the lock, are its own.
+    # The process id keeps a second start, which waits for the lock, from overwriting these files.
     job_file = job.folder / f"job-{os.getpid()}.json"
     command = torchrun_command(job.settings, job_file, threads)
     # Snakemake sets both variables to the threads of the whole job, and torch takes MKL's.

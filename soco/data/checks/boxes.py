@@ -85,6 +85,6 @@ def repair_area(entry: Entry, size: tuple[int, int], faults: Faults, label: Any)
 
 
 def _is_fraction(area: float, box: list[float], pixels: int) -> bool:
-    """Whether an area must be a fraction of the image: it fits the box only if multiplied by it."""
+    """Whether an area must be a fraction of the image: it fits the box only in these units."""
     box_area = box[2] * box[3]
     return area < 1 and box_area >= 16 and box_area / 4 <= area * pixels <= 1.1 * box_area

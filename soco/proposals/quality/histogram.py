@@ -46,7 +46,7 @@ class Histogram:
 
 
 def integer_histogram(values: npt.NDArray[np.int64], max_bins: int = 30) -> dict[str, Any]:
-    """Make a histogram of integers, as `Histogram.as_json`, with as many integers in each bin.
+    """Make a histogram of integers, as `Histogram.as_json`, with equally many integers per bin.
 
     Args:
         values: (N,) integers.
