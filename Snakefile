@@ -1,7 +1,10 @@
-# SoCo, from photographs to an AP and a report. The stages, in the order of the data:
-# (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report; each is a target of that name, and so are
-# quality, which measures the proposals for the report, and probes, which classify images by pretrained backbones;
-# audit checks a finished run and changes nothing in it; crate packs one.
+# SoCo, from photographs to an AP and a report. The stages, in the order of the data flow:
+#
+#   (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report
+#
+# Each is a target of that name. Other targets: quality measures the proposals for the report;
+# probes classify labelled images with the pretrained backbones; audit checks a finished run without
+# changing it; crate packs a finished run.
 
 from pathlib import Path
 
@@ -23,7 +26,7 @@ from soco.snakemake_compat import (
 
 min_version("9.0")
 
-# A configuration stands by itself: the demo's config.yaml is read only where --configfile gives none.
+# A configuration is self-contained: config.yaml, the demo, is read only without --configfile.
 FILES = given_files(workflow) or [default_file(Path(workflow.basedir))]
 
 try:

@@ -1,8 +1,9 @@
-# What all stages share: the checked configuration, the folder of results, and the checks of the user's files.
+# What all stages share: the checked configuration, the folder of results, and the checks of the
+# user's files.
 #
-# In:  config, from --configfile, or from config.yaml where none is given, with --config laid over it.
-# Out: the same with every key present; `checked`, the same as an object; RESULTS and SHARDS; the functions that rules
-#      take their input and params from.
+# In:  config, from --configfile (by default config.yaml), overridden by --config.
+# Out: config with every key present; `checked`, the same as an object; RESULTS and SHARDS; the
+#      functions that give rules their input and params.
 
 try:
     checked = check_config(config)
@@ -11,9 +12,9 @@ except UserError as error:
 config.clear()
 config.update(checked.model_dump(mode="json"))
 
-# The user's files by the keys that name them; each is checked once.
+# The user's files by the keys that name them, and the keys of those that were checked.
 INPUTS = {each.key: each for each in inputs_of(checked)}
-SOUND = set()
+CHECKED = set()
 
 RESULTS = config["results"]
 SHARDS = [f"{number:04d}" for number in range(config["images"]["shards"])]
@@ -42,7 +43,7 @@ def search_settings():
 
 
 def pretrain_settings(wildcards):
-    """The keys of the run that affect its result; the script takes the others from the configuration."""
+    """The run's keys that affect its result; the script reads the others from the configuration."""
     return identity(checked.pretrain[wildcards.run], "pretrain")
 
 
@@ -57,18 +58,18 @@ def made_by_demo(path):
 
 
 def given(path, key):
-    """The path, if it exists and is what the configuration says, or the demo makes it; else list every fault."""
-    # The process of a job builds the graph again; the first process has checked the files already.
-    if key in SOUND or made_by_demo(path) or is_job_process(workflow):
+    """The path, if the demo makes it or it is what the configuration says; else list all faults."""
+    # The process of a job builds the graph again, but the main process has checked the files.
+    if key in CHECKED or made_by_demo(path) or is_job_process(workflow):
         return path
     if INPUTS[key].fault():
         raise WorkflowError(faults_of(list(INPUTS.values()), INPUTS[key], made_by_demo))
-    SOUND.add(key)
+    CHECKED.add(key)
     return path
 
 
 def images_state(wildcards):
-    """A digest that changes when the images do; empty for the demo's images, which rule demo_data makes."""
+    """A digest that changes when the images do; empty for images that rule demo_data makes."""
     if made_by_demo(config["images"]["path"]):
         return ""
     from soco.data import open_source
@@ -85,11 +86,12 @@ WAIT_FOR_LISTING = CheckpointWait(checkpoints, "shard_images")
 
 
 def once_listed(paths):
-    """An input function: a path or several, resolved after the images were listed again.
+    """An input function: one or more paths, resolved after the images were listed again.
 
-    A new listing leaves most shards unchanged. shard_images is a checkpoint, and every later rule takes its input
-    through here, so that Snakemake then decides again which jobs to run, and skips those of unchanged shards. On the
-    first run, and where a shard is missing, every job has to run, and Snakemake sees all of them at once.
+    A new listing leaves most shards unchanged. Since shard_images is a checkpoint, and every later
+    rule takes its input through this function, Snakemake then decides again which jobs to run, and
+    skips those of unchanged shards. On the first run, or if a shard is missing, every job has to
+    run, and Snakemake plans all of them at once.
     """
     listed = all(Path(output).exists() for output in rules.shard_images.output)
 

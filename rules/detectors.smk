@@ -1,12 +1,12 @@
-# What the stages after pretraining share: which files are converted, which detectors are trained on which set, and
-# which backbones are probed.
+# What the stages after pretraining share: which files are converted, which detectors are trained on
+# which set, and which backbones are probed.
 #
 # In:  the checked configuration, and what rules/common.smk defines.
-# Out: the functions that conversion, fine-tuning, evaluation, recall, probes and report take input and params from.
+# Out: the functions that give the rules of these stages, and of the report, their input and params.
 
 
 def conversion_kinds(name):
-    """The kinds of file that a pretraining, or a file of weights, converts to; the one with most tensors first."""
+    """The kinds of file that weights convert to, the one with the most tensors first."""
     if name in config["weights"]:
         of_detector = config["weights"][name]["holds"] == "detector"
     else:
@@ -15,7 +15,7 @@ def conversion_kinds(name):
 
 
 def pretrained_weights(name):
-    """The weights of a pretraining, or the file that the configuration names so."""
+    """The weights of a pretraining, or the configured file of weights with that name."""
     if name in config["weights"]:
         return given(config["weights"][name]["path"], f"weights.{name}.path")
     return rules.pretrain_model.output.weights.format(run=name)
@@ -38,12 +38,12 @@ def set_settings(name):
 
 
 def dataset_of(wildcards):
-    """The same of the set that the task names."""
+    """The keys of the task's detection set that affect what is trained and scored on it."""
     return set_settings(config["finetune"][wildcards.task]["dataset"])
 
 
 def given_split(split, part):
-    """An input function: the `images` or `annotations` of a split of the set {dataset}, as configured."""
+    """An input function: the configured `images` or `annotations` of a split of {dataset}."""
 
     def path(wildcards):
         name = wildcards.dataset
@@ -75,14 +75,14 @@ def checked_split(split):
 
 
 def val_split(part):
-    """An input function: the `images` or checked `annotations` of the val split of the set {dataset}."""
+    """An input function: the `images` or checked `annotations` of the val split of {dataset}."""
     if part == "annotations":
         return lambda wildcards: checked_annotations(wildcards.dataset, "val")
     return given_split("val", part)
 
 
 def converted_weights(wildcards):
-    """The converted file that initialises the fine-tuning: the one with most tensors that its detector takes."""
+    """The converted file that initialises a fine-tuning: the largest that fits its detector."""
     name = wildcards.initialisation
     if name == "scratch":
         return []
@@ -94,9 +94,10 @@ def converted_weights(wildcards):
 
 
 def task_settings(stage):
-    """A params function: the task's keys that affect a stage, with only the job's own initialisation and seed.
+    """A params function: the task's keys that affect a stage, for one initialisation and seed.
 
-    So another initialisation in the list reruns no finished job, and another score threshold trains nothing again.
+    Thus adding an initialisation to the list reruns no finished job, and another score threshold
+    reruns no training.
     """
 
     def settings(wildcards):
@@ -157,7 +158,7 @@ def labelled_split(split):
 
 
 def labelled_state(wildcards):
-    """Digests of a probe's folders, by their modification times; none of those that rule demo_data makes."""
+    """Digests of a probe's folders by modification time, except those that rule demo_data makes."""
     from soco.config import ImagesConfig
     from soco.data import open_source
 

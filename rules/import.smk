@@ -1,5 +1,5 @@
-# Imported boxes, in place of the search. The file is read once for all shards, which takes minutes for ImageNet.
-# Included when proposals.engine is `imported`.
+# Imported boxes, in place of the search. The file is read once for all shards, which takes minutes
+# for ImageNet. Included if proposals.engine is `imported`.
 #
 # In:  {results}/shards/{shard}.parquet, and the file that proposals.file names.
 # Out: {results}/proposals/raw/{shard}.parquet        the file's boxes of every readable image

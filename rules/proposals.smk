@@ -1,5 +1,6 @@
-# Proposals: from images to boxes that may contain an object. The search takes about 0.03 s of a core for a
-# photograph of 500 x 375, the other rules take seconds. Raw regions are kept, so a new filter needs no new search.
+# Proposals: from images to boxes that may contain an object. The search takes about 0.03 s of a
+# core for a photograph of 500 x 375; the other rules take seconds. Raw regions are kept, so that
+# another filter needs no new search.
 #
 # With `proposals.engine: imported`, rules/import.smk replaces the search.
 #
@@ -7,8 +8,9 @@
 # Out: {results}/proposals/raw/{shard}.parquet        all regions of every readable image
 #      {results}/proposals/skipped/{shard}.parquet    unreadable images, with the reason
 #      {results}/proposals/filtered/{shard}.parquet   the regions that filter.strategy keeps
-#      {results}/proposals/fixed/{shard}.parquet      the same, with the fallbacks for images without a proposal
-#      {results}/proposals/store.{parquet,arrow}      all shards, sorted by key; training memory-maps the .arrow file
+#      {results}/proposals/fixed/{shard}.parquet      the same, after the fallbacks for empty images
+#      {results}/proposals/store.{parquet,arrow}      all shards, sorted by key; training maps the
+#                                                     .arrow file
 #      {results}/proposals/{skipped.parquet,summary.json}
 
 
@@ -71,7 +73,7 @@ rule filter_regions:
 
 
 rule apply_fallbacks:
-    """Give images of one shard without a proposal the regions of the first fallback that keeps any."""
+    """Give images without a proposal the regions of the first fallback that keeps any."""
     input:
         raw=once_listed(rules.search_regions.output.raw),
         filtered=once_listed(rules.filter_regions.output.filtered),

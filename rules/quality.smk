@@ -1,8 +1,9 @@
-# The quality of proposals: their statistics, and which annotated objects they find. Only the report reads it.
+# The quality of proposals: their statistics, and which annotated objects they cover. Only the
+# report reads it.
 #
-# In:  {results}/proposals/{raw,fixed}/{shard}.parquet; the validation split of each set in quality.recall.
-# Out: {results}/quality/statistics.json        boxes an image, their sizes and shapes, images without any
-#      {results}/quality/recall/{dataset}.json  recall and average best overlap of each engine, by number of boxes
+# In:  {results}/proposals/{raw,fixed}/{shard}.parquet; the val split of each set in quality.recall.
+# Out: {results}/quality/statistics.json        boxes per image, sizes, shapes, empty images
+#      {results}/quality/recall/{dataset}.json  recall and average best overlap of each engine
 
 
 rule describe_proposals:
@@ -36,7 +37,7 @@ rule describe_proposals:
 
 
 rule measure_recall:
-    """Search annotated images with every engine, and measure how well the boxes cover the objects."""
+    """Search annotated images with every engine, and measure how well boxes cover objects."""
     input:
         annotations=val_split("annotations"),
         images=ancient(val_split("images")),

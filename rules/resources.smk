@@ -1,8 +1,8 @@
-# What jobs request: cores, memory, time, GPUs, nodes. On one machine, Snakemake shares the available cores and runs one
-# GPU job at a time; Slurm gets all of them as requests.
+# What jobs request: cores, memory, time, GPUs, nodes. On one machine, Snakemake shares the cores
+# and runs one GPU job at a time; Slurm gets all of these as requests.
 #
 # In:  the checked configuration.
-# Out: the functions that rules take their threads and resources from.
+# Out: the functions that give rules their threads and resources.
 
 share_resources(workflow)
 
@@ -19,7 +19,7 @@ def pretrain_threads(wildcards):
 
 
 def pretrain_memory(wildcards):
-    """In MB on each node: about 8000 for a process with its workers, and no less than 16000."""
+    """In MB on each node: about 8000 for each process with its workers, but at least 16000."""
     settings = config["pretrain"][wildcards.run]
     return max(16000, 8000 * settings["processes"] // settings["nodes"])
 
@@ -32,7 +32,8 @@ def pretrain_gpus(wildcards):
 def on_several_nodes(resource):
     """A Slurm request of a pretraining on several nodes; None on a single node.
 
-    One task a node: the job starts them with srun, for which Snakemake's plugin has the resource `mpi`.
+    There is one task per node: the job starts them with srun, for which Snakemake's plugin has the
+    resource `mpi`.
     """
 
     def requested(wildcards):
@@ -45,7 +46,7 @@ def on_several_nodes(resource):
 
 
 def check_memory(wildcards):
-    """In MB: ten times the annotation files, which become Python objects in memory, and no less than 8000."""
+    """In MB: ten times the annotation files, which become Python objects, but at least 8000."""
     files = [
         Path(config["datasets"][wildcards.dataset][split]["annotations"])
         for split in ("train", "val")
@@ -60,13 +61,13 @@ def detector_threads(wildcards):
 
 
 def evaluation_memory(wildcards):
-    """In MB: LVIS v1's evaluator takes about 30000 for 300 detections on each of its 19,809 images."""
+    """In MB: LVIS v1's evaluator takes about 30000 for 300 detections on each of 19,809 images."""
     dataset = config["finetune"][wildcards.task]["dataset"]
     return 48000 if config["datasets"][dataset]["format"] == "lvis" else 16000
 
 
 def detector_memory(wildcards):
-    """In MB: about 16000 for each training process, plus the evaluator's where it evaluates while it trains."""
+    """In MB: about 16000 for each process, plus the evaluator's if it evaluates during training."""
     settings = config["finetune"][wildcards.task]
     return 16000 * settings["processes"] + (
         evaluation_memory(wildcards) if settings["evaluate_every"] else 0
@@ -79,5 +80,5 @@ def detector_gpus(wildcards):
 
 
 def block_of_shards(wildcards):
-    """The group of a shard's jobs: one Slurm job takes as many neighbouring shards as group-components says."""
+    """The group of a shard's jobs: a Slurm job takes as many shards as group-components says."""
     return block_group(workflow, "shards", int(wildcards.shard))

@@ -1,8 +1,9 @@
-# Shards: the list of images, split into parts that later jobs process in parallel. Every image is read once.
+# Shards: the list of images, split into parts that later jobs process in parallel. Every image is
+# read once.
 #
 # In:  the images of the section images: a folder tree, a zip, tars or Parquet files.
-# Out: {results}/shards/manifest.parquet, one row per image: key, location, size, hash of its bytes, shard; kept from
-#      listing to listing, so that only new and changed images are read again;
+# Out: {results}/shards/manifest.parquet, one row per image: key, location, size, hash of its bytes,
+#      shard. It is kept between listings, so that only new and changed images are read again;
 #      {results}/shards/{shard}.parquet, the rows of each shard.
 
 
@@ -26,7 +27,7 @@ checkpoint shard_images:
         runtime=growing(480),
     params:
         settings=listing_settings(),
-        # With a smaller number, all outputs exist already, and Snakemake would not run the rule again.
+        # For fewer shards, all outputs exist already, and Snakemake would not rerun the rule.
         shards=len(SHARDS),
         state=images_state,
     script:

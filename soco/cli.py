@@ -24,10 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and explain bad input in one sentence on standard error.
 
     Args:
-        arguments: Those of the command line; None: those of this process.
+        arguments: Command-line arguments; None: those of this process.
 
     Returns:
-        The exit code: for bad input 1, or 2 in `compare`.
+        The exit code: 1 for bad input (2 in `compare`), otherwise the command's.
     """
     parser = argparse.ArgumentParser(prog="soco", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -124,7 +124,7 @@ def _take_configs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config",
         nargs="*",
-        help="YAML files, each laid over those before it; default: config.yaml, the demo",
+        help="YAML files, each overriding those before it; default: config.yaml, the demo",
     )
 
 
@@ -211,7 +211,7 @@ COMMANDS = (
     Command(
         "check-data", "check the detection sets of a configuration", _take_configs, _check_data
     ),
-    Command("show", "draw the proposals or views of an image, or a loss", add_show, run_show),
+    Command("show", "draw the proposals or views of an image, or plot a loss", add_show, run_show),
     Command(
         "convert",
         "convert pretrained weights for another library, and verify them",

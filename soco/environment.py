@@ -31,7 +31,7 @@ _GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 def environment() -> dict[str, Any]:
-    """`code`, `python`, `packages` and `machine` of this process."""
+    """Describe this process by `code`, `python`, `packages` and `machine`."""
     return {
         "code": git_state(REPOSITORY),
         "python": platform.python_version(),
@@ -85,7 +85,7 @@ def git_user() -> str | None:
 
 
 def machine() -> dict[str, Any]:
-    """`platform`, `cpu`, `cores`, `memory_gb`, and `gpus`, the names of NVIDIA GPUs."""
+    """Describe this machine by `platform`, `cpu`, `cores`, `memory_gb` and `gpus` (their names)."""
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "platform": platform.platform(),
@@ -97,7 +97,7 @@ def machine() -> dict[str, Any]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    # Many jobs run git at once: none may take the lock of the index.
+    # Many jobs run git at once, and the lock of the index would make some of them fail.
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     return subprocess.run(
         command, check=True, capture_output=True, text=True, timeout=30
@@ -115,7 +115,7 @@ def _cpu() -> str | None:
 
 
 def _gpus() -> list[str]:
-    """From the driver's files: torch takes seconds to import, and nvidia-smi a second to run."""
+    """Names of the GPUs, from the driver's files: importing torch or running nvidia-smi is slow."""
     files = sorted(_GPUS.glob("*/information")) if _GPUS.is_dir() else []
     lines = [line for file in files for line in file.read_text().splitlines()]
     return [line.split(":", 1)[1].strip() for line in lines if line.startswith("Model:")]

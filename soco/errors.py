@@ -1,4 +1,4 @@
-"""The one exception whose message is for the user, and names made safe to print."""
+"""The exception whose message is for the user, and functions that make names printable."""
 
 import functools
 import unicodedata
@@ -10,7 +10,7 @@ LONGEST_DRAWN = 40
 # Unicode categories of controls, lone surrogates, line and paragraph separators. Format characters
 # (Cf) stay, since some join letters or emoji.
 _HIDDEN = frozenset(("Cc", "Cs", "Zl", "Zp"))
-# They change the direction of the text around them, up to the end of the line.
+# These change the direction of the text around them, up to the end of the line.
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -50,7 +50,7 @@ def printable(text: str, most: int | None = None) -> str:
     change of direction affects the text around it. All other characters stay, of every script.
 
     Args:
-        text: Such as the name of a category or file.
+        text: For example, the name of a category or file.
         most: Maximum number of characters; an ellipsis replaces the middle of a longer text. None:
             no limit.
     """
@@ -63,7 +63,7 @@ def printable(text: str, most: int | None = None) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """The same for a text of several lines, keeping its line breaks."""
+    """Escape a text of several lines as `printable` does, keeping its line breaks."""
     return "\n".join(map(printable, text.split("\n")))
 
 

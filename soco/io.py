@@ -1,4 +1,4 @@
-"""Files: written atomically, with the origin that made them; and their hashes."""
+"""Write files atomically and with their origin, and hash them."""
 
 import contextlib
 import hashlib
@@ -14,8 +14,10 @@ from soco.errors import UserError
 from soco.machine import machine_faults, probe_write
 
 Origin = dict[str, Any]
-"""What made a file: rule, wildcards, seed, code and packages. No time and no machine is in it, so
-that the same job of the same code writes the same bytes."""
+"""What made a file: rule, wildcards, seed, code and packages.
+
+It contains no time and no machine, so that the same job of the same code writes the same bytes.
+"""
 
 KEY = "soco"
 """The key of an origin in the metadata of Parquet, Arrow and safetensors files."""
@@ -26,7 +28,7 @@ _TIMESTAMP_FILE = ".snakemake_timestamp"  # Snakemake puts one into each folder 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, which replaces `path` if the block succeeds.
+    """Yield a temporary path next to `path`, which replaces `path` if the block succeeds.
 
     The rename is atomic: a reader, or a run that is restarted after a kill, sees either the old
     file or all of the new one. If the block fails, the temporary file is removed. Temporary files
@@ -49,6 +51,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         except (UserError, OSError):
             raise
         except Exception:
+            # A library may hide that the disk is full behind an error of its own.
             probe_write(temporary)
             raise
         finally:
@@ -68,16 +71,22 @@ def _with_final_name(temporary: Path, path: Path) -> Iterator[None]:
 
 
 def write_json(path: str | Path, content: Any, origin: Origin | None = None) -> None:
-    """Write JSON with sorted keys atomically; an object with an origin gets it as key `origin`."""
+    """Write JSON with sorted keys atomically.
+
+    Args:
+        path: The file.
+        content: What to write; a mapping if there is an origin.
+        origin: What made the file; stored under the key `origin`.
+    """
     content = {**content, "origin": origin} if origin else content
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder of checkpoints atomically: a kill leaves all of it, or nothing.
+    """Remove a folder of checkpoints atomically: after a kill, all of it is left, or nothing.
 
-    A run that found a part of it would resume from a checkpoint without the log that belongs to it.
+    A run that found only part of it would resume from a checkpoint without its log.
     """
     renamed = folder.with_name(f".{folder.name}.removed")
     shutil.rmtree(renamed, ignore_errors=True)
@@ -113,7 +122,7 @@ def _is_running(process: int) -> bool:
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """`path`, `bytes` and `sha256` of a file, or of a folder.
+    """Return `path`, `bytes` and `sha256` of a file or folder.
 
     A folder may contain too many images to hash in a job: its `sha256` is that of the sorted lines
     `path below the folder`, tab, `bytes`. Its `bytes` are the sum over all files, and `files` is
@@ -180,17 +189,17 @@ def _missing(path: Path) -> UserError:
 
 
 def origin_inside(origin: Origin | None) -> dict[str, Any]:
-    """`{"origin": ...}`, to be merged into a file's content; empty without an origin."""
+    """Return `{"origin": ...}`, to merge into a file's content; empty without an origin."""
     return {"origin": origin} if origin else {}
 
 
 def metadata_inside(origin: Origin | None, short: bool = False) -> dict[bytes, bytes]:
-    """The same as metadata of an Arrow schema.
+    """Return the origin as metadata of an Arrow schema.
 
     Args:
         origin: What made the file.
-        short: Include only the rule. For files whose bytes decide what Snakemake runs again: with
-            the commit in a shard, every new commit would have all images searched again.
+        short: Include only the rule. For files whose bytes decide what Snakemake reruns: with the
+            commit in the shards, every new commit would search all images again.
     """
     inside = origin_inside(origin)
     if not inside:

@@ -1,4 +1,4 @@
-"""A job of the workflow: its log, the origin of its files, and the record that it leaves.
+"""A job of the workflow: its log, the origin of its files, and its record.
 
 The record says what made the job's files, from which inputs, in which environment, how long it
 took, and the hash of each file when it was written.
@@ -50,8 +50,8 @@ class Kind:
         varying: Names of outputs that contain times, so that no two runs write the same bytes.
         without_origin: Names of outputs that cannot contain an origin: folders, lists, lines, and
             annotations, which stay as their author wrote them.
-        repeatable: Whether the audit runs the job again. For jobs of minutes whose outputs depend
-            on their inputs alone; trainings are not repeated.
+        repeatable: Whether the audit may rerun the job: it takes minutes, and its outputs depend
+            only on its inputs. Trainings are not rerun.
     """
 
     stage: str = "other"
@@ -71,7 +71,8 @@ class Job:
         threads: Number of threads.
         inputs: Paths by the rule's names.
         outputs: The same, without the record.
-        lists: Which are lists of paths, even if of a single one: `inputs.NAME`, `outputs.NAME`.
+        lists: Inputs and outputs that are lists, even of a single path: `inputs.NAME`,
+            `outputs.NAME`.
         kind: What the script declares.
     """
 
@@ -92,11 +93,11 @@ class Job:
 
 
 def described(job: Job | Record, environment: dict[str, Any]) -> Origin:
-    """The origin that is stored in the job's files: all that is the same in every run.
+    """The origin stored in the job's files: everything that is the same in every run.
 
     Args:
         job: The job, or its record.
-        environment: What it runs in, see `soco.environment`.
+        environment: Where it runs, see `soco.environment`.
     """
     record = vars(job) | {"seed": job.seed} if isinstance(job, Job) else job
     params = json.dumps(record["params"], sort_keys=True)
@@ -130,6 +131,12 @@ class Clock:
 
 def write_record(path: Path, job: Job, environment: dict[str, Any], clock: Clock) -> None:
     """Write the record of a job that succeeded; every output is hashed.
+
+    Args:
+        path: The file.
+        job: The job.
+        environment: Where it ran, see `soco.environment`.
+        clock: When it started and what it used.
 
     Raises:
         UserError: An output is missing.
@@ -220,7 +227,7 @@ def _peak_mb(own: int, largest_child: int) -> float:
     """The largest resident set of any one of the job's processes, in MB.
 
     Linux counts what a process used before it became this program: the size of Snakemake, which
-    started it. /proc/self/status does not. A child's figure can be too large for the same reason,
+    started it. /proc/self/status does not. A child's value can be too large for the same reason,
     but no larger than this process was.
     """
     try:
@@ -254,7 +261,7 @@ def stage(snakemake: Any, name: str = "other", **declared: Any) -> Iterator[Orig
 
 
 def job_of(snakemake: Any, kind: Kind = Kind()) -> Job:
-    """The job in plain values."""
+    """Turn what Snakemake passes to a script into a job of plain values."""
     outputs = dict(snakemake.output.items())
     del outputs[_RECORD]
     named = {"inputs": dict(snakemake.input.items()), "outputs": outputs}

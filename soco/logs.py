@@ -1,4 +1,4 @@
-"""A stage's output goes to its log, and a fatal error is one sentence there and on the terminal."""
+"""Redirect a stage's output to its log, and report fatal errors there and on the terminal."""
 
 import contextlib
 import logging
@@ -19,9 +19,11 @@ def stage_log(path: str | Path) -> Iterator[None]:
     """Redirect all output of the block and its child processes to the file `path`.
 
     A `UserError`, or a fault of the machine (see `soco.machine`), is written to the log and to the
-    terminal as one sentence; if it was inferred from another error, the log has that one before it.
-    Any other exception is written to both with its traceback. Each ends the process with code 1,
-    so that Snakemake counts the job as failed.
+    terminal as one sentence; if it was inferred from another error, the log has that one, too.
+    Any other exception is written to both with its traceback.
+
+    Raises:
+        SystemExit: With code 1, after any error, so that Snakemake counts the job as failed.
     """
     path = Path(path)
     terminal = os.dup(_STDERR)

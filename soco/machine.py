@@ -43,7 +43,7 @@ _PROBLEMS = {
         "remove that file",
     ),
 }
-# Errors that may be over by the time we look: a place that can be written now may have failed.
+# Errors that may have passed by the time we check: a place that is writable now may have failed.
 _TRANSIENT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ESTALE, errno.EMFILE, errno.EROFS)
 _SHARED = Path("/dev/shm")
 
@@ -57,7 +57,7 @@ _OUT_OF_SHARED_MEMORY = (
 _WAS_KILLED = ("signal: Killed", "signal SIGKILL")
 _HAS_ENDED = ("is killed by signal", "exited unexpectedly", "terminated with signal")
 _MORE_MEMORY = (
-    "lower what this stage takes at once, such as `workers` or `--cores`, or use a larger machine"
+    "lower what this stage runs at once, such as `workers` or `--cores`, or use a larger machine"
 )
 _PROBE_BYTES = 1 << 20
 
@@ -80,7 +80,7 @@ def machine_faults(*places: Path, memory: str = _MORE_MEMORY) -> Iterator[None]:
         fault = machine_fault(error, *places, memory=memory)
         if fault is None:
             raise
-        # Why a process ended is an inference, so the log shows the error, too.
+        # Why a process ended is only inferred, so the log shows the original error, too.
         raise fault from error if any(map(_process_fault, _causes(error))) else None
 
 
@@ -108,20 +108,20 @@ def machine_fault(
 
 
 def probe_write(path: Path) -> None:
-    """Append to a temporary file, to find out why a library could not write to it.
+    """Append to a temporary file to find out why a library could not write to it.
 
     Raises:
-        OSError: The system cannot write it either.
+        OSError: The system cannot write to it either, and says why.
     """
     with path.open("ab", buffering=0) as file:
-        left = _PROBE_BYTES
-        while left:
-            left -= file.write(bytes(left))
+        remaining = _PROBE_BYTES
+        while remaining:
+            remaining -= file.write(bytes(remaining))
         os.fsync(file.fileno())
 
 
 def report_worker_errors() -> None:
-    """Have a data loader's worker report that it cannot send a batch, such as for lack of memory.
+    """Make data loader workers report that they cannot send a batch, such as for lack of memory.
 
     Python prints such an error and continues without the batch, for which the loader would wait
     forever. Workers that are forked later inherit this.
@@ -230,7 +230,7 @@ def _mentions(error: BaseException, words: tuple[str, ...]) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and its causes or contexts: torch raises its own while it handles the system's."""
+    """The error and its causes or contexts: torch raises its own while handling the system's."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

@@ -48,15 +48,15 @@ def _compile(function: Callable[..., Any], signature: tuple[str, ...] = ()) -> A
 
 @functools.cache
 def _cache_of(folder: Path) -> str | None:
-    """The cache for functions of a folder's files, in their present state.
+    """The cache for the functions in a folder's files, in their current state.
 
     Numba's own cache looks only at the file that defines a function. It would reuse stale code
-    after a change to another file whose functions and constants were compiled into it. So each
-    state of the folder has its own cache.
+    after a change to another file whose functions and constants were compiled into it. Therefore
+    each state of the folder has its own cache.
 
     Returns:
-        The folder's `__pycache__`, the user's cache or a temporary folder, whichever is writable
-        first; None where none is, and each process compiles for itself.
+        The first writable one of the folder's `__pycache__`, the user's cache and a temporary
+        folder; None if there is none, and each process then compiles the loops itself.
     """
     sources = b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))
     name = f"compiled-{hashlib.sha256(sources).hexdigest()[:12]}"

@@ -12,7 +12,7 @@ _TERMINAL_SECONDS, _LOG_SECONDS = 0.2, 10.0
 
 
 def progress(items: Iterable[Item], total: int, what: str, delay: float = 0) -> Iterator[Item]:
-    """Yield the items and print the number of finished ones, their rate and the remaining time.
+    """Yield the items, and print how many are finished, their rate and the remaining time.
 
     A log file gets a line every ten seconds, a terminal a moving bar.
 

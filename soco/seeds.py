@@ -1,4 +1,4 @@
-"""Random generators that depend on the seed and on what is drawn, and on nothing else.
+"""Random generators that depend only on the seed and on what is drawn.
 
 No stage draws from a global generator: what one item gets does not change with the order of the
 items, with the number of processes, or when a run resumes.
@@ -24,9 +24,9 @@ def generator(seed: int, *names: str | int) -> np.random.Generator:
 
 @contextlib.contextmanager
 def seeded_torch(seed: int, *names: str | int) -> Iterator[None]:
-    """Let torch's global generator, from which layers draw their weights, follow from the seed.
+    """Seed torch's global generator, from which layers draw their weights, during the block.
 
-    Afterwards it is as it was before the block.
+    Its state is restored afterwards.
 
     Args:
         seed: The run's seed; without names it is torch's own seed.
@@ -40,7 +40,7 @@ def seeded_torch(seed: int, *names: str | int) -> Iterator[None]:
 
 
 def torch_seed(seed: int, *names: str | int) -> int:
-    """A seed of 64 bits for torch; names as for `generator`."""
+    """Return a 64-bit seed for torch; arguments as for `generator`."""
     high, low = np.random.SeedSequence(_entropy(seed, names)).generate_state(2)
     return int(high) << 32 | int(low)
 

@@ -1,4 +1,4 @@
-"""All that we use of Snakemake beyond its documented interface.
+"""Everything that we use of Snakemake beyond its documented interface.
 
 `tests/test_snakemake_compat.py` has a test for each use, which fails when Snakemake changes it.
 `workflow` is the object that Snakemake gives to a Snakefile.
@@ -13,7 +13,7 @@ from snakemake.utils import update_config
 
 
 def lay_over(config: dict[str, Any], overlay: dict[str, Any]) -> None:
-    """Lay a mapping over another in place, key by key, as `--configfile` and `--config` do."""
+    """Update a nested mapping in place, key by key, as `--configfile` and `--config` do."""
     update_config(config, overlay)
 
 
@@ -33,7 +33,7 @@ def is_job_process(workflow: Any) -> bool:
 
 
 def share_resources(workflow: Any) -> None:
-    """Give all jobs together the cores of `--max-threads`, or one GPU where none is declared.
+    """Limit all jobs together to the cores of `--max-threads`, or to one GPU if none is declared.
 
     The profile slurm/ sets max-threads to the cores of a node; profiles/default sets `_cores` to
     those of this machine, which only submits jobs to Slurm. Without Slurm, every job sees all GPUs
@@ -48,7 +48,7 @@ def share_resources(workflow: Any) -> None:
 
 
 def block_group(workflow: Any, name: str, number: int) -> str:
-    """Put a job into the group of its neighbours, as many as `--group-components` says.
+    """Group a job with its neighbours, as many as `--group-components` says.
 
     Snakemake forms groups again after each checkpoint, and merges those that it formed before. With
     one name for all jobs, that would be a single group; a name for each block prevents it.
@@ -69,8 +69,7 @@ def block_group(workflow: Any, name: str, number: int) -> str:
 class CheckpointWait:
     """Asks whether a checkpoint is up to date, once for each state of the DAG.
 
-    Each time it is asked, Snakemake goes through all outputs of the checkpoint, which are thousands
-    in a large set.
+    Each query makes Snakemake go through all outputs of the checkpoint: thousands for a large set.
     """
 
     def __init__(self, checkpoints: Any, name: str) -> None:
@@ -84,7 +83,7 @@ class CheckpointWait:
         self._answers: dict[int, Exception | None] = {}
 
     def __call__(self) -> None:
-        """Return if it is; else raise the error that makes Snakemake ask again after it has run."""
+        """Return if it is up to date; else raise the error after which Snakemake runs it first."""
         state = len(self._checkpoints.created_output)
         if state not in self._answers:
             self._answers[state] = _raised(getattr(self._checkpoints, self._name).get)

@@ -18,9 +18,9 @@ def test_missing_packages_are_left_out():
 
 
 def test_the_machine_is_described():
-    found = machine()
-    assert found["cores"] >= 1 and found["memory_gb"] > 0 and found["platform"]
-    assert all(isinstance(name, str) for name in found["gpus"])
+    described = machine()
+    assert described["cores"] >= 1 and described["memory_gb"] > 0 and described["platform"]
+    assert all(isinstance(name, str) for name in described["gpus"])
 
 
 def test_the_same_machine_has_the_same_processor_gpus_and_packages():

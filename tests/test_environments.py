@@ -1,4 +1,4 @@
-"""Every way to install the project comes down to one installer and one lock."""
+"""Every way to install the project uses one installer and one lock file."""
 
 import re
 import tomllib

@@ -1,16 +1,17 @@
 import subprocess
 import sys
 
-# Each module is imported first in a process of its own, forked from one that has loaded what other
-# projects ship.
+# Each module is imported first in its own process, forked from one that has loaded only the
+# libraries.
 SCRIPT = """
 import importlib, os, sys, traceback
 from pathlib import Path
-import cv2, detectron2.modeling, joblib, matplotlib.pyplot, numba, pyarrow.parquet, pydantic, scipy.ndimage, skimage
-import snakemake.utils, torchvision
+import cv2, detectron2.modeling, joblib, matplotlib.pyplot, numba, pyarrow.parquet, pydantic
+import scipy.ndimage, skimage, snakemake.utils, torchvision
 
 root = Path(sys.argv[1])
-names = [".".join(path.relative_to(root).with_suffix("").parts) for path in sorted((root / "soco").rglob("*.py"))]
+paths = sorted((root / "soco").rglob("*.py"))
+names = [".".join(path.relative_to(root).with_suffix("").parts) for path in paths]
 names = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
 for name in names:
     child = os.fork()

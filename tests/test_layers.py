@@ -1,4 +1,4 @@
-"""The packages stand in the order in which data travel: none imports one that comes after it."""
+"""The packages are in the order of the data flow: none imports a later one."""
 
 import ast
 

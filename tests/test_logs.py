@@ -113,7 +113,7 @@ def test_out_of_memory_is_one_sentence(tmp_path):
     assert (
         done.stderr
         == "Error: The machine is out of memory (400000000000000 bytes more were requested); lower"
-        " what this stage takes at once, such as `workers` or `--cores`, or use a larger"
+        " what this stage runs at once, such as `workers` or `--cores`, or use a larger"
         " machine, and run it again: finished work is kept.\n"
     )
     done, _ = run(tmp_path, "raise MemoryError")

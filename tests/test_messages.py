@@ -1,4 +1,4 @@
-"""Every sentence that a user can meet, in one file; its codes are what other tests compare.
+"""Every error message that a user can see, in one snapshot; other tests compare only the codes.
 
 After a change: python tests/test_messages.py, and read the difference.
 """
@@ -30,19 +30,19 @@ def raised():
 
 def messages():
     """Templates by code, as the snapshot has them."""
-    found = {code: template for code, template, _ in raised()}
-    return "".join(f"{code}\n    {found[code]}\n" for code in sorted(found))
+    templates = {code: template for code, template, _ in raised()}
+    return "".join(f"{code}\n    {templates[code]}\n" for code in sorted(templates))
 
 
 def test_every_message_has_a_code_of_its_own():
-    found = {}
+    templates = {}
     for code, template, place in raised():
         assert isinstance(code, str), place
         assert isinstance(template, str), place
-        assert found.setdefault(code, template) == template, place
+        assert templates.setdefault(code, template) == template, place
 
 
-def test_the_sentences_are_those_of_the_snapshot():
+def test_the_messages_are_those_of_the_snapshot():
     assert messages() == SNAPSHOT.read_text()
 
 

@@ -21,7 +21,7 @@ def paper(repository):
 
 
 def cells_below(page, header):
-    """The cells of the table whose header begins so."""
+    """The cells of the table whose header begins with this text."""
     _, _, table = page.partition(f"\n{header}")
     rows = table.partition("\n\n")[0].split("\n")[2:]
     return [[cell.strip(" `\\") for cell in row.split("|")[1:-1]] for row in rows if row]
@@ -101,7 +101,7 @@ def test_the_page_counts_what_is_trained_on(page, paper):
     )
     assert f"{epochs:,} epochs" in page
     assert f"{steps / 1e6:.1f} million images" in page
-    assert f"{epochs * KNOWN.images['imagenet_1k'].images / 1e9:.1f} thousand million" in page
+    assert f"{epochs * KNOWN.images['imagenet_1k'].images / 1e9:.1f} billion" in page
     targets = set(
         re.findall(r"snakemake results/imagenet/evaluate/(\w+)/(\w+)/seed_1/metrics\.json", page)
     )

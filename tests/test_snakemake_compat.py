@@ -18,7 +18,7 @@ def note(name, value):
 
 @pytest.fixture
 def run(snakemake, tmp_path):
-    """Run a Snakefile in a folder; returns a reader of what it has noted, a line of JSON each."""
+    """Run a Snakefile in a folder; return a reader of what it noted, one line of JSON each."""
 
     def run(snakefile, *arguments):
         (tmp_path / "Snakefile").write_text(HEAD + snakefile)
@@ -56,9 +56,10 @@ def test_a_mapping_laid_over_nothing_is_a_copy():
 
 
 def test_the_given_files_and_entries_are_known_when_a_snakefile_begins(run, tmp_path):
-    """The files are laid over each other in turn, and then the entries."""
+    """Each file overrides those before it, and the entries override all files."""
     snakefile = """
-note("given", [[str(path) for path in compat.given_files(workflow)], compat.given_entries(workflow), config])
+files = [str(path) for path in compat.given_files(workflow)]
+note("given", [files, compat.given_entries(workflow), config])
 rule all:
 """
     (tmp_path / "a.yaml").write_text("x: {y: 1, z: 2}\nseed: 1\n")

@@ -1,7 +1,7 @@
-"""Which key of the configuration affects the result of which stage.
+"""Which configuration keys affect the results of which stages.
 
-The answer is written once, on the field: `json_schema_extra=RUNTIME_ONLY` or `affects(...)`. Rules
-take their params from it, checkpoints their identity, and reports what they may compare.
+This is declared once, on the field, by `json_schema_extra=RUNTIME_ONLY` or `affects(...)`. The
+params of rules, the identity of checkpoints and the comparison of reports are derived from it.
 """
 
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.config import JsonDict
 
 Stage = Literal["pretrain", "finetune_weights", "finetune", "evaluate", "probe"]
-"""`finetune` is all that a fine-tuning writes; `finetune_weights` is the detector alone."""
+"""`finetune` covers everything that a fine-tuning writes, `finetune_weights` only the detector."""
 
 _MARK = "affects"
 
@@ -23,7 +23,7 @@ def affects(*stages: Stage) -> JsonDict:
 RUNTIME_ONLY = affects()
 """Marks a key that changes how a stage runs, not what it computes (beyond rounding).
 
-A change of it repeats no job and keeps every checkpoint valid.
+Changing it reruns no job and keeps every checkpoint valid.
 """
 
 
@@ -39,7 +39,7 @@ def runtime_keys(section: type[BaseModel]) -> tuple[str, ...]:
 
 
 def identity(section: BaseModel, stage: Stage) -> dict[str, Any]:
-    """What decides a stage's result, of one section.
+    """Return the settings of a section that determine a stage's result.
 
     Args:
         section: The section, such as `config.pretrain["soco"]`.

@@ -1,4 +1,4 @@
-"""Keys of what follows pretraining: detection sets, your own weights, and fine-tuning."""
+"""Keys of the stages after pretraining: detection sets, your own weights, and fine-tuning."""
 
 import itertools
 from collections.abc import Mapping
@@ -49,8 +49,8 @@ class DatasetConfig(Section):
     known_as: KnownDatasetName | None = Field(
         None,
         description=(
-            "The published set that this is, such as coco_2017, which is then checked; null: any"
-            " set."
+            "Published set that this must be, such as coco_2017; its counts are then checked. null:"
+            " any set."
         ),
         json_schema_extra=RUNTIME_ONLY,
     )
@@ -59,11 +59,11 @@ class DatasetConfig(Section):
 
 
 class WeightsConfig(Section):
-    """A file of pretrained weights of your own, as another initialisation of detectors."""
+    """Your own file of pretrained weights, as another initialisation of detectors."""
 
     path: GivenPath = Field(
         description=(
-            "A ResNet of torchvision or timm, the checkpoint of another self-supervised training, a"
+            "A torchvision or timm ResNet, a checkpoint of another self-supervised method, a"
             " released SoCo file (raw .pth or detectron2 .pkl), or weights of another run;"
             " recognised by its content."
         )
@@ -71,13 +71,13 @@ class WeightsConfig(Section):
     holds: Literal["resnet", "detector"] = Field(
         "resnet",
         description=(
-            "What is read from it: only the `resnet`, or the ResNet, FPN and box head of a"
+            "What to load from it: only the `resnet`, or the ResNet, FPN and box head of a"
             " `detector`."
         ),
     )
     known_as: KnownWeightsName | None = Field(
         None,
-        description=("The published file that this is, which is then checked; null: any file."),
+        description="Published file that this must be, which is then checked; null: any file.",
     )
 
 
@@ -92,15 +92,15 @@ class FinetuneConfig(Section):
     seeds: tuple[Seed, ...] = Field(
         (),
         description=(
-            "Seeds; each is a training of its own, and the report gives mean and standard"
-            " deviation. Empty: only `seed`."
+            "Seeds, one training each; the report gives mean and standard deviation. Empty: only"
+            " `seed`."
         ),
         json_schema_extra=affects("finetune", "evaluate"),
     )
     protocol: str | None = Field(
         None,
         description=(
-            f"Protocol whose values the omitted keys take: {', '.join(PROTOCOLS)}; null: the"
+            f"Protocol that gives the values of omitted keys: {', '.join(PROTOCOLS)}; null: the"
             " defaults."
         ),
         json_schema_extra=affects("finetune", "evaluate"),
@@ -108,11 +108,11 @@ class FinetuneConfig(Section):
     architecture: Architecture = Field(
         "fpn",
         description=(
-            "`fpn`: Mask R-CNN with FPN; `c4`: with res5 and a norm as its head (ResNet-50 or"
-            " deeper)."
+            "`fpn`: Mask R-CNN with FPN; `c4`: Mask R-CNN whose head is res5 and a norm (ResNet-50"
+            " or deeper)."
         ),
     )
-    batch_size: Batch = Field(16, description="Images in a step, over all processes.")
+    batch_size: Batch = Field(16, description="Images per step, over all processes.")
     reference_batch: Batch = Field(
         16,
         description=(
@@ -155,7 +155,7 @@ class FinetuneConfig(Section):
     )
     detections_per_image: Annotated[Count, Field(le=100_000)] = Field(
         100,
-        description="Most detections per image; LVIS uses 300.",
+        description="Maximum detections per image; LVIS uses 300.",
         json_schema_extra=affects("evaluate"),
     )
     repeat_threshold: Share = Field(
@@ -168,7 +168,7 @@ class FinetuneConfig(Section):
     precise_bn_batches: CountOrNone = Field(
         200,
         description=(
-            "Batches that PreciseBN averages norm statistics over before evaluation; 0: off."
+            "Batches over which PreciseBN averages norm statistics before evaluation; 0: off."
         ),
     )
     evaluate_every: CountOrNone = Field(
@@ -185,7 +185,7 @@ class FinetuneConfig(Section):
     )
     workers: Workers = Field(
         4,
-        description="Processes that load images, for each training process.",
+        description="Data loading processes for each training process.",
         json_schema_extra=RUNTIME_ONLY,
     )
     checkpoint_iterations: Count = Field(

@@ -22,7 +22,7 @@ class Input:
     Attributes:
         path: The file or folder.
         key: The key of the configuration that names it.
-        known: The published file or folder that it should be, where the configuration says so.
+        known: The published file or folder that it should be, if the configuration says so.
         known_key: The key that says so.
         is_countable: Whether it has the layout of `known`, so that its files can be counted.
     """
@@ -55,7 +55,7 @@ class Input:
 
 
 def inputs_of(config: Config) -> list[Input]:
-    """Every path of the user's that some stage reads: images, boxes, weights and used datasets."""
+    """Every user's path that some stage reads: images, boxes, weights and the datasets in use."""
     return [*_images(config), *_weights(config), *_datasets(config), *_probes(config)]
 
 
@@ -64,13 +64,14 @@ def faults_of(inputs: list[Input], first: Input, made: Callable[[str], bool]) ->
 
     Args:
         inputs: Everything that the configuration names.
-        first: The input that is certainly needed.
-        made: Whether the workflow makes a path.
+        first: The faulty input that some job needs.
+        made: Whether the workflow itself makes a path.
     """
     others: dict[str, str] = {}
-    for it in inputs:
-        if it.path not in (first.path, *others) and not made(it.path) and (fault := it.fault()):
-            others[it.path] = fault
+    for other in inputs:
+        is_new = other.path not in (first.path, *others)
+        if is_new and not made(other.path) and (fault := other.fault()):
+            others[other.path] = fault
     heading = ["Other problems in the configuration:"] if others else []
     return "\n".join([str(first.fault()), *heading, *others.values()])
 
@@ -118,14 +119,14 @@ def _difference(path: Path, known: KnownPath) -> str | None:
 
 def _of_folder(path: Path, known: KnownPath) -> str | None:
     if known.folders is not None:
-        found = _count(path, os.DirEntry.is_dir)
-        if found != known.folders:
-            return f"has {found:,} folder(s), not {known.folders:,}"
+        count = _count(path, os.DirEntry.is_dir)
+        if count != known.folders:
+            return f"has {count:,} folder(s), not {known.folders:,}"
     for name, expected in known.entries.items():
-        found = _count(path / name)
-        if found != expected:
+        count = _count(path / name)
+        if count != expected:
             where = "" if name == "." else f" in {name}"
-            return f"has {found:,} file(s){where}, not {expected:,}"
+            return f"has {count:,} file(s){where}, not {expected:,}"
     is_a_file = known.bytes is not None and known.folders is None
     return "is a folder, not a file" if is_a_file else None
 

@@ -1,4 +1,4 @@
-"""Read a configuration from its files, and refuse what the schema does not know."""
+"""Read a configuration from its files, and validate it against the schema."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +20,7 @@ _DEFAULT = "config.yaml"
 def load_config(*paths: str | Path) -> Config:
     """Read a configuration as the workflow does.
 
-    The schema's defaults are the base. Each file is laid over those before it, mappings key by key.
+    The schema's defaults are the base. Each file overrides those before it, mappings key by key.
 
     Args:
         paths: YAML files, as `--configfile` takes them; none: the default file.
@@ -36,7 +36,7 @@ def load_config(*paths: str | Path) -> Config:
 
 
 def default_file(clone: Path) -> Path:
-    """The file read where none is given: `config.yaml` of the working folder, else the clone's.
+    """The file to read if none is given: `config.yaml` of the working folder, else of the clone.
 
     Args:
         clone: The folder of the Snakefile.
@@ -46,7 +46,7 @@ def default_file(clone: Path) -> Path:
 
 
 def check_files(files: Iterable[Path], entries: Iterable[str] | None) -> None:
-    """Read the files that Snakemake is about to read, strictly, as Snakemake does not.
+    """Check the files that Snakemake is about to read, more strictly than Snakemake does.
 
     Args:
         files: The files.
@@ -61,7 +61,7 @@ def check_files(files: Iterable[Path], entries: Iterable[str] | None) -> None:
 
 
 def check_config(raw: dict[str, Any]) -> Config:
-    """Turn a nested mapping into a `Config`; an entry of null among named ones is dropped.
+    """Validate a nested mapping as a `Config`; named entries that are null are removed.
 
     Raises:
         UserError: A key is unknown (the nearest known key is named) or a value is refused; all
@@ -73,14 +73,14 @@ def check_config(raw: dict[str, Any]) -> Config:
         raise UserError(
             "config.refused", "The configuration is refused: {faults}", faults=faults_in(error)
         ) from None
-    for it in inputs_of(config):
-        if set("{}") & set(it.path):
+    for given in inputs_of(config):
+        if set("{}") & set(given.path):
             raise UserError(
                 "config.path_with_braces",
                 "The configuration is refused: '{key}' is '{path}': Snakemake takes {{ and }} as"
                 " placeholders; rename the file or folder, or link to it by another name.",
-                key=it.key,
-                path=it.path,
+                key=given.key,
+                path=given.path,
             )
     return config
 

@@ -1,4 +1,4 @@
-"""Types of paths in the configuration: what the workflow reads, and folders that it fills."""
+"""Types of paths in the configuration: inputs of the workflow, and folders that it fills."""
 
 import re
 from pathlib import Path
@@ -14,14 +14,14 @@ _PLACEHOLDERS = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")
 def _input_path(path: str) -> str:
     if not path.strip():
         raise _fault("empty", "it names no file or folder; write its path")
-    if any(ord(sign) < 32 or ord(sign) == 127 for sign in path):
+    if any(ord(character) < 32 or ord(character) == 127 for character in path):
         raise _fault(
             "control_character",
-            "a path cannot hold a line break, tab or other control character; rename the file or"
-            " folder",
+            "a path cannot contain a line break, tab or other control character; rename the file"
+            " or folder",
         )
     if path.startswith("~"):
-        raise _fault("tilde", "only a shell replaces ~ by your home folder; write the whole path")
+        raise _fault("tilde", "only a shell expands ~ to your home folder; write the full path")
     parts = Path(path).parts
     if (
         len(path.encode()) > _LONGEST
@@ -47,7 +47,7 @@ def _output_folder(path: str) -> str:
 
 
 def _leading(folder: Path) -> list[str]:
-    """The parts `..` that a relative path begins with, if it names a folder after them."""
+    """The leading `..` parts of a relative path, if a folder name follows them."""
     named = next((number for number, part in enumerate(folder.parts) if part != ".."), None)
     return list(folder.parts[:named]) if named is not None else []
 
@@ -58,6 +58,6 @@ def _fault(kind: str, sentence: str) -> PydanticCustomError:
 
 
 GivenPath = Annotated[str, AfterValidator(_input_path)]
-"""A file or folder of the user's; doubled and trailing slashes are removed."""
+"""A user's file or folder; doubled and trailing slashes are removed."""
 MadeFolder = Annotated[str, AfterValidator(_output_folder)]
 """A folder that the workflow creates and fills."""

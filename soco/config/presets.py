@@ -18,7 +18,7 @@ PROTOCOLS = _PRESETS["protocols"]
 
 
 def with_recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill the keys that a pretraining leaves out from its `recipe`, if it names one.
+    """Fill in the keys that a pretraining omits from its `recipe`, if it names one.
 
     Raises:
         InvalidValue: There is no recipe of that name.
@@ -27,7 +27,7 @@ def with_recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_protocol(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill the keys that a fine-tuning leaves out from its `protocol`, if it names one.
+    """Fill in the keys that a fine-tuning omits from its `protocol`, if it names one.
 
     Raises:
         InvalidValue: There is no protocol of that name.

@@ -35,8 +35,8 @@ class ViewConfig(Section):
     crop: Name | None = Field(
         None,
         description=(
-            "Name of the random crop that it shows (views of one name share it); null: the whole"
-            " image."
+            "Name of the random crop that it shows; views with the same name share a crop. null:"
+            " the whole image."
         ),
     )
 
@@ -47,9 +47,10 @@ class PretrainConfig(Section):
     recipe: str | None = Field(
         None,
         description=(
-            f"Recipe whose values the omitted keys take: {', '.join(RECIPES)}; null: the defaults."
+            f"Recipe that gives the values of omitted keys: {', '.join(RECIPES)}; null: the"
+            " defaults."
         ),
-        json_schema_extra=RUNTIME_ONLY,  # the values that it gives decide, not its name
+        json_schema_extra=RUNTIME_ONLY,  # its values count, not its name
     )
     architecture: Architecture = Field(
         "fpn", description="`fpn`: backbone, FPN and box head; `c4`: backbone to res5."
@@ -71,7 +72,7 @@ class PretrainConfig(Section):
     max_without_proposals: Share = Field(
         0.5,
         description=(
-            "Largest share of images without a proposal, whose one box is the whole image; above"
+            "Largest share of images without a proposal, whose only box is the whole image; above"
             " it, the run stops."
         ),
         json_schema_extra=RUNTIME_ONLY,
@@ -100,9 +101,9 @@ class PretrainConfig(Section):
         ),
     )
     epochs: Epochs = Field(100, description="Passes over the images.")
-    batch_size: Batch = Field(2048, description="Images in a step, over all processes.")
+    batch_size: Batch = Field(2048, description="Images per step, over all processes.")
     base_lr: Rate = Field(
-        1.0, description="Learning rate at 256 images a step; scaled with the batch size."
+        1.0, description="Learning rate at 256 images per step; scaled with the batch size."
     )
     final_lr: NotNegative = Field(1e-6, description="Learning rate at the end of the cosine.")
     warmup_epochs: NotNegative = Field(10, description="Epochs of linear warm-up.")
@@ -126,19 +127,19 @@ class PretrainConfig(Section):
     )
     nodes: Processes = Field(
         1,
-        description="Machines that share the processes evenly; more than one need Slurm.",
+        description="Machines that share the processes evenly; more than one needs Slurm.",
         json_schema_extra=RUNTIME_ONLY,
     )
     accumulate: Count = Field(
         1,
         description=(
-            "Gradient accumulation steps, for images of a step that do not fit into memory at"
-            " once; norms see the images of one of these steps."
+            "Gradient accumulation steps, for batches that do not fit into memory at once; norms"
+            " see the images of one accumulation step."
         ),
     )
     recompute: bool = Field(
         False,
-        description=("Activation checkpointing: less memory, a longer step."),
+        description="Activation checkpointing: less memory, slower steps.",
         json_schema_extra=RUNTIME_ONLY,
     )
     compile: bool = Field(
@@ -150,7 +151,7 @@ class PretrainConfig(Section):
     )
     workers: Workers = Field(
         4,
-        description="Processes that make views, for each training process.",
+        description="Data loading processes for each training process.",
         json_schema_extra=RUNTIME_ONLY,
     )
     checkpoint_minutes: Positive = Field(
@@ -180,7 +181,7 @@ class PretrainConfig(Section):
         if self.views[0].crop is not None:
             raise InvalidValue(
                 "config.first_view_is_a_crop",
-                "the first of views shows the whole image: remove its crop",
+                "the first view shows the whole image: remove its crop",
             )
         return self
 

@@ -25,7 +25,7 @@ class ProbeConfig(Section):
     """A probe of pretrained backbones: kNN and a linear layer on frozen features."""
 
     train: GivenPath = Field(
-        description="Folder whose sub-folders are the classes; each may hold a tree of images."
+        description="Folder whose sub-folders are the classes; each may contain a tree of images."
     )
     val: GivenPath = Field(description="Folder of the same classes, on which accuracy is measured.")
     initialisations: tuple[Name, ...] = Field(
@@ -44,12 +44,12 @@ class ProbeConfig(Section):
         0.07, description="kNN: a neighbour's vote is exp(cosine / temperature)."
     )
     epochs: Epochs = Field(100, description="Linear: passes over the training features.")
-    batch_size: Batch = Field(256, description="Linear: images in a step.")
+    batch_size: Batch = Field(256, description="Linear: images per step.")
     base_lrs: Annotated[tuple[Rate, ...], Field(min_length=1)] = Field(
         (0.003, 0.03, 0.3),
         description=(
-            "Linear: learning rates at 256 images a step, scaled with the batch size; of several,"
-            " the one that is best on a held-out fifth of the training images is used."
+            "Linear: learning rates at 256 images per step, scaled with the batch size; if there"
+            " are several, the best on a held-out fifth of the training images is used."
         ),
     )
     weight_decay: NotNegative = Field(0.0, description="Linear: weight decay.")

@@ -1,4 +1,4 @@
-"""Read a YAML file strictly: refuse what YAML would drop or change without a message.
+"""Read a YAML file strictly: refuse what YAML would silently drop or change.
 
 PyYAML keeps the last of two equal keys, and turns `no`, `010`, `12:30` and `2020-01-01` into values
 that are not text.
@@ -21,13 +21,13 @@ _MERGE = "tag:yaml.org,2002:merge"
 # YAML 1.1 reads a leading zero as octal, and colons as base 60.
 _UNUSUAL_NUMBER = re.compile(r"[-+]?0[0-7_]+|[^:]+(:[^:]*)+")
 _MOST_VALUES = 100_000
-"""Many times the size of a configuration. Anchors that name each other can make billions."""
+"""Far above any real configuration; nested aliases can expand to billions of values."""
 
 
 def read_mapping(path: str | Path) -> dict[str, Any]:
-    """Read a YAML or JSON file that holds one mapping with text keys.
+    """Read a YAML or JSON file that contains one mapping with text keys.
 
-    A key that comes from YAML's merge key (`<<: *tiny`) may be given again; the later value counts.
+    A key from YAML's merge key (`<<: *tiny`) may be given again, and the later value counts.
 
     Raises:
         UserError: There is no such file, it is not such a mapping, a key is given twice, or YAML
@@ -136,7 +136,7 @@ def _from_json(text: str) -> Any:
 def _content(node: yaml.Node | None) -> str:
     if node is None:
         return "is empty"
-    return "holds a list" if isinstance(node, yaml.SequenceNode) else "holds a single value"
+    return "is a list" if isinstance(node, yaml.SequenceNode) else "is a single value"
 
 
 def _problem(error: yaml.YAMLError, text: str) -> str:
@@ -160,16 +160,17 @@ def _problem(error: yaml.YAMLError, text: str) -> str:
 
 
 class _Inspection:
-    """Checks every node of a YAML document, before it becomes an object that knows no line."""
+    """Checks every node of a YAML document while its line number is still known."""
 
     def __init__(self, path: str | Path, loader: yaml.SafeLoader) -> None:
         self.path, self.loader = path, loader
         self.values: dict[int, int] = {}
         """Number of values in each collection, with its aliases expanded."""
         self.around: set[int] = set()
+        """The collections that contain the current node, to detect an alias of one of them."""
 
     def visit(self, node: yaml.Node, keys: tuple[str, ...]) -> int:
-        """Refuse what is wrong in a node; returns its number of values."""
+        """Refuse what is wrong in a node; return its number of values."""
         if isinstance(node, yaml.ScalarNode):
             self._check_value(node, keys)
             return 1

@@ -12,14 +12,14 @@ _PREFIX = "soco_"
 
 
 def recipe(name: str, **changes: Any) -> tuple[PretrainConfig, DetectorConfig]:
-    """Return the settings of a recipe, with some of them changed.
+    """Return the settings of a recipe, with some changes.
 
     Args:
         name: A recipe, such as `soco_fpn_100`; `fpn_100` is the same one.
         changes: Keys of a pretraining and their values: `batch_size=32, epochs=10`.
 
     Returns:
-        The settings of the pretraining, and the sizes of the parts that a detector takes over.
+        The settings of the pretraining, and the sizes of the modules shared with detectors.
 
     Raises:
         UserError: There is no such recipe, or a key or value is refused.

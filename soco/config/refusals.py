@@ -1,4 +1,4 @@
-"""Say what the schema refuses: one sentence for each fault, in the words of YAML, not of Python."""
+"""Explain what the schema refuses: one sentence per fault, in terms of YAML, not of Python."""
 
 import datetime
 import difflib
@@ -31,7 +31,7 @@ _EXPECTED = {
     ),
     "string_too_long": "a name has at most 100 characters",
 }
-"""What is expected, by pydantic's type of error, where pydantic's own words are about Python."""
+"""What is expected, by pydantic's type of error, where its own message is about Python types."""
 
 _RENAMED = {
     "pictures": "images",
@@ -39,7 +39,7 @@ _RENAMED = {
     "demo.picture_side": "demo.image_side",
     "quality.pictures": "quality.images",
 }
-"""Keys of earlier versions, and their names today."""
+"""Keys of earlier versions, and their current names."""
 
 _BOUNDS = {
     "greater_than": ("above", "gt"),
@@ -101,44 +101,42 @@ def faults_in(error: ValidationError) -> Faults:
     return Faults(map(_fault, error.errors()))
 
 
-def _fault(found: Any) -> Fault:
-    # pydantic appends the mark [key] to the place of a name that it refuses
-    parts = [part for part in found["loc"] if part != "[key]"]
+def _fault(details: Any) -> Fault:
+    # For a refused name, pydantic appends "[key]" to the place.
+    parts = [part for part in details["loc"] if part != "[key]"]
     place = ".".join(textwrap.shorten(str(part), 60, placeholder="...") for part in parts)
-    if found["type"] == "value_error":
-        error: InvalidValue = found["ctx"]["error"]
+    if details["type"] == "value_error":
+        error: InvalidValue = details["ctx"]["error"]
         return Fault(error.code, place, f"{f'in {place}: ' if place else ''}{error}.")
-    return Fault(f"config.{found['type']}", place, _sentence(found, place))
+    return Fault(f"config.{details['type']}", place, _sentence(details, place))
 
 
-def _sentence(found: Any, place: str) -> str:
-    if found["type"] == "extra_forbidden":
+def _sentence(details: Any, place: str) -> str:
+    if details["type"] == "extra_forbidden":
         if place in _RENAMED:
             return f"the key '{place}' is now called '{_RENAMED[place]}'."
-        *parents, key = found["loc"]
+        *parents, key = details["loc"]
         near = difflib.get_close_matches(str(key), _known_keys(parents), n=1, cutoff=0.0)
         return f"there is no key '{place}'" + (f"; did you mean '{near[0]}'?" if near else ".")
-    if found["type"] == "missing":
+    if details["type"] == "missing":
         return f"the key '{place}' is missing."
-    shown, hint = _Shown().repr(found["input"]), _hint(found["type"], found["input"])
-    return f"'{place}' is {shown}: {_expected(found)}{hint}."
+    shown, hint = _Shown().repr(details["input"]), _hint(details["type"], details["input"])
+    return f"'{place}' is {shown}: {_expected(details)}{hint}."
 
 
-def _expected(found: Any) -> str:
-    kind, message = found["type"], str(found["msg"])
+def _expected(details: Any) -> str:
+    kind, message = details["type"], str(details["msg"])
     if kind in _BOUNDS:
         words, key = _BOUNDS[kind]
-        return f"it must be {words} {found['ctx'][key]:,}"
+        return f"it must be {words} {details['ctx'][key]:,}"
     if kind.startswith("path_"):  # soco.config.paths
         return message
     return _EXPECTED.get(kind, f"{message[0].lower()}{message[1:]}".replace("tuple", "list"))
 
 
 def _hint(kind: str, given: Any) -> str:
-    """A hint where YAML has read something else than was probably meant."""
-    if (
-        kind == "literal_error" and given == "pictures"
-    ):  # the value of `images.watch` in earlier versions
+    """A hint where YAML probably read something other than what was meant."""
+    if kind == "literal_error" and given == "pictures":  # `images.watch` of earlier versions
         return "; it is now called 'images'"
     if isinstance(given, bool) and kind in ("string_type", "truth_value", "literal_error"):
         reading = "; YAML reads yes and on as true, no and off as false"

@@ -1,6 +1,6 @@
 """The whole configuration: every key, with its type, its default and its meaning.
 
-A default is what the SoCo release uses for SoCo-FPN at 100 epochs, unless the description says
+Defaults are what the SoCo release uses for SoCo-FPN at 100 epochs, unless the description says
 otherwise.
 """
 
@@ -29,7 +29,7 @@ from soco.config.section import (
 from soco.config.strategy import Strategy
 
 NAMED_SECTIONS = frozenset(("pretrain", "weights", "datasets", "finetune", "probes"))
-"""Sections whose entries the user names; an entry of null removes one."""
+"""Sections whose entries the user names; setting an entry to null removes it."""
 
 Engine = Literal["soco", "opencv_fast", "opencv_quality", "opencv_single"]
 DemoCount = Annotated[Count, Field(le=1_000_000)]
@@ -83,14 +83,14 @@ class ImagesConfig(Section):
     known_as: KnownImagesName | None = Field(
         None,
         description=(
-            "The published set that these images are, such as imagenet_1k, which is then checked;"
-            " null: any set."
+            "Published set that these images must be, such as imagenet_1k; their number is then"
+            " checked. null: any set."
         ),
     )
     names: GivenPath | None = Field(
         None,
         description=(
-            "zip: text file of the members to use, a name and a label a line; null: all images."
+            "zip: text file of the members to use, one name and label per line; null: all images."
         ),
     )
     column: Annotated[str, Field(min_length=1)] = Field(
@@ -107,7 +107,7 @@ class ImagesConfig(Section):
     max_megapixels: Positive = Field(
         50.0,
         description=(
-            "Larger images are skipped, in millions of pixels; a search needs 90 bytes a pixel."
+            "Images with more millions of pixels are skipped; the search needs 90 bytes per pixel."
         ),
     )
     shards: Annotated[Count, Field(le=100_000)] = Field(
@@ -182,7 +182,7 @@ class ProposalsConfig(Section):
 
 
 class FilterConfig(Section):
-    """Which regions become proposals, and the fallbacks for an image left with none."""
+    """Which regions become proposals, and the fallbacks for images without any."""
 
     strategy: Strategy = Field(
         Strategy(ratio=3, low=0.3, high=0.8),
@@ -196,12 +196,12 @@ class FilterConfig(Section):
     )
     fallbacks: tuple[Strategy, ...] = Field(
         (Strategy(ratio=3), Strategy()),
-        description="Strategies tried in turn for an image left without a proposal.",
+        description="Strategies tried in turn for images without a proposal.",
     )
 
 
 class DetectorConfig(Section):
-    """Sizes of the parts that pretraining hands to fine-tuning, and that must therefore agree."""
+    """Sizes of the modules that pretraining and fine-tuning share."""
 
     backbone: Literal["resnet18", "resnet34", "resnet50", "resnet101"] = Field(
         "resnet50", description="The ResNet."
@@ -224,7 +224,7 @@ class QualityConfig(Section):
         ),
     )
     images: Count = Field(
-        100, description="Most annotated images searched in each set, evenly spaced."
+        100, description="Maximum number of annotated images searched per set, evenly spaced."
     )
     engines: Annotated[tuple[Engine, ...], Field(min_length=1)] = Field(
         ("soco", "opencv_fast", "opencv_single"),
@@ -296,11 +296,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _c4_heads_have_bottlenecks(self) -> "Config":
+        has_bottlenecks = self.detector.backbone in ("resnet50", "resnet101")
         for task, settings in self.finetune.items():
-            if settings.architecture == "c4" and self.detector.backbone not in (
-                "resnet50",
-                "resnet101",
-            ):
+            if settings.architecture == "c4" and not has_bottlenecks:
                 raise InvalidValue(
                     "config.c4_without_bottlenecks",
                     "{key} is c4, whose head needs bottleneck blocks, but detector.backbone is"

@@ -1,7 +1,7 @@
-"""What all sections share: their types of number and name, and how they refuse a value.
+"""What all sections share: types of numbers and names, and the error for an invalid value.
 
-Bounds refuse absurd values, which would end in a traceback or never end. They refuse nothing that
-some hardware can do.
+Bounds refuse absurd values, which would end in a traceback or run forever. They allow everything
+that some hardware can do.
 """
 
 from typing import Annotated, Any, Literal
@@ -36,9 +36,9 @@ Count = Annotated[Integer, Field(ge=1, le=10**9)]
 CountOrNone = Annotated[Integer, Field(ge=0, le=10**9)]
 """A count; 0 turns something off."""
 Pixels = Annotated[Integer, Field(ge=1, le=10_000)]
-"""Side of an image that a model gets."""
+"""Side of an input image of a model."""
 Side = Annotated[Integer, Field(ge=1, le=100_000)]
-"""Side of an image that a detector gets, or of an anchor."""
+"""Side of an input image of a detector, or of an anchor."""
 Width = Annotated[Integer, Field(ge=1, le=100_000)]
 """Channels or outputs of a layer."""
 Batch = Annotated[Integer, Field(ge=1, le=1_000_000)]

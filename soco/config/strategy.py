@@ -25,7 +25,7 @@ Ratio = Annotated[Real, Field(ge=1.0, le=1e6)]
 class Strategy(Section):
     """Which regions are kept, by shape and by size relative to the image; null sets no limit.
 
-    Written as these numbers or as a name. Stores and reports always have the `name`.
+    Given as these numbers or as a name; stores and reports always have the `name`.
     """
 
     ratio: Ratio | None = Field(
@@ -103,10 +103,10 @@ def _numbers(name: str) -> dict[str, float] | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    found = {key: float(value) for key, value in match.groupdict().items() if value is not None}
+    given = {key: float(value) for key, value in match.groupdict().items() if value is not None}
     return {
         key.removesuffix("_tenths"): value / 10 if key.endswith("_tenths") else value
-        for key, value in found.items()
+        for key, value in given.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""Images: found in a source of any layout, split into shards, read as RGB."""
+"""Images: listed from a source of any layout, split into shards, read as RGB."""
 
 from soco.data.coco import annotated_image
 from soco.data.contents import read_listed

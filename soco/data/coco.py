@@ -48,7 +48,7 @@ def over_limit(annotations: Iterable[Mapping[str, Any]], limit: int) -> dict[str
 def limit_sentences(
     form: str, limit: int, over: Mapping[str, int], images: int, task: str
 ) -> list[str]:
-    """What a reader of an AP must know about `detections_per_image`; often nothing.
+    """Caveats that `detections_per_image` adds to an AP; usually none.
 
     Args:
         form: `coco` or `lvis`.
@@ -60,7 +60,7 @@ def limit_sentences(
     sentences = []
     if limit != STANDARD_LIMIT[form]:
         sentences.append(
-            f"AP counts at most {limit} detections an image (`detections_per_image`), where"
+            f"AP counts at most {limit} detections per image (`detections_per_image`), where"
             f" {form.upper()}'s own evaluation counts {STANDARD_LIMIT[form]}."
         )
     if over:

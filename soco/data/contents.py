@@ -14,7 +14,7 @@ _CHUNK = 64  # images per thread: neighbours, so that each thread reads a contai
 
 _MAX_SIDE = 2**31 - 1  # of a manifest's int32 columns
 
-# Width, height (0 where the header cannot be read, or claims more than a manifest can store) and
+# Width, height (0 if the header cannot be read, or claims more than a manifest can store) and
 # SHA-256 of the encoded bytes.
 Content = tuple[int, int, bytes]
 
@@ -23,7 +23,13 @@ Result = TypeVar("Result")
 
 
 def contents(source: ImageSource, entries: Sequence[Entry], threads: int) -> Iterator[Content]:
-    """Read each image once; an unreadable one counts as one of no bytes."""
+    """Yield the size and hash of each image; an unreadable one counts as empty.
+
+    Args:
+        source: Where the images are.
+        entries: The images; each is read once.
+        threads: Number of images that are read at once.
+    """
     return _in_threads(lambda entry: _content(source, entry), entries, threads)
 
 
@@ -33,11 +39,11 @@ def content_of(sha256: bytes) -> int:
 
 
 def read_listed(source: ImageSource, entry: Entry) -> bytes:
-    """Read an image that was listed, and check that its content is the same.
+    """Read a listed image, and check that its content has not changed.
 
     Raises:
         UnreadableImageError: It cannot be read.
-        UserError: Its bytes are not those that were listed.
+        UserError: Its bytes have changed since it was listed.
     """
     data = source.read(entry)
     if entry.content and content_of(hashlib.sha256(data).digest()) != entry.content:
@@ -51,7 +57,13 @@ def read_listed(source: ImageSource, entry: Entry) -> bytes:
 
 
 def modified(root: str | Path, names: Sequence[str], threads: int) -> Iterator[int]:
-    """The modification time of each file below a path, in nanoseconds; 0 if it is missing."""
+    """Yield the modification time of each file, in nanoseconds; 0 if it is missing.
+
+    Args:
+        root: The path that the names are relative to.
+        names: The files.
+        threads: Number of files that are looked up at once.
+    """
     return _in_threads(lambda name: _modified(Path(root, name)), names, threads)
 
 

@@ -41,7 +41,7 @@ MANIFEST_SCHEMA = pa.schema([*SHARD_SCHEMA, ("shard", pa.int32()), ("modified", 
 
 # An image with a known key is unchanged if all of these are equal.
 _UNCHANGED = ("container", "offset", "bytes", "modified")
-# Keys of a manifest's metadata: the number of shards, with empty ones, and the source.
+# Keys of a manifest's metadata: the number of shards, including empty ones, and the source.
 _SHARDS, _SOURCE = b"soco.shards", b"soco.source"
 
 Rows = npt.NDArray[np.int64]
@@ -73,8 +73,8 @@ def split_into_shards(
         Counts by name: images, read, reused, unreadable, shards.
 
     Raises:
-        UserError: The source is missing or broken, has no image, or not as many as the published
-            set in `images.known_as`.
+        UserError: The source is missing or broken, has no image, or another number of images than
+            the published set in `images.known_as`.
     """
     previous = _previous(manifest, settings)
     table = _listed(source, settings, threads)
@@ -102,19 +102,19 @@ def split_into_shards(
     return counts
 
 
-def _check_count(found: int, settings: ImagesConfig) -> None:
-    """Refuse an incomplete published set, which would silently spoil a long training."""
+def _check_count(count: int, settings: ImagesConfig) -> None:
+    """Refuse an incomplete published set, which would silently ruin a long training."""
     if settings.known_as is None:
         return
     known = KNOWN.images[settings.known_as]
-    if found != known.images:
+    if count != known.images:
         raise UserError(
             "data.unexpected_count",
             "{path} (images.path) contains {found:,} images, but {title} are {expected:,}"
             " ({source}); unpack or download them again, or set images.known_as to null to use"
             " these.",
             path=settings.path,
-            found=found,
+            found=count,
             title=known.path.title,
             expected=known.images,
             source=known.path.source,
@@ -122,7 +122,7 @@ def _check_count(found: int, settings: ImagesConfig) -> None:
 
 
 def _source(settings: ImagesConfig) -> bytes:
-    """Identifies a source: equal keys in two sources are two images."""
+    """Identify a source: equal keys in two sources are two images."""
     return json.dumps([settings.path, settings.layout, settings.names, settings.column]).encode()
 
 
@@ -166,7 +166,7 @@ def _modified(table: pa.Table, settings: ImagesConfig, threads: int) -> pa.Array
 def _changed(table: pa.Table, previous: pa.Table, places: Rows) -> Rows:
     """Rows of images that are new, were rewritten, or were unreadable before.
 
-    The last are tried again, since a disk may have been unmounted.
+    Unreadable images are read again, since a disk may have been unmounted.
 
     Args:
         table: The images as listed now.
@@ -197,14 +197,14 @@ def _with_contents(
     known = pa.concat_tables([previous.select(names), pa.table(columns, names)])
     rows = places.copy()
     rows[changed] = len(previous) + np.arange(len(changed))
-    found = known.take(rows)
+    taken = known.take(rows)
     for name in names:
-        table = table.append_column(name, found[name])
+        table = table.append_column(name, taken[name])
     return table, len(changed)
 
 
 def _numbers(previous: pa.Table, places: Rows, loads: Loads, shards: int) -> npt.NDArray[np.int32]:
-    """The shard of each image, kept from the earlier manifest if that has as many shards."""
+    """The shard of each image, kept from the earlier manifest if that has this number of shards."""
     if int((previous.schema.metadata or {}).get(_SHARDS, 0)) != shards:
         return split_by_load(loads, shards)
     before = np.full(len(places), -1, np.int32)

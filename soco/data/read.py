@@ -114,7 +114,7 @@ class Decoded:
     Attributes:
         rgb: (H, W, 3) uint8, upright; H and W are the size divided by the reduction, rounded up.
         size: Width and height of the whole image, upright.
-        reduction: 1, 2, 4 or 8: the image's pixels along each side of a pixel of `rgb`.
+        reduction: 1, 2, 4 or 8: how many pixels of the image a side of a pixel of `rgb` covers.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -127,8 +127,8 @@ def decode_reduced(data: bytes, reduction: int, max_pixels: int | None = None) -
 
     A JPEG's decoder makes the smaller image from its low frequencies, in less time and memory.
     Other formats are decoded at full size. So is a JPEG with an EXIF orientation whose sides are
-    not multiples of the reduction: after the rotation, its first row or column would be a part of a
-    pixel.
+    not multiples of the reduction: after the rotation, its first row or column would be a fraction
+    of a pixel.
 
     Args:
         data: The whole file.
@@ -152,7 +152,7 @@ def decode_reduced(data: bytes, reduction: int, max_pixels: int | None = None) -
 
 
 def _reduce(image: Image.Image, reduction: int) -> int:
-    """Set a JPEG's decoder to a smaller size, if possible; returns the reduction."""
+    """Set a JPEG's decoder to a smaller size, if possible; return the reduction."""
     width, height = image.size
     divides = width % reduction == 0 and height % reduction == 0
     is_jpeg = image.format in ("JPEG", "MPO")  # MPO: phones' JPEGs with a second image
@@ -168,7 +168,7 @@ def _reduce(image: Image.Image, reduction: int) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What is known from an image's header.
+    """What an image's header says.
 
     Attributes:
         size: Width and height of what `decode_rgb` returns.
@@ -202,7 +202,7 @@ def image_header(data: bytes) -> Header:
 
 
 def _late_exif(data: bytes) -> dict[str, bytes]:
-    """The EXIF data that are after the pixels of a PNG, found without decoding the pixels."""
+    """The EXIF data after the pixels of a PNG, without decoding the pixels."""
     place = _PNG_SIGNATURE_BYTES
     while place + 8 <= len(data):
         length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]

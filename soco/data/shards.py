@@ -67,12 +67,21 @@ def rebalance_shards(before: Ints, loads: Loads, shards: int) -> npt.NDArray[np.
 
 
 def shard_loads(numbers: Ints, loads: Loads, shards: int) -> Loads:
-    """The load of each shard: (shards,)."""
+    """Return the load of each shard: (shards,).
+
+    Args:
+        numbers: (N,) shard of each image.
+        loads: (N,) load of each image.
+        shards: Number of shards.
+    """
     return np.bincount(numbers, loads, minlength=shards).astype(np.float64)
 
 
 def _too_heavy(numbers: Ints, loads: Loads, shards: int) -> bool:
-    """Whether the heaviest shard is too heavy even without its largest image, which is not split."""
+    """Whether the heaviest shard is too heavy even without its largest image.
+
+    An image is never split, so that a huge one must not rebalance the shards at every listing.
+    """
     totals = shard_loads(numbers, loads, shards)
     heaviest = int(totals.argmax())
     largest = loads[numbers == heaviest].max()

@@ -13,7 +13,7 @@ from soco.pretrain.stop import EXIT_CODE, ends_with_parent
 
 
 def main(job_file: Path) -> int:
-    """Train; return the exit code."""
+    """Run the job in a file; return the exit code."""
     level = logging.INFO if os.environ.get("RANK", "0") == "0" else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(message)s", stream=sys.stderr)
     if started_by_torchrun():
@@ -24,8 +24,8 @@ def main(job_file: Path) -> int:
         print(f"Error: {error}", file=sys.stderr)
         report_end(job_file, error)
         return 1
-    except SystemExit as left:
-        if left.code == EXIT_CODE:
+    except SystemExit as leaving:
+        if leaving.code == EXIT_CODE:
             report_end(job_file, None)
         raise
     return 0

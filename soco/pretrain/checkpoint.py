@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class Checkpoints:
     """The checkpoints of one run: a folder of `step-NNNNNNNN.pt`.
 
-    They have no state of a random generator: every draw follows from seed, epoch and image number.
+    They contain no random state: every draw follows from the seed, the epoch and the image number.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Checkpoints:
         """Use a folder.
 
         Args:
-            folder: Made when the first checkpoint is written.
+            folder: Created when the first checkpoint is written.
             settings: The run's identity; a checkpoint of other settings is refused.
             keep: How many of the newest checkpoints to keep.
             origin: What makes the files.
@@ -47,7 +47,13 @@ class Checkpoints:
         optimiser: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler,
     ) -> None:
-        """Write the state before step `step`, then remove the oldest checkpoints beyond `keep`.
+        """Write a checkpoint, then remove the oldest ones beyond `keep`.
+
+        Args:
+            step: The next step.
+            model: The model.
+            optimiser: Its optimiser.
+            scaler: The loss scaler.
 
         Raises:
             UserError: The file cannot be written; earlier checkpoints stay.
@@ -71,7 +77,7 @@ class Checkpoints:
         return next(reversed(self._paths()), None)
 
     def newest_readable(self) -> tuple[Path, Content] | None:
-        """Return the newest undamaged checkpoint and its content; None without any.
+        """Return the newest undamaged checkpoint and its content; None if there is none.
 
         Damaged checkpoints are renamed with a warning; partly written files are removed.
 
@@ -98,7 +104,14 @@ class Checkpoints:
         optimiser: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler,
     ) -> int:
-        """Load a checkpoint into model, optimiser and loss scaler; return the next step."""
+        """Load a checkpoint into model, optimiser and loss scaler; return the next step.
+
+        Args:
+            state: Its content, from `newest_readable`.
+            model: The model.
+            optimiser: Its optimiser.
+            scaler: The loss scaler.
+        """
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         scaler.load_state_dict(state["scaler"])

@@ -21,7 +21,7 @@ Message = TypeVar("Message")
 
 @dataclass(frozen=True)
 class Ranks:
-    """One process among `count` that train together.
+    """One of the processes that train together.
 
     Attributes:
         rank: Index of this process.
@@ -88,11 +88,11 @@ def training_device(number: int = 0) -> torch.device:
 
 
 def fix_threads(number: int | None = None) -> None:
-    """Fix the number of CPU threads, since sums over another number of threads round otherwise.
+    """Fix the number of CPU threads, since sums over another number of threads round differently.
 
     Args:
-        number: Threads of this process; None: as many as torch chose. After setting it, MKL no
-            longer uses fewer threads for small products.
+        number: Threads of this process; None: as many as torch chose. Once the number is set, MKL
+            no longer uses fewer threads for small products.
     """
     torch.set_num_threads(number or torch.get_num_threads())
 

@@ -1,4 +1,4 @@
-"""A pretraining as plain values, which the processes that are started for it read from a file."""
+"""A pretraining as plain values, which its processes read from a file."""
 
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,13 @@ class PretrainJob(Section):
 
 
 def identity(job: PretrainJob, precision: str) -> dict[str, Any]:
-    """Return what decides the final weights, as plain values.
+    """Return everything that determines the final weights, as plain values.
 
     Checkpoints store it: a run resumes only from a checkpoint of the same identity.
 
     Args:
         job: The run.
-        precision: The precision in use, to which `auto` was resolved on this machine.
+        precision: The precision in use; `auto` is resolved on this machine.
     """
     settings = settings_identity(job.settings, "pretrain")
     given = {"proposals": rows_digest(job.store), "seed": job.seed}

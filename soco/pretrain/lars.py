@@ -26,7 +26,17 @@ class LARS(torch.optim.Optimizer):
         trust: float = 0.001,
         eps: float = 1e-8,
     ) -> None:
-        """The learning rate is set in `param_groups` before each step; it is 0 until then."""
+        """Split the parameters into weights, which are scaled, and 1-d ones, which are not.
+
+        The learning rate is 0 until it is set in `param_groups`, before each step.
+
+        Args:
+            parameters: The parameters to train.
+            momentum: Momentum of SGD.
+            weight_decay: Weight decay of weights.
+            trust: The trust coefficient.
+            eps: Added to the norm of the gradient.
+        """
         parameters = list(parameters)
         weights = [p for p in parameters if p.ndim > 1]
         plain = [p for p in parameters if p.ndim <= 1]

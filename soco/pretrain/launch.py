@@ -1,4 +1,4 @@
-"""Starts a pretraining: in this process, or by torchrun in several, on one machine or more."""
+"""Start a pretraining in this process, or by torchrun in several, on one or more machines."""
 
 import contextlib
 import functools
@@ -46,9 +46,9 @@ _MORE_MEMORY = (
 def pretrain(job: PretrainJob, threads: int | None = None) -> None:
     """Pretrain a model on the images of a proposal store, or resume a run that was stopped.
 
-    With `processes` above 1, torchrun starts the processes. A program that torchrun started itself
-    calls this function in each process. In a Slurm job the run saves a checkpoint and exits some
-    minutes before the time limit.
+    With `processes` above 1, torchrun starts the processes. A program that was itself started by
+    torchrun calls this function in each process. In a Slurm job the run saves a checkpoint and
+    exits some minutes before the time limit.
 
     Args:
         job: The run.
@@ -82,11 +82,11 @@ def check_proposals(job: PretrainJob) -> None:
     Raises:
         UserError: Their share is above `max_without_proposals`, or there is no such store.
     """
-    found = count_without(ProposalStore(job.store))
+    counts = count_without(ProposalStore(job.store))
     most = job.settings.max_without_proposals
-    if found.share <= most:
+    if counts.share <= most:
         return
-    if found.mostly_regionless:
+    if counts.mostly_regionless:
         remedy = "check proposals.engine and the names in proposals.file"
     else:
         remedy = "lower filter.min_side, choose other filter.fallbacks"
@@ -94,7 +94,7 @@ def check_proposals(job: PretrainJob) -> None:
         "pretrain.too_few_proposals",
         "{found}, more than {key} = {most:g} allows; {remedy}, or raise {key} to train on each of"
         " these images as one box.",
-        found=found.words(job.filter),
+        found=counts.words(job.filter),
         key=f"pretrain.{job.run}.max_without_proposals",
         most=most,
         remedy=remedy,
@@ -102,8 +102,8 @@ def check_proposals(job: PretrainJob) -> None:
 
 
 def _train(job: PretrainJob, ranks: Ranks) -> None:
-    # The lock belongs to the process that writes, not to the one that waits for torchrun, which may
-    # be killed without it.
+    # The lock belongs to the process that writes, not to the one that waits for torchrun: that one
+    # may be killed alone.
     stopping = StopSignals(current_job() if ranks.is_first else None)
     lock = exclusive_lock(job.folder) if ranks.is_first else contextlib.nullcontext()
     with machine_faults(job.folder, memory=_MORE_MEMORY), stopping as stop, lock:
@@ -119,7 +119,7 @@ def _train(job: PretrainJob, ranks: Ranks) -> None:
 def _by_torchrun(job: PretrainJob, threads: int | None) -> None:
     here = job.settings.processes // job.settings.nodes
     _check_gpus(here)
-    # The process id keeps apart the files of a second start, which has to wait for the lock.
+    # The process id keeps a second start, which waits for the lock, from overwriting these files.
     job_file = job.folder / f"job-{os.getpid()}.json"
     command = torchrun_command(job.settings, job_file, threads)
     # Snakemake sets both variables to the threads of the whole job, and torch takes MKL's.
@@ -136,8 +136,8 @@ def _by_torchrun(job: PretrainJob, threads: int | None) -> None:
         if code:
             _raise_end(job_file, code, stop)
     finally:
-        for left in job.folder.glob(f"{job_file.stem}.*"):
-            left.unlink()
+        for leftover in job.folder.glob(f"{job_file.stem}.*"):
+            leftover.unlink()
 
 
 def _wait(process: subprocess.Popen, stop: StopSignals) -> int:
@@ -152,9 +152,13 @@ def _wait(process: subprocess.Popen, stop: StopSignals) -> int:
 
 
 def report_end(job_file: Path, error: UserError | None) -> None:
-    """Tell the process that started torchrun why a process of torchrun ends; None: asked to stop.
+    """Report to the process that started torchrun why this process of torchrun ends.
 
-    torchrun itself passes on no more than an exit code.
+    torchrun itself passes on only an exit code.
+
+    Args:
+        job_file: The job that this process runs.
+        error: Why it ends; None: it was asked to stop.
     """
     if started_by_torchrun():
         values = {} if error is None else {k: _plain(v) for k, v in error.values.items()}
@@ -197,8 +201,8 @@ def _check_gpus(processes: int) -> None:
         raise UserError(
             "pretrain.too_few_gpus",
             "processes is {processes}, but this machine has {gpus} GPU(s). Lower processes to at"
-            " most {gpus} and raise accumulate by the same factor, so that a pass needs no more"
-            " memory; their product must divide batch_size.",
+            " most {gpus} and raise accumulate by the same factor, so that each GPU needs no"
+            " more memory; their product must divide batch_size.",
             processes=processes,
             gpus=gpus,
         )

@@ -24,7 +24,7 @@ def write_outcome(job: PretrainJob, training: Training) -> None:
 
 
 def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
-    """What the report shows of the run."""
+    """The values of the run that the report shows."""
     settings, steps = job.settings, training.sampler.steps
     last = json.loads(training.log_path.read_text().splitlines()[-1])
     return {

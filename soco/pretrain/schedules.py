@@ -19,7 +19,7 @@ def learning_rate(step: int, steps_per_epoch: int, settings: PretrainConfig) -> 
     Warm-up begins at the peak divided by `warmup_divisor`. Both change by step, not by epoch.
 
     Args:
-        step: From 0.
+        step: Number of the step, from 0.
         steps_per_epoch: Steps in an epoch.
         settings: The recipe.
     """
@@ -41,7 +41,7 @@ def target_momentum(step: int, steps: int, base: float) -> float:
     steps. The release's K is images x epochs / batch, which counts incomplete batches.
 
     Args:
-        step: From 0.
+        step: Number of the step, from 0.
         steps: Steps of the whole run.
         base: Momentum at step 0; 0.99 in SoCo.
     """

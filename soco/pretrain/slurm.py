@@ -36,7 +36,7 @@ class SlurmJob:
 
     @property
     def leave_at(self) -> float:
-        """When to exit: five minutes before the end, or a tenth of a shorter job."""
+        """When to exit: five minutes before the end, or a tenth of the job's time if less."""
         return self.end - min(_LONGEST, _SHARE * (self.end - self.start))
 
     @property
@@ -76,7 +76,7 @@ def current_job() -> SlurmJob | None:
 
 
 def _squeue(number: str, columns: str) -> str | None:
-    """What squeue prints of a job, times in seconds since 1970; None without an answer."""
+    """What squeue prints about a job, with times in seconds since 1970; None without an answer."""
     # Not SLURM_JOB_END_TIME: older versions do not set it, and Snakemake's plugin removes it.
     command = ["squeue", "--noheader", "--jobs", number, "--format", columns]
     try:

@@ -1,4 +1,4 @@
-"""Stopping on a signal or before a time limit: the step in progress is finished and saved first."""
+"""Stop on a signal or before a time limit, after finishing and saving the step in progress."""
 
 import contextlib
 import ctypes
@@ -29,7 +29,7 @@ class StopSignals:
         """Watch signals and the time limit of a job.
 
         Args:
-            job: When its time is over, that counts as a SIGTERM.
+            job: The Slurm job; when its time is over, that counts as a SIGTERM.
         """
         self._received: signal.Signals | None = None
         self._job = job
@@ -50,7 +50,7 @@ class StopSignals:
 
     @property
     def asked(self) -> signal.Signals | None:
-        """The last signal, or None."""
+        """The signal that asks to stop, or None."""
         is_over = self._job is not None and self._job.is_over
         return self._received or (signal.SIGTERM if is_over else None)
 
@@ -76,7 +76,8 @@ def leave(asked: signal.Signals) -> None:
 def requeue_on_timeout() -> Iterator[None]:
     """Requeue the Slurm job if the block exits because its time limit is near.
 
-    Not if only a signal asked it to exit: a cancelled or preempted job is for others to restart.
+    A job that exits only because of a signal is not requeued: whoever cancelled or preempted it may
+    restart it.
 
     Raises:
         SystemExit: As raised by the block. If Slurm does not requeue the job, it counts as failed,
@@ -84,8 +85,8 @@ def requeue_on_timeout() -> Iterator[None]:
     """
     try:
         yield
-    except SystemExit as left:
-        job = current_job() if left.code == EXIT_CODE else None
+    except SystemExit as leaving:
+        job = current_job() if leaving.code == EXIT_CODE else None
         if job is not None and job.is_over and job.requeue():
             log.info("job %s is near its time limit: requeued, to resume", job.number)
         raise
@@ -94,7 +95,7 @@ def requeue_on_timeout() -> Iterator[None]:
 def ends_with_parent() -> Callable[[], None]:
     """Return a `preexec_fn` for `subprocess`: the child gets SIGTERM when this process ends.
 
-    This holds even if this process is killed and can send no signal itself.
+    This works even if this process is killed and cannot send a signal itself.
     """
     prctl = ctypes.CDLL(None).prctl
     return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,6 +1,6 @@
-"""Every use of a part of torch that its documentation does not promise.
+"""Everything that we use of torch beyond its documented interface.
 
-tests/pretrain/test_torch_compat.py fails where a new version of torch changes one of them.
+`tests/pretrain/test_torch_compat.py` fails if a new version of torch changes any of it.
 """
 
 from collections.abc import Sequence
@@ -61,10 +61,10 @@ def cpu_multiplies_bf16() -> bool:
 
 
 def stop_workers(batches: Any) -> None:
-    """Have a data loader's iterator end its workers and stop watching them.
+    """Make a data loader's iterator end its workers and stop watching them.
 
-    Torch does this when the iterator is collected, which the traceback of an exception delays. A
-    worker that is killed before is an error to torch.
+    torch does this when the iterator is garbage-collected, which the traceback of an exception
+    delays. Until then, torch treats a killed worker as an error.
     """
     if isinstance(batches, dataloader._MultiProcessingDataLoaderIter):
         batches._shutdown_workers()

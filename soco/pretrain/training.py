@@ -98,9 +98,9 @@ class Training:
             s.epochs,
             self.sampler.steps_per_epoch,
         )
-        found = count_without(self.dataset.store)
-        if found.without:
-            log.warning("%s; each has one box, the whole image", found.words(job.filter))
+        counts = count_without(self.dataset.store)
+        if counts.without:
+            log.warning("%s; each has one box, the whole image", counts.words(job.filter))
         log.info(
             "total batch %d: %d process(es) x %d gradient accumulation step(s) x %d images",
             s.batch_size,
@@ -111,7 +111,11 @@ class Training:
         log.info("learning rate %g: %g x %d / 256", peak_rate(s), s.base_lr, s.batch_size)
         threads, norms = torch.get_num_threads(), ", synchronised norms" if count > 1 else ""
         log.info(
-            "on %s in %s, %d CPU thread(s) a process%s", self.device, self.precision, threads, norms
+            "on %s in %s, %d CPU thread(s) per process%s",
+            self.device,
+            self.precision,
+            threads,
+            norms,
         )
 
     @property
@@ -155,7 +159,7 @@ class Training:
                     self._save(done)
                     saved = time.monotonic()
                 if asked and done < steps:
-                    self.ranks.total(0)  # a barrier: all wait until the checkpoint is written
+                    self.ranks.total(0)  # a barrier: wait until the checkpoint is written
                     log.info(
                         "stopped on request after step %d of %d; checkpoint written, run again to"
                         " resume",
@@ -248,7 +252,8 @@ class Training:
     def _accumulate(self, batch: Batch, last: bool, step: Step) -> None:
         """Run forward and backward for one of the gradient accumulation steps.
 
-        Gradients add up; the last one averages them over the processes.
+        Gradients add up, and only the last step averages them over the processes: DDP would
+        otherwise communicate in each of them.
         """
         share = 1 / self.settings.accumulate
         with contextlib.nullcontext() if last or self.ranks.count == 1 else self.parallel.no_sync():
@@ -275,7 +280,7 @@ class Training:
             UserError: A loss is not finite, in whichever process.
         """
         loss = float(step.values["loss"])
-        if not math.isfinite(loss):  # all images; the error names only some
+        if not math.isfinite(loss):  # the error names only some of the images
             log.error("loss %g for the images %s", loss, ", ".join(self._keys(step.failed)))
         failed, asked, loss = self.ranks.total(len(step.failed), stop.asked is not None, loss)
         step.values["loss"] = torch.tensor(loss / self.ranks.count)
@@ -320,7 +325,7 @@ class Training:
         return [self.dataset.store.key(number) for number in numbers]
 
     def _diverged(self, number: int) -> dict[str, Any]:
-        """What the errors about diverging runs have in common."""
+        """The values that all errors about a diverged run have."""
         good = self.checkpoints.last or "none"
         return {
             "step": number,

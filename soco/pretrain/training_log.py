@@ -30,7 +30,7 @@ _BAR = {
 
 # Between the values of healthy and of collapsed runs: docs/loss.md.
 LEAST_SPREAD, MOST_COSINE_APART = 0.2, 0.95
-# Freshly initialised weights may describe all images alike, and a single batch may mislead.
+# New weights may give all images similar vectors, and a single batch may mislead.
 _WARM_UP_SHARE, _LINES_IN_A_ROW = 0.1, 3
 
 
@@ -53,7 +53,7 @@ class TrainingLog:
 
         Args:
             path: The file of JSON lines.
-            first_step: The first step to come: 0, or that of the checkpoint.
+            first_step: The next step: 0, or that of the checkpoint.
             steps: Steps of the whole run.
             batch_size: Images in a step, over all processes.
             every: Steps between two lines.
@@ -177,7 +177,7 @@ class EventLog:
         self._writer = SummaryWriter(log_dir=str(folder), purge_step=first_step)
 
     def write(self, step: int, values: Mapping[str, float | None]) -> None:
-        """Write the values of a step and flush, so that a kill loses none; None is left out."""
+        """Write the values of a step, except None, and flush, so that a kill loses nothing."""
         for name, value in values.items():
             if value is not None:
                 self._writer.add_scalar(name, value, step)
@@ -191,8 +191,8 @@ class EventLog:
 class CollapseWatch:
     """Warns when several lines of the log in a row show collapse.
 
-    It ignores the first tenth of the steps. It warns once, and again only after the values were
-    healthy for as many lines.
+    It ignores the first tenth of the steps. It warns once, and again only after as many healthy
+    lines.
     """
 
     def __init__(self, steps: int) -> None:

@@ -30,8 +30,8 @@ def pairwise_iou(
 ) -> npt.NDArray[np.float64]:
     """Compute the intersection over union of every object with every box.
 
-    As `torchvision.ops.box_iou`, without torch in the search's jobs, in double precision, and 0
-    where a box has no area.
+    Unlike `torchvision.ops.box_iou`, it needs no torch in the search jobs, computes in double
+    precision, and gives 0 for boxes without area.
 
     Args:
         objects: (G, 4) x1, y1, x2, y2.

@@ -16,7 +16,7 @@ def evenly(items: Sequence[Item], most: int) -> list[Item]:
 
 
 def middles(items: Sequence[Item], most: int) -> list[Item]:
-    """Choose at most `most` items in order: the middles of as many equal parts."""
+    """Choose at most `most` items in order: the middles of `most` equal parts."""
     if len(items) <= most:
         return list(items)
     return [items[int((part + 0.5) * len(items) / most)] for part in range(most)]

@@ -1,9 +1,9 @@
 """Edges between neighbouring pixels, sorted by colour distance: the input of segmentation.
 
-An edge is one int64: the leading bits of its cost above, its pixel and the direction of the
-neighbour below. Sorting then moves eight bytes an edge; the exact cost is recomputed from the
-blurred image where it is needed. Large arrays are allocated by NumPy, which asks for huge pages:
-with numba's allocator, page faults took a fifth of the search's time.
+An edge is one int64: the leading bits of its cost in the upper half, its pixel and the direction of
+the neighbour in the lower. Sorting then moves eight bytes per edge; the exact cost is recomputed
+from the blurred image where it is needed. Large arrays are allocated by NumPy, which asks for huge
+pages: with numba's allocator, page faults took a fifth of the search's time.
 """
 
 import math
@@ -44,7 +44,7 @@ def make_edges(blurred: Doubles) -> Ints:
 
 
 def sort_edges(edges: Ints) -> Ints:
-    """Sort edges by key; overwrites the array passed in."""
+    """Sort edges by key; the array passed in is overwritten."""
     return _radix_sort(edges, np.empty_like(edges))
 
 
@@ -74,7 +74,7 @@ def _make_edges(blurred: Doubles, edges: Ints) -> None:
 def _make_row(
     a: Doubles, b: Doubles, costs: Doubles, first: int, direction: int, edges: Ints
 ) -> int:
-    """Make the edges between two rows of pixels, from the pixel `first`; returns their number."""
+    """Make the edges between two rows of pixels, from the pixel `first`; return their number."""
     for x in range(len(costs)):
         red, green = a[3 * x] - b[3 * x], a[3 * x + 1] - b[3 * x + 1]
         blue = a[3 * x + 2] - b[3 * x + 2]
@@ -109,7 +109,7 @@ def edge_cost(colours: Doubles, p: int, q: int) -> float:
 
 @compiled
 def _radix_sort(edges: Ints, scratch: Ints) -> Ints:
-    """Sort stably by key, three passes back and forth; returns the array with the result."""
+    """Sort stably by key, in three passes back and forth; return the array with the result."""
     counts = np.zeros((_PASSES, _DIGITS), np.int64)
     for edge in edges:
         for digit in range(_PASSES):

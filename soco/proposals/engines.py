@@ -36,7 +36,7 @@ def search(
         settings: Parameters of `soco`; `settings.engine` is ignored.
 
     Returns:
-        (R, 5) int32: left, top, width, height, size, in pixels; size is 0 where the engine does not
+        (R, 5) int32: left, top, width, height, size, in pixels; size is 0 if the engine does not
         return it.
     """
     if engine == "soco":
@@ -63,8 +63,8 @@ def opencv_selective_search(
     if not hasattr(cv2, "ximgproc"):
         raise UserError(
             "proposals.opencv_without_contrib",
-            "The installed OpenCV lacks the module ximgproc, which proposals.engine: opencv needs; "
-            "run `make install`, or uninstall every OpenCV package and install"
+            "The installed OpenCV lacks the module ximgproc, which proposals.engine: opencv needs;"
+            " run `make install`, or uninstall every OpenCV package and install"
             " opencv-contrib-python.",
         )
     cv2.setNumThreads(1)  # joblib distributes the images over the cores
@@ -78,6 +78,6 @@ def opencv_selective_search(
     switch[mode]()
     # OpenCV ranks its regions with the C library's random numbers; sorting makes the order
     # reproducible.
-    found = np.unique(np.asarray(search.process(), np.int32).reshape(-1, 4), axis=0)
-    found[:, 2:] -= 1  # OpenCV's sides count pixels, the release's are max - min
-    return np.column_stack([found, np.zeros(len(found), np.int32)])
+    rects = np.unique(np.asarray(search.process(), np.int32).reshape(-1, 4), axis=0)
+    rects[:, 2:] -= 1  # OpenCV's sides count pixels, the release's are max - min
+    return np.column_stack([rects, np.zeros(len(rects), np.int32)])

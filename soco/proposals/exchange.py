@@ -130,9 +130,9 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, FileBoxes]]:
 def _read_json(path: Path) -> Iterator[tuple[str, FileBoxes]]:
     """Read entry by entry: the authors' file for ImageNet is a gigabyte.
 
-    ijson does not replace this: its fast reader turns the escapes of file names that are not UTF-8
-    into `?` and takes gigabytes for a few kilobytes of nested brackets; its safe one takes three
-    times as long.
+    ijson cannot replace this: its fast reader turns the escapes of file names that are not UTF-8
+    into `?` and takes gigabytes for a few kilobytes of nested brackets, and its safe reader takes
+    three times as long.
     """
     try:
         with path.open(encoding="utf-8-sig") as file:
@@ -155,7 +155,7 @@ def _read_json(path: Path) -> Iterator[tuple[str, FileBoxes]]:
 
 
 def _decode_entry(text: str, place: int) -> tuple[str, Any, int] | None:
-    """The next name, its value, and where they end; None where the text ends before that."""
+    """The next name, its value, and where they end; None if the text ends before that."""
     start = _SEPARATOR.match(text, place)
     assert start is not None
     try:

@@ -18,8 +18,8 @@ _NONE = -1
 def group(regions: Regions, pixels: int) -> Regions:
     """Merge neighbouring regions by similarity: colour + texture + size + fill.
 
-    Of equal similarities the pair found last is merged first, as the release's stable sort of its
-    table does. A merged region's neighbours are those of both its parts.
+    Among equal similarities, the pair found last is merged first, as the release's stable sort of
+    its table does. A merged region's neighbours are those of both its parts.
 
     Args:
         regions: The N initial segments, in order of first appearance.
@@ -117,7 +117,7 @@ def _inherit(
     regions: tuple[int, int, int],
     neighbours_of_new: Ints,
 ) -> int:
-    """List the unmerged neighbours of a and b, ordered by their oldest pair; returns the count."""
+    """List the unmerged neighbours of a and b, ordered by their oldest pair; return the count."""
     a, b, new = regions
     by_age, count = np.empty(2 * len(neighbours_of_new), np.int64), 0
     of_a, of_b = newest[a], newest[b]
@@ -154,7 +154,7 @@ def _grown(
 
 @compiled
 def _push(heap: Ints, waiting: int, similarities: Doubles, pair: int) -> int:
-    """Add a pair to a heap of `waiting` pairs; returns their new number."""
+    """Add a pair to a heap of `waiting` pairs; return their new number."""
     place = waiting
     while place and _before(similarities, pair, heap[(place - 1) // 2]):
         heap[place] = heap[(place - 1) // 2]
@@ -165,7 +165,7 @@ def _push(heap: Ints, waiting: int, similarities: Doubles, pair: int) -> int:
 
 @compiled
 def _pop(heap: Ints, waiting: int, similarities: Doubles) -> int:
-    """Remove the top of a heap of `waiting` pairs; returns their new number."""
+    """Remove the top of a heap of `waiting` pairs; return their new number."""
     waiting -= 1
     pair, place = heap[waiting], 0
     while 2 * place + 1 < waiting:

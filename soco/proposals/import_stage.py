@@ -1,4 +1,4 @@
-"""The import stage: boxes of a file replace the regions of the search."""
+"""The import stage: boxes from a file replace the regions of the search."""
 
 import itertools
 import logging
@@ -37,8 +37,8 @@ def import_shards(
 ) -> None:
     """Give the images of all shards the boxes of a file, rounded and clipped to the image.
 
-    The file names an image by its key, by its base name, or by its base name without suffix; the
-    fullest of these names counts. An image that the file does not name gets no region.
+    The file names an image by its key, by its base name, or by its base name without suffix; if
+    several match, the fullest name counts. An image that the file does not name gets no region.
 
     Args:
         shards: The shards' Parquet files, `SHARD_SCHEMA`; they have the images' sizes.
@@ -104,7 +104,7 @@ class ImageNames:
 
 
 def _sizes(table: pa.Table) -> list[Size]:
-    """Width and height of each image; 0 where they are unknown."""
+    """Width and height of each image; 0 if unknown."""
     return [
         (row["width"] or 0, row["height"] or 0)
         for row in table.select(["width", "height"]).to_pylist()

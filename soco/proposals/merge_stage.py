@@ -78,12 +78,12 @@ def merge_shards(job: MergeJob) -> dict[str, Any]:
 
 
 def _log_without_proposals(store: ProposalStore, settings: FilterConfig) -> None:
-    found = count_without(store)
-    if found.without:
+    counts = count_without(store)
+    if counts.without:
         log.warning(
-            "%s; pretraining uses each of them as one box, the whole image, and refuses more than "
-            "pretrain.NAME.max_without_proposals",
-            found.words(settings),
+            "%s; pretraining uses each of these as one box, the whole image, and refuses more than"
+            " pretrain.NAME.max_without_proposals",
+            counts.words(settings),
         )
 
 

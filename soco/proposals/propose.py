@@ -20,10 +20,10 @@ def propose(
 ) -> Path:
     """List images, search them, filter the regions, and merge them into a store to train on.
 
-    Every call searches all images again. Use the workflow for data that grow, and on clusters.
+    Every call searches all images again. Use the workflow for growing data sets, and on clusters.
 
     Args:
-        images: Where the images are; a path is that of a folder tree.
+        images: Where the images are; a path means a folder tree.
         folder: Receives the files of every stage: `shards/`, `raw/`, `store.parquet`,
             `summary.json` and others.
         proposals: The search; by default the authors'.

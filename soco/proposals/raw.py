@@ -16,8 +16,10 @@ from soco.io import Origin
 log = logging.getLogger(__name__)
 
 SearchResult = tuple[int, int, npt.NDArray[np.int32]] | str
-"""Width, height and regions of an image, (R, 5) left, top, width, height, size; or why it is
-skipped."""
+"""Width, height and regions of an image, or the reason why it is skipped.
+
+Regions are (R, 5): left, top, width, height, size.
+"""
 
 
 def write_raw(
@@ -36,17 +38,17 @@ def write_raw(
         skipped: Receives one row for each skipped image, `SKIPPED_SCHEMA`.
         origin: What made the stores.
     """
-    found, reasons = [], []
+    searched, reasons = [], []
     for entry, result in zip(entries, results, strict=True):
         if isinstance(result, str):
             log.warning("skipped %r: %s", entry.key, result)
             reasons.append({"key": entry.key, "reason": result})
         else:
-            found.append((entry, *result))
-    sizes = [(width, height) for _, width, height, _ in found]
-    regions = [of_image for *_, of_image in found]
+            searched.append((entry, *result))
+    sizes = [(width, height) for _, width, height, _ in searched]
+    regions = [of_image for *_, of_image in searched]
     columns = {
-        **image_columns([entry for entry, *_ in found], sizes),
+        **image_columns([entry for entry, *_ in searched], sizes),
         **rect_columns([of_image[:, :4] for of_image in regions]),
         "size": pa.array([of_image[:, 4] for of_image in regions], pa.list_(pa.int32())),
     }

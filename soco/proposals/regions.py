@@ -25,7 +25,7 @@ class Regions(NamedTuple):
         bounds: (N, 4) int64; inclusive min x, min y, max x, max y.
         sizes: (N,) int64; pixels.
         histograms: (N, 55) float64; 25 bins of the value (the largest of red, green and blue), then
-            10 texture bins of each channel, each of the four histograms sums to 1.
+            10 texture bins for each channel; each of the four histograms sums to 1.
     """
 
     bounds: Ints
@@ -49,8 +49,7 @@ def describe_segments(rgb: Bytes, labels: Labels, count: int) -> Regions:
 def neighbours(bounds: Ints) -> Ints:
     """Find the pairs (a, b), a < b, where a corner of b's bounding box is strictly inside a's.
 
-    This is the release's test, kept as it is: it compares boxes, not segments, and is not
-    symmetric.
+    This is the release's test, unchanged: it compares boxes, not segments, and is not symmetric.
 
     Args:
         bounds: (N, 4); min x, min y, max x, max y.

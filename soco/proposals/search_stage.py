@@ -58,20 +58,20 @@ class SearchJob:
 
 
 class PixelBudget:
-    """Limits the pixels that threads search at once, and so their memory.
+    """Limits the pixels that threads search at once, and thus their memory.
 
-    A shard of large images then needs no more memory than its largest image.
+    A shard of large images then needs no more memory than the largest image allowed.
     """
 
     def __init__(self, pixels: int) -> None:
-        """Allow so many pixels at once; one image is always allowed, whatever its size."""
+        """Allow this many pixels at once; a single image is always allowed, whatever its size."""
         self._pixels = pixels
         self._in_use = 0
         self._released = threading.Condition()
 
     @contextlib.contextmanager
     def reserve(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for an image of so many pixels; release it after the block."""
+        """Wait until an image of this many pixels fits, and reserve them during the block."""
         with self._released:
             self._released.wait_for(
                 lambda: not self._in_use or self._in_use + pixels <= self._pixels
@@ -97,8 +97,8 @@ def search_shard(job: SearchJob) -> None:
         budget=PixelBudget(job.images.max_pixels) if backend == "threading" else None,
     )
     parallel = joblib.Parallel(n_jobs=job.jobs, return_as="generator", backend=backend)
-    found = parallel(joblib.delayed(work)(entry) for entry in entries)
-    results = list(progress(found, len(entries), "selective search"))
+    searched = parallel(joblib.delayed(work)(entry) for entry in entries)
+    results = list(progress(searched, len(entries), "selective search"))
     write_raw(entries, results, job.raw, job.skipped, job.origin)
 
 

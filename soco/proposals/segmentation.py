@@ -54,7 +54,7 @@ def join_pixels(
     parent = np.full(pixels, -1, np.int32)
     # Int(C) + scale / |C| of each root, in single precision as in scikit-image.
     threshold = np.full(pixels, np.float32(scale))
-    left = 0
+    unjoined = 0  # edges that join nothing move to the front, for the second pass
     for edge in edges:
         p, q = pixels_of_edge(edge, width)
         a, b = _root(parent, p), _root(parent, q)
@@ -65,9 +65,9 @@ def join_pixels(
             a = _join(parent, a, b)
             threshold[a] = np.float32(cost + scale / -parent[a])
         else:
-            edges[left] = edge
-            left += 1
-    for edge in edges[:left]:
+            edges[unjoined] = edge
+            unjoined += 1
+    for edge in edges[:unjoined]:
         p, q = pixels_of_edge(edge, width)
         a, b = _root(parent, p), _root(parent, q)
         if a != b and (-parent[a] < min_size or -parent[b] < min_size):

@@ -15,7 +15,7 @@ def selective_search(
     """Find regions that may contain an object, at all scales (SoCo, section 3.1).
 
     The method is Uijlings et al., IJCV 2013. The search releases the GIL, so threads can search
-    several images at once. It needs 90 bytes of memory a pixel.
+    several images at once. It needs 90 bytes of memory per pixel.
 
     Args:
         rgb: (H, W, 3) uint8.

@@ -50,7 +50,7 @@ def texture_patterns(rgb: Bytes) -> Bytes:
 
 @compiled
 def _shares(count: int, step: float) -> Doubles:
-    """Interpolation weight of the later of the two pixels around place + step, for each place."""
+    """Interpolation weight of the later of the two pixels around place + step, at each place."""
     shares = np.empty(count)
     for place in range(count):
         moved = place + step

@@ -29,7 +29,7 @@ def test_evaluation_has_keys_of_its_own():
 
 
 def test_a_checkpoint_serves_every_row_of_the_same_training():
-    """The name of a row, its seed (noted apart) and when it is evaluated change no weight."""
+    """The name of a row, its seed (stored separately) and when it is evaluated change no weight."""
     not_weights = {"initialisations", "seeds", "protocol", "evaluate_every"}
     expected = without(FinetuneConfig, "finetune") | not_weights
     assert without(FinetuneConfig, "finetune_weights") == expected
@@ -37,11 +37,11 @@ def test_a_checkpoint_serves_every_row_of_the_same_training():
 
 def test_an_identity_is_plain_and_in_the_order_of_the_section():
     settings = PretrainConfig(recipe="soco_c4_100", batch_size=64)
-    found = identity(settings, "pretrain")
-    assert found["batch_size"] == 64
-    assert found["views"][1] == {"size": 224, "crop": "a"}
-    kept = [key for key in PretrainConfig.model_fields if key in found]
-    assert list(found) == kept
+    decisive = identity(settings, "pretrain")
+    assert decisive["batch_size"] == 64
+    assert decisive["views"][1] == {"size": 224, "crop": "a"}
+    kept = [key for key in PretrainConfig.model_fields if key in decisive]
+    assert list(decisive) == kept
 
 
 def test_a_recipe_is_the_same_run_as_its_values():

@@ -35,7 +35,7 @@ def test_without_a_file_the_demo_of_the_clone_is_read(repository, folder):
     assert load_config() == load_config(repository / "config.yaml")
 
 
-def test_a_folder_with_a_configuration_reads_its_own_which_stands_by_itself(repository, folder):
+def test_a_folder_with_a_configuration_reads_only_its_own(repository, folder):
     own = folder / "config.yaml"
     own.write_text("images: {path: train}\n")
     assert default_file(repository) == own
@@ -201,8 +201,8 @@ def test_an_overlay_changes_only_its_keys(repository, tmp_path):
     assert after.model_copy(update={"epochs": before.epochs}) == before
 
 
-def test_overlays_are_laid_over_each_other_in_turn(repository, tmp_path):
-    """An entry that one overlay removes and a later one names again begins from the defaults."""
+def test_overlays_are_applied_in_turn(repository, tmp_path):
+    """An entry that one overlay removes and a later one adds again starts from the defaults."""
     (tmp_path / "first.yaml").write_text("finetune: {shapes_coco: null, shapes_lvis: null}")
     (tmp_path / "second.yaml").write_text(
         "finetune: {shapes_coco: {dataset: shapes_coco, initialisations: [soco]}}"

@@ -1,4 +1,4 @@
-"""What a YAML file may hold, and how the rest is refused."""
+"""What a YAML file may contain, and how the rest is refused."""
 
 import os
 
@@ -102,8 +102,8 @@ def test_a_value_that_yaml_reads_differently_is_refused(
         ('a: "\\ud800"', "lone_surrogate", {"line": 1, "example": "\\ud800"}),
         ("", "not_a_mapping", {"content": "is empty"}),
         ("# a remark\n", "not_a_mapping", {"content": "is empty"}),
-        ("- a\n", "not_a_mapping", {"content": "holds a list"}),
-        ("a\n", "not_a_mapping", {"content": "holds a single value"}),
+        ("- a\n", "not_a_mapping", {"content": "is a list"}),
+        ("a\n", "not_a_mapping", {"content": "is a single value"}),
         ("seed: 1\n".encode("utf-16"), "not_utf8", {}),
         (f"a: {'[' * 5000}{']' * 5000}", "nested_too_deep", {}),
     ],

@@ -73,7 +73,7 @@ def test_every_value_is_the_releases(name):
     )
 
 
-def test_a_recipe_file_stands_by_itself(repository, name):
+def test_a_recipe_file_is_self_contained(repository, name):
     config = load_config(repository / "recipes" / f"{name}.yaml")
     assert (config.pretrain[name], config.detector) == recipe(name)
     assert (config.demo, config.datasets, config.finetune) == (None, {}, {})

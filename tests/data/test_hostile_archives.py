@@ -162,7 +162,7 @@ def test_a_sparse_file_in_a_tar_is_counted(tmp_path, caplog):
     )
 
 
-def test_compressed_tars_beside_plain_ones_are_counted(tmp_path, pack, caplog):
+def test_compressed_tars_next_to_plain_ones_are_counted(tmp_path, pack, caplog):
     (tmp_path / "a.tar").write_bytes(pack.tar_bytes({"a.jpg": DATA}))
     for name in ("labels.tar.gz", "more.TGZ"):
         (tmp_path / name).write_bytes(b"\x1f\x8b")

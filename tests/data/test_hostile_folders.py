@@ -148,10 +148,10 @@ def test_links_out_of_the_folder_are_followed_and_broken_links_skipped(tree, tmp
     (tree / "out.jpg").symlink_to(tmp_path / "outside.jpg")
     (tree / "nowhere.jpg").symlink_to("nothing")
     source = source_of(tree)
-    found = {entry.key: entry for entry in source.entries()}
-    assert source.read(found["out.jpg"]) == photographs["a/one.jpg"]
+    entries = {entry.key: entry for entry in source.entries()}
+    assert source.read(entries["out.jpg"]) == photographs["a/one.jpg"]
     with pytest.raises(UnreadableImageError, match="missing"):
-        source.read(found["nowhere.jpg"])
+        source.read(entries["nowhere.jpg"])
 
 
 @pytest.fixture
@@ -223,15 +223,15 @@ def test_a_size_that_does_not_fit_a_manifest_counts_as_unknown(tree):
     ]
     (tree / "wide.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(whole))
     source = source_of(tree)
-    found = dict(
+    sizes = dict(
         zip(
             (entry.key for entry in source.entries()),
             contents(source, list(source.entries()), 1),
             strict=True,
         )
     )
-    assert found["wide.png"][:2] == (0, 0)
-    assert found["a/one.jpg"][:2] == (200, 150)
+    assert sizes["wide.png"][:2] == (0, 0)
+    assert sizes["a/one.jpg"][:2] == (200, 150)
 
 
 def test_a_forged_size_does_not_unbalance_the_shards():

@@ -114,9 +114,9 @@ def test_a_folder_tree_ignores_hidden_and_other_files(folder_of_images):
     (folder_of_images / "a.jpg").symlink_to("a/one.jpg")
     (folder_of_images / "z.jpg").symlink_to("nowhere.jpg")
     os.mkfifo(folder_of_images / "pipe.jpg")
-    found = keys(ImagesConfig(path=str(folder_of_images)))
-    assert found == sorted(found)
-    assert [key for key in found if "/" not in key] == [
+    listed = keys(ImagesConfig(path=str(folder_of_images)))
+    assert listed == sorted(listed)
+    assert [key for key in listed if "/" not in key] == [
         "a.jpg",
         "d.bmp",
         "e_empty.jpg",
@@ -303,5 +303,5 @@ def test_a_name_in_a_tar_that_is_not_utf8_is_ignored(tmp_path, photographs, pack
 
 
 def test_a_map_is_for_zips_only():
-    with pytest.raises(ValueError, match=r"images\.names is for images\.layout zip"):
+    with pytest.raises(ValueError, match="names is only for the layout zip"):
         ImagesConfig(path="x", names="map.txt")

@@ -12,7 +12,7 @@ def read(path):
 
 
 @pytest.fixture(scope="session")
-def found(golden, golden_folder):
+def regions(golden, golden_folder):
     """Our regions of every golden image."""
     content = golden("selective_search")
     parameters = content["parameters"]
@@ -26,23 +26,23 @@ def agreeing(ours, theirs):
     return (Counter(map(tuple, ours)) & Counter(map(tuple, theirs))).total()
 
 
-def test_regions_are_the_authors(golden, found):
+def test_regions_are_the_authors(golden, regions):
     images = golden("selective_search")["images"]
     exact = 0
     for name, image in images.items():
-        ours, theirs = found[name].tolist(), image["regions"]
+        ours, theirs = regions[name].tolist(), image["regions"]
         assert agreeing(ours, theirs) >= 0.98 * max(len(ours), len(theirs)), name
         exact += agreeing(ours, theirs) == len(ours) == len(theirs)
     assert exact >= 0.9 * len(images)
 
 
 def test_regions_of_our_own_photographs_come_in_the_authors_order(
-    golden, golden_folder, repository, found
+    golden, golden_folder, repository, regions
 ):
     if golden_folder != repository / "tests" / "golden":
         pytest.skip("equal similarities may be ordered otherwise on other photographs")
     for name, image in golden("selective_search")["images"].items():
-        assert found[name].tolist() == image["regions"], name
+        assert regions[name].tolist() == image["regions"], name
 
 
 def test_filters_keep_what_the_authors_keep(golden):

@@ -33,7 +33,7 @@ def test_two_processes_have_the_loss_of_one_at_the_same_batch_size(
     monkeypatch.setenv("MKL_NUM_THREADS", str(2 * each))  # as in a job of Snakemake
     together = run("together", recipe.model_copy(update={"processes": 2}))
     assert (
-        f"on cpu in fp32, {each} CPU thread(s) a process, synchronised norms"
+        f"on cpu in fp32, {each} CPU thread(s) per process, synchronised norms"
         in capfd.readouterr().err
     )
     assert len(losses(alone)) == len(losses(together)) == 3
@@ -49,7 +49,7 @@ def test_two_processes_have_the_loss_of_one_at_the_same_batch_size(
 def test_bits_do_not_depend_on_the_thread_variables_of_the_environment(
     run, weights, tiny_recipe, monkeypatch
 ):
-    """As by hand, and as in a job of Snakemake, which sets these variables."""
+    """Without Snakemake, and as in a job of Snakemake, which sets these variables."""
     recipe, ended = tiny_recipe.model_copy(update={"processes": 2}), []
     for number in ("1", "2"):
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -72,8 +72,8 @@ def test_boxes_that_name_no_image_are_refused_with_the_key_of_their_file(
 
 
 def test_half_of_the_images_may_lack_proposals_and_an_empty_store_lacks_none(store_of):
-    found = count_without(ProposalStore(store_of((3, 0), (3, 1))))
-    assert (found.images, found.without, found.share) == (2, 1, 0.5)
+    counts = count_without(ProposalStore(store_of((3, 0), (3, 1))))
+    assert (counts.images, counts.without, counts.share) == (2, 1, 0.5)
     empty = count_without(ProposalStore(store_of()))
     assert (empty.images, empty.without, empty.share) == (0, 0, 0.0)
 

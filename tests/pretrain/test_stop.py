@@ -11,7 +11,7 @@ from soco.pretrain.stop import StopSignals, leave
 
 
 def wait_for_steps(job, process, count):
-    """Wait until the log of a run has so many steps."""
+    """Wait until the log of a run has this many steps."""
     log = job.folder / "log.jsonl"
     until = time.monotonic() + 120
     while not log.exists() or len(log.read_text().splitlines()) < count:

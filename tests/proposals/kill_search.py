@@ -29,7 +29,7 @@ def search(folder):
 
 
 def killed_at_rename(folder, number):
-    """Search, and be killed before a rename, by its number."""
+    """Search, and be killed just before the rename with this number."""
     rename, seen = Path.replace, []
 
     def replace(self, target):

@@ -78,7 +78,7 @@ def test_a_repeated_search_writes_the_same_bytes(write_shard, search, tmp_path, 
     assert [path.read_bytes() for path in once] == [path.read_bytes() for path in again]
 
 
-def test_a_killed_search_leaves_whole_files_and_reruns_to_the_same_bytes(
+def test_a_killed_search_leaves_no_partial_file_and_reruns_to_the_same_bytes(
     write_shard, images, tmp_path
 ):
     shard = write_shard(tmp_path / "shard.parquet", 3)

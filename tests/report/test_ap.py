@@ -89,7 +89,7 @@ def test_a_limit_other_than_the_formats_is_mentioned(evaluations, form, standard
 
     own = f"where {form.upper()}'s own evaluation counts {standard}."
     for limit in (standard // 2, 5 * standard):
-        sentence = f"AP counts at most {limit} detections an image (`detections_per_image`), {own}"
+        sentence = f"AP counts at most {limit} detections per image (`detections_per_image`), {own}"
         assert table(limit)["limits"] == [sentence]
         assert (
             f"at most {value_words(limit)} detections per image"
@@ -113,7 +113,7 @@ def test_more_objects_than_detections_are_mentioned_on_the_page(
     )
     assert text.count(sentence) == 1
     assert (
-        "AP counts at most 20 detections an image (detections_per_image), where COCO's own" in text
+        "AP counts at most 20 detections per image (detections_per_image), where COCO's own" in text
     )
     Report.model_validate(content)
 

@@ -64,9 +64,13 @@ def repair_box(
 
 
 def repair_area(entry: Entry, size: tuple[int, int], faults: Faults, label: Any) -> None:
-    """Count an object's `area` from its mask if it is missing or impossible.
+    """Compute an object's `area` from its mask if it is missing or impossible.
 
-    Box and mask must have been repaired.
+    Args:
+        entry: The object, with repaired box and mask; repaired in place.
+        size: Width and height of its image.
+        faults: Receives the faults found.
+        label: The object's id.
     """
     width, height = size
     pixels = width * height
@@ -81,6 +85,6 @@ def repair_area(entry: Entry, size: tuple[int, int], faults: Faults, label: Any)
 
 
 def _is_fraction(area: float, box: list[float], pixels: int) -> bool:
-    """Whether an area must be a fraction of the image: it fits the box only if multiplied."""
+    """Whether an area must be a fraction of the image: it fits the box only in these units."""
     box_area = box[2] * box[3]
     return area < 1 and box_area >= 16 and box_area / 4 <= area * pixels <= 1.1 * box_area

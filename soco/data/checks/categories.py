@@ -75,7 +75,13 @@ def _default_name(key: int | None) -> str:
 
 
 def note_unused(content: Tables, form: Literal["coco", "lvis"], findings: Findings) -> None:
-    """Note categories and images without an object, and categories with crowd regions only."""
+    """Note categories and images without an object, and categories with crowd regions only.
+
+    Args:
+        content: The checked tables of one split.
+        form: The format of its annotations.
+        findings: Receives what was found.
+    """
     train, lvis = findings.split == "train", form == "lvis"
     entries = content["annotations"]
     used = {entry["category_id"] for entry in entries}
@@ -111,7 +117,13 @@ def names_apart(categories: Iterable[Entry]) -> dict[int, str]:
 
 
 def match_categories(train: Tables, val: Tables, findings: Findings) -> None:
-    """Give both splits the same categories; the validation split takes the training split's ids."""
+    """Give both splits the same categories, with the ids of the training split.
+
+    Args:
+        train: The tables of the training split, changed in place.
+        val: The tables of the validation split, changed in place.
+        findings: Receives what was found.
+    """
     _share_names(train, val, findings)
     ours = {entry["id"]: entry["name"] for entry in train["categories"]}
     theirs = {entry["id"]: entry["name"] for entry in val["categories"]}

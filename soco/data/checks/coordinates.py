@@ -1,7 +1,7 @@
-"""The unit and order of a split's coordinates.
+"""Check the unit and the order of a split's coordinates.
 
-Boxes are compared with their masks, and the extent of all of them with their images: one object
-proves nothing, a split does.
+Boxes are compared with their masks, and the extent of all of them with their images: a single
+object proves nothing, but a whole split does.
 """
 
 from collections import defaultdict
@@ -16,11 +16,11 @@ from soco.data.checks.run_lengths import Box
 _ROUNDING = 0.001
 _UNIT = 1 + _ROUNDING  # the largest coordinate of an object in fractions of the image
 _SMALLEST_SIDE = 8  # on smaller images, an object within the first pixel is no surprise
-_MOST_UNIT = 0.1  # share of objects with decimals from 0 to 1 that refuses the split
-_ENOUGH = 10  # objects, places or images from which a pattern is not chance
+_MOST_UNIT = 0.1  # share of objects with decimals from 0 to 1 above which a split is refused
+_ENOUGH = 10  # a pattern in this many objects, places or images is not chance
 _MOST_REACH = 0.52  # of the image; coordinates of copies at half the size reach 0.5
 _FAR_BEYOND = 1.1  # sides of the image that an object reaches to count as far beyond it
-_MOST_BEYOND = 0.1  # share of objects far beyond the image that gets a note
+_MOST_BEYOND = 0.1  # share of objects far beyond the image above which a split gets a note
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ _MASKS = (
 
 
 class Coordinates:
-    """Collects where the objects' boxes and masks are, and judges once it has seen all."""
+    """Collects where boxes and masks are, and judges the split once it has seen all objects."""
 
     def __init__(self) -> None:
         self._compared = 0

@@ -24,7 +24,7 @@ class CheckedDataset:
 
     Attributes:
         splits: `train` and `val`, without those whose file or categories cannot be read.
-        findings: All that was found: in the splits, then in both together.
+        findings: Everything that was found, in each split and then in both together.
     """
 
     splits: dict[SplitName, CheckedSplit]
@@ -56,7 +56,7 @@ class CheckedDataset:
             raise UserError(
                 "checks.refused",
                 "The detection set cannot be used. {reasons}",
-                reasons=" ".join(found.sentence for found in self.refused),
+                reasons=" ".join(finding.sentence for finding in self.refused),
             )
         for split, path in ((self.splits["train"], train), (self.splits["val"], val)):
             with atomic_write(path) as temporary:
@@ -91,13 +91,13 @@ def check_dataset(
     """Check a detection set without changing any of the user's files.
 
     Reads both annotation files and decodes every image. Objects, images and ids that would stop
-    training or falsify AP are repaired in the returned copies if their meaning is clear. A
-    set with `known_as` is refused if its counts are not those of the published set.
+    training or distort AP are repaired in the returned copies if their meaning is clear. A set with
+    `known_as` is refused if its counts are not those of the published set.
 
     Args:
         dataset: The set.
         threads: How many images are decoded at once; None: one for each core.
-        cache: Folder that remembers decoded images, see `decoded_folder`; None: no cache.
+        cache: Folder of the cache of decoded images, see `decoded_folder`; None: no cache.
     """
     splits: dict[SplitName, CheckedSplit] = {}
     findings: list[Finding] = []
@@ -111,10 +111,10 @@ def check_dataset(
             threads=threads,
             cache=cache / f"{name}.parquet" if cache else None,
         )
-        found = Findings(name)
+        in_split = Findings(name)
         try:
-            split = check_split(job, found)
-            findings += found.all
+            split = check_split(job, in_split)
+            findings += in_split.all
         except UserError as error:
             findings.append(Finding("refused", name, 1, str(error), error.code))
         else:
@@ -137,7 +137,7 @@ def check_data(config: Config) -> None:
     Writes nothing but the cache of decoded images, in `results`.
 
     Raises:
-        UserError: A set is refused, or there is none.
+        UserError: A set is refused, or the configuration has none.
     """
     if not config.datasets:
         raise UserError(
@@ -158,12 +158,18 @@ def check_data(config: Config) -> None:
 
 
 def decoded_folder(results: str | Path, name: str) -> Path:
-    """The folder in `results` that remembers the decoded images of a set; no rule's output."""
+    """The folder in `results` with the cache of a set's decoded images; not an output of a rule."""
     return Path(results, "decoded_images", name)
 
 
 def with_annotations(dataset: DatasetConfig, val: Path, train: Path | None = None) -> DatasetConfig:
-    """The set with the annotation files that `CheckedDataset.write` wrote, and its own images."""
+    """Return the set with the annotation files that `CheckedDataset.write` wrote.
+
+    Args:
+        dataset: The set.
+        val: The written validation split.
+        train: The written training split; None keeps the user's file.
+    """
     paths = {"train": train, "val": val}
     changed = {
         name: getattr(dataset, name).model_copy(update={"annotations": str(path)})
@@ -195,16 +201,16 @@ def _lines(checked: CheckedDataset, name: str) -> Iterator[str]:
         "both": "both splits",
     }
     for split, title in titles.items():
-        found = [finding for finding in checked.findings if finding.split == split]
+        of_split = [finding for finding in checked.findings if finding.split == split]
         if split in checked.splits:
-            known = checked.splits[split]
-            counts = ", ".join(f"{count} {what}" for what, count in known.counts().items())
-            yield f"{name}, {title} ({known.config.annotations}): {counts}."
-        elif found:
+            usable = checked.splits[split]
+            counts = ", ".join(f"{count} {what}" for what, count in usable.counts().items())
+            yield f"{name}, {title} ({usable.config.annotations}): {counts}."
+        elif of_split:
             yield f"{name}, {title}:"
-        yield from (f"  {finding.kind}: {finding.sentence}" for finding in found)
+        yield from (f"  {finding.kind}: {finding.sentence}" for finding in of_split)
     totals = ", ".join(
-        f"{sum(found.kind == kind for found in checked.findings)} {kind}"
+        f"{sum(finding.kind == kind for finding in checked.findings)} {kind}"
         for kind in ("refused", "repaired", "noted")
     )
     if checked.refused:

@@ -1,4 +1,4 @@
-"""Every image is decoded once: its size, whether it can be read, and a hash to find copies.
+"""Decode every image once, for its size, its readability, and a hash that finds copies.
 
 Decoding a large set takes minutes. The results are cached in a Parquet file, so that a later check
 decodes only new and changed files.
@@ -26,7 +26,7 @@ from soco.progress import progress
 log = logging.getLogger(__name__)
 
 _STATUS_THREADS = 16  # they wait for the disk
-_QUIET_SECONDS = 3.0  # decoding for longer shows its progress
+_QUIET_SECONDS = 3.0  # decoding that takes longer shows a progress bar
 _SAVE_SECONDS = 60.0  # a check that is killed loses no more than this
 
 _SCHEMA = pa.schema(
@@ -81,10 +81,10 @@ def read_files(
 
     Args:
         paths: The images.
-        listed: Width and height of each in the annotation file; None where it has none.
+        listed: Width and height of each in the annotation file; None if it has none.
         threads: How many are decoded at once.
-        cache: Parquet file with the results of earlier checks, which is updated; None: no cache. A
-            file that holds something else is replaced.
+        cache: Parquet file with the results of earlier checks, which is updated; None: no cache.
+            Any other file is replaced.
     """
     versions = _versions(paths)
     known = _read_cache(cache)
@@ -94,12 +94,12 @@ def read_files(
         len(todo),
         len(paths) - len(todo),
     )
-    found: dict[int, ImageFile] = {}
+    decoded: dict[int, ImageFile] = {}
     complete: dict[int, ImageFile] = {}
     saved = time.monotonic()
     try:
         for place, file in zip(todo, _decode(paths, listed, todo, threads), strict=True):
-            found[place] = file
+            decoded[place] = file
             if _is_complete(file, listed[place]):
                 complete[place] = file
             if time.monotonic() - saved > _SAVE_SECONDS:  # a scheduler may kill us without warning
@@ -108,7 +108,7 @@ def read_files(
     finally:  # also for a check that is interrupted
         _update_cache(cache, versions, known, complete)
     return [
-        found.get(place) or _known_file(version, known) for place, version in enumerate(versions)
+        decoded.get(place) or _known_file(version, known) for place, version in enumerate(versions)
     ]
 
 
@@ -122,7 +122,7 @@ def _is_complete(file: ImageFile, listed: Size | None) -> bool:
 
 
 def _versions(paths: Sequence[Path]) -> list[Version | None]:
-    """What changes when a file is written; None for what is not a file."""
+    """Path, length and time of each file, which change when it is written; None for other paths."""
     with ThreadPoolExecutor(_STATUS_THREADS) as pool:
         return list(pool.map(_version, paths))
 

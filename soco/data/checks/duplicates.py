@@ -1,4 +1,4 @@
-"""Objects that a split has twice: a detector that finds such an object once misses the other."""
+"""Objects that a split lists twice: a detector that finds one of them misses the other."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -10,10 +10,10 @@ from soco.data.checks.masks import encode_mask
 from soco.data.checks.tables import Entry
 
 _APART = 1.0
-"""Pixels by which the sides of two equal boxes may differ, because of rounding."""
+"""Pixels by which the sides of equal boxes may differ because of rounding."""
 
 _OVERLAP = 0.95
-"""Intersection over union from which two masks are the same, drawn or rounded in two ways."""
+"""IoU from which two masks count as the same one, drawn or rounded differently."""
 
 
 def drop_duplicates(
@@ -59,11 +59,11 @@ def _similar_pairs(entries: list[Entry]) -> Iterator[tuple[Entry, Entry]]:
     for start, place in enumerate(order):
         box = entries[place]["bbox"]
         for other in order[start + 1 :]:
-            near = entries[other]["bbox"]
-            if near[0] - box[0] > _APART:  # sorted by x: no later box is nearer
+            other_box = entries[other]["bbox"]
+            if other_box[0] - box[0] > _APART:  # sorted by x: no later box is closer
                 break
             same_kind = entries[place].get("iscrowd") == entries[other].get("iscrowd")
-            if same_kind and _boxes_agree(box, near):
+            if same_kind and _boxes_agree(box, other_box):
                 yield entries[min(place, other)], entries[max(place, other)]
 
 

@@ -1,4 +1,4 @@
-"""The files of a split's images: which names lead to no file, and which file each may mean."""
+"""Find the files of a split's images, and guess which file a wrong name means."""
 
 import os
 import posixpath
@@ -17,7 +17,7 @@ from soco.data.checks.tables import Entry
 from soco.errors import printable
 
 _THREADS = 16  # they wait for the disk
-_MOST_FILES = 500_000  # among more, any name is likely to have a namesake
+_MOST_FILES = 500_000  # among more, a guess would often be wrong
 
 _State = Literal["found", "missing", "outside", "bad_name"]
 
@@ -40,14 +40,14 @@ def locate_images(entries: list[Entry], folder: Path, findings: Findings) -> lis
     with ThreadPoolExecutor(_THREADS) as pool:
         states = list(pool.map(lambda entry: _state(folder, entry), entries))
     searched = [state in ("missing", "outside") for state in states]
-    lost = [image_name(entry) for entry, look in zip(entries, searched, strict=True) if look]
+    lost = [image_name(entry) for entry, is_lost in zip(entries, searched, strict=True) if is_lost]
     candidates = _candidates(lost, folder)
-    found, repaired = [], []
+    located, repaired = [], []
     dropped: dict[str, list[str]] = defaultdict(list)
     hints: dict[str, list[_Candidate]] = defaultdict(list)
-    for entry, state, look in zip(entries, states, searched, strict=True):
+    for entry, state, is_lost in zip(entries, states, searched, strict=True):
         name = image_name(entry)
-        candidate = candidates.get(name) if look else None
+        candidate = candidates.get(name) if is_lost else None
         if candidate and _is_same(candidate, folder):
             entry["file_name"] = candidate.file
             repaired.append(name if _form(name) == name else f"{name} is {candidate.file}")
@@ -55,18 +55,18 @@ def locate_images(entries: list[Entry], folder: Path, findings: Findings) -> lis
             dropped[state].append(name)
             hints[state] += [candidate] if candidate else []
             continue
-        found.append(entry)
+        located.append(entry)
     findings.add("image.renamed", repaired)
     hint = _hint(hints["missing"], folder)
     findings.add("image.missing", dropped["missing"], folder=folder, hint=hint)
     hint = _hint(hints["outside"], folder) or ": set `images` to a folder above them"
     findings.add("image.outside", dropped["outside"], folder=folder, hint=hint)
     findings.add("image.bad_name", dropped["bad_name"])
-    return found
+    return located
 
 
 def image_name(entry: Entry) -> str:
-    """The name of an image for a sentence, whatever its entry holds."""
+    """The name of an image for a sentence, whatever its entry contains."""
     name = entry.get("file_name") or entry.get("coco_url")
     return name if isinstance(name, str) else f"no file_name of id {entry['id']}"
 
@@ -145,7 +145,7 @@ def _is_same(candidate: _Candidate, folder: Path) -> bool:
 
 
 def _candidates(names: Sequence[str], folder: Path) -> dict[str, _Candidate]:
-    """The one file that each name means, by the strictest rule that matches any file."""
+    """The one file that each name may mean, by the strictest rule that matches any file."""
     with ThreadPoolExecutor(_THREADS) as pool:
         spelled = pool.map(lambda name: _other_spelling(folder, name), names)
         found = {
@@ -169,7 +169,7 @@ def _candidates(names: Sequence[str], folder: Path) -> dict[str, _Candidate]:
 
 
 def _other_spelling(folder: Path, name: str) -> str | None:
-    """The one file that a usual spelling of the name leads to; this takes no search."""
+    """The one file that a common spelling of the name leads to, without a search."""
     form = _form(name)
     spellings = {form, unicodedata.normalize("NFD", form)} - {name}
     found = [each for each in spellings if _state(folder, {"file_name": each}) == "found"]
@@ -225,7 +225,7 @@ def _hint(candidates: list[_Candidate], folder: Path) -> str:
         return ""
     rule, count = Counter(candidate.rule for candidate in candidates).most_common(1)[0]
     first = next(candidate for candidate in candidates if candidate.rule == rule)
-    also = f", and likewise for {count} of them" if count > 1 else ""
+    also = f" (the same for {count} of them)" if count > 1 else ""
     file, name = printable(first.file, LONGEST), printable(first.name, LONGEST)
     hint = f": {folder} has {file} for {name}{also}"
     form = _form(first.name)

@@ -1,4 +1,4 @@
-"""The images of one split: entries and files."""
+"""Check the images of one split: their entries and their files."""
 
 from collections import defaultdict
 from collections.abc import Mapping

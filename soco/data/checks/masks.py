@@ -1,4 +1,4 @@
-"""The mask of one object: its usable part, and what is wrong with the rest."""
+"""Check the mask of one object: its usable part, and what is wrong with the rest."""
 
 import math
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ Drawing a polygon that reaches further would take unbounded memory.
 """
 
 _LARGEST = 1e15  # of a coordinate
-_NUMBERS = {int, float}  # types, so that bool is not one
+_NUMBERS = {int, float}  # exact types, so that a bool does not count
 _DEEPEST = 4  # nested lists around a polygon
 
 
@@ -42,7 +42,13 @@ class Mask:
 
 
 def read_mask(segmentation: Any, width: int, height: int) -> Mask:
-    """Check a `segmentation` on an image of this size; what is broken is dropped."""
+    """Check a `segmentation`, and drop what is broken in it.
+
+    Args:
+        segmentation: The value in the annotation file.
+        width: Width of the image, in pixels.
+        height: Height of the image, in pixels.
+    """
     if isinstance(segmentation, dict):
         return _run_length_mask(segmentation, width, height)
     if not isinstance(segmentation, list) or not segmentation:
@@ -60,7 +66,7 @@ def read_mask(segmentation: Any, width: int, height: int) -> Mask:
 
 
 def encode_mask(segmentation: Any, width: int, height: int) -> Any:
-    """A usable mask as the compressed run lengths of pycocotools."""
+    """Encode a usable mask, on an image of this size, as pycocotools' compressed run lengths."""
     if isinstance(segmentation, dict):
         if isinstance(segmentation["counts"], str):
             return segmentation
@@ -69,7 +75,7 @@ def encode_mask(segmentation: Any, width: int, height: int) -> Any:
 
 
 def mask_area(segmentation: Any, width: int, height: int) -> float:
-    """The number of pixels that a usable mask covers."""
+    """Count the pixels that a usable mask covers, on an image of this size."""
     return float(mask_tools.area(encode_mask(segmentation, width, height)))
 
 

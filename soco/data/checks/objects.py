@@ -1,4 +1,4 @@
-"""The objects of one split: each is kept, repaired or dropped."""
+"""Check the objects of one split: each is kept, repaired or dropped."""
 
 from collections import defaultdict
 from collections.abc import Set

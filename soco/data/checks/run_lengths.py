@@ -20,8 +20,8 @@ def run_lengths(mask: Mapping[str, Any], width: int, height: int) -> npt.NDArray
 
     Args:
         mask: `size` (height, width) and `counts`, a list of numbers or COCO's compressed string.
-        width: Of the image.
-        height: Of the image.
+        width: Width of the image, in pixels.
+        height: Height of the image, in pixels.
     """
     size = mask.get("size")
     if size != [height, width] or not {*map(type, size)} <= {int}:
@@ -39,9 +39,9 @@ def run_lengths(mask: Mapping[str, Any], width: int, height: int) -> npt.NDArray
 def decode_counts(text: str) -> list[int] | None:
     """Decode COCO's compressed string; None if it ends within a number or has other characters.
 
-    Each character holds five bits of a number, lowest first, and a flag that more follow; the last
-    bit is the sign. From the fourth number on, the string holds the difference to the number two
-    places before.
+    Each character encodes five bits of a number, lowest first, and a flag that more follow; the
+    last bit is the sign. From the fourth number on, the string encodes the difference to the number
+    two places before.
     """
     counts: list[int] = []
     value = shift = 0

@@ -264,8 +264,8 @@ SENTENCES: dict[str, tuple[Kind, str, str]] = {
     ),
     "crowd.no_iscrowd": (
         "repaired",
-        "Objects without `iscrowd` as 0 or 1, which the evaluation needs",
-        "set, to 0 where it is missing",
+        "Objects whose `iscrowd` is missing, or not 0 or 1, which the evaluation needs",
+        "set to 0 or 1; to 0 if it is missing",
     ),
     "crowd.ignore": (
         "repaired",
@@ -322,7 +322,7 @@ SENTENCES: dict[str, tuple[Kind, str, str]] = {
     "crowd.all": (
         "repaired",
         "Objects with `iscrowd` 1, in a split without any other",
-        "used as single objects, since CVAT exports brush masks so: `iscrowd` is set to 0",
+        "used as single objects, as CVAT exports brush masks this way: `iscrowd` is set to 0",
     ),
     "crowd.all_ignored": (
         "refused",
@@ -349,19 +349,19 @@ SENTENCES: dict[str, tuple[Kind, str, str]] = {
     "coordinates.first_pixel": (
         "noted",
         "Objects, of {total}, within the first pixel of the image",
-        "right only if they are that small: fractions of the image must be multiplied by its width"
-        " and height",
+        "correct only if they are that small: fractions of the image must be multiplied by its"
+        " width and height",
     ),
     "coordinates.far_beyond": (
         "noted",
         "Objects, of {total}, that reach far beyond the image",
         "up to {width:.1f} times the width and {height:.1f} times the height: if the coordinates"
-        " are percent or belong to larger copies of the images, scale them",
+        " are percentages or belong to larger copies of the images, scale them",
     ),
     "coordinates.upper_left": (
         "noted",
         "Objects within the first {width:.0%} of the width and {height:.0%} of the height",
-        "all of them are: if the coordinates are percent or belong to smaller copies of the images,"
-        " scale them",
+        "all of them are: if the coordinates are percentages or belong to smaller copies of the"
+        " images, scale them",
     ),
 }

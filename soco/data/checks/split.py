@@ -73,9 +73,9 @@ def check_split(job: SplitJob, findings: Findings) -> CheckedSplit | None:
     """
     config = job.config
     content = read_tables(config)
-    coded = encoding(Path(config.annotations))
-    if coded != "utf-8":
-        findings.add("file.encoding", [config.annotations], encoding=coded)
+    encoded = encoding(Path(config.annotations))
+    if encoded != "utf-8":
+        findings.add("file.encoding", [config.annotations], encoding=encoded)
     if job.known:
         _refuse_other_counts(content, job.known, config.annotations, findings)
     categories = check_categories(content, findings)
@@ -95,15 +95,15 @@ def check_split(job: SplitJob, findings: Findings) -> CheckedSplit | None:
 
 
 def _refuse_other_counts(content: Tables, known: KnownSplit, path: str, findings: Findings) -> None:
-    """Refuse a file that does not list as many entries as the published one."""
-    found, expected = _counts(content), known.counts.model_dump()
-    if found == expected:
+    """Refuse a file that does not list the same number of entries as the published one."""
+    counts, expected = _counts(content), known.counts.model_dump()
+    if counts == expected:
         return
     sentence = (
-        f"{path} lists {_in_words(found)}, but {known.annotations.title} has {_in_words(expected)}"
+        f"{path} lists {_in_words(counts)}, but {known.annotations.title} has {_in_words(expected)}"
         f" ({known.annotations.source}); download it again, or set `known_as` of this set to null."
     )
-    wrong = sum(found[name] != expected[name] for name in _COUNTED)
+    wrong = sum(counts[name] != expected[name] for name in _COUNTED)
     findings.all.append(Finding("refused", findings.split, wrong, sentence, "file.other_counts"))
 
 

@@ -1,4 +1,4 @@
-"""The tables of an annotation file: read, or refused if they are not COCO's or LVIS's."""
+"""Read the tables of an annotation file, and refuse any that are not COCO's or LVIS's."""
 
 import json
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ def read_tables(split: SplitConfig) -> Tables:
     """Read the annotation file of one split of a detection set.
 
     Returns:
-        What the file holds. `images`, `annotations` and `categories` are lists of mappings; only
-        `annotations` may be empty.
+        The content of the file. `images`, `annotations` and `categories` are lists of mappings;
+        only `annotations` may be empty.
 
     Raises:
         UserError: The folder or file is missing, or the file is in neither COCO's nor LVIS's
@@ -124,7 +124,7 @@ def _is_table(value: Any) -> bool:
 
 
 def lvis_faults(content: Tables) -> Iterator[tuple[str, str, list[Any]]]:
-    """The keys that LVIS evaluation needs and entries lack: table, key, ids of the entries."""
+    """Yield what LVIS evaluation needs but entries lack: table, key, ids of the entries."""
     for table, keys in _LVIS_KEYS.items():
         for key in keys:
             lacking = [
@@ -142,7 +142,7 @@ def _is_valid(value: Any, table: str) -> bool:
 
 
 def to_integer(value: Any) -> int | None:
-    """The whole number that `7`, `7.0` or `"7"` gives; None for all else, or beyond 2^53."""
+    """Read `7`, `7.0` or `"7"` as a whole number; None for anything else, or beyond 2^53."""
     if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and value.strip().isdecimal():
         value = int(value)
     if type(value) is int or (isinstance(value, float) and value.is_integer()):

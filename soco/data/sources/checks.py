@@ -19,7 +19,7 @@ _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")  # gzi
 
 
 class Ignored:
-    """What a listing leaves out, by kind: how many, and the first; logged when the listing ends."""
+    """Counts what a listing leaves out, by kind, to log it when the listing ends."""
 
     def __init__(self) -> None:
         self._first: dict[str, str] = {}
@@ -31,7 +31,7 @@ class Ignored:
         self._counts[kind] += 1
 
     def log(self) -> None:
-        """Warn of each kind."""
+        """Warn about each kind."""
         for kind, count in self._counts.items():
             log.warning("ignored %d %s, first %.200a", count, kind, self._first[kind])
 
@@ -39,12 +39,12 @@ class Ignored:
 def check_entries(
     entries: Iterable[Entry], path: Path, layout: str, ignored: Ignored
 ) -> Iterator[Entry]:
-    """Yield the entries, except for names that are not UTF-8, which no store can hold.
+    """Yield the entries, except for names that are not UTF-8, which no store can contain.
 
     Args:
         entries: The images of a source.
-        path: The source's.
-        layout: The source's.
+        path: The source's path.
+        layout: The source's layout.
         ignored: Receives those names, and is logged at the end; it may already count what `entries`
             leaves out.
 
@@ -78,6 +78,12 @@ def check_entries(
 
 def require_layout(path: Path, layout: str, *, file: bool = False, folder: bool = False) -> None:
     """Check that a path exists, and is a file or a folder as the layout needs.
+
+    Args:
+        path: The source's path.
+        layout: The source's layout.
+        file: Whether it may be a file.
+        folder: Whether it may be a folder.
 
     Raises:
         UserError: It is missing or of the other kind; the message names the layout that fits.
@@ -114,13 +120,25 @@ def require_layout(path: Path, layout: str, *, file: bool = False, folder: bool 
 def suggest_layout(
     path: Path, layout: str, otherwise: str = "docs/data.md shows what each images.layout reads"
 ) -> str:
-    """What to do about a path that the layout cannot read: set a fitting one, or `otherwise`."""
+    """Say what to do about a path that the layout cannot read.
+
+    Args:
+        path: The source's path.
+        layout: The source's layout.
+        otherwise: What to do if no other layout fits.
+    """
     fitting = _detected_layout(path)
     return otherwise if fitting in (None, layout) else f"set images.layout to {fitting}"
 
 
 def invalid_file(path: Path, kind: str, error: Exception | str) -> UserError:
-    """The error for a zip, tar or Parquet file that is broken or is something else."""
+    """Return the error for a zip, tar or Parquet file that is broken or of another kind.
+
+    Args:
+        path: The file.
+        kind: `zip`, `tar` or `parquet`.
+        error: What is wrong with it.
+    """
     return UserError(
         "data.invalid_file",
         "{path} is not a valid {kind} file ({reason}); {remedy}.",
@@ -138,7 +156,7 @@ def is_compressed(path: Path) -> bool:
 
 
 def _detected_layout(path: Path) -> str | None:
-    """The layout that a file or folder seems to have; None for none of them."""
+    """The layout that a file or folder seems to have; None if unknown."""
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(262)

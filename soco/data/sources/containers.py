@@ -1,4 +1,4 @@
-"""Files that contain many images: found below a folder, opened once per process, read in place."""
+"""Files that contain many images: listed below a folder, opened once per process, read in place."""
 
 import functools
 import hashlib
@@ -16,10 +16,10 @@ _OPEN_FILES = 64
 
 
 class Containers:
-    """The files of a source, opened when they are first read; it pickles as its path.
+    """The files of a source, opened when they are first read.
 
-    Threads and forked processes may share an instance: each read names its offset (`pread`), so
-    there is no common file position.
+    Threads and forked processes may share an instance: each read passes its offset (`pread`), so
+    there is no shared file position. An instance pickles as its path.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,7 +30,12 @@ class Containers:
         return Containers, (self.path,)
 
     def read(self, container: str, offset: int, length: int) -> bytes:
-        """Read exactly `length` bytes from `offset` on.
+        """Read exactly `length` bytes.
+
+        Args:
+            container: The file, below the source's path.
+            offset: The first byte.
+            length: Number of bytes.
 
         Raises:
             UnreadableImageError: The file is missing, cannot be read, or is too short; or the
@@ -60,9 +65,10 @@ class _Opened:
 
 
 def files_state(path: Path, containers: Iterable[str] = ("",)) -> str:
-    """A digest of the names, sizes and times of files below a path, or of the one file at the path.
+    """Digest the names, sizes and times of files below a path, or of the one file at the path.
 
-    "" if there is none.
+    Returns:
+        16 hex digits; "" if there is no file.
     """
     lines = []
     for container in containers:
@@ -75,17 +81,17 @@ def files_state(path: Path, containers: Iterable[str] = ("",)) -> str:
 
 
 def containers(path: Path, layout: str, suffix: str, ignored: Ignored) -> Iterator[tuple[str, str]]:
-    """The sorted files with a suffix below a folder, without hidden ones; or the one file `path`.
+    """Yield the sorted files with a suffix below a folder, or the one file `path`.
 
-    Links to files are followed, links to folders are not.
+    Hidden files are ignored. Links to files are followed, links to folders are not.
 
     Args:
         path: The folder or file.
         layout: The layout's name in the configuration.
         suffix: `.tar` or `.parquet`.
-        ignored: Receives the compressed tars that are beside plain ones.
+        ignored: Receives the compressed tars that are next to plain ones.
 
-    Returns:
+    Yields:
         Each file's path below `path` ("" for the one file), and the folder that the keys of its
         images begin with: the same path without the suffix.
 
@@ -97,32 +103,32 @@ def containers(path: Path, layout: str, suffix: str, ignored: Ignored) -> Iterat
     if path.is_file():
         yield "", path.stem
         return
-    found, compressed = [], []
+    names, compressed = [], []
     for name, is_folder, entry in walk(path):
         if is_folder:
             continue
         if name.endswith(suffix):
             _require_file(path / name, entry)
-            found.append(name)
+            names.append(name)
         elif suffix == ".tar" and name.lower().endswith(COMPRESSED_TARS):
             compressed.append(name)
-    if not found:
+    if not names:
         raise _no_containers(path, layout, suffix, compressed)
     for name in compressed:
         ignored.add("compressed tars, which cannot be read in place", name)
-    yield from ((name, name.removesuffix(suffix)) for name in found)
+    yield from ((name, name.removesuffix(suffix)) for name in names)
 
 
 def containers_state(path: Path, suffix: str) -> str:
     """`files_state` of the files with a suffix below a folder, or of one file.
 
-    It raises nothing: `containers` reports what cannot be read when the images are listed.
+    It does not raise: `containers` reports what cannot be read when the images are listed.
     """
     if stat.S_ISREG(mode_of(path)):
         return files_state(path)
-    found = walk(path, skip_unreadable=True)
+    listed = walk(path, skip_unreadable=True)
     return files_state(
-        path, (name for name, is_folder, _ in found if not is_folder and name.endswith(suffix))
+        path, (name for name, is_folder, _ in listed if not is_folder and name.endswith(suffix))
     )
 
 

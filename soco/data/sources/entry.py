@@ -16,9 +16,9 @@ class Entry:
             file of its own, or the source is one file.
         offset: Its position in the container: a byte for zip and tar, a row for Parquet, 0 for a
             file of its own.
-        bytes: Its length, in bytes as stored. Parquet only knows the length of a row group, of
-            which each row has an equal share.
-        content: The first eight bytes of its SHA-256, as a signed number; 0 before it was listed.
+        bytes: Its length, in bytes as stored. For Parquet, an equal share of its row group's, since
+            only that is known.
+        content: The first eight bytes of its SHA-256, as a signed number; 0 if not yet listed.
     """
 
     key: str
@@ -45,7 +45,7 @@ class ImageSource(Protocol):
         ...
 
     def read(self, entry: Entry) -> bytes:
-        """The encoded image, as bytes that a decoder takes.
+        """Return the encoded image.
 
         Raises:
             UnreadableImageError: It no longer exists, or its bytes cannot be read.
@@ -53,9 +53,9 @@ class ImageSource(Protocol):
         ...
 
     def state(self) -> str:
-        """A short digest that changes when an image is added, removed, renamed or rewritten.
+        """Return a short digest that changes when an image is added, removed, renamed or rewritten.
 
-        It reads no image. It is "" where the source is missing. Of a broken source it covers the
+        It reads no image, and is "" if the source is missing. For a broken source it covers the
         part that can be listed, and `entries` reports the problem. For a folder tree,
         `images.watch` sets how much is checked.
         """

@@ -53,12 +53,12 @@ class FolderSource:
         if not stat.S_ISDIR(mode_of(self.path)):
             return ""
         digest = hashlib.sha256()
-        found = (
+        listed = (
             self._folders()
             if self.watch == "folders"
             else self._images(Ignored(), skip_unreadable=True)
         )
-        for name, status in found:
+        for name, status in listed:
             digest.update(os.fsencode(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"))
         return digest.hexdigest()[:16]
 
@@ -69,10 +69,10 @@ class FolderSource:
 
         A broken link counts as an image: reading it then gives the reason for skipping it.
         """
-        for name, is_folder, found in walk(self.path, skip_unreadable=skip_unreadable):
+        for name, is_folder, entry in walk(self.path, skip_unreadable=skip_unreadable):
             if is_folder:
                 continue
-            status = target_status(found) or target_status(found, follow=False)
+            status = target_status(entry) or target_status(entry, follow=False)
             if status is None:
                 continue
             if stat.S_ISDIR(status.st_mode):
@@ -85,6 +85,6 @@ class FolderSource:
     def _folders(self) -> Iterator[tuple[str, os.stat_result]]:
         """Path and status of each folder, the topmost first."""
         yield "", self.path.stat()
-        for name, is_folder, found in walk(self.path, skip_unreadable=True):
-            if is_folder and (status := target_status(found)) is not None:
+        for name, is_folder, entry in walk(self.path, skip_unreadable=True):
+            if is_folder and (status := target_status(entry)) is not None:
                 yield name, status

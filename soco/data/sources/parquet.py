@@ -24,7 +24,7 @@ _OPEN_FILES = 8
 _DECODED_GROUPS = 4
 _MAX_GROUP_BYTES = 1 << 30
 _MAX_BATCH_BYTES = 256 << 20
-_FEW_ROWS = 1_000_000  # a file with more rows must have a byte for each at least
+_FEW_ROWS = 1_000_000  # a file that claims more must have at least one byte per row
 
 
 class ParquetSource:
@@ -69,13 +69,14 @@ class ParquetSource:
         return data
 
     def state(self) -> str:
-        """A digest of every file's name, size and time; "" where there is none."""
+        """A digest of every file's name, size and time; "" if there is none."""
         return containers_state(self.path, ".parquet")
 
     def _own_reader(self) -> "_Reader":
         """The reader of this process.
 
-        The parent's is not safe after a fork: its lock may be locked, its file positions are shared.
+        The parent's is not safe after a fork: its lock may be held, and its file positions are
+        shared.
         """
         if self._reader is None or self._reader.process != os.getpid():
             self._reader = _Reader(self.column)

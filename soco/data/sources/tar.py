@@ -37,7 +37,7 @@ Member = tuple[str, int, int]
 
 
 class TarSource:
-    """The images of a tar, and of the tars in it, whose names without `.tar` are folders of keys.
+    """The images of a tar and of the tars in it, whose names without `.tar` are folders in keys.
 
     ILSVRC2012_img_train.tar contains one tar per class, so that its keys are those of the unpacked
     folder tree.
@@ -69,15 +69,15 @@ class TarSource:
         return self._containers.read(entry.container, entry.offset, entry.bytes)
 
     def state(self) -> str:
-        """A digest of the tar's name, size and time; "" where it is missing."""
+        """A digest of the tar's name, size and time; "" if it is missing."""
         return files_state(self.path)
 
 
 class WebDatasetSource:
     """The images of all tars below a folder, or of one tar.
 
-    A key is the tar's path without `.tar` and the member. Other members (labels, captions) are
-    ignored, and so are compressed tars beside plain ones.
+    A key is the tar's path without `.tar`, and the member's name. Other members (labels, captions)
+    are ignored, and so are compressed tars next to plain ones.
     """
 
     def __init__(self, settings: ImagesConfig) -> None:
@@ -103,7 +103,7 @@ class WebDatasetSource:
         return self._containers.read(entry.container, entry.offset, entry.bytes)
 
     def state(self) -> str:
-        """A digest of every tar's name, size and time; "" where there is none."""
+        """A digest of every tar's name, size and time; "" if there is none."""
         return containers_state(self.path, ".tar")
 
     def _images(self, ignored: Ignored) -> Iterator[Entry]:
@@ -118,7 +118,7 @@ def _images_of(path: Path, inner: bool, ignored: Ignored) -> Iterator[Member]:
     Args:
         path: The tar.
         inner: Whether to list the tars in it, too.
-        ignored: Receives the members that are named like images and are none.
+        ignored: Receives the members that are named like images but are not.
 
     Raises:
         UserError: The tar, or one in it, is compressed or broken, or tars are nested too deeply.
@@ -182,7 +182,7 @@ class _Listing:
         try:
             archive = tarfile.TarFile(fileobj=cast(BinaryIO, _Headers(self._file)), mode="r")
             while (member := archive.next()) is not None and member.offset_data <= end:
-                # tarfile would keep the headers of all members, of which there may be a million
+                # tarfile would keep the headers of all members, maybe a million
                 archive.members.clear()  # type: ignore[attr-defined]
                 if member.size < 0 or archive.offset < member.offset_data:
                     raise tarfile.ReadError(f"{member.name!a:.100} has a negative size")
@@ -205,9 +205,9 @@ class _Listing:
 
 
 class _Headers:
-    """The file as tarfile reads it.
+    """A file for tarfile that limits the length of a header.
 
-    It limits the length of a header, since tarfile keeps and searches each as a whole.
+    tarfile reads a header as a whole and searches it.
     """
 
     def __init__(self, file: BinaryIO) -> None:

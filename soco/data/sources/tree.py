@@ -1,4 +1,4 @@
-"""Which names are images, and how folders are listed: nothing is left out silently."""
+"""Which names are images, and how folders are listed, without silent omissions."""
 
 import os
 import re
@@ -13,7 +13,7 @@ IMAGE_SUFFIXES = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".ti
 _LOST_AND_FOUND = "lost+found"  # at the top of a file system, readable by root only
 
 # Path below the root, with forward slashes; whether it is a folder that is entered; and the entry.
-Found = tuple[str, bool, os.DirEntry[str]]
+Item = tuple[str, bool, os.DirEntry[str]]
 
 
 def is_image(name: str) -> bool:
@@ -43,11 +43,11 @@ def without_root(name: str) -> str:
     return name
 
 
-def walk(root: Path, follow_links: bool = False, skip_unreadable: bool = False) -> Iterator[Found]:
+def walk(root: Path, follow_links: bool = False, skip_unreadable: bool = False) -> Iterator[Item]:
     """List everything below a folder that is not hidden, in the order of `sorted` over the paths.
 
     Entries that vanish during the listing are ignored; so are a missing root and `lost+found`. The
-    loop keeps a stack of its own, so that no depth of folders exceeds Python's recursion limit.
+    loop has its own stack, since deep folders would exceed Python's recursion limit.
 
     Args:
         root: The folder.
@@ -61,13 +61,13 @@ def walk(root: Path, follow_links: bool = False, skip_unreadable: bool = False) 
     waiting = [iter(_listed(root, "", follow_links, skip_unreadable))]
     above = [_identity(root)]  # of the root and of each folder that is being listed
     while waiting:
-        found = next(waiting[-1], None)
-        if found is None:
+        item = next(waiting[-1], None)
+        if item is None:
             waiting.pop()
             above.pop()
             continue
-        yield found
-        name, is_folder, entry = found
+        yield item
+        name, is_folder, entry = item
         if is_folder:
             here = _identity(root / name)
             if entry.is_symlink() and here in above:
@@ -89,17 +89,17 @@ def target_status(entry: os.DirEntry[str], follow: bool = True) -> os.stat_resul
 
 
 def mode_of(path: Path) -> int:
-    """The mode of a path's target; 0 where it cannot be reached, which makes Path.is_dir raise."""
+    """The mode of a path's target; 0 if it cannot be reached, for which Path.is_dir raises."""
     try:
         return path.stat().st_mode
     except OSError:
         return 0
 
 
-def _listed(root: Path, below: str, follow_links: bool, skip_unreadable: bool) -> list[Found]:
+def _listed(root: Path, below: str, follow_links: bool, skip_unreadable: bool) -> list[Item]:
     try:
         with os.scandir(root / below) as listing:
-            found = [(entry.name, _is_entered(entry, follow_links), entry) for entry in listing]
+            items = [(entry.name, _is_entered(entry, follow_links), entry) for entry in listing]
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -112,10 +112,10 @@ def _listed(root: Path, below: str, follow_links: bool, skip_unreadable: bool) -
             reason=error.strerror,
         ) from None
     # "a.jpg" sorts before the files of folder "a", since their paths begin with "a/".
-    found.sort(key=lambda each: f"{each[0]}/" if each[1] else each[0])
+    items.sort(key=lambda item: f"{item[0]}/" if item[1] else item[0])
     return [
         (below + name, is_folder, entry)
-        for name, is_folder, entry in found
+        for name, is_folder, entry in items
         if _is_listed(name, is_folder)
     ]
 

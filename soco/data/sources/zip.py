@@ -14,8 +14,8 @@ from soco.data.sources.entry import Entry
 from soco.data.sources.tree import has_image_suffix, has_parent_part, is_image, without_root
 from soco.errors import UserError
 
-# A member's header in the file: signature, flags, compression, inflated size, lengths of the name
-# and of the extra field, which follow it.
+# A member's header in the file: signature, flags, compression, inflated size, and the lengths of
+# the name and of the extra field, which follow it.
 _HEADER = struct.Struct("<4s2xHH12xIHH")
 _SIGNATURE = b"PK\x03\x04"
 _ENCRYPTED = 1

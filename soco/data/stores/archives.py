@@ -1,4 +1,4 @@
-"""Checkpoints of torch: zip archives, whose checksums `torch.load` does not verify, but we do."""
+"""Checkpoints of torch: zip archives, with checksums verified, which `torch.load` does not do."""
 
 import logging
 import zipfile
@@ -17,7 +17,7 @@ Content = dict[str, Any]
 
 
 class DamagedArchive(Exception):
-    """A file of torch's differs from what was written; the message is the reason."""
+    """A torch file differs from what was written; the message is the reason."""
 
 
 def save_archive(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -79,8 +79,8 @@ def check_archive(path: str | Path) -> None:
 def _is_without_checksums(records: zipfile.ZipFile) -> bool:
     """Whether torch was set to compute no checksums: it then writes 0 for every record.
 
-    Damage does not do that: an archive of torch's has several records with content, among them its
-    version, whose checksums are not 0.
+    Damage does not look like this: an archive has several records with content, such as torch's
+    version, and their checksums are not 0.
     """
     filled = [record for record in records.infolist() if record.file_size]
     return len(filled) > 1 and not any(record.CRC for record in filled)
@@ -89,8 +89,8 @@ def _is_without_checksums(records: zipfile.ZipFile) -> bool:
 def newest_sound(paths: list[Path]) -> tuple[Path, Content] | None:
     """The newest undamaged checkpoint with its content; None if there is none.
 
-    Damaged ones after it are renamed to `.damaged`: under their own names they would count as the
-    newest, and good ones would be removed in their place.
+    Newer ones, which are damaged, are renamed to `.damaged`: under their own names they would count
+    as the newest, and good ones would be removed in their place.
 
     Args:
         paths: The checkpoints of one run, the newest last.

@@ -1,4 +1,4 @@
-"""One run at a time writes into a folder of checkpoints.
+"""Lock a folder of checkpoints, so that one run at a time writes into it.
 
 A process that a killed workflow left behind may still be training there.
 """
@@ -23,10 +23,14 @@ _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 @contextlib.contextmanager
 def exclusive_lock(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
-    """Lock a folder for the block.
+    """Lock a folder during the block.
 
-    The lock belongs to this process alone: filelock closes it in forked workers, so that it ends
-    with the block, or when this process is killed, even if workers survive.
+    The lock belongs to this process alone: filelock closes it in forked workers, so that it is
+    released when this process is killed, even if workers survive.
+
+    Args:
+        folder: The folder; created if it is missing.
+        patience: Seconds to wait for a process that has the lock.
 
     Raises:
         UserError: Another process still has the lock after `patience` seconds.

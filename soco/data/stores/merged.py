@@ -13,9 +13,9 @@ from soco.errors import UserError
 from soco.io import Origin, atomic_write, metadata_inside
 
 # A row with 40 boxes and a key of 30 characters has less than 400 bytes. An image's rects are
-# contiguous, so that a row is one view of the file. List offsets have 32 bits: at most
-# 2,147,483,647 rects per store, or 53 million images with 40 rects each; 64 bits would cost 4 bytes
-# per image for the sake of sets forty times ImageNet's size.
+# contiguous, so that reading a row is a view of the file. List offsets have 32 bits: at most
+# 2,147,483,647 rects per store, or 53 million images with 40 rects each; 64 bits would cost 4 more
+# bytes per image for sets forty times ImageNet's size.
 STORE_SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -38,14 +38,19 @@ MAX_RECTS = int(np.iinfo(np.int32).max)
 def write_arrow(path: str | Path, batch: pa.RecordBatch, origin: Origin | None = None) -> None:
     """Write rows of `STORE_SCHEMA` as one uncompressed batch, so that a reader can map them.
 
-    The file's metadata contain the digest of its rows, which `rows_digest` verifies. They are at
-    the file's beginning, but the digest is known only when the rows are laid out in a file: so the
-    rows are written, read, and written again.
+    The metadata contain the digest of the rows, which `rows_digest` verifies. They come first in
+    the file, but the digest is known only once the rows are laid out in a file: so the rows are
+    written, read back, and written again.
+
+    Args:
+        path: The file.
+        batch: The rows.
+        origin: What made the file.
     """
     metadata = {**(batch.schema.metadata or {}), **metadata_inside(origin)}
     with atomic_write(path) as temporary:
         _write_batch(temporary, batch.replace_schema_metadata(metadata))
-        # Of the file's buffers: those in memory may be slices of longer ones.
+        # Digest the file's buffers: those in memory may be slices of longer ones.
         digest, _ = _digest_in(temporary)
         _write_batch(temporary, batch.replace_schema_metadata({**metadata, _DIGEST: digest}))
 

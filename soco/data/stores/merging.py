@@ -1,4 +1,4 @@
-"""Merge the rows of all shards into one store, sorted by key: the shards leave no trace in it."""
+"""Merge the rows of all shards into one store, sorted by key and independent of the shards."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,8 +29,8 @@ Rects = npt.NDArray[np.int16]
 def merge_files(paths: Sequence[str | Path]) -> pa.RecordBatch:
     """Merge proposal shards, sorted by key.
 
-    Each file is read twice, first for all columns but its rects, so that the rects are in memory
-    once: with the other columns, this needs memory of about twice the store.
+    Each file is read twice, first without its rects, so that the rects are in memory only once.
+    Together with the other columns, this takes about twice the memory of the store.
 
     Args:
         paths: Parquet files of `PROPOSAL_SCHEMA`.

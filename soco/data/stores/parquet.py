@@ -25,7 +25,7 @@ PLACE_ENCODING = "DELTA_BINARY_PACKED"
 def write_table(
     path: str | Path, table: pa.Table, short_origin: bool = False, origin: Origin | None = None
 ) -> None:
-    """Write a table as Parquet (zstd) atomically; see `metadata_inside` for `short_origin`."""
+    """Write a table as Parquet (zstd) atomically; arguments as for `write_tables`."""
     write_tables(path, table.schema, [table], short_origin, origin)
 
 
@@ -36,7 +36,15 @@ def write_tables(
     short_origin: bool = False,
     origin: Origin | None = None,
 ) -> None:
-    """Write tables of one schema into one file, each as soon as the iterable yields it."""
+    """Write tables of one schema into one Parquet file (zstd), atomically.
+
+    Args:
+        path: The file.
+        schema: The schema of all tables.
+        tables: The tables; each is written as soon as it is yielded.
+        short_origin: See `short` in `metadata_inside`.
+        origin: What made the file.
+    """
     schema = schema.with_metadata(
         {**(schema.metadata or {}), **metadata_inside(origin, short_origin)}
     )

@@ -32,8 +32,8 @@ IMAGE_COLUMNS = tuple(field.name for field in _IMAGE)
 # pixels (0: unknown).
 RAW_SCHEMA = pa.schema([*_IMAGE, *_RECTS, pa.field("size", pa.list_(pa.int32()))])
 
-# The regions that a filter kept; `regions` is the number before the filter, `strategy` the one that
-# kept these ("": none did).
+# The regions that a filter kept; `regions` is their number before the filter, `strategy` the one
+# that kept these ("" if none did).
 PROPOSAL_SCHEMA = pa.schema(
     [*_IMAGE, pa.field("regions", pa.int32()), pa.field("strategy", pa.string()), *_RECTS]
 )
@@ -42,7 +42,7 @@ SKIPPED_SCHEMA = pa.schema([("key", pa.string()), ("reason", pa.string())])
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
-    """The image of a row; a shard's row has its whole hash, a store's the beginning of it."""
+    """The image of a row; a row of a shard has its whole hash, a row of a store the first bytes."""
     content = row["content"] if "content" in row else content_of(row["sha256"])
     return Entry(row["key"], row["container"], row["offset"], row["bytes"], content)
 
@@ -79,7 +79,7 @@ def rect_columns(rects: Sequence[npt.NDArray[np.integer]]) -> dict[str, pa.Array
 def flat_rect_columns(
     rects: npt.NDArray[np.integer], counts: npt.NDArray[np.integer]
 ) -> dict[str, pa.Array]:
-    """The same from the concatenated rects of all images, (N, 4), and the number of each."""
+    """The same from the concatenated rects of all images, (N, 4), and the number in each image."""
     offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
     return {
         name: pa.ListArray.from_arrays(offsets, pa.array(rects[:, column].astype(np.int16)))
@@ -88,7 +88,7 @@ def flat_rect_columns(
 
 
 def flat_rects(table: pa.Table) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
-    """The inverse of `flat_rect_columns`: the rects of all rows, (N, 4), and the number of each."""
+    """The inverse of `flat_rect_columns`: the rects of all rows, (N, 4), and the number in each."""
     columns = [table[name].combine_chunks() for name in RECT_COLUMNS]
     flat = np.stack([column.flatten().to_numpy() for column in columns], axis=1)
     return flat, columns[0].value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)

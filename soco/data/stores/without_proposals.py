@@ -1,4 +1,4 @@
-"""Images without a proposal, each used as one box in pretraining: how many there are, and why."""
+"""Images without a proposal, each used as one box in pretraining: how many, and why."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class WithoutProposals:
         return 2 * self.regionless > self.without
 
     def words(self, settings: FilterConfig | None) -> str:
-        """How many images have no proposal, and why, as a clause.
+        """Say how many images have no proposal, and why, as a clause.
 
         Args:
             settings: The filter that made the store; None if unknown.

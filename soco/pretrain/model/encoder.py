@@ -30,12 +30,21 @@ def channels_of(encoder: nn.Module) -> tuple[int, int, int, int]:
 
 
 def c4_map(encoder: nn.Module, images: Tensor, call: Call = plain) -> Tensor:
-    """Map (B, 3, H, W) to C4, (B, C, H/16, W/16); `call` runs the stem and each block."""
+    """Map images to C4, the output of the third stage.
+
+    Args:
+        encoder: The ResNet.
+        images: (B, 3, H, W).
+        call: Runs the stem and each block, see `soco.pretrain.model.recompute`.
+
+    Returns:
+        (B, C, H/16, W/16).
+    """
     return _stages(encoder, images, 3, call)[-1]
 
 
 def c2_to_c5(encoder: nn.Module, images: Tensor, call: Call = plain) -> list[Tensor]:
-    """Map (B, 3, H, W) to C2, C3, C4 and C5, at strides 4, 8, 16 and 32; `call` as for `c4_map`."""
+    """Map images to C2, C3, C4 and C5, at strides 4, 8, 16 and 32; arguments as for `c4_map`."""
     return _stages(encoder, images, 4, call)
 
 

@@ -23,8 +23,8 @@ class Vectors:
 def similarity(online: Vectors, target: Vectors) -> Tensor:
     """Return the mean cosine of corresponding entries, averaged over images.
 
-    Entries correspond when their ids agree, on whatever FPN levels they are: the same object at two
-    scales. An image without corresponding entries counts as 0, as in the release.
+    Entries correspond if their ids are equal, on whatever FPN levels they are: the same object at
+    two scales. An image without corresponding entries counts as 0, as in the release.
 
     Args:
         online: M vectors an image, with gradient.
@@ -55,16 +55,16 @@ def total_loss(
 ) -> Tensor:
     """Return the sum over the pairs of views: from 0 down to -4 for each pair.
 
-    The pairs are (1, 2) and (1, 3); SoCo* adds (1, 4), and SoCo-C4 has (1, 2) alone.
+    The pairs are (1, 2) and (1, 3); SoCo* adds (1, 4), and SoCo-C4 has only (1, 2).
     """
     return torch.stack([pair_loss(q, k) for q, k in zip(online, target, strict=True)]).sum()
 
 
 @torch.no_grad()
 def collapse_metrics(values: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Measure how far the vectors of a batch are from being all the same (collapse).
+    """Measure how far the vectors of a batch are from collapse, where all are the same.
 
-    Not part of the paper. docs/loss.md says how to read both numbers.
+    This is not part of the paper. docs/loss.md explains how to read both numbers.
 
     Args:
         values: (B, M, D) vectors.

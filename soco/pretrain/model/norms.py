@@ -36,7 +36,7 @@ class GlobalNorm(BatchNorm):
         shape = [1, -1] + [1] * (features.ndim - 2)
         values = features.float()
         rows = values.new_tensor([features.numel() / features.shape[1]])
-        # Two passes: E[x^2] - E[x]^2 would lose digits.
+        # Two passes, since E[x^2] - E[x]^2 loses precision.
         total, count = _SumOverProcesses.apply(torch.cat([values.sum(over), rows])).split(
             [self.num_features, 1]
         )

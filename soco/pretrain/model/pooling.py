@@ -1,8 +1,8 @@
 """From feature maps to box vectors: scale-aware assignment, RoIAlign and the head.
 
-Two orders of work give the same loss with norms in eval mode. `assigned` pools a box on its own FPN
-level only and describes all boxes in one call of the head. `release` pools every box on all levels,
-with a call for each level and box set, as the authors' program does.
+There are two ways, which give the same loss with norms in eval mode. `assigned` pools a box on its
+own FPN level only and describes all boxes in one call of the head. `release` pools every box on all
+levels, with a call for each level and box set, as the authors' program does.
 """
 
 import dataclasses
@@ -187,7 +187,7 @@ def describe_on_all_levels(
 ) -> list[Vectors]:
     """Pool each box on every level, and describe each level of each set in a call of its own.
 
-    This is the release's order of work. Vectors of wrong levels are in no pair, but they do enter
+    This is the release's way. Vectors of wrong levels are in no pair, but they do enter
     the batch statistics of the norms.
 
     Args:

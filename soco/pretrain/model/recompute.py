@@ -19,7 +19,7 @@ def recomputed(module: nn.Module, *inputs: Any) -> Any:
     """Call a module, keep only its inputs, and recompute its activations in the backward pass.
 
     Running statistics of its norms are updated once, in the first forward pass, so that the result
-    is the same to the bit.
+    is bit-identical.
     """
 
     def contexts() -> tuple[

@@ -1,4 +1,4 @@
-"""Reads pretrained weights, the release's or ours, without running code."""
+"""Read pretrained weights, the release's or ours, without running code."""
 
 import argparse
 import contextlib
@@ -22,7 +22,7 @@ from soco.io import KEY
 # How torch names a class or function that it refuses to use.
 _REFUSED = re.compile(r"\bGLOBAL (\S+)")
 
-# Keys of a checkpoint that begin so have no weights, although they may have tensors.
+# Keys of a checkpoint with these prefixes contain training state, not weights.
 _OF_TRAINING = ("amp", "callbacks", "loops", "lr_sched", "optim", "scaler", "sched")
 
 
@@ -58,7 +58,7 @@ def load_released(path: str | Path) -> dict[str, Tensor]:
 
 
 def load_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read pretrained weights of any format, which the content decides and not the file name.
+    """Read pretrained weights of any format, recognised by content rather than by file name.
 
     Args:
         path: `weights.safetensors` of a run, one of its checkpoints, or a released raw checkpoint.
@@ -119,12 +119,12 @@ def _is_state_dict(content: Any) -> bool:
 
 
 def _nested(content: dict[Any, Any]) -> dict[str, Tensor]:
-    """The tensors of several nested state dicts, such as DINO's `student` and `teacher`, by path.
+    """The tensors of nested state dicts, such as DINO's `student` and `teacher`, by path.
 
     States of optimisers and the like are skipped. No dictionary is visited twice, since one may
     contain itself.
     """
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     visited, waiting = {id(content)}, [("", content)]
     while waiting:
         path, entries = waiting.pop()
@@ -132,16 +132,16 @@ def _nested(content: dict[Any, Any]) -> dict[str, Tensor]:
             if not isinstance(key, str) or key.startswith(_OF_TRAINING):
                 continue
             if isinstance(value, Tensor):
-                found[f"{path}{key}"] = value
+                tensors[f"{path}{key}"] = value
             elif isinstance(value, dict) and id(value) not in visited:
                 visited.add(id(value))
                 waiting.append((f"{path}{key}.", value))
-    return found
+    return tensors
 
 
 @contextlib.contextmanager
 def _no_other_class() -> Iterator[None]:
-    """Suspend the classes that other code of this process has allowed torch to load."""
+    """Suspend the permissions to load classes that other code in this process gave torch."""
     allowed = torch.serialization.get_safe_globals()
     torch.serialization.clear_safe_globals()
     try:
@@ -174,8 +174,8 @@ def _unsafe(path: str | Path, message: str) -> UserError:
     return UserError(
         "pretrain.unsafe_checkpoint",
         "{path} is refused: reading it would use {name}, but weights need only tensors, plain"
-        " values and argparse.Namespace. None of its code was run. Give a file of its state dict"
-        " alone, from a source that you trust.",
+        " values and argparse.Namespace. None of its code was run. Give a file with only its"
+        " state dict, from a source that you trust.",
         path=path,
         name=match[1],
     )

@@ -14,7 +14,7 @@ from torchvision.ops import roi_align
 
 
 def axis_weights(low: Tensor, high: Tensor, size: int, side: int) -> Tensor:
-    """Return how much each cell of an axis counts in each bin.
+    """Return the weight of each cell of an axis in each bin.
 
     As torchvision's RoIAlign with `aligned=True` (half-pixel shift) and `sampling_ratio=-1`
     (adaptive number of sampling points).

@@ -150,10 +150,9 @@ class SoCo(nn.Module):
 
     def compile_parts(self) -> None:
         """Compile the parts before and after the pooling; parameters keep their names."""
-        self._maps, self._describe = (
-            torch.compile(Branch.maps),
-            torch.compile(Branch.describe, dynamic=True),
-        )
+        self._maps = torch.compile(Branch.maps)
+        # The number of boxes changes from step to step.
+        self._describe = torch.compile(Branch.describe, dynamic=True)
 
     @property
     def online(self) -> Branch:
@@ -170,8 +169,8 @@ class SoCo(nn.Module):
     def update_target(self, momentum: float) -> None:
         """Update the target by exponential moving average: k = momentum k + (1 - momentum) q.
 
-        As in the release, parameters only: the target's batch norms keep running statistics of
-        their own. It comes before the forward pass of a step.
+        As in the release, this comes before the forward pass of a step and updates parameters only:
+        the target's batch norms have their own running statistics.
         """
         online, target = zip(*self._momentum_pairs(), strict=True)
         torch_compat.lerp_(target, online, 1 - momentum)
@@ -228,7 +227,13 @@ def weights_cast_once(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
 
 
 def build_model(settings: PretrainConfig, detector: DetectorConfig, seed: int) -> SoCo:
-    """Make the model with weights initialised from a seed."""
+    """Make a model with weights initialised from a seed.
+
+    Args:
+        settings: The recipe.
+        detector: The sizes of the modules that detectors fine-tune.
+        seed: The seed of the initialisation.
+    """
     with seeded_torch(seed):
         return SoCo(settings, detector)
 

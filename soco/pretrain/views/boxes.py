@@ -53,10 +53,10 @@ def clip_to_crop(boxes: Boxes, crop: Crop) -> Boxes:
 def draw(
     rng: np.random.Generator, candidates: npt.NDArray[np.integer], count: int
 ) -> npt.NDArray[np.integer]:
-    """Draw boxes without replacement; too few candidates are all taken and padded by repetition.
+    """Draw boxes without replacement; if there are too few, take all and pad them by repetition.
 
-    SoCo compares K = 4 boxes an image. The padding is the release's: each image of a batch then has
-    the same number of boxes.
+    SoCo compares K = 4 boxes per image. The padding is the release's, so that each image of a batch
+    has the same number of boxes.
 
     Args:
         rng: The sample's random generator.
@@ -78,7 +78,7 @@ def jitter(
     """Shift and scale boxes at random (the paper's box jitter), and clip them to the image.
 
     A box (x, y, w, h) becomes (x + r1 w, y + r2 h, w + r3 w, h + r4 h), each r from U(-most, most).
-    As in the release, (x, y) is the upper left corner. Whether it changes is drawn for each box.
+    As in the release, (x, y) is the upper left corner. Whether a box changes is drawn for each box.
 
     Args:
         rng: The sample's random generator.
@@ -111,7 +111,7 @@ def flip(boxes: Boxes) -> Boxes:
 def draw_holes(
     rng: np.random.Generator, boxes: Boxes, size: int, probability: float
 ) -> tuple[Crop, ...]:
-    """Draw the cut-out: for each box, with a probability, a square around a point inside the box.
+    """Draw the cut-out: for each box, with some probability, a square around a point inside it.
 
     Departure: the square follows the box when the view is flipped. The release cuts it out at the
     place where the box was before the flip.

@@ -83,7 +83,7 @@ class ViewDataset(Dataset[Batch]):
         except UnreadableImageError as error:
             raise UserError(
                 "pretrain.image_unreadable",
-                "The image {image!r} cannot be read any more ({reason}). Restore it, or run the"
+                "The image {image!r} can no longer be read ({reason}). Restore it, or run the"
                 " proposal stages again without it.",
                 image=entry.key,
                 reason=str(error),
@@ -91,7 +91,7 @@ class ViewDataset(Dataset[Batch]):
         if image.size != self.store.size(number):
             raise UserError(
                 "pretrain.image_resized",
-                "The image {image!r} has {found} pixels and had {searched} pixels when it was"
+                "The image {image!r} has {found} pixels, but had {searched} pixels when it was"
                 " searched. Restore it, or list the images again with `snakemake --forcerun"
                 " shard_images`.",
                 image=entry.key,
@@ -103,15 +103,15 @@ class ViewDataset(Dataset[Batch]):
     def _check_length(self, entry: Entry, length: int) -> None:
         """Refuse an image file that is longer or shorter than when it was listed.
 
-        Lengths, not hashes: SHA-256 of every image in every epoch costs about as much as reading
-        it. `soco audit` compares the hashes.
+        Only lengths are compared: a SHA-256 of every image in every epoch would cost about as much
+        as reading it. `soco audit` compares the hashes.
         """
         # A container lists a compressed length (zip) or a mean length (Parquet), and content is 0
         # where an image was never read for listing.
         if isinstance(self.source, FolderSource) and entry.content and length != entry.bytes:
             raise UserError(
                 "pretrain.image_replaced",
-                "The image {image!r} has {found} bytes and had {listed} bytes when it was listed."
+                "The image {image!r} has {found} bytes, but had {listed} bytes when it was listed."
                 " Restore it, or list the images again with `snakemake --forcerun shard_images`.",
                 image=entry.key,
                 found=length,
@@ -137,7 +137,7 @@ class Reported(Dataset[Batch | UserError]):
 
     @staticmethod
     def collate(samples: list[Batch | UserError]) -> Batch | UserError:
-        """Stack images into a batch; with errors among them, return the first."""
+        """Stack images into a batch, or return the first error among them."""
         batch = [sample for sample in samples if isinstance(sample, Batch)]
         errors = [sample for sample in samples if isinstance(sample, UserError)]
         return errors[0] if errors else collate(batch)
@@ -146,7 +146,7 @@ class Reported(Dataset[Batch | UserError]):
 def prepare_worker(worker: int) -> None:
     """Prepare a data loader's worker; passed as its `worker_init_fn`.
 
-    One thread each: the workers share the cores among them. SIGTERM and SIGINT, which a cluster and
+    Each gets one thread, since the workers share the cores. SIGTERM and SIGINT, which a cluster and
     Ctrl-C send to all processes, are ignored, so that the trainer can finish its step and save a
     checkpoint. The trainer must therefore kill its workers: at exit `multiprocessing` would send
     them SIGTERM and wait forever.

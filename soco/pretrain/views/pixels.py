@@ -1,7 +1,7 @@
 """Compiled loops over the pixels of a view: one for each change of its colours.
 
-Each adjustment changes a view in place and gives what torchvision's function of the same name
-gives on a uint8 tensor, to within one grey level. All take the (3, N) values of a view.
+Each adjustment works in place and gives what torchvision's function of the same name gives on a
+uint8 tensor, to within one grey level. All take the (3, N) values of a view.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Plans the views of an image: all random draws, made before its pixels are read.
+"""Plan the views of an image: make all random draws before its pixels are read.
 
 SoCo's view construction (section 3): view 1 is the whole image, view 2 a random crop of it, view 3
 another one at half the resolution. SoCo* adds view 4, view 2's crop at a lower resolution.
@@ -25,7 +25,7 @@ from soco.pretrain.views.crops import Crop, random_crop, whole
 from soco.proposals.boxes import Boxes
 
 _TRIES = 5
-_REDUCTIONS = (8, 4, 2)  # at which JPEG decoders do only a part of the work
+_REDUCTIONS = (8, 4, 2)  # factors at which JPEG decoders do only part of the work
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,9 +143,9 @@ def _crop_with_boxes(
 
 
 def _candidates(boxes: Boxes, crop: Crop) -> npt.NDArray[np.integer]:
-    """Indices of the boxes that overlap a crop.
+    """Indices of the boxes that overlap a crop; all boxes if none does.
 
-    If none does, all of them: boxes without area, in an image of a few pixels.
+    None does if the boxes have no area, as in an image of a few pixels.
     """
     seen = np.flatnonzero(overlapping(boxes, crop))
     return seen if len(seen) else np.arange(len(boxes))

@@ -1,4 +1,4 @@
-"""Renders planned views: crop, resize, flip, colours, normalisation, cut-out."""
+"""Render planned views: crop, resize, flip, colours, normalisation, cut-out."""
 
 import numpy as np
 import torch
@@ -19,8 +19,8 @@ def render(plan: Plan, image: Bytes, reduction: int = 1) -> tuple[Tensor, ...]:
     Args:
         plan: What was drawn.
         image: (H, W, 3) uint8; the plan's image, at full or at reduced size.
-        reduction: The factor by which the image is reduced (sides rounded up). Crops stay where
-            they are, if need be inside its pixels.
+        reduction: The factor by which the image is reduced (sides rounded up). The edges of crops
+            are divided by it, and may then be inside pixels.
 
     Returns:
         (3, S, S) float32 for each view.

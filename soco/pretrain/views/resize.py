@@ -1,7 +1,7 @@
 """Crop and resize in one pass: antialiased bilinear, as in PIL and torchvision.
 
-Pixels agree with PIL's to one grey level. Unlike PIL's, the crop may end inside a pixel, which
-crops of a JPEG decoded at reduced size do. Speed: `benchmarks/views.py`.
+Pixels agree with PIL's to one grey level. The crop may end inside a pixel, as crops of a JPEG
+decoded at reduced size do. Speed: `benchmarks/views.py`.
 """
 
 import math

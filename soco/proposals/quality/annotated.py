@@ -27,7 +27,7 @@ class AnnotatedImage:
 
 
 def annotated_images(split: SplitConfig) -> list[AnnotatedImage]:
-    """List the images of a COCO or LVIS file that have an object, in the order of their ids.
+    """List the images with objects in a COCO or LVIS file, in the order of their ids.
 
     Crowd regions and boxes without area do not count as objects.
 

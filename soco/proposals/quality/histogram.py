@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# Bins that are counted for each bin that is shown, so that the median is precise.
+# Bins that are counted for each bin that is shown, for a precise median.
 _FINE_BINS = 50
 
 
@@ -13,7 +13,7 @@ class Histogram:
     """Counts of values in bins of equal width; values out of range count in the outermost bins."""
 
     def __init__(self, low: float, high: float, bins: int) -> None:
-        """Make an empty histogram with so many bins from `low` to `high`."""
+        """Make an empty histogram with this number of bins from `low` to `high`."""
         self._edges = np.linspace(low, high, bins * _FINE_BINS + 1)
         self._counts = np.zeros(bins * _FINE_BINS, np.int64)
 
@@ -46,7 +46,7 @@ class Histogram:
 
 
 def integer_histogram(values: npt.NDArray[np.int64], max_bins: int = 30) -> dict[str, Any]:
-    """Make a histogram of integers, as `Histogram.as_json`, in bins of as many integers each.
+    """Make a histogram of integers, as `Histogram.as_json`, with equally many integers per bin.
 
     Args:
         values: (N,) integers.
@@ -57,5 +57,5 @@ def integer_histogram(values: npt.NDArray[np.int64], max_bins: int = 30) -> dict
     low, high = int(values.min()), int(values.max())
     width = max(1, -(-(high - low + 1) // max_bins))
     edges = np.arange(low, high + width + 1, width) - 0.5
-    found, _ = np.histogram(values, edges)
-    return {"edges": edges.tolist(), "counts": found.tolist(), "median": float(np.median(values))}
+    counts, _ = np.histogram(values, edges)
+    return {"edges": edges.tolist(), "counts": counts.tolist(), "median": float(np.median(values))}

@@ -78,16 +78,16 @@ def measure_recall(job: RecallJob) -> dict[str, Any]:
     """Search annotated images with every engine, and measure how well the boxes cover the objects.
 
     Boxes are those of pretraining: filtered, with the fallbacks, in the coordinates of
-    `rects_to_boxes`, with duplicates, and the whole image where none is left. Pretraining draws k
-    of them at random, so the figures at k are expectations over that draw, see `expected_recall`.
+    `rects_to_boxes`, with duplicates, and the whole image if none is left. Pretraining draws k
+    of them at random, so the values at k are expectations over that draw, see `expected_recall`.
 
     Returns:
-        What `job.output` has: `images`, `objects`, `unreadable` (images left out), `drawn` (the
-        numbers k), and `engines`, one entry each with `engine`, `seconds` (median search time of an
-        image on this machine), and for `proposals` and `regions` the mean number of `boxes` an
-        image and `recall_50`, `recall_70` and `abo`, each with a list `drawn` (at each k) and a
-        number `all` (at all boxes). They are means over objects: `abo`, the average best overlap,
-        is the mean of the best IoU over all objects, not the mean of categories' means.
+        The content of `job.output`: `images`, `objects`, `unreadable` (images left out), `drawn`
+        (the numbers k), and `engines`, with an entry for each: `engine`, `seconds` (median search
+        time of an image on this machine), and for both `proposals` and `regions` the mean number of
+        `boxes` per image and `recall_50`, `recall_70` and `abo`, each with a list `drawn` (at each
+        k) and a number `all` (at all boxes). They are means over objects: `abo`, the average best
+        overlap, is the mean of the best IoU over all objects, not the mean of categories' means.
 
     Raises:
         UserError: The annotations cannot be read, or none of the images can.
@@ -131,7 +131,7 @@ def measure_recall(job: RecallJob) -> dict[str, Any]:
 def _search_image(
     image: AnnotatedImage, engines: Sequence[str], proposals: ProposalsConfig, filters: FilterConfig
 ) -> list[_Search] | str:
-    """Search an image with each engine; returns the reason if it cannot be read."""
+    """Search an image with each engine; return the reason if it cannot be read."""
     try:
         rgb = read_rgb(image.path)
     except UnreadableImageError as error:

@@ -1,4 +1,4 @@
-"""Statistics of a run's regions and proposals: number, size and shape, and images without any."""
+"""Statistics of a run's regions and proposals: their number, size and shape, and empty images."""
 
 import math
 from collections import Counter
@@ -42,7 +42,7 @@ def describe_proposals(
         origin: What makes the file.
 
     Returns:
-        What `output` has: `images`; `regions` and `proposals`, see `BoxStatistics.as_json`;
+        The content of `output`: `images`; `regions` and `proposals`, see `BoxStatistics.as_json`;
         `without_proposals`, see `_without`.
 
     Raises:

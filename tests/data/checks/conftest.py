@@ -10,7 +10,7 @@ WIDTH, HEIGHT = 40, 30
 
 
 class Set:
-    """A detection set of twelve images a split, each with one object; tests change its tables."""
+    """A detection set of twelve images per split with one object each; tests change its tables."""
 
     def __init__(self, folder, photograph):
         self.folder, self.form = folder, "coco"
@@ -92,8 +92,8 @@ def third(train):
 
 
 @pytest.fixture
-def found(detection_set):
-    """Check the set; return what is found as (split, code, count)."""
+def findings(detection_set):
+    """Check the set; return its findings as (split, code, count)."""
     return lambda: [(it.split, it.code, it.count) for it in detection_set.check().findings]
 
 

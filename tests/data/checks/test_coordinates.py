@@ -107,17 +107,17 @@ def test_coordinates_from_0_to_1_are_refused(spread, detection_set, box):
     assert [(it.code, it.count) for it in refused] == [("coordinates.fractions", 12)]
 
 
-def test_a_part_of_the_objects_in_fractions_is_enough(spread, found):
+def test_a_part_of_the_objects_in_fractions_is_enough(spread, findings):
     for entry in spread[::4]:
         as_fractions(entry)
         scale_mask(entry, 1 / WIDTH, 1 / HEIGHT)
-    assert ("train", "coordinates.fractions", 3) in found()
+    assert ("train", "coordinates.fractions", 3) in findings()
 
 
-def test_a_few_objects_of_one_pixel_are_not_fractions(spread, found):
+def test_a_few_objects_of_one_pixel_are_not_fractions(spread, findings):
     for entry in spread[:2]:
         entry |= {"bbox": [0, 0, 1, 1], "segmentation": [[0, 0, 1, 0, 1, 1, 0, 1]]}
-    assert found() == [("train", "coordinates.first_pixel", 2)]
+    assert findings() == [("train", "coordinates.first_pixel", 2)]
 
 
 def test_one_box_in_another_reading_proves_nothing(spread, detection_set):
@@ -126,30 +126,30 @@ def test_one_box_in_another_reading_proves_nothing(spread, detection_set):
     assert not detection_set.check().refused
 
 
-def test_objects_in_the_upper_left_quarter_alone_are_noted(spread, found, sentence):
+def test_objects_in_the_upper_left_quarter_alone_are_noted(spread, findings, sentence):
     for entry in spread:
         scale_box(entry, 0.5, 0.5)
         scale_mask(entry, 0.5, 0.5)
-    assert found() == [("train", "coordinates.upper_left", 12)]
+    assert findings() == [("train", "coordinates.upper_left", 12)]
     assert "40% of the width and 46% of the height" in sentence("coordinates.upper_left")
 
 
-def test_objects_far_beyond_their_images_are_noted(spread, found, sentence):
+def test_objects_far_beyond_their_images_are_noted(spread, findings, sentence):
     for entry in spread:
         scale_box(entry, 2, 2)
         scale_mask(entry, 2, 2)
-    assert ("train", "coordinates.far_beyond", 8) in found()
+    assert ("train", "coordinates.far_beyond", 8) in findings()
     assert "1.6 times the width and 1.8 times the height" in sentence("coordinates.far_beyond")
 
 
-def test_objects_all_over_their_images_have_no_findings(spread, found):
-    assert found() == []
+def test_objects_all_over_their_images_have_no_findings(spread, findings):
+    assert findings() == []
 
 
 @pytest.mark.parametrize("area", [-4, 1e300, WIDTH * HEIGHT * 2, 80 / WIDTH / HEIGHT, 10**400])
-def test_an_impossible_area_is_counted(detection_set, third, found, area):
+def test_an_impossible_area_is_counted(detection_set, third, findings, area):
     expected = {**copy.deepcopy(third), "area": 80.0}
     third["area"] = area
-    ((_, code, count),) = found()
+    ((_, code, count),) = findings()
     assert code in ("area.impossible", "area.none") and count == 1
     assert detection_set.write()[0]["annotations"][2] == expected

@@ -52,7 +52,7 @@ def test_a_sound_file_is_copied_byte_for_byte_and_no_file_of_the_user_changes(co
         assert (tmp_path / f"{split}.json").read_bytes() == (coins / f"{split}.json").read_bytes()
     report = json.loads((tmp_path / "findings.json").read_text())
     assert report["splits"]["train"]["objects"] == 140
-    assert {found["kind"] for found in report["findings"]} == {"noted"}
+    assert {finding["kind"] for finding in report["findings"]} == {"noted"}
     assert {path: path.read_bytes() for path in coins.rglob("*.*")} == before
 
 
@@ -71,7 +71,7 @@ def test_a_repaired_file_is_a_copy_and_is_found_sound(detection_set, third):
     assert [(it.kind, it.code) for it in again.findings] == [("noted", "box.unlike_mask")]
 
 
-def test_a_repaired_file_and_the_findings_carry_their_origin(detection_set, third, tmp_path):
+def test_a_repaired_file_and_the_findings_contain_their_origin(detection_set, third, tmp_path):
     third["area"] = None
     paths = [tmp_path / "out" / name for name in ("train.json", "val.json", "findings.json")]
     detection_set.check().write(*paths, origin={"rule": "check_dataset"})
@@ -123,13 +123,13 @@ def average_precision(path):
     """Box AP of detections that are the annotations themselves."""
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(str(path))
-        found = truth.loadRes(
+        detections = truth.loadRes(
             [
                 {key: entry[key] for key in ("image_id", "category_id", "bbox")} | {"score": 1.0}
                 for entry in truth.dataset["annotations"]
             ]
         )
-        scored = COCOeval(truth, found, "bbox")
+        scored = COCOeval(truth, detections, "bbox")
         scored.evaluate()
         scored.accumulate()
         scored.summarize()

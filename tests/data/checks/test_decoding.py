@@ -35,11 +35,11 @@ def decoded(detection_set, cache, caplog):
     def check():
         caplog.clear()
         with caplog.at_level(logging.INFO, "soco.data.checks.decoding"):
-            found = check_dataset(detection_set.dataset(), cache=cache).findings
+            findings = check_dataset(detection_set.dataset(), cache=cache).findings
         counts = [
             record.args[0] for record in caplog.records if "images to decode" in record.getMessage()
         ]
-        return counts, [(finding.code, finding.sentence) for finding in found]
+        return counts, [(finding.code, finding.sentence) for finding in findings]
 
     return check
 
@@ -54,9 +54,9 @@ def cut_short(path):
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_a_truncated_image_is_dropped_with_its_reason(detection_set, found, sentence, split):
+def test_a_truncated_image_is_dropped_with_its_reason(detection_set, findings, sentence, split):
     cut_short(photo(detection_set, split, 3))
-    assert found() == [(split, "image.unreadable", 1)]
+    assert findings() == [(split, "image.unreadable", 1)]
     assert f"1 ({split}3.jpg: image file is truncated" in sentence("image.unreadable")
     written = detection_set.write()[0 if split == "train" else 1]
     assert sorted(image["id"] for image in written["images"]) == [1, 2, *range(4, 13)]
@@ -112,7 +112,7 @@ def test_a_second_check_decodes_only_what_changed(detection_set, decoded):
     assert decoded()[0] == [0, 0]
 
 
-def test_what_is_remembered_goes_by_path_length_and_time(detection_set, decoded):
+def test_the_cache_compares_path_length_and_time(detection_set, decoded):
     decoded()
     path = photo(detection_set, "val", 5)
     before, data = path.stat(), path.read_bytes()
@@ -127,7 +127,7 @@ def test_what_is_remembered_goes_by_path_length_and_time(detection_set, decoded)
 
 
 def test_findings_are_the_same_from_the_cache(detection_set, train, decoded):
-    """The cache holds sizes, rotations and hashes."""
+    """The cache contains sizes, rotations and hashes."""
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", SIZE, "red").save(photo(detection_set, "train", 3), exif=exif)
@@ -162,7 +162,7 @@ def test_a_damaged_cache_is_ignored_and_replaced(detection_set, decoded, cache, 
     assert decoded() == ([0, 0], first[1])
 
 
-def test_what_the_set_no_longer_lists_is_forgotten(detection_set, val, decoded, cache):
+def test_the_cache_drops_what_the_set_no_longer_lists(detection_set, val, decoded, cache):
     import pyarrow.parquet as pq
 
     decoded()
@@ -181,7 +181,7 @@ def test_a_cache_that_cannot_be_written_stops_nothing(detection_set, cache, deco
     assert "the next check decodes all images again" in caplog.text
 
 
-def test_odd_names_are_remembered_or_reported(tmp_path):
+def test_odd_names_are_cached_or_reported(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     odd = folder / os.fsdecode(b"caf\xe9.png")  # no UTF-8
@@ -246,7 +246,7 @@ def test_a_limit_on_unlabelled_images_drops_none_of_the_set(config, capsys):
     assert "own can be used: 0 refused, 0 repaired, 0 noted" in capsys.readouterr().out
 
 
-def test_the_command_and_the_rule_share_what_is_remembered(detection_set, config, capsys, caplog):
+def test_the_command_and_the_rule_share_the_cache(detection_set, config, capsys, caplog):
     cut_short(photo(detection_set, "val", 3))
     assert main(["check-data", config()]) == 0
     assert "1 (val3.jpg: image file is truncated" in capsys.readouterr().out

@@ -27,9 +27,9 @@ SHOWN = "12 (101 and 201, 102 and 202, 103 and 203, ...)"
         {"id": 101, "area": None},
     ],
 )
-def test_the_copy_of_an_object_is_dropped(detection_set, val, found, sentence, changes):
+def test_the_copy_of_an_object_is_dropped(detection_set, val, findings, sentence, changes):
     doubled(val, **changes)
-    assert ("val", "duplicate.object", 12) in found()
+    assert ("val", "duplicate.object", 12) in findings()
     assert "id" in changes or SHOWN in sentence("duplicate.object")
     written = detection_set.write()[1]["annotations"]
     assert [entry["image_id"] for entry in written] == list(range(1, 13))
@@ -43,17 +43,17 @@ def test_the_copy_of_an_object_is_dropped(detection_set, val, found, sentence, c
         {"iscrowd": 1},
     ],
 )
-def test_another_box_or_mask_is_another_object(detection_set, val, found, changes):
+def test_another_box_or_mask_is_another_object(detection_set, val, findings, changes):
     doubled(val, **changes)
-    assert not any(code == "duplicate.object" for _, code, _ in found())
+    assert not any(code == "duplicate.object" for _, code, _ in findings())
     assert len(detection_set.write()[1]["annotations"]) == 24
 
 
-def test_one_outline_of_two_categories_is_noted_and_kept(detection_set, train, found, sentence):
+def test_one_outline_of_two_categories_is_noted_and_kept(detection_set, train, findings, sentence):
     train["annotations"].append(
         {**copy.deepcopy(train["annotations"][2]), "id": 300, "category_id": 1}
     )
-    assert found() == [("train", "duplicate.two_categories", 1)]
+    assert findings() == [("train", "duplicate.two_categories", 1)]
     assert "1 (103 and 300)" in sentence("duplicate.two_categories")
     assert len(detection_set.write()[0]["annotations"]) == 13
 

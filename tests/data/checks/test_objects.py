@@ -7,8 +7,8 @@ POINTS = [[4, 5], [12, 5], [12, 15], [4, 15]]
 NAN = float("nan")
 
 
-def test_a_sound_set_has_no_findings(found):
-    assert found() == []
+def test_a_sound_set_has_no_findings(findings):
+    assert findings() == []
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,10 @@ def test_a_sound_set_has_no_findings(found):
     ],
 )
 def test_an_object_that_cannot_be_used_is_dropped(
-    detection_set, third, found, sentence, change, code
+    detection_set, third, findings, sentence, change, code
 ):
     third |= change
-    assert ("train", code, 1) in found()
+    assert ("train", code, 1) in findings()
     assert ": 1 (103); " in sentence(code)
     train, _, _ = detection_set.write()
     assert [entry["id"] for entry in train["annotations"]] == [101, 102, *range(104, 113)]
@@ -53,10 +53,10 @@ def test_an_object_that_cannot_be_used_is_dropped(
         ([*MASK, [50, 5, 60, 5, 60, 15]], "polygon.outside"),
     ],
 )
-def test_a_mask_is_repaired(detection_set, third, found, sentence, segmentation, code):
+def test_a_mask_is_repaired(detection_set, third, findings, sentence, segmentation, code):
     expected = {**third, "segmentation": MASK}
     third["segmentation"] = segmentation
-    assert found() == [("train", code, 1)]
+    assert findings() == [("train", code, 1)]
     assert "1 (103)" in sentence(code)
     assert detection_set.write()[0]["annotations"][2] == expected
 
@@ -78,10 +78,10 @@ def test_a_mask_is_repaired(detection_set, third, found, sentence, segmentation,
         ({"category_id": "2"}, "object.text_ids", {"category_id": 2}),
     ],
 )
-def test_an_object_is_repaired(detection_set, third, found, sentence, change, code, repaired):
+def test_an_object_is_repaired(detection_set, third, findings, sentence, change, code, repaired):
     expected = {**third, **repaired}
     third |= change
-    assert found() == [("train", code, 1)]
+    assert findings() == [("train", code, 1)]
     assert "1 (103)" in sentence(code)
     assert detection_set.write()[0]["annotations"][2] == expected
 
@@ -96,40 +96,42 @@ def test_an_object_is_repaired(detection_set, third, found, sentence, change, co
         ),
     ],
 )
-def test_what_is_odd_but_usable_is_noted_and_kept(detection_set, third, found, change, code):
+def test_what_is_odd_but_usable_is_noted_and_kept(detection_set, third, findings, change, code):
     third |= change
     kept = copy.deepcopy(third)
-    assert found() == [("train", code, 1)]
+    assert findings() == [("train", code, 1)]
     assert detection_set.write()[0]["annotations"][2] == kept
 
 
-def test_run_lengths_among_polygons_are_noted(third, found):
+def test_run_lengths_among_polygons_are_noted(third, findings):
     third["segmentation"] = {"size": [30, 40], "counts": [4 * 30 + 5, *[10, 20] * 7, 10, 855]}
-    assert found() == [("train", "object.run_lengths_among_polygons", 1)]
+    assert findings() == [("train", "object.run_lengths_among_polygons", 1)]
 
 
-def test_many_objects_that_cannot_be_used_are_refused(train, found, sentence):
+def test_many_objects_that_cannot_be_used_are_refused(train, findings, sentence):
     for entry in train["annotations"][:2]:
         del entry["segmentation"]
-    assert ("train", "object.too_many_dropped", 2) in found()
+    assert ("train", "object.too_many_dropped", 2) in findings()
     assert "of 12: 2 (101, 102)" in sentence("object.too_many_dropped")
 
 
-def test_a_split_without_objects_is_refused(train, found):
+def test_a_split_without_objects_is_refused(train, findings):
     train["annotations"] = []
-    assert found() == [("train", "file.no_usable_object", 1)]
+    assert findings() == [("train", "file.no_usable_object", 1)]
 
 
 @pytest.mark.parametrize("bad", [0, -1, 101, "7", None, 1.5, 2**70])
-def test_object_ids_that_cannot_be_used_are_given_anew(detection_set, third, found, sentence, bad):
+def test_object_ids_that_cannot_be_used_are_renumbered(
+    detection_set, third, findings, sentence, bad
+):
     third["id"] = bad
     shown = "none" if bad is None else repr(bad)
-    assert found() == [("train", "object.bad_ids", 1)]
+    assert findings() == [("train", "object.bad_ids", 1)]
     assert f"1 ({shown})" in sentence("object.bad_ids")
     assert [entry["id"] for entry in detection_set.write()[0]["annotations"]] == list(range(1, 13))
 
 
-def test_a_sound_lvis_set_has_no_findings(detection_set, found):
+def test_a_sound_lvis_set_has_no_findings(detection_set, findings):
     detection_set.as_lvis()
-    assert found() == []
+    assert findings() == []
     assert "iscrowd" not in detection_set.write()[0]["annotations"][0]

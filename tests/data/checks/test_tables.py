@@ -16,7 +16,7 @@ def rewritten(detection_set):
         path = detection_set.folder / "train.json"
         data = change(path.read_text())
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
-        return [found for found in check_dataset(dataset).findings if found.split == "train"]
+        return [finding for finding in check_dataset(dataset).findings if finding.split == "train"]
 
     return checked
 
@@ -25,9 +25,9 @@ def rewritten(detection_set):
 def test_other_encodings_of_unicode_are_read_and_copied_in_plain(
     detection_set, rewritten, encoding
 ):
-    (found,) = rewritten(lambda text: text.encode(encoding))
-    assert (found.kind, found.code) == ("repaired", "file.encoding")
-    assert encoding in found.sentence
+    (finding,) = rewritten(lambda text: text.encode(encoding))
+    assert (finding.kind, finding.code) == ("repaired", "file.encoding")
+    assert encoding in finding.sentence
     dataset, out = detection_set.dataset(), detection_set.folder / "out"
     path = detection_set.folder / "train.json"
     path.write_bytes(path.read_text().encode(encoding))
@@ -53,23 +53,23 @@ def test_other_encodings_of_unicode_are_read_and_copied_in_plain(
 def test_a_file_that_cannot_be_parsed_is_refused_with_the_reason(
     detection_set, rewritten, change, why
 ):
-    (found,) = rewritten(change)
-    assert (found.kind, found.code) == ("refused", "checks.not_json")
-    assert found.sentence.startswith(str(detection_set.folder / "train.json"))
-    assert why in found.sentence
+    (finding,) = rewritten(change)
+    assert (finding.kind, finding.code) == ("refused", "checks.not_json")
+    assert finding.sentence.startswith(str(detection_set.folder / "train.json"))
+    assert why in finding.sentence
 
 
 def test_an_empty_file_is_refused(rewritten):
-    (found,) = rewritten(lambda text: "")
-    assert (found.kind, found.code) == ("refused", "checks.empty_file")
+    (finding,) = rewritten(lambda text: "")
+    assert (finding.kind, finding.code) == ("refused", "checks.empty_file")
 
 
 def test_one_broken_file_does_not_stop_the_check_of_the_other(detection_set):
     detection_set.contents["val"]["annotations"][2]["area"] = None
     dataset = detection_set.dataset()
     (detection_set.folder / "train.json").write_text("{")
-    found = check_dataset(dataset).findings
-    assert [(it.split, it.code) for it in found] == [
+    findings = check_dataset(dataset).findings
+    assert [(it.split, it.code) for it in findings] == [
         ("train", "checks.not_json"),
         ("val", "area.none"),
     ]

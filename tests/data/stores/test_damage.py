@@ -116,9 +116,9 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(name, tmp_path):
         flipped = bytearray(content)
         flipped[place] ^= 1 << draws.randrange(8)
         path.write_bytes(flipped)
-        found = reads(name, path)
-        assert found in (None, whole), place
-        refused += found is None
+        read_back = reads(name, path)
+        assert read_back in (None, whole), place
+        refused += read_back is None
     assert refused > 100
 
 

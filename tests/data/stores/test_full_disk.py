@@ -58,7 +58,7 @@ WRITERS = {
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk of a MB."""
+    """A disk of 1 MB."""
     with mounted(tmp_path / "disk", f"size={SIZE}") as folder:
         yield folder
 

@@ -1,4 +1,4 @@
-"""One process at a time has a folder of checkpoints."""
+"""Only one process at a time may use a folder of checkpoints."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ with exclusive_lock(Path(sys.argv[1])):
 
 @pytest.fixture
 def holder(tmp_path):
-    """Another process that has the lock, with a forked worker: the process and the worker's id."""
+    """Another process with the lock, and a forked worker of it: the process and the worker's id."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, tmp_path / "run"], stdout=subprocess.PIPE, text=True
     )

@@ -16,13 +16,13 @@ def test_the_expectation_is_the_mean_over_all_subsets(boxes, drawn):
     overlaps = np.random.default_rng(boxes).uniform(size=(3, boxes)).round(1)
     subsets = [list(chosen) for chosen in itertools.combinations(range(boxes), min(drawn, boxes))]
     best = np.mean([overlaps[:, chosen].max(axis=1) for chosen in subsets], axis=0)
-    found = [
+    shares = [
         np.mean([overlaps[:, chosen].max(axis=1) >= t for chosen in subsets], axis=0)
         for t in (0.3, 0.7)
     ]
     expected = expected_recall(overlaps, [drawn], (0.3, 0.7))
     np.testing.assert_allclose(expected.best[0], best, rtol=1e-12)
-    np.testing.assert_allclose(expected.found[0], found, atol=1e-12)
+    np.testing.assert_allclose(expected.found[0], shares, atol=1e-12)
 
 
 def test_many_boxes_lose_no_digits():

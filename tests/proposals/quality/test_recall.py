@@ -88,12 +88,12 @@ def test_one_drawn_box_finds_by_the_share_of_hits(dataset, measure, photograph):
     ]
     area = [(box[2] - box[0]) * (box[3] - box[1]) for box in boxes]
     shares = np.array([c / (a + area[0] - c) for c, a in zip(common, area, strict=True)])
-    found = measure(dataset({"chelsea_half": as_objects(kept[:1])}))["engines"][0]["proposals"]
-    assert found["recall_50"]["drawn"][0] == pytest.approx((shares >= 0.5).mean())
-    assert found["abo"]["drawn"][0] == pytest.approx(shares.mean())
+    measured = measure(dataset({"chelsea_half": as_objects(kept[:1])}))["engines"][0]["proposals"]
+    assert measured["recall_50"]["drawn"][0] == pytest.approx((shares >= 0.5).mean())
+    assert measured["abo"]["drawn"][0] == pytest.approx(shares.mean())
 
 
-def test_figures_are_means_over_objects(dataset, measure, photograph):
+def test_results_are_means_over_objects(dataset, measure, photograph):
     kept = searched(photograph, "coffee_half")[1]
     nowhere = [[5000.0, 5000.0, 60.0, 60.0]] * 3
     measured = measure(dataset({"coffee_half": as_objects(kept[:1]), "astronaut_half": nowhere}))
@@ -113,8 +113,8 @@ def test_every_engine_is_measured_in_order(dataset, measure):
 def test_an_image_without_proposals_has_the_whole_image_as_its_box(dataset, measure, photograph):
     height, width = photograph("coffee_half").shape[:2]
     split = dataset({"coffee_half": [[0, 0, width - 1, height - 1]]})
-    found = measure(split, filters=FilterConfig(min_side=5000))["engines"][0]["proposals"]
-    assert found["boxes"] == 0 and found["abo"]["drawn"][0] == pytest.approx(1)
+    measured = measure(split, filters=FilterConfig(min_side=5000))["engines"][0]["proposals"]
+    assert measured["boxes"] == 0 and measured["abo"]["drawn"][0] == pytest.approx(1)
 
 
 def test_at_most_the_configured_number_of_images_is_searched(dataset, measure):
@@ -165,7 +165,7 @@ def test_invalid_annotations_are_refused(dataset, tmp_path, text, code):
         annotated_images(split)
 
 
-def test_the_same_search_gives_the_same_figures(dataset, measure):
+def test_the_same_search_gives_the_same_results(dataset, measure):
     split = dataset({name: [[10, 10, 50, 50], [30, 20, 90, 60]] for name in NAMES})
     first, again = measure(split), measure(split)
     for measured in (first, again):

@@ -37,9 +37,9 @@ def shards(photograph, tmp_path_factory):
         ],
     }
     for number, rows in made.items():
-        keys, heights, widths, found = map(list, zip(*rows, strict=True))
-        sizes = pa.array([regions[:, 4] for regions in found], pa.list_(pa.int32()))
-        rects = rect_columns([regions[:, :4] for regions in found])
+        keys, heights, widths, regions_of = map(list, zip(*rows, strict=True))
+        sizes = pa.array([regions[:, 4] for regions in regions_of], pa.list_(pa.int32()))
+        rects = rect_columns([regions[:, :4] for regions in regions_of])
         images = image_columns(
             [Entry(key, "", 0, 1) for key in keys], list(zip(widths, heights, strict=True))
         )
