@@ -18,7 +18,7 @@ from soco.errors import UserError
 log = logging.getLogger(__name__)
 
 _PATIENCE = 60.0  # seconds; a process that was asked to stop finishes its step and saves
-_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @contextlib.contextmanager
