@@ -56,7 +56,7 @@ def number(value: float | int | None, digits: int = 0) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A duration to be read at a glance: `4.1 s`, `2 min 05 s`, `3 h 07 min`."""
+    """A duration for people to read: `4.1 s`, `2 min 05 s`, `3 h 07 min`."""
     # humanize.precisedelta writes "2 minutes and 5 seconds", too wide for the tables.
     if seconds is None:
         return _DASH

@@ -1,4 +1,4 @@
-"""A sample of pretraining, and the parts that its drawings share."""
+"""A pretraining sample, and what its drawings share."""
 
 from dataclasses import dataclass
 
@@ -53,9 +53,9 @@ def sample_of(dataset: ViewDataset, number: int, epoch: int) -> Sample:
     Raises:
         UserError: The image can no longer be read.
     """
-    entry, place = dataset.store.entry(number), (epoch, number)
-    batch = dataset[place]
-    shown, boxes = dataset.plan(place).views, dataset.boxes(number)
+    entry, key = dataset.store.entry(number), (epoch, number)
+    batch = dataset[key]
+    shown, boxes = dataset.plan(key).views, dataset.boxes(number)
     return Sample(
         entry.key, epoch, decode_rgb(read_listed(dataset.source, entry)), boxes, shown, batch
     )
@@ -81,7 +81,7 @@ def view_words(sample: Sample, recipe: PretrainConfig, view: int) -> str:
 
 
 def level_names(boxes: Tensor, size: int, recipe: PretrainConfig) -> list[str]:
-    """The pyramid level of each box: P2 to P5, or "none" for one too large, which has no loss.
+    """The pyramid level of each box: P2 to P5, or "none" for a box too large for the loss.
 
     Args:
         boxes: (N, 4) as fractions of the view.
@@ -110,7 +110,7 @@ def draw_crops(draw: ImageDraw.ImageDraw, sample: Sample, frame: Frame) -> list[
     """Outline the crops of all views but the first.
 
     Args:
-        draw: Of the resized image.
+        draw: Draws on the resized image.
         sample: The sample.
         frame: How the image was resized.
 
@@ -129,7 +129,7 @@ def draw_crops(draw: ImageDraw.ImageDraw, sample: Sample, frame: Frame) -> list[
 
 
 def _dashed(draw: ImageDraw.ImageDraw, box: Rect, dash: int = 6) -> None:
-    """Draw an outline in two alternating colours, visible on any ground."""
+    """Draw an outline in two alternating colours, visible on any background."""
     left, top, right, bottom = (round(edge) for edge in box)
     for start in range(left, right, dash):
         colour, end = _CROP_COLOURS[(start - left) // dash % 2], min(start + dash, right)

@@ -81,7 +81,7 @@ def test_a_training_does_not_resume_from_checkpoints_of_other_settings(
     interrupt(monkeypatch, finetuning(), 1)
     finetune(finetuning(seed=2))
     printed = capsys.readouterr().out
-    assert "of other settings or input files; they are removed" in printed
+    assert "with other settings or input files; they are removed" in printed
     assert "Resumes" not in printed
 
 
