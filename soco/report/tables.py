@@ -125,7 +125,7 @@ def _paper_differences(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _as_summary(
     row: dict[str, Any], baseline: dict[str, Any] | None = None, **unknown: None
 ) -> dict[str, Any]:
-    """The AP of a row of the paper in the form of a summary's, minus that of a baseline if given."""
+    """The AP of a row of the paper in the form of a summary's, minus a baseline's if given."""
     return {
         part: {
             name: {"mean": value - baseline[part][name] if baseline else value} | unknown

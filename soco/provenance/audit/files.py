@@ -1,4 +1,4 @@
-"""Every file of the run: its hash against the report, and the origin in it against its job.
+"""Compare every file's hash with the report, and the origin in it with its job's record.
 
 A file that was replaced by another run's is found by its origin even if all hashes were edited.
 """
@@ -16,14 +16,14 @@ import torch
 
 from soco.io import KEY, Origin, fingerprint
 from soco.jobs import described, read_record
-from soco.provenance.audit.checks import Check, Found, check
+from soco.provenance.audit.checks import Check, Outcome, check
 from soco.provenance.audit.reported import Reported
 from soco.provenance.changes import changes
 from soco.transfer.convert import read_pickle
 
 
 def check_hashes(run: Reported) -> Iterator[Check]:
-    """The report's own files against their record, then the files of each rule."""
+    """Check the report's own files against their record, then the files of each rule."""
     yield check(str(run.path), "its own record", _own_files, run)
     jobs = run.content["jobs"]
     files = ((jobs[made["job"]]["rule"], made) for made in run.content["artefacts"])
@@ -32,7 +32,7 @@ def check_hashes(run: Reported) -> Iterator[Check]:
 
 
 def check_origins(run: Reported) -> Iterator[Check]:
-    """The origins in the files of each rule."""
+    """Check the origins in the files of each rule."""
     files = (
         (record["rule"], (Path(made["path"]), described(record, record["environment"])))
         for record in run.records
@@ -57,14 +57,14 @@ def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
     return groups
 
 
-def _own_files(run: Reported) -> Found:
+def _own_files(run: Reported) -> Outcome:
     outputs = read_record(run.own_record)["outputs"]
     if run.path.resolve() not in [Path(made["path"]).resolve() for made in outputs]:
         return [f"{run.own_record} belongs to another report than {run.path}"], ""
     return _hashes(outputs)
 
 
-def _hashes(files: list[dict[str, Any]]) -> Found:
+def _hashes(files: list[dict[str, Any]]) -> Outcome:
     faults = [fault for made in files if (fault := _changed(made))]
     size = humanize.naturalsize(sum(made["bytes"] for made in files))
     return faults, f"{len(files)} file(s), {size}, are unchanged."
@@ -82,7 +82,7 @@ def _changed(made: dict[str, Any]) -> str | None:
     return None
 
 
-def _origins(pairs: list[tuple[Path, Origin]]) -> Found:
+def _origins(pairs: list[tuple[Path, Origin]]) -> Outcome:
     faults = [fault for path, expected in pairs if (fault := _other_origin(path, expected))]
     return faults, f"{len(pairs)} file(s) name the job that wrote them."
 
@@ -96,10 +96,10 @@ def _other_origin(path: Path, expected: Origin) -> str | None:
         return f"{path} has no origin"
     # A shard names its rule alone, see `metadata_inside`.
     expected = {key: value for key, value in expected.items() if key in origin}
-    found = next(changes(expected, origin), None)
-    if found is None:
+    difference = next(changes(expected, origin), None)
+    if difference is None:
         return None
-    return f"{path}: {found.sentence('in the record of its job', 'in the file')}"
+    return f"{path}: {difference.sentence('in the record of its job', 'in the file')}"
 
 
 def _in_metadata(metadata: dict[bytes, bytes] | None) -> Origin | None:

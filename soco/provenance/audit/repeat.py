@@ -1,7 +1,7 @@
-"""Jobs run again by their scripts, and their outputs compared with those of the run.
+"""Repeat jobs with their scripts, and compare their outputs with those of the run.
 
-Any job whose script declares it `repeatable` is run again, from what its record says. A job never
-reads a file that was checked before: it takes the output of the repeated job in its place.
+Every job whose script declares it `repeatable` is run again, from its record. A repeated job never
+reads a file that an earlier check compared: it reads the output of the repeated job instead.
 """
 
 import runpy
@@ -12,7 +12,7 @@ from typing import Any
 
 from soco.errors import UserError
 from soco.jobs import Record, script_of
-from soco.provenance.audit.checks import Check, Found, check
+from soco.provenance.audit.checks import Check, Outcome, check
 from soco.provenance.audit.equality import compared_outputs
 from soco.provenance.audit.reported import Reported, title
 
@@ -24,11 +24,11 @@ class _Named(dict[str, Any]):
 
 
 def check_jobs(run: Reported, shards: Sequence[str], folder: Path) -> Iterator[Check]:
-    """Run all repeatable jobs again; of the jobs of a single shard, those of some shards.
+    """Run all repeatable jobs again; jobs of a single shard only for the chosen shards.
 
     Args:
         run: The run.
-        shards: The shards whose jobs are run again.
+        shards: The chosen shards.
         folder: Receives the outputs.
     """
     repeated: dict[str, Path | None] = {}
@@ -109,11 +109,11 @@ def _again(path: str, repeated: Mapping[str, Path | None]) -> str:
 
 
 def _not_repeated(name: str, compared: str, error: Exception) -> Check:
-    """The check of a job that fails: SKIP where a library is not installed here."""
+    """The check of a job that fails: SKIP if a library is not installed here."""
     if isinstance(error.__context__ or error, ImportError):
         return Check(name, compared, "SKIP", str(error))
 
-    def again() -> Found:
+    def again() -> Outcome:
         raise error
 
     return check(name, compared, again)

@@ -14,8 +14,8 @@ JobName = tuple[str, tuple[tuple[str, str], ...]]
 class Files:
     """Files of both runs, compared byte by byte, as paths relative to the folder of results.
 
-    Those that contain times (`deterministic` is false in the report) are only `varying`: no two
-    runs write the same bytes.
+    Those that contain times (`deterministic` is false in the report) are `varying` and not
+    compared: no two runs write the same bytes.
     """
 
     same: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ class _Side:
 
 
 def _compared(a: dict[str, str], b: dict[str, str], varying: set[str]) -> Files:
-    found: dict[str, list[str]] = {}
+    by_kind: dict[str, list[str]] = {}
     for path in dict.fromkeys([*a, *b]):
         if path not in a or path not in b:
             kind = "only_b" if path not in a else "only_a"
@@ -128,5 +128,5 @@ def _compared(a: dict[str, str], b: dict[str, str], varying: set[str]) -> Files:
             kind = "varying"
         else:
             kind = "same" if a[path] == b[path] else "other"
-        found.setdefault(kind, []).append(path)
-    return Files(**{kind: tuple(paths) for kind, paths in found.items()})
+        by_kind.setdefault(kind, []).append(path)
+    return Files(**{kind: tuple(paths) for kind, paths in by_kind.items()})

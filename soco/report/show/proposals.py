@@ -1,4 +1,4 @@
-"""One image with all regions that the search finds, and with the proposals that the filter keeps."""
+"""One image with all regions that the search finds, next to those that the filter keeps."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Samples to show, from image files that are searched here or from the store of a finished search."""
+"""Samples to show, from image files that are searched here or from a finished search's store."""
 
 import hashlib
 import tempfile

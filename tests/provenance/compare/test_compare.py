@@ -137,7 +137,7 @@ def test_the_rule_at_which_the_runs_diverge_is_named_with_the_cause(compared):
     assert section.lines[0].endswith("The runs diverge here: same inputs, but min_side: 32 -> 48.")
     rules = "filter_regions merge_proposals pretrain_model finetune_detector evaluate_detector"
     assert [line.split(":")[0] for line in section.lines] == rules.split()
-    assert all(line.endswith("as its inputs differ") for line in section.lines[1:])
+    assert all(line.endswith("because its inputs differ") for line in section.lines[1:])
 
 
 def test_runs_can_diverge_late_without_any_change(compared):
@@ -250,13 +250,13 @@ def test_an_ap_of_0_is_not_a_missing_one(compared):
     )
 
 
-def test_another_torch_is_not_another_protocol_and_a_category_is_a_figure(compared):
+def test_another_torch_is_not_another_protocol_and_a_category_is_compared(compared):
     def change(copy):
         row = copy["results"][0]["rows"][0]
         row["protocol"]["torch"], row["per_category"]["disc"]["mask"] = "2.15.0", 30.3
 
     (line,) = compared(change)["results"].lines
-    assert line == "coco, soco, seed 1: AP, AP50 and AP75 the same, other figures not"
+    assert line == "coco, soco, seed 1: AP, AP50 and AP75 the same, other metrics not"
 
 
 def test_a_loss_that_differs_is_another_result(compared):
