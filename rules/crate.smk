@@ -1,4 +1,4 @@
-# Pack a finished run as a crate: `snakemake crate`, in seconds.
+# Pack a finished run as a crate: `snakemake crate`; takes seconds.
 #
 # In:  the report, and every file that it lists.
 # Out: {results}/report/crate.zip, a Workflow Run RO-Crate: the workflow's code, the configuration, the report, and which

@@ -118,7 +118,7 @@ def test_more_objects_than_detections_are_mentioned_on_the_page(
     Report.model_validate(content)
 
 
-def test_an_ap_of_0_is_a_figure_and_no_objects_are_a_dash(
+def test_an_ap_of_0_is_a_number_and_no_objects_are_a_dash(
     evaluations, metrics, build, parsed, changed, tmp_path
 ):
     (files,) = evaluations(("soco", 1, 0.0, (), {}))

@@ -48,7 +48,7 @@ def test_one_seed_has_no_interval():
 @pytest.mark.parametrize(
     ("own", "other"), [([None], [1.0]), ([1.0], [None]), ([1.0, None], [1.0, 2.0])]
 )
-def test_a_missing_figure_has_no_difference(own, other):
+def test_a_missing_value_has_no_difference(own, other):
     assert difference(own, other) == {"mean": None, "low": None, "high": None}
 
 

@@ -57,7 +57,7 @@ def _heading(rules: list[RulePairs]) -> str:
     }
     unlike = ", ".join(words for words, paths in counts.items() if paths)
     first = next(index for index, rule in enumerate(rules) if rule.files.differ)
-    before = f"; the first difference is at {rules[first].rule}, after {rules[first - 1].rule}"
+    before = f"; the same up to {rules[first - 1].rule}, different from {rules[first].rule} onwards"
     return f"{unlike}, {len(files.same)} the same{varying}{before if first else ''}"
 
 

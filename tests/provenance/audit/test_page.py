@@ -102,7 +102,7 @@ def test_a_report_edited_without_its_page_is_found(run, failing):
 
 
 def made_elsewhere(run, **changes):
-    """Claim in report and record that the page was built by other code, or elsewhere."""
+    """Claim in report and record that the page was built by other code, or on another machine."""
     run.edit(RECORD, lambda record: record["environment"].update(changes))
     if "code" in changes:
         run.edit(run.report, lambda report: report.update(git=changes["code"]))

@@ -186,7 +186,7 @@ def test_a_tensor_changed_in_a_converted_file_is_found_by_repeating_the_job(run,
 def test_a_job_whose_library_is_missing_is_skipped(repeat, monkeypatch):
     monkeypatch.setitem(sys.modules, "soco.transfer.detect", None)
     (check,) = repeat(EVALUATION)
-    assert check.status == "SKIP" and "soco.transfer.detect" in check.sentence
+    assert check.status == "SKIP" and "soco.transfer.detect" in check.said
 
 
 @pytest.mark.parametrize(

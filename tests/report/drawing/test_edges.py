@@ -78,7 +78,7 @@ def test_a_box_within_the_image_keeps_its_place_and_reversed_sides_are_swapped()
 
 
 def test_a_sliver_in_the_last_pixel_is_drawn_there():
-    """The report of a sound pretraining once failed on such a box of a view."""
+    """The report of a healthy pretraining once failed on such a box of a view."""
     grey = np.full((320, 320, 3), 128, np.uint8)
     drawn = decoded(
         draw_marks(grey, [Mark((319.4, 100.0, 319.9, 200.0), "#ff0000", "7 P2")], 320, 16)[0]

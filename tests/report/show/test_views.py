@@ -35,7 +35,7 @@ def dataset(small_store, tiny_recipe):
 
 
 def near(drawn, x, y, colour):
-    """Whether a pixel of the colour lies within two of a place."""
+    """Whether a pixel within two of a position has the colour."""
     x, y = round(float(x)), round(float(y))
     patch = drawn[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].astype(int)
     return bool((np.abs(patch - ImageColor.getrgb(colour)).sum(axis=-1) == 0).any())
@@ -51,11 +51,11 @@ def test_boxes_are_drawn_where_the_batch_has_them(dataset):
                     # same as another.
                     pairs = zip(pair.ids_1.tolist(), boxes.numpy() * SIDE, strict=True)
                     shades = [colours[i] for i, b in pairs if np.abs(b - box).max() < 3]
-                    found = [
+                    drawn_there = [
                         any(near(drawn, *place, shade) for shade in shades)
                         for place in outline_of(box, corner)
                     ]
-                    assert np.mean(found) > 0.3, box_id
+                    assert np.mean(drawn_there) > 0.3, box_id
 
 
 def outline_of(box, corner):

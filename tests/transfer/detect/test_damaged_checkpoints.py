@@ -135,7 +135,7 @@ def test_a_second_fine_tuning_does_not_write_into_the_same_folder(finetuning, mo
 
 
 def test_a_killed_worker_ends_the_training_with_an_error(finetuning, monkeypatch):
-    """As the system kills one when memory runs out."""
+    """The system kills a worker when memory runs out."""
     parent = os.getpid()
 
     def killed(self, number):

@@ -58,7 +58,7 @@ def test_given_keys_override_the_protocol_and_are_listed():
     assert changed(settings().model_dump(mode="json")) == {}
 
 
-def test_an_unknown_protocol_is_refused_with_those_that_there_are():
+def test_an_unknown_protocol_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="no protocol 'coco_1x'; did you mean 'coco_c4_1x'"):
         settings(protocol="coco_1x")
 
