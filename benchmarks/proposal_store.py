@@ -218,9 +218,8 @@ def main() -> None:
         authors["pss"] * scale / 1e6,
     )
     row("a random row, microseconds", arrow["row"] * 1e6, authors["row"] * 1e6)
-    print(
-        f"store.parquet: {sizes['store.parquet'] / chosen.images:.0f} bytes per image (random boxes)"
-    )
+    parquet = sizes["store.parquet"] / chosen.images
+    print(f"store.parquet: {parquet:.0f} bytes per image (random boxes)")
     print(f"raw Parquet: {raw:.0f} bytes per image of {regions:.0f} regions (real photographs)")
 
 

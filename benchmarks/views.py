@@ -97,7 +97,7 @@ def compare(dataset: ViewDataset, rounds: int) -> tuple[float, float, float]:
 
 
 def parts(dataset: ViewDataset, rounds: int) -> dict[str, float]:
-    """Milliseconds per sample of each part of our work: medians over rounds of the images' means."""
+    """Milliseconds per sample of each part of our work: medians over rounds of mean times."""
     means: dict[str, list[float]] = defaultdict(list)
     for epoch in range(rounds):
         spent: dict[str, float] = defaultdict(float)

@@ -53,7 +53,9 @@ def conversion_row(wildcards, output):
         ("weights", wildcards.pretrained),
         kind=wildcards.kind,
         tensors=content["converted"],
-        largest_difference=number_text(max(content["feature_differences"].values(), default=None), ".1g"),
+        largest_difference=number_text(
+            max(content["feature_differences"].values(), default=None), ".1g"
+        ),
     )
 
 

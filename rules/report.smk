@@ -3,9 +3,9 @@
 # In:  the files that REPORT names, the validation images, and the record of every job that made any of these. The job
 #      also reads, without listing them as inputs, the data that the run was given (to hash them) and some pretraining
 #      images: eight for the gallery of proposals, three per pretraining for its views.
-# Out: {results}/report/report.html, one page that needs no network, and report.json, the same content as data. If a figure
-#      cannot be drawn, the job fails and both files are in {results}/report/incomplete/ instead, because Snakemake
-#      removes the outputs of a failed job.
+# Out: {results}/report/report.html, one page that needs no network, and report.json, the same content as data. If a
+#      figure cannot be drawn, the job fails and both files are in {results}/report/incomplete/ instead, because
+#      Snakemake removes the outputs of a failed job.
 
 
 def validation_files(task, initialisation, seed):
