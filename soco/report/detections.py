@@ -127,7 +127,7 @@ def _largest(objects: list[Object]) -> list[Object]:
 
 
 def _best(files: EvaluationFiles, images: set[int]) -> ByImage:
-    """The best detections of the chosen images, the best last, so that it is drawn on top."""
+    """The best detections of the chosen images, in ascending order: the best is drawn on top."""
     assert files.detections is not None
     detections = _by_image(
         [

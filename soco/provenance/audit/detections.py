@@ -13,7 +13,7 @@ from soco.provenance.audit.reported import Reported, outputs_of, title
 ROUNDING = 1e-6
 """Largest difference of an AP that is scored again from the same detections.
 
-detectron2's compiled scorer, where it is built, sums in another order than pycocotools.
+detectron2's compiled scorer, where it is built, does not sum in the same order as pycocotools.
 """
 
 OTHER_MACHINE = 0.1

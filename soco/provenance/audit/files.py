@@ -26,19 +26,19 @@ def check_hashes(run: Reported) -> Iterator[Check]:
     """Check the report's own files against their record, then the files of each rule."""
     yield check(str(run.path), "its own record", _own_files, run)
     jobs = run.content["jobs"]
-    files = ((jobs[made["job"]]["rule"], made) for made in run.content["artefacts"])
-    for rule, made in _grouped(files).items():
-        yield check(f"files of {rule}", "size and SHA-256 in the report", _hashes, made)
+    files = ((jobs[output["job"]]["rule"], output) for output in run.content["artefacts"])
+    for rule, outputs in _grouped(files).items():
+        yield check(f"files of {rule}", "size and SHA-256 in the report", _hashes, outputs)
 
 
 def check_origins(run: Reported) -> Iterator[Check]:
     """Check the origins in the files of each rule."""
     files = (
-        (record["rule"], (Path(made["path"]), described(record, record["environment"])))
+        (record["rule"], (Path(output["path"]), described(record, record["environment"])))
         for record in run.records
         if record is not None
-        for made in record["outputs"]
-        if made["has_origin"]
+        for output in record["outputs"]
+        if output["has_origin"]
     )
     for rule, pairs in _grouped(files).items():
         yield check(f"origin in files of {rule}", "their job's record", _origins, pairs)
@@ -59,26 +59,26 @@ def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
 
 def _own_files(run: Reported) -> Outcome:
     outputs = read_record(run.own_record)["outputs"]
-    if run.path.resolve() not in [Path(made["path"]).resolve() for made in outputs]:
-        return [f"{run.own_record} belongs to another report than {run.path}"], ""
+    if run.path.resolve() not in [Path(output["path"]).resolve() for output in outputs]:
+        return [f"{run.own_record} belongs to a report other than {run.path}"], ""
     return _hashes(outputs)
 
 
 def _hashes(files: list[dict[str, Any]]) -> Outcome:
-    faults = [fault for made in files if (fault := _changed(made))]
-    size = humanize.naturalsize(sum(made["bytes"] for made in files))
+    faults = [fault for output in files if (fault := _changed(output))]
+    size = humanize.naturalsize(sum(output["bytes"] for output in files))
     return faults, f"{len(files)} file(s), {size}, are unchanged."
 
 
-def _changed(made: dict[str, Any]) -> str | None:
-    path = Path(made["path"])
+def _changed(output: dict[str, Any]) -> str | None:
+    path = Path(output["path"])
     if not path.exists():
         return f"{path} is missing"
     now = fingerprint(path)
-    if now["bytes"] != made["bytes"]:
-        return f"{path} was changed from {made['bytes']:,} to {now['bytes']:,} bytes"
-    if now["sha256"] != made["sha256"]:
-        return f"{path} was changed: SHA-256 {made['sha256'][:12]}… -> {now['sha256'][:12]}…"
+    if now["bytes"] != output["bytes"]:
+        return f"{path} was changed from {output['bytes']:,} to {now['bytes']:,} bytes"
+    if now["sha256"] != output["sha256"]:
+        return f"{path} was changed: SHA-256 {output['sha256'][:12]}… -> {now['sha256'][:12]}…"
     return None
 
 

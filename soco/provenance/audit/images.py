@@ -38,7 +38,7 @@ def _listing(run: Reported) -> Outcome:
     for number, path in enumerate(shards):
         own = manifest.filter(pc.equal(manifest["shard"], number)).select(SHARD_SCHEMA.names)
         if not read_table(path, SHARD_SCHEMA).equals(own):
-            faults.append(f"{path} has other images than the listing assigns to it")
+            faults.append(f"{path} does not have the images that the listing assigns to it")
     return sorted(faults), f"{len(listed)} image(s) in {len(shards)} shard(s)."
 
 

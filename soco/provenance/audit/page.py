@@ -59,8 +59,8 @@ def parted(text: str) -> Page:
 def _faults_of_record(run: Reported, record: Record) -> list[str]:
     faults = []
     if record["environment"]["code"] != run.content.get("git"):
-        faults.append(f"{run.own_record} names other code than `git` in the report")
-    names = {made["name"] for made in record["outputs"]}
+        faults.append(f"{run.own_record} does not name the same code as `git` in the report")
+    names = {output["name"] for output in record["outputs"]}
     missing = [name for name in ("html", "json") if name not in names]
     return faults + [f"{run.own_record} names no {name} file" for name in missing]
 

@@ -56,10 +56,10 @@ def _outputs(record: Record, folder: Path) -> dict[str, Path]:
     Below `folder` outputs keep their names and folders, since a stage may derive one from another.
     """
     return {
-        made["path"]: folder.joinpath(
-            *(part for part in Path(made["path"]).parts if part.strip("/."))
+        output["path"]: folder.joinpath(
+            *(part for part in Path(output["path"]).parts if part.strip("/."))
         )
-        for made in record["outputs"]
+        for output in record["outputs"]
     }
 
 
@@ -81,13 +81,13 @@ def _run_again(
         return _Named({n: p if f"{side}.{n}" in lists else p[0] for n, p in paths.items()})
 
     inputs = {n: [_again(path, repeated) for path in p] for n, p in record["inputs"].items()}
-    made: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for output in record["outputs"]:
-        made.setdefault(output["name"], []).append(str(outputs[output["path"]]))
+        by_name.setdefault(output["name"], []).append(str(outputs[output["path"]]))
     job = SimpleNamespace(
         rule=record["rule"],
         input=named("inputs", inputs),
-        output=_Named(named("outputs", made), origin=str(folder / "record.json")),
+        output=_Named(named("outputs", by_name), origin=str(folder / "record.json")),
         params=_Named(record["params"]),
         wildcards=_Named(record["wildcards"]),
         threads=record["threads"],
@@ -98,14 +98,15 @@ def _run_again(
 
 
 def _again(path: str, repeated: Mapping[str, Path | None]) -> str:
-    made = repeated.get(path, path)
-    if made is None:
+    """The path to read instead of an input: the repeated job's output if a job wrote it."""
+    replacement = repeated.get(path, path)
+    if replacement is None:
         raise UserError(
             "audit.input_not_repeated",
             "{path} is an input, and the job that writes it could not be repeated.",
             path=path,
         )
-    return str(made)
+    return str(replacement)
 
 
 def _not_repeated(name: str, compared: str, error: Exception) -> Check:

@@ -95,7 +95,7 @@ def _records(run: Reported) -> Outcome:
             continue
         expected = (kind.stage, kind.repeatable, set(kind.varying), set(kind.without_origin))
         varying, without_origin = (
-            {made["name"] for made in record["outputs"] if not made[flag]}
+            {output["name"] for output in record["outputs"] if not output[flag]}
             for flag in ("deterministic", "has_origin")
         )
         if (record["stage"], record["repeatable"], varying, without_origin) != expected:

@@ -66,7 +66,7 @@ def paired_jobs(a: Run, b: Run) -> Iterator[JobPair]:
     one, other = _Side(a), _Side(b)
     varying = one.varying | other.varying
     for name in dict.fromkeys([*one.jobs, *other.jobs]):
-        files = _compared(one.made.get(name, {}), other.made.get(name, {}), varying)
+        files = _compared(one.outputs.get(name, {}), other.outputs.get(name, {}), varying)
         if name not in one.jobs or name not in other.jobs:
             yield JobPair(*name, files)
             continue
@@ -98,7 +98,7 @@ class _Side:
 
     Attributes:
         jobs: Jobs by rule and wildcards.
-        made: The digest of each output of a job, by path.
+        outputs: The digest of each output of a job, by path.
         digests: The digest of each path in the report: files and data.
         varying: Paths of files that contain times.
     """
@@ -109,11 +109,11 @@ class _Side:
         self.digests: dict[str, str | None] = {
             run.within_results(entry["path"]): entry["digest"] for entry in run["data"]
         }
-        self.made: dict[JobName, dict[str, str]] = {}
+        self.outputs: dict[JobName, dict[str, str]] = {}
         self.varying: set[str] = set()
         for entry in run["artefacts"]:
             path = run.within_results(entry["path"])
-            self.made.setdefault(names[entry["job"]], {})[path] = entry["sha256"]
+            self.outputs.setdefault(names[entry["job"]], {})[path] = entry["sha256"]
             self.digests[path] = entry["sha256"]
             if not entry.get("deterministic", True):
                 self.varying.add(path)

@@ -57,7 +57,9 @@ def _whole_run(crate: ROCrate, run: Run, workflow: Any, holdings: Holdings, agen
         **{key: value for key, value in times.items() if value},
         **agent,
     }
-    return crate.add_action(workflow, "#run", holdings.given, holdings.made, properties)
+    return crate.add_action(
+        workflow, "#run", holdings.input_entities, holdings.output_entities, properties
+    )
 
 
 def _job(crate: ROCrate, number: int, job: dict[str, Any], tool: Any, holdings: Holdings) -> Any:

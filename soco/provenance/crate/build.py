@@ -64,9 +64,9 @@ def export(report: Path, output: Path, folder: Path | None, with_weights: bool) 
 def folder_of(run: Run) -> Path:
     """The folder that the run worked in, from the report's path; `.` if the results were moved."""
     below = Path(run["config"].get("results", "results"), "report")
-    place = run.path.resolve().parent
-    if not below.is_absolute() and place.parts[-len(below.parts) :] == below.parts:
-        return place.parents[len(below.parts) - 1]
+    parent = run.path.resolve().parent
+    if not below.is_absolute() and parent.parts[-len(below.parts) :] == below.parts:
+        return parent.parents[len(below.parts) - 1]
     return Path()
 
 

@@ -63,20 +63,20 @@ class Holdings:
     Attributes:
         by_path: The entity of each file or folder, by its path in the run's folder.
         parameter_of: The formal parameter that it is an example of, by the same path.
-        given: The inputs of the run.
-        made: The outputs of the run.
-        inputs: The formal parameters of the inputs.
-        outputs: The formal parameters of the outputs.
+        input_entities: The inputs of the run.
+        output_entities: The outputs of the run.
+        input_parameters: The formal parameters of the inputs.
+        output_parameters: The formal parameters of the outputs.
         packed: Number of files of the run that are in the crate.
         described: Number of files and folders that are only described.
     """
 
     by_path: dict[str, DataEntity] = field(default_factory=dict)
     parameter_of: dict[str, ContextEntity] = field(default_factory=dict)
-    given: list[Any] = field(default_factory=list)
-    made: list[Any] = field(default_factory=list)
-    inputs: list[ContextEntity] = field(default_factory=list)
-    outputs: list[ContextEntity] = field(default_factory=list)
+    input_entities: list[Any] = field(default_factory=list)
+    output_entities: list[Any] = field(default_factory=list)
+    input_parameters: list[ContextEntity] = field(default_factory=list)
+    output_parameters: list[ContextEntity] = field(default_factory=list)
     packed: int = 0
     described: int = 0
 
@@ -114,8 +114,14 @@ def add_holdings(crate: ROCrate, run: Run, folder: Path, with_weights: bool) -> 
         if entry["path"] not in holdings.by_path and entry["digest"]:
             _add_data(crate, entry, holdings, parameters)
     _add_report(crate, run, holdings, parameters)
-    holdings.given, holdings.made = distinct(holdings.given), distinct(holdings.made)
-    holdings.inputs, holdings.outputs = distinct(holdings.inputs), distinct(holdings.outputs)
+    holdings.input_entities, holdings.output_entities = (
+        distinct(holdings.input_entities),
+        distinct(holdings.output_entities),
+    )
+    holdings.input_parameters, holdings.output_parameters = (
+        distinct(holdings.input_parameters),
+        distinct(holdings.output_parameters),
+    )
     return holdings
 
 
@@ -123,13 +129,15 @@ def _add_settings(crate: ROCrate, run: Run, holdings: Holdings, parameters: Para
     text = yaml.safe_dump(run["config"], sort_keys=False, allow_unicode=True)
     about = "The complete configuration of the run, with every key."
     config = add_text(crate, text, CONFIG, description=about)
-    holdings.given.append(config)
-    holdings.inputs.append(parameters.take("configuration", "File", "configuration", config))
+    holdings.input_entities.append(config)
+    holdings.input_parameters.append(
+        parameters.take("configuration", "File", "configuration", config)
+    )
     seed = run["config"].get("seed")
     if seed is not None:
         value = add_entity(crate, "#seed", "PropertyValue", name="seed", value=seed)
-        holdings.given.append(value)
-        holdings.inputs.append(parameters.take("seed", "Integer", "seed", value))
+        holdings.input_entities.append(value)
+        holdings.input_parameters.append(parameters.take("seed", "Integer", "seed", value))
 
 
 def _add_output(
@@ -140,8 +148,8 @@ def _add_output(
     pattern = pattern_of(run.within_results(path), job["wildcards"])
     parameter = parameters.take(f"{job['rule']}-{pattern}", kind, pattern, entity)
     holdings.by_path[path], holdings.parameter_of[path] = entity, parameter
-    holdings.made.append(entity)
-    holdings.outputs.append(parameter)
+    holdings.output_entities.append(entity)
+    holdings.output_parameters.append(parameter)
 
 
 def _add_data(
@@ -158,8 +166,8 @@ def _add_data(
     entity = add_reference(crate, path, entry["digest"], form, description=about)
     parameter = parameters.take(f"{kind}-{name}", form, f"{name} ({kind})", entity)
     holdings.by_path[path], holdings.parameter_of[path] = entity, parameter
-    holdings.given.append(entity)
-    holdings.inputs.append(parameter)
+    holdings.input_entities.append(entity)
+    holdings.input_parameters.append(parameter)
 
 
 def _add_report(crate: ROCrate, run: Run, holdings: Holdings, parameters: Parameters) -> None:
@@ -172,9 +180,9 @@ def _add_report(crate: ROCrate, run: Run, holdings: Holdings, parameters: Parame
             )
         place, about = f"results/report/{path.name}", f"The report of the run, {form}."
         entity = add_file(crate, path, place, description=about)
-        holdings.made.append(entity)
+        holdings.output_entities.append(entity)
         key, name = f"report-{path.name}", f"report/{path.name}"
-        holdings.outputs.append(parameters.take(key, "File", name, entity))
+        holdings.output_parameters.append(parameters.take(key, "File", name, entity))
 
 
 def path_in_crate(run: Run, path: str) -> str:

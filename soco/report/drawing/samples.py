@@ -30,7 +30,7 @@ class Sample:
         epoch: The epoch that sees this sample.
         rgb: (H, W, 3) uint8, the image.
         boxes: (N, 4) in pixels of the image; `boxes[id - 1]` is the box of an id.
-        shown: The plan of each view.
+        plans: The plan of each view.
         batch: The views and pairs, without a batch dimension.
     """
 
@@ -38,7 +38,7 @@ class Sample:
     epoch: int
     rgb: npt.NDArray[np.uint8]
     boxes: npt.NDArray[np.float32]
-    shown: tuple[ViewPlan, ...]
+    plans: tuple[ViewPlan, ...]
     batch: Batch
 
 
@@ -55,9 +55,9 @@ def sample_of(dataset: ViewDataset, number: int, epoch: int) -> Sample:
     """
     entry, key = dataset.store.entry(number), (epoch, number)
     batch = dataset[key]
-    shown, boxes = dataset.plan(key).views, dataset.boxes(number)
+    plans, boxes = dataset.plan(key).views, dataset.boxes(number)
     return Sample(
-        entry.key, epoch, decode_rgb(read_listed(dataset.source, entry)), boxes, shown, batch
+        entry.key, epoch, decode_rgb(read_listed(dataset.source, entry)), boxes, plans, batch
     )
 
 
@@ -75,9 +75,9 @@ def denormalised(view: Tensor) -> npt.NDArray[np.uint8]:
 
 def view_words(sample: Sample, recipe: PretrainConfig, view: int) -> str:
     """Number and size of a view, which part of the image it shows, and whether it is flipped."""
-    settings, shown = recipe.views[view], sample.shown[view]
+    settings, plan = recipe.views[view], sample.plans[view]
     part = "whole" if settings.crop is None else f"crop {settings.crop}"
-    return f"view {view + 1}, {settings.size} px, {part}" + (", flipped" if shown.flipped else "")
+    return f"view {view + 1}, {settings.size} px, {part}" + (", flipped" if plan.flipped else "")
 
 
 def level_names(boxes: Tensor, size: int, recipe: PretrainConfig) -> list[str]:
@@ -118,8 +118,8 @@ def draw_crops(draw: ImageDraw.ImageDraw, sample: Sample, frame: Frame) -> list[
         x1, y1, x2, y2 of each, in pixels of the drawing.
     """
     outlines: list[Rect] = []
-    for shown in sample.shown[1:]:
-        crop = shown.crop
+    for plan in sample.plans[1:]:
+        crop = plan.crop
         edges = (crop.left, crop.top, crop.left + crop.width - 1, crop.top + crop.height - 1)
         outline = frame.place(edges)
         if outline:

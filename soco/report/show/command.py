@@ -128,7 +128,7 @@ def _views(chosen: argparse.Namespace, config: Config | None) -> str:
         if not len(dataset):
             raise UserError(
                 "show.empty_store",
-                "{store} has no images; give the store of another search.",
+                "{store} has no images; give the store of a different search.",
                 store=chosen.store,
             )
         samples = samples_of(dataset, most, chosen.epoch, chosen.samples)

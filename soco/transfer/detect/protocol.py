@@ -46,7 +46,7 @@ def build_config(
         classes: Object classes without background.
         rle: Whether some training masks are run-length encoded, which detectron2 needs to know.
         seed: Seed of the shuffling, the augmentation and the fresh weights.
-        processes: Number of processes that train together, one for each GPU.
+        processes: Number of processes that train together, one per GPU.
     """
     cfg = get_cfg()
     cfg.SEED = seed

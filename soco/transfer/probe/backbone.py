@@ -29,7 +29,7 @@ def frozen_backbone(weights: Path | None, backbone: str | None, seed: int) -> tu
         The ResNet, and its name.
 
     Raises:
-        UserError: The file cannot be read, has no complete ResNet, or another one than `backbone`.
+        UserError: The file cannot be read, or its ResNet is incomplete or not `backbone`.
     """
     state: dict[str, Tensor] = {}
     if weights is not None:

@@ -134,7 +134,8 @@ def test_with_other_packages_the_text_is_compared_and_other_figures_are_skipped(
 def test_code_that_the_report_does_not_name_is_found(run, failing):
     run.edit(RECORD, lambda record: record["environment"]["code"].update(commit="f" * 40))
     failed = failing(check_page(run.read()))
-    assert "names other code than `git` in the report" in failed["report.html: its record"]
+    message = failed["report.html: its record"]
+    assert "does not name the same code as `git` in the report" in message
 
 
 def test_a_record_that_no_longer_names_the_page_is_found(run, failing):
