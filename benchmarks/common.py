@@ -1,7 +1,4 @@
-"""What several benchmarks need.
-
-Photographs as JPEG files with a store of boxes, and what processes hold of memory.
-"""
+"""Helpers of several benchmarks: photographs as JPEG files with a store of boxes, and memory."""
 
 import hashlib
 from pathlib import Path
@@ -25,7 +22,7 @@ QUALITY = 90
 
 
 def recipe(name: str) -> PretrainConfig:
-    """A recipe of `recipes/`, as `fpn_100`."""
+    """Load a recipe of `recipes/` by its name, such as `fpn_100`."""
     return load_config(REPOSITORY / "recipes" / f"soco_{name}.yaml").pretrain[f"soco_{name}"]
 
 
@@ -61,7 +58,7 @@ def write_photographs(folder: Path, size: tuple[int, int], count: int) -> list[E
 def boxes(
     rng: np.random.Generator, count: int, size: tuple[int, int] = (500, 375)
 ) -> dict[str, pa.Array]:
-    """Boxes for so many images of a width and height, within them."""
+    """Draw random boxes within `count` images of a width and height."""
     most = (size[0] * 4 // 5, size[1] * 4 // 5)
     sizes = rng.integers(32, most, (count * BOXES, 2))
     corners = (rng.random((count * BOXES, 2)) * (np.array(size) - sizes)).astype(np.int16)
@@ -69,7 +66,7 @@ def boxes(
 
 
 def photograph_store(folder: Path, size: tuple[int, int], count: int) -> tuple[Path, ImageSource]:
-    """Photographs of a size with made-up boxes: their store and their source."""
+    """Write photographs of a size with random boxes; return their store and their source."""
     entries = write_photographs(folder / "images", size, count)
     columns = {
         **image_columns(entries, [size] * len(entries)),
@@ -83,7 +80,7 @@ def photograph_store(folder: Path, size: tuple[int, int], count: int) -> tuple[P
 
 
 def memory(process: int | str = "self") -> tuple[int, int]:
-    """A process's memory, in bytes: its share (PSS), and what it shares with none (USS)."""
+    """A process's memory in bytes: proportional (PSS) and unshared (USS)."""
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
-    held = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
-    return held["Pss"], held["Private_Clean"] + held["Private_Dirty"]
+    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
+    return sizes["Pss"], sizes["Private_Clean"] + sizes["Private_Dirty"]

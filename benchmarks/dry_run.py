@@ -1,9 +1,9 @@
 """Measure `snakemake --profile slurm -n proposals` with as many shards as ImageNet needs.
 
 Prints seconds, memory and the number of Slurm jobs, with groups of 40 shards as in the profile and
-with a job for each shard, and with a tenth of the shards: on the first run, with half of the shards
-searched, and when every file exists. The files are empty, since a dry run reads none of them. A dry
-run does everything except to submit jobs.
+with one job per shard, for all shards and for a tenth of them: on the first run, with half of the
+shards searched, and when every file exists. The files are empty, since a dry run reads none of
+them. A dry run does everything except submitting jobs.
 """
 
 import argparse
@@ -34,7 +34,7 @@ MERGED += ["origins/merge_proposals.json"]
 
 
 class DryRun(NamedTuple):
-    """The figures of a dry run: seconds, peak memory in MB, number of Slurm jobs."""
+    """The measurements of a dry run: seconds, peak memory in MB, number of Slurm jobs."""
 
     seconds: float
     memory: float
@@ -42,7 +42,7 @@ class DryRun(NamedTuple):
 
 
 def dry_run(folder: Path, group: int) -> DryRun:
-    """Run one with so many shards in a Slurm job."""
+    """Measure a dry run with `group` shards per Slurm job."""
     command = [sys.executable, "-m", "snakemake", "--dry-run"]
     command += ["--profile", str(REPOSITORY / "slurm")]
     command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--configfile", "overlay.yaml"]
@@ -63,7 +63,7 @@ def dry_run(folder: Path, group: int) -> DryRun:
 
 
 def make_folder(folder: Path, shards: int) -> None:
-    """Write a configuration of so many shards of the repository's own photographs."""
+    """Write a configuration with `shards` shards of the repository's own photographs."""
     images = {"path": str(REPOSITORY / "tests" / "golden" / "images"), "shards": shards}
     (folder / "overlay.yaml").write_text(yaml.safe_dump({"images": images}))
 
@@ -91,7 +91,7 @@ def make_files(folder: Path, names: list[str]) -> None:
 
 
 def states(folder: Path, shards: int) -> Iterator[str]:
-    """Yield the names of the states in which a run may start; the folder is then in that state."""
+    """Yield the name of each state in which a run may start, after bringing the folder into it."""
     make_folder(folder, shards)
     yield "first run"
     make_listing(folder, shards)
@@ -109,16 +109,16 @@ def main() -> None:
         "--shards", type=int, default=1282, help="shards of the larger run [1282, as for ImageNet]"
     )
     parser.add_argument("--group", type=int, default=40, help="shards in a Slurm job [40]")
-    asked = parser.parse_args()
-    groups = f"groups of {asked.group}"
+    chosen = parser.parse_args()
+    groups = f"groups of {chosen.group}"
     print(
         f"{'shards':>8}  {'':13}{groups:>14}{'jobs':>6}{'no groups':>14}{'jobs':>6}{'ratio':>8}"
         f"{'peak memory':>14}"
     )
-    for shards in (asked.shards // 10, asked.shards):
+    for shards in (chosen.shards // 10, chosen.shards):
         with tempfile.TemporaryDirectory() as name:
             for state in states(Path(name), shards):
-                grouped, single = (dry_run(Path(name), group) for group in (asked.group, 1))
+                grouped, single = (dry_run(Path(name), group) for group in (chosen.group, 1))
                 line = (
                     f"{shards:8d}  {state:13}{grouped.seconds:12.1f}"
                     f" s{grouped.jobs:6d}{single.seconds:12.1f} s"

@@ -1,8 +1,8 @@
 """A whole pretraining step of SoCo's R50-FPN recipe: ours against the release's order of work.
 
 Images are random pixels; boxes have the sizes of proposals. The variants alternate in one process,
-and a ratio is the median of the ratios within a round. Then follow the parts of the fastest
-variant's step, and peak memory for each image.
+and a ratio is the median of the ratios within a round. Also prints the time of each part of the
+fastest variant's step, and peak memory per image.
 """
 
 import argparse
@@ -48,7 +48,7 @@ VARIANTS = (
 
 
 def make_batch(settings: PretrainConfig, count: int) -> Batch:
-    """Make random images, with boxes of 0.3 to 0.8 of a view's side."""
+    """Make random images with boxes whose sides are 0.3 to 0.8 of a view's side."""
     generator = torch.Generator().manual_seed(0)
     views = tuple(
         torch.randn(count, 3, view.size, view.size, generator=generator) for view in settings.views
@@ -103,7 +103,7 @@ SECONDS: dict[str, float] = {}
 
 @contextmanager
 def timed(name: str) -> Iterator[None]:
-    """Add the time of the block to the seconds of a name."""
+    """Add the time of the block to `SECONDS` under a name."""
     start = time.perf_counter()
     yield
     SECONDS[name] = SECONDS.get(name, 0.0) + time.perf_counter() - start
@@ -176,7 +176,7 @@ def _peak(variant: Variant, count: int) -> float:
 
 
 def print_speed(steppers: dict[Variant, Stepper], count: int, repeats: int) -> None:
-    """Alternate the variants, and print images a second."""
+    """Alternate the variants, and print images per second."""
     seconds: dict[Variant, list[float]] = {variant: [] for variant in steppers}
     for _ in range(1 + repeats):
         for variant, stepper in steppers.items():
@@ -211,13 +211,13 @@ def main() -> None:
     variants = [*VARIANTS, *(extra if chosen.compile else [])]
     steppers = {variant: Stepper(variant, chosen.batch) for variant in variants}
     print(
-        f"{chosen.batch} images a step, {torch.get_num_threads()} threads, median of"
+        f"{chosen.batch} images per step, {torch.get_num_threads()} threads, median of"
         f" {chosen.repeats} steps"
     )
     print_speed(steppers, chosen.batch, chosen.repeats)
     print(f"Where a step of '{BEST.name}' spends its time")
     print_parts(parts_of_a_step(steppers[BEST], chosen.repeats))
-    print("Peak memory of an additional image")
+    print("Peak memory per additional image")
     for variant in (
         PEER,
         BEST,

@@ -1,8 +1,8 @@
 """Compare the proposal store with the SoCo authors' JSON at ImageNet's size.
 
 Measures bytes, opening time, memory and the time to read a row. Boxes are synthetic; columns, keys
-and their number are as in a real run. The JSON has only some of the images and its figures are
-scaled up: four processes with all of it would not fit into this machine's memory.
+and their number are as in a real run. The JSON has only some of the images, and its results are
+scaled up, because four processes with the full JSON would not fit into this machine's memory.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def image(number: int) -> Entry:
 
 
 def write_shards(folder: Path, images: int) -> None:
-    """Write the shards of so many images, as they are after the fallbacks."""
+    """Write the shards of `images` images, as they are after the fallbacks."""
     rng = np.random.default_rng(0)
     for first in range(0, images, SHARD):
         numbers = range(first, min(images, first + SHARD))
@@ -64,20 +64,23 @@ def write_shards(folder: Path, images: int) -> None:
 
 
 def raw_bytes(folder: Path) -> tuple[float, float]:
-    """Mean regions, and bytes in the raw store, of real photographs of 500 pixels."""
-    found = []
+    """Mean regions and mean bytes in the raw store, of real photographs of 500 pixels."""
+    searches = []
     for photograph in PHOTOGRAPHS:
         rgb = pixels_of(photograph)[:, :, ::-1]
         scale = 500 / max(rgb.shape)
         size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
-        found.append((*size, selective_search(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))))
-    entries = [image(number) for number in range(len(found))]
-    write_raw(entries, found, folder / "raw.parquet", folder / "skipped.parquet")
+        resized = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        searches.append((*size, selective_search(resized)))
+    entries = [image(number) for number in range(len(searches))]
+    write_raw(entries, searches, folder / "raw.parquet", folder / "skipped.parquet")
     columns = pq.ParquetFile(folder / "raw.parquet").metadata.row_group(0)
     size_of_columns = sum(
         columns.column(number).total_compressed_size for number in range(columns.num_columns)
     )
-    return statistics.mean(len(regions) for _, _, regions in found), size_of_columns / len(found)
+    return statistics.mean(len(regions) for _, _, regions in searches), size_of_columns / len(
+        searches
+    )
 
 
 def open_arrow(path: Path) -> tuple[int, Reader]:
@@ -95,7 +98,7 @@ def open_json(path: Path) -> tuple[int, Reader]:
 
 
 def use(opener: Opener, path: Path, seed: int, pipe: Connection) -> None:
-    """Open a store, read rows, and send the figures while the other processes keep theirs open."""
+    """Open a store, read rows, and send the results while the other processes keep theirs open."""
     before = memory()
     start = time.perf_counter()
     count, read = opener(path)
@@ -126,7 +129,7 @@ def use(opener: Opener, path: Path, seed: int, pipe: Connection) -> None:
 
 
 def measure(opener: Opener, path: Path) -> dict[str, float]:
-    """Open the store in several new processes at once; returns the medians over them."""
+    """Open the store in several new processes at once; return the medians over them."""
     context = multiprocessing.get_context("spawn")
     pipes = []
     for seed in range(PROCESSES):
@@ -138,8 +141,8 @@ def measure(opener: Opener, path: Path) -> dict[str, float]:
             pipe.recv()
         for pipe in pipes:
             pipe.send(None)
-    figures = [pipe.recv() for pipe in pipes]
-    return {key: statistics.median(row[key] for row in figures) for key in figures[0]}
+    results = [pipe.recv() for pipe in pipes]
+    return {key: statistics.median(row[key] for row in results) for key in results[0]}
 
 
 def make_stores(folder: Path, images: int) -> None:
@@ -155,7 +158,7 @@ def make_stores(folder: Path, images: int) -> None:
 
 
 def make_json(folder: Path, images: int) -> None:
-    """Write a JSON file of so many images in the authors' format."""
+    """Write a JSON file of `images` images in the authors' format."""
     shards = sorted((folder / "shards").iterdir())
     write_arrow(folder / "part.arrow", merge_files(shards[: -(-images // SHARD)]))
     export_proposals(folder / "part.arrow", folder / "authors.json")
@@ -197,7 +200,7 @@ def main() -> None:
         f" memory are multiplied by {scale:g}"
     )
     print(f"{'':<44}{'store.arrow':>13}{'JSON':>13}{'JSON / arrow':>14}")
-    row("bytes an image", sizes["store.arrow"] / chosen.images, sizes["authors.json"] / part)
+    row("bytes per image", sizes["store.arrow"] / chosen.images, sizes["authors.json"] / part)
     row("opening, s", arrow["open"], authors["open"] * scale)
     row(
         "memory that opening adds (USS), MB",
@@ -215,10 +218,9 @@ def main() -> None:
         authors["pss"] * scale / 1e6,
     )
     row("a random row, microseconds", arrow["row"] * 1e6, authors["row"] * 1e6)
-    print(
-        f"store.parquet: {sizes['store.parquet'] / chosen.images:.0f} bytes an image (random boxes)"
-    )
-    print(f"raw Parquet: {raw:.0f} bytes an image of {regions:.0f} regions (real photographs)")
+    parquet = sizes["store.parquet"] / chosen.images
+    print(f"store.parquet: {parquet:.0f} bytes per image (random boxes)")
+    print(f"raw Parquet: {raw:.0f} bytes per image of {regions:.0f} regions (real photographs)")
 
 
 def row(what: str, ours: float, theirs: float) -> None:

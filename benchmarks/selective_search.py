@@ -41,7 +41,7 @@ SCALE, SIGMA, MIN_SIZE = 300.0, 0.9, 100
 
 
 def best_seconds(task: Callable[[], object], repeats: int) -> float:
-    """The shortest of a few runs, in seconds, after one that compiles and warms caches."""
+    """The time of the fastest of a few runs, after one that compiles and warms caches."""
     task()
     seconds = []
     for _ in range(repeats):
@@ -144,7 +144,7 @@ def peak_kilobytes() -> int:
 
 
 def added_bytes(size: tuple[int, int]) -> float:
-    """Bytes a pixel that one search adds to this process's peak memory."""
+    """Bytes per pixel that one search adds to this process's peak memory."""
     rgb = photograph("coffee", size)
     selective_search(rgb[:48, :64])
     before = peak_kilobytes()
@@ -163,7 +163,7 @@ def main() -> None:
     print_steps(SMALL, repeats)
     print_steps(LARGE, max(1, repeats // 3))
     print_spread(48, repeats)
-    print("\nmemory of a search, bytes a pixel:", end="")
+    print("\nmemory of a search, bytes per pixel:", end="")
     for size in (LARGE, (4000, 3000)):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             print(f"  {size[0]} x {size[1]}: {pool.apply(added_bytes, (size,)):.0f}", end="")

@@ -1,10 +1,10 @@
 """Memory of 8 data loader workers on 1.28 million images: mapped store against Python lists.
 
 The workers read every row once (boxes and location) in random order, as in an epoch, and make views
-for one row in 2,000, from a few photographs. The lists are the authors' way: one JSON of all boxes,
-which the training process parses before it forks its workers. They have only a part of the images,
-and what they add is scaled up. A third loader has no boxes and is the baseline. PSS divides shared
-pages among the processes that share them; USS counts only pages that no other process shares.
+for one row in 2,000, from a few photographs. The lists are the authors' method: one JSON of all
+boxes, which the training process parses before it forks its workers. They have only some of the
+images, and the memory that they add is scaled up. A third loader has no boxes and is the baseline.
+PSS divides shared pages among the processes that share them; USS counts only unshared pages.
 """
 
 import argparse
@@ -29,14 +29,14 @@ from soco.pretrain.views import ViewDataset, prepare_worker
 
 WORKERS = 8
 IMAGES = 16
-ROWS_A_VIEW = 2000
+ROWS_PER_VIEW = 2000
 BATCH = 2048
 
 Memory = dict[str, float]
 
 
 class LentImages:
-    """A source whose images are a few photographs in turn."""
+    """A source that returns a few photographs in turn for all images."""
 
     def __init__(self, lender: ImageSource) -> None:
         self.lender = lender
@@ -68,7 +68,7 @@ class StoreRows(Dataset[int]):
     def __getitem__(self, number: int) -> int:
         store = self.views.store
         store.entry(number)
-        if number % ROWS_A_VIEW == 0:
+        if number % ROWS_PER_VIEW == 0:
             return len(self.views[0, number].views)
         return int(store.rects(number).sum())
 
@@ -88,7 +88,7 @@ class ListRows(Dataset[int]):
         return self.count
 
     def __getitem__(self, number: int) -> int:
-        if number % ROWS_A_VIEW == 0:
+        if number % ROWS_PER_VIEW == 0:
             return len(self.views[0, number % IMAGES].views)
         if self.boxes is None or self.names is None:
             return number
@@ -153,7 +153,7 @@ def make_store(folder: Path, images: int) -> None:
 
 
 def main() -> None:
-    """Make the store and the JSON, measure, print."""
+    """Make the store and the JSON, measure them, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=1_280_000, help="images in the store")
     parser.add_argument(
@@ -175,7 +175,7 @@ def main() -> None:
         f"{chosen.images} images, {WORKERS} workers, store of {size / 1e6:.0f} MB; lists of {part},"
         f" times {scale:g}"
     )
-    print(f"rows read a second, all workers: store {store['rows'] / store['seconds']:.0f}")
+    print(f"rows read per second, all workers: store {store['rows'] / store['seconds']:.0f}")
     names = f"{'no boxes':>10}{'store':>10}{'lists':>10}{'store adds':>12}{'lists add':>12}"
     print(f"{'MB':<18}{names}{'lists / store':>15}")
     for what in ("PSS of a worker", "USS of a worker", "PSS of all", "USS of all"):

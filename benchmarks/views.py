@@ -1,4 +1,4 @@
-"""Samples a second on one core: ours, and PIL with torchvision's classic transforms.
+"""Samples per second on one core: ours, and PIL with torchvision's classic transforms.
 
 Both read the same JPEG files (photographs, quality 90) and follow the same plans of crops, boxes
 and colour changes. They alternate by image; the table has medians over the rounds. A second table
@@ -78,7 +78,7 @@ def classic_view(image: Image.Image, view: ViewPlan) -> Tensor:
 
 
 def compare(dataset: ViewDataset, rounds: int) -> tuple[float, float, float]:
-    """Samples a second of ours and of the peer, and their ratio; medians over rounds."""
+    """Samples per second of ours and of the peer, and their ratio; medians over rounds."""
     ours, theirs = [], []
     for epoch in range(rounds + 1):
         seconds = [0.0, 0.0]
@@ -97,7 +97,7 @@ def compare(dataset: ViewDataset, rounds: int) -> tuple[float, float, float]:
 
 
 def parts(dataset: ViewDataset, rounds: int) -> dict[str, float]:
-    """Milliseconds a sample of each part of our work: medians over rounds of the images' means."""
+    """Milliseconds per sample of each part of our work: medians over rounds of mean times."""
     means: dict[str, list[float]] = defaultdict(list)
     for epoch in range(rounds):
         spent: dict[str, float] = defaultdict(float)
@@ -159,7 +159,7 @@ def main() -> None:
                 print(f"{name:<14}{title:<10}{ours:9.0f}{theirs:21.0f}{ratio:8.2f}", flush=True)
                 rows.append((f"{name}, {title}", parts(dataset, turns)))
     names = list(rows[0][1])
-    print(f"\n{'ms a sample':<22}" + "".join(f"{name:>14}" for name in names))
+    print(f"\n{'ms per sample':<22}" + "".join(f"{name:>14}" for name in names))
     for name, spent in rows:
         print(f"{name:<22}" + "".join(f"{spent[part]:14.3f}" for part in names))
 

@@ -4,8 +4,8 @@
 # In:  {results}/pretrain/{run}/weights.safetensors, from rule pretrain_model, or a file of the section `weights`;
 #      {pretrained} is the name of either.
 # Out: {results}/convert/{pretrained}/detectron2_{kind}.pkl, for detectron2's MODEL.WEIGHTS, and detectron2_{kind}.json:
-#      the number and names of its tensors, those left behind with the reason, and how far the features differ. kind is
-#      fpn_head (ResNet, FPN and box head; only for architecture fpn) or c4 (the ResNet).
+#      the number and names of its tensors, those left behind with the reason, and by how much the features differ. kind
+#      is fpn_head (ResNet, FPN and box head; only for architecture fpn) or c4 (the ResNet).
 #      On demand the same for other libraries: mmdetection.pth and torchvision.safetensors (only for architecture fpn),
 #      torchvision_resnet.safetensors and timm.safetensors, each with a summary such as timm.safetensors.json.
 

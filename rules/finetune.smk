@@ -9,13 +9,13 @@
 #      it was run);
 #      {results}/evaluate/{task}/{initialisation}/seed_{seed}/metrics.json, box and mask AP on the validation split,
 #      with detections.json, the detections in COCO's result format.
-# Checkpoints are in {results}/checkpoints/finetune/. They are no output, so that an interrupted run can resume.
+# Checkpoints are in {results}/checkpoints/finetune/. They are not an output, so that an interrupted run can resume.
 # {results}/decoded_images/{dataset}/ lists the images that were decoded, so that a later check decodes only changed
-# ones; it is no output either, and `soco check-data` shares it.
+# ones; it is not an output either, and `soco check-data` shares it.
 
 
 rule check_dataset:
-    """Check a detection set, report what was found, and repair what can be repaired in a copy."""
+    """Check a detection set, report the findings, and repair in a copy what can be repaired."""
     input:
         train=given_split("train", "annotations"),
         val=given_split("val", "annotations"),

@@ -15,7 +15,7 @@ def uses_demo():
 
 
 def all_origins():
-    """The records of all jobs of this configuration, in the order of the stages; none of an earlier run.
+    """The records of all jobs of this configuration (none of an earlier run), in the order of the stages.
 
     A rule whose outputs the report shows adds its record here.
     """

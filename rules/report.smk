@@ -1,15 +1,15 @@
-# The report: the last stage, takes seconds.
+# Write the report, the last stage; takes seconds.
 #
 # In:  the files that REPORT names, the validation images, and the record of every job that made any of these. The job
-#      also reads, without listing them as inputs, the data that the run was given (to hash them) and some of the images
-#      pretrained on: eight for the gallery of proposals, three per pretraining for its views.
-# Out: {results}/report/report.html, one page that needs no network, and report.json, the same as data. If a figure
-#      cannot be drawn, the job fails and both files are in {results}/report/incomplete/ instead, because Snakemake
-#      removes the outputs of a failed job.
+#      also reads, without listing them as inputs, the data that the run was given (to hash them) and some pretraining
+#      images: eight for the gallery of proposals, three per pretraining for its views.
+# Out: {results}/report/report.html, one page that needs no network, and report.json, the same content as data. If a
+#      figure cannot be drawn, the job fails and both files are in {results}/report/incomplete/ instead, because
+#      Snakemake removes the outputs of a failed job.
 
 
 def validation_files(task, initialisation, seed):
-    """The names of one evaluation, with its detection set and the folder of its validation images."""
+    """The names of one evaluation, its detection set and the folder of its validation images."""
     dataset = config["finetune"][task]["dataset"]
     return {
         "task": task,
@@ -20,7 +20,7 @@ def validation_files(task, initialisation, seed):
     }
 
 
-# By field of soco.report.inputs.ReportInputs: a path; or the names of each entry, and the paths of all entries.
+# By field of soco.report.inputs.ReportInputs: a path; or the names of each entry and the path patterns of all entries.
 REPORT = {
     "summary": rules.merge_proposals.output.summary,
     "store": rules.merge_proposals.output.store,

@@ -1,4 +1,4 @@
-"""Give images without a proposal those of a fallback; run by rule `apply_fallbacks`."""
+"""Apply the fallbacks to images without a proposal; run by rule `apply_fallbacks`."""
 
 from soco.config import FilterConfig
 from soco.jobs import stage

@@ -5,7 +5,7 @@ from soco.jobs import stage
 from soco.proposals.quality import describe_proposals
 
 with stage(snakemake, "quality") as origin:
-    described = describe_proposals(
+    statistics = describe_proposals(
         raw=snakemake.input.raw,
         fixed=snakemake.input.fixed,
         settings=FilterConfig.model_validate(snakemake.params.settings),
@@ -13,4 +13,4 @@ with stage(snakemake, "quality") as origin:
         origin=origin,
     )
     for kind in ("regions", "proposals"):
-        print(f"{kind}: {described[kind]['boxes']} in {described['images']} images")
+        print(f"{kind}: {statistics[kind]['boxes']} in {statistics['images']} images")

@@ -1,4 +1,4 @@
-"""Give the images of all shards the boxes of a file; run by rule `import_regions`."""
+"""Import the boxes of a file for the images of all shards; run by rule `import_regions`."""
 
 from soco.config import ImagesConfig
 from soco.jobs import stage

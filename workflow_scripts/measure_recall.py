@@ -15,8 +15,8 @@ with stage(snakemake, "quality", varying=("recall",)) as origin:
         origin=origin,
     )
     for entry in measure_recall(job)["engines"]:
-        found = entry["proposals"]
+        proposals = entry["proposals"]
         print(
-            f"{entry['engine']}: {found['boxes']:.1f} proposals an image, recall"
-            f" {found['recall_50']['all']:.3f}"
+            f"{entry['engine']}: {proposals['boxes']:.1f} proposals per image, recall"
+            f" {proposals['recall_50']['all']:.3f}"
         )

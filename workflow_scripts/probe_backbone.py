@@ -15,12 +15,12 @@ with stage(snakemake, "probes") as origin:
     torch.set_num_threads(snakemake.threads)
     probe, initialisation = snakemake.wildcards.probe, snakemake.wildcards.initialisation
     settings = {**snakemake.config["probes"][probe], **snakemake.params.settings}
-    found = probe_backbone(
+    result = probe_backbone(
         settings=ProbeConfig.model_validate(settings),
         weights=Path(snakemake.input.weights) if snakemake.input.weights else None,
         backbone=snakemake.params.backbone,
         seed=snakemake.params.seed,
     )
-    print(describe(found))
-    result = {"probe": probe, "initialisation": initialisation, **found}
-    write_json(snakemake.output.metrics, result, origin)
+    print(describe(result))
+    named = {"probe": probe, "initialisation": initialisation, **result}
+    write_json(snakemake.output.metrics, named, origin)

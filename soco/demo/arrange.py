@@ -37,7 +37,7 @@ def arrange(
 ) -> list[Placed]:
     """Place objects, each over the ones before it, so that none loses more than 60 % of its mask.
 
-    An object without a place after `TRIES` draws is dropped.
+    An object that finds no place in `TRIES` draws is dropped.
 
     Args:
         objects: The objects, back to front.
@@ -64,9 +64,9 @@ def ownership(placed: list[Placed], side: int) -> np.ndarray:
 
 def _all_visible(placed: list[Placed]) -> bool:
     owner = ownership(placed, placed[0].mask.shape[0])
-    seen = np.bincount(owner.ravel(), minlength=len(placed) + 1)[1:]
+    visible = np.bincount(owner.ravel(), minlength=len(placed) + 1)[1:]
     whole = np.array([item.mask.sum() for item in placed])
-    return bool(np.all(whole > 0) and np.all(seen >= LEAST_VISIBLE * whole))
+    return bool(np.all(whole > 0) and np.all(visible >= LEAST_VISIBLE * whole))
 
 
 def _draw(planned: PlannedObject, side: int, shrink: float, rng: np.random.Generator) -> Placed:

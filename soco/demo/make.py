@@ -67,7 +67,7 @@ def _write_shapes(root: Path, settings: DemoConfig, seed: int) -> None:
 
 
 def _clear(root: Path) -> None:
-    """Remove an earlier demo's images, so that none are left over when fewer are made."""
+    """Remove an earlier demo's images, so that none remain when fewer are made."""
     folders = [
         root / "images",
         *(root / part / split for part in ("shapes", "classes") for split in SPLITS),
@@ -75,7 +75,7 @@ def _clear(root: Path) -> None:
     for folder in folders:
         if not folder.is_dir():
             continue
-        # sources.csv is written first: without it, the files are not the demo's.
+        # sources.csv is written first: without it, the files did not come from the demo.
         if any(folder.iterdir()) and not (root / "sources.csv").is_file():
             raise UserError(
                 "demo.foreign_files",

@@ -1,7 +1,7 @@
 """The photographs that the demo is made of: the package, scene and split of each.
 
 Photographs of one place or thing (stereo pairs, several views of one garden) share a scene, and
-each scene is in one split only: validation shows nothing that pretraining or training has seen.
+each scene is in only one split: validation shows nothing that pretraining or training has seen.
 """
 
 import functools

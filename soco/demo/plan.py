@@ -79,7 +79,7 @@ def _turns(
 
 
 def _texture(split: Split, background: Photograph, rng: np.random.Generator) -> Photograph:
-    """A photograph of another scene; scenes are equally likely, whatever their photographs."""
+    """A photograph of another scene; scenes are equally likely, whatever their size."""
     others = [photograph for photograph in of_split(split) if photograph.scene != background.scene]
     scenes = sorted({photograph.scene for photograph in others})
     scene = scenes[rng.integers(len(scenes))]

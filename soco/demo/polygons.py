@@ -70,7 +70,7 @@ def _steps(region: np.ndarray) -> Steps:
 
 
 def _next_heading(here: Point, heading: Point, steps: Steps) -> Point:
-    """The next direction of a walk; where two pixels touch at a corner, it stays at its own."""
+    """The next direction of a walk; where two pixels touch at a corner, it keeps to its own."""
     x, y = heading
     for turned in ((-y, x), (x, y), (y, -x)):
         if (here, turned) in steps:

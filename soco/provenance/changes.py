@@ -11,7 +11,7 @@ _LONGEST = 60
 
 
 class _Absent:
-    """The value of a key that one side lacks, which is not the same as a null."""
+    """The value of a key that one side lacks, as opposed to null."""
 
     def __repr__(self) -> str:
         return "absent"
@@ -60,20 +60,25 @@ def changes(a: Any, b: Any, key: str = "") -> Iterator[Change]:
 
     A section that one side lacks is one change. Lists of mappings of the same length are compared
     entry by entry, other lists as a whole.
+
+    Args:
+        a: The first value.
+        b: The second value.
+        key: Dotted path of both values, the prefix of each change's key.
     """
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         for name in dict.fromkeys([*a, *b]):
             inner = f"{key}.{name}" if key else str(name)
             yield from changes(a.get(name, ABSENT), b.get(name, ABSENT), inner)
     elif _are_sections(a) and _are_sections(b) and len(a) == len(b):
-        for place, (one, other) in enumerate(zip(a, b, strict=True)):
-            yield from changes(one, other, f"{key}.{place}" if key else str(place))
+        for index, (one, other) in enumerate(zip(a, b, strict=True)):
+            yield from changes(one, other, f"{key}.{index}" if key else str(index))
     elif a != b:
         yield Change(key, a, b)
 
 
 def value_words(value: Any) -> str:
-    """A setting as YAML shows it, on one line; of a section the number of keys."""
+    """A setting as YAML shows it, on one line; for a section, its number of keys."""
     if isinstance(value, Mapping):
         return plural(_count(value), "key")
     if _are_sections(value):

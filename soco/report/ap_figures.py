@@ -30,10 +30,10 @@ def category_figure(task: dict[str, Any]) -> PageImage:
         figure = Figure(figsize=(WIDTH, 1.1 + 0.24 * len(shown)), layout="constrained")
         axes = figure.subplots()
         handles = []
-        for place, (label, style) in enumerate(zip(labels, _series(len(labels)), strict=True)):
+        for index, (label, style) in enumerate(zip(labels, _series(len(labels)), strict=True)):
             values = [_number(entry["ap"][label]["box"]) for entry in shown]
             # Slightly shifted, so that equal values do not cover one another.
-            shift = 0.5 * (place + 0.5) / len(labels) - 0.25
+            shift = 0.5 * (index + 0.5) / len(labels) - 0.25
             handles += axes.plot(
                 values, rows + shift, style[1], color=style[0], markersize=6, alpha=0.85
             )
@@ -91,7 +91,7 @@ def _points(points: list[dict[str, Any]], part: str) -> tuple[list[int], list[fl
 
 
 def _series(count: int) -> list[tuple[Any, Any, Any]]:
-    return [SERIES[place % len(SERIES)] for place in range(count)]
+    return [SERIES[index % len(SERIES)] for index in range(count)]
 
 
 def _number(value: float | None) -> float:

@@ -27,21 +27,23 @@ from soco.report.reading import read_back
 from soco.report.views import run_views
 
 INCOMPLETE = "incomplete"
-"""Folder beside the report for a page with missing figures: Snakemake removes the outputs of a
-failed job."""
+"""Folder next to the report for a page with missing figures.
+
+The page is not an output, because Snakemake removes the outputs of a failed job.
+"""
 
 
 def build_report(inputs: ReportInputs, html: Path, json: Path) -> None:
     """Write the report.
 
-    If a figure cannot be drawn, its reason takes its place. Page and data are then written to the
-    folder `incomplete` beside `html`, the data with the list `failed_figures` (`figure` and
+    If a figure cannot be drawn, the reason replaces it. Page and data are then written to the
+    folder `incomplete` next to `html`, the data with the list `failed_figures` (`figure` and
     `reason`), and the report fails.
 
     Args:
         inputs: The files that it is made of.
         html: Receives one self-contained page: it embeds its images and loads nothing.
-        json: Receives the same as data, see `soco.report.schema.Report`.
+        json: Receives the same content as data, see `soco.report.schema.Report`.
 
     Raises:
         UserError: A file is missing or malformed, or a figure cannot be drawn.
@@ -89,7 +91,7 @@ def make_page(
 def _images(
     inputs: ReportInputs, store: pa.Table, content: dict[str, Any], drawer: Drawer
 ) -> dict[str, Any]:
-    """The images of the page by section; those of several runs, sets or tasks by their name."""
+    """The images of the page by section; if there is one per run, set or task, also by its name."""
     draw, config, statistics = drawer.draw, inputs.config, content["quality"]["statistics"]
     source = open_source(ImagesConfig.model_validate(config["images"]))
     costs = stage_costs(content["resources"], content["jobs"])
@@ -143,7 +145,7 @@ def _write(page: str, content: dict[str, Any], html: Path, json: Path) -> None:
 
 
 def _remove(folder: Path, *names: str) -> None:
-    """Remove what an earlier attempt left."""
+    """Remove the files of an earlier attempt, and the folder if it is then empty."""
     if folder.is_dir():
         for name in names:
             (folder / name).unlink(missing_ok=True)

@@ -74,14 +74,17 @@ def collect(inputs: ReportInputs, store: pa.Table) -> dict[str, Any]:
 
 
 def set_findings(files: FindingsFiles) -> dict[str, Any]:
-    """Read what the checks found in one detection set, see `soco.report.schema.Findings`.
+    """Read what the checks found in one detection set.
+
+    Returns:
+        An entry of `findings` in `soco.report.schema.Report`.
 
     Raises:
         UserError: The file is missing or malformed.
     """
-    found = read_object(files.findings, "splits", "findings")
-    repaired = bool(found["splits"].get("val", {}).get("repaired"))
-    return found | {"dataset": files.dataset, "val_repaired": repaired}
+    content = read_object(files.findings, "splits", "findings")
+    repaired = bool(content["splits"].get("val", {}).get("repaired"))
+    return content | {"dataset": files.dataset, "val_repaired": repaired}
 
 
 def spread(counts: np.ndarray) -> dict[str, float]:
@@ -96,12 +99,12 @@ def spread(counts: np.ndarray) -> dict[str, float]:
 
 def _results(inputs: ReportInputs, artefacts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The tasks; each row with `artefact`, the index of its metrics.json among the artefacts."""
-    places = {artefact["path"]: place for place, artefact in enumerate(artefacts)}
+    indices = {artefact["path"]: index for index, artefact in enumerate(artefacts)}
     tasks = task_results(inputs.evaluations)
     for task in tasks:
         files = [files for files in inputs.evaluations if files.task == task["task"]]
         for row, of_row in zip(task["rows"], files, strict=True):
-            row["artefact"] = places.get(str(of_row.metrics))
+            row["artefact"] = indices.get(str(of_row.metrics))
     return tasks
 
 

@@ -1,4 +1,4 @@
-"""The data that a run was given, each with a digest: of the file, or of a listing of many."""
+"""The data that a run was given, each with a digest: of the file, or of a listing of files."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -79,6 +79,6 @@ def _given(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _digest(path: str) -> tuple[int | None, str]:
-    """How many files there are, and the hash of the file or of the folder's listing."""
-    found = fingerprint(Path(path))
-    return (found.get("files") if Path(path).is_dir() else 1), found["sha256"]
+    """The number of files, and the hash of the file or of the folder's listing."""
+    digest = fingerprint(Path(path))
+    return (digest.get("files") if Path(path).is_dir() else 1), digest["sha256"]

@@ -36,10 +36,10 @@ def task_detections(evaluations: Sequence[EvaluationFiles]) -> list[list[PageIma
     """Draw labelled and detected objects of one task, with their masks, on four images.
 
     The six best detections of an image are drawn if they score at least 0.3, and the twenty largest
-    labelled objects, without crowd regions. Of several seeds the first is shown.
+    labelled objects, without crowd regions. With several seeds, the first one's are shown.
 
     Args:
-        evaluations: Of the task, each with a detections file.
+        evaluations: The task's evaluations, each with a detections file.
 
     Returns:
         A row per image: its labelled objects, then the detections of each initialisation.
@@ -85,7 +85,7 @@ def _draw(
     marks = [_mark(entry, names, rgb) for entry in objects]
     # Labels on more than six objects would hide them; the caption counts all.
     labelled = [
-        mark if place < MOST else replace(mark, label="") for place, mark in enumerate(marks)
+        mark if index < MOST else replace(mark, label="") for index, mark in enumerate(marks)
     ]
     uri, (width, height) = draw_marks(rgb, labelled, _WIDTH, _LETTERS)
     best_first = sorted(objects, key=lambda entry: -entry.get("score", 0))
@@ -110,10 +110,10 @@ def _mask_words(masks: int, marks: int) -> str:
 def _mark(entry: Object, names: dict[int, str], rgb: npt.NDArray[np.uint8]) -> Mark:
     left, top, width, height = entry["bbox"]
     category = entry["category_id"]
-    place = sorted(names).index(category) if category in names else 0
+    index = sorted(names).index(category) if category in names else 0
     mask = covered_pixels(entry.get("segmentation"), rgb.shape[1], rgb.shape[0])
     box = (left, top, left + width, top + height)
-    return Mark(box, COLOURS[place % len(COLOURS)], _label(entry, names), mask)
+    return Mark(box, COLOURS[index % len(COLOURS)], _label(entry, names), mask)
 
 
 def _label(entry: Object, names: dict[int, str]) -> str:
@@ -127,9 +127,9 @@ def _largest(objects: list[Object]) -> list[Object]:
 
 
 def _best(files: EvaluationFiles, images: set[int]) -> ByImage:
-    """The best detections of the chosen images, the best last, so that it is drawn on top."""
+    """The best detections of the chosen images, in ascending order: the best is drawn on top."""
     assert files.detections is not None
-    found = _by_image(
+    detections = _by_image(
         [
             entry
             for entry in iterate_list(files.detections)
@@ -138,12 +138,12 @@ def _best(files: EvaluationFiles, images: set[int]) -> ByImage:
     )
     return {
         image: heapq.nlargest(MOST, objects, key=lambda entry: entry["score"])[::-1]
-        for image, objects in found.items()
+        for image, objects in detections.items()
     }
 
 
 def _by_image(objects: list[Object]) -> ByImage:
-    found: ByImage = defaultdict(list)
+    by_image: ByImage = defaultdict(list)
     for entry in objects:
-        found[entry["image_id"]].append(entry)
-    return dict(found)
+        by_image[entry["image_id"]].append(entry)
+    return dict(by_image)

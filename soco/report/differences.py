@@ -20,9 +20,9 @@ def from_scratch(groups: Sequence[Group]) -> list[dict[str, Any]]:
         groups: The task's evaluations.
 
     Returns:
-        One entry per initialisation except scratch: `label`; `seeds`, the number of seeds of it and
+        One entry per initialisation except scratch: `label`; `seeds`, its number of seeds and that
         of scratch; `unlike`, the keys of the protocol that differ, with both values; and for `box`
-        and `mask` the `difference` of each figure. Empty unless scratch is exactly one group.
+        and `mask` the `difference` of each metric. Empty unless scratch is exactly one group.
     """
     baseline = [group for group in groups if group.initialisation == BASELINE]
     if len(baseline) != 1:
@@ -36,13 +36,13 @@ def difference(
     """The difference of two means with its 95 % confidence interval (Welch's t).
 
     Args:
-        own: A figure for each seed; None: not scored.
-        other: The same for what it is compared with.
+        own: A metric's value for each seed; None: not scored.
+        other: The same for the baseline.
 
     Returns:
-        `mean`, None if a seed has no figure; `low` and `high`, the interval, None if either side
-        has one seed only or if both sides have no variance. The interval covers fine-tuning seeds:
-        all seeds of an initialisation share one pretraining.
+        `mean`, None if a seed has no value; `low` and `high`, the interval, None if either side
+        has only one seed or if neither side has any variance. The interval covers fine-tuning
+        seeds: all seeds of an initialisation share one pretraining.
     """
     if not own or not other or None in (*own, *other):
         return {"mean": None, "low": None, "high": None}

@@ -1,4 +1,4 @@
-"""Draw figures so that one that fails does not cost the page."""
+"""Draw figures so that a failing one does not stop the page."""
 
 import logging
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class Undrawn:
-    """What the page shows in the place of a figure that failed.
+    """What the page shows instead of a figure that failed.
 
     Attributes:
         figure: What it would show, such as `loss of soco`.

@@ -11,7 +11,7 @@ from soco.report.drawing.training_curve import draw_curve, has_signs
 
 
 def loss_figure(run: dict[str, Any]) -> PageImage:
-    """Loss and learning rate of one pretraining and, if logged, the signs of collapse.
+    """Plot loss and learning rate of one pretraining and, if logged, the signs of collapse.
 
     Args:
         run: An entry of `pretraining` in report.json.
@@ -30,7 +30,7 @@ def loss_figure(run: dict[str, Any]) -> PageImage:
 
 
 def cost_figure(stages: list[dict[str, Any]]) -> PageImage:
-    """Time, CPU time and peak memory of each stage as horizontal bars, in stage order.
+    """Plot time, CPU time and peak memory of each stage as horizontal bars, in stage order.
 
     Args:
         stages: From `soco.report.provenance.stage_costs`.

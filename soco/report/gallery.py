@@ -19,7 +19,7 @@ _WIDTH = 300
 
 
 def proposal_gallery(store: pa.Table, source: ImageSource) -> list[PageImage]:
-    """Draw proposals on about eight images, at even distances in the store.
+    """Draw proposals on about eight images, evenly spaced in the store.
 
     Args:
         store: The merged proposals; images without any are not drawn.

@@ -28,7 +28,7 @@ def render(content: dict[str, Any], images: dict[str, Any]) -> str:
     """
     results, config = content["results"], content["config"]
     used = {row["initialisation"] for task in results for row in task["rows"]}
-    shown = {
+    context = {
         "images": images,
         "config_yaml": yaml.safe_dump(config, allow_unicode=True, width=100),
         "style": Markup((_FOLDER / "style.css").read_text()),
@@ -40,7 +40,7 @@ def render(content: dict[str, Any], images: dict[str, Any]) -> str:
         "loading_lists": loading_lists(content["loading"]),
         **files_shown(content),
     }
-    return _environment().get_template("page.html").render(content | shown)
+    return _environment().get_template("page.html").render(content | context)
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
@@ -56,7 +56,7 @@ def number(value: float | int | None, digits: int = 0) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A duration to be read at a glance: `4.1 s`, `2 min 05 s`, `3 h 07 min`."""
+    """A duration for people to read: `4.1 s`, `2 min 05 s`, `3 h 07 min`."""
     # humanize.precisedelta writes "2 minutes and 5 seconds", too wide for the tables.
     if seconds is None:
         return _DASH
@@ -90,5 +90,5 @@ def _environment() -> jinja2.Environment:
 
 
 def _printable(value: Any) -> Any:
-    """Any text on the page as one line of characters that every browser can show."""
+    """Convert text to one line of characters that every browser can show."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -58,7 +58,7 @@ class EvaluationFiles:
         metrics: JSON with box and mask AP, AP of each category and the protocol.
         detections: COCO results file; None: its detections are not drawn.
         curve: JSONL with the AP measured during training, may be empty; None: not measured.
-        loading: JSON that says which tensors of the detector were initialised from the file.
+        loading: JSON that lists which tensors of the detector were initialised from the file.
         weights: The fine-tuned detector; only hashed.
     """
 
@@ -77,7 +77,7 @@ class EvaluationFiles:
 
 @dataclass(frozen=True, config=_STRICT)
 class RecallFiles:
-    """Recall of the proposals on one detection set: its name, and JSON with the figures."""
+    """Recall of the proposals on one detection set: its name, and JSON with the recall."""
 
     dataset: str
     recall: Path

@@ -24,10 +24,10 @@ class PaperRow:
     """One row of the paper's tables; `box` and `mask` are AP, AP50, AP75, from 0 to 100.
 
     Attributes:
-        format: The data set's: `coco` is COCO, `lvis` is LVIS v1.
+        format: The data set: `coco` is COCO, `lvis` is LVIS v1.
         detector: The Mask R-CNN.
         initialisation: The pretraining, or `scratch`.
-        epochs: Of pretraining on ImageNet; None: from scratch.
+        epochs: Epochs of pretraining on ImageNet; None: from scratch.
         box: AP of boxes.
         mask: AP of masks.
     """

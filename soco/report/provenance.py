@@ -1,4 +1,4 @@
-"""Where the figures come from: the jobs, their environments, every file's hash, time and memory."""
+"""Where the results come from: the jobs, their environments, every file's hash, time and memory."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -24,7 +24,7 @@ _RATIOS = {1 / 16: "1:16", 1 / 4: "1:4", 1: "1:1", 4: "4:1", 16: "16:1"}
 
 
 def shape_figure(statistics: dict[str, Any]) -> PageImage:
-    """Histograms of the number of boxes per image, of their sizes and of their shapes.
+    """Plot histograms of the number of boxes per image, of their sizes and of their shapes.
 
     Args:
         statistics: What `soco.proposals.quality.describe_proposals` measured.
@@ -55,7 +55,7 @@ def shape_figure(statistics: dict[str, Any]) -> PageImage:
 
 
 def without_figure(statistics: dict[str, Any]) -> PageImage:
-    """Bars of the share of images without a proposal, after the filter and after each fallback.
+    """Plot the share of images without a proposal, after the filter and after each fallback.
 
     Args:
         statistics: What `soco.proposals.quality.describe_proposals` measured.
@@ -80,7 +80,7 @@ def without_figure(statistics: dict[str, Any]) -> PageImage:
 
 
 def recall_figure(measured: dict[str, Any]) -> PageImage:
-    """Recall and average best overlap against the number of proposals drawn, a line per engine.
+    """Plot recall and average best overlap against the number of proposals drawn, per engine.
 
     Args:
         measured: An entry of `quality.recall` in report.json.

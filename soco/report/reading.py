@@ -1,4 +1,4 @@
-"""Read the JSON files of the stages, whole, line by line or object by object."""
+"""Read the JSON files of the stages: whole, line by line, or object by object."""
 
 import json
 import math
@@ -47,7 +47,7 @@ def read_json(path: Path) -> Any:
     except ValueError as error:
         raise UserError(
             "report.invalid_json",
-            "{path} is not valid JSON ({reason}); delete it and run the stage that makes it again.",
+            "{path} is not valid JSON ({reason}); delete it and rerun the stage that writes it.",
             path=path,
             reason=error,
         ) from None
@@ -67,7 +67,7 @@ def read_object(path: Path, *keys: str) -> dict[str, Any]:
     if absent or not isinstance(content, dict):
         raise UserError(
             "report.missing_keys",
-            "{path} lacks {keys}; delete it and run the stage that makes it again.",
+            "{path} lacks {keys}; delete it and rerun the stage that writes it.",
             path=path,
             keys=", ".join(absent) or "a JSON object",
         )
@@ -75,7 +75,7 @@ def read_object(path: Path, *keys: str) -> dict[str, Any]:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read a JSONL log, without blank lines and a last line that was cut short.
+    """Read a JSONL log, ignoring blank lines and a truncated last line.
 
     Raises:
         UserError: The file is missing, or a line before the last is not a JSON object.
@@ -93,12 +93,12 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             if not isinstance(entry, dict):
                 raise ValueError
         except ValueError:
-            if number == len(lines):  # the process was killed while it wrote
+            if number == len(lines):  # the process was killed while writing
                 break
             raise UserError(
                 "report.invalid_line",
-                "Line {number} of {path} is not valid JSON; delete the file and run the stage that"
-                " makes it again.",
+                "Line {number} of {path} is not valid JSON; delete the file and rerun the stage"
+                " that writes it.",
                 number=number,
                 path=path,
             ) from None
@@ -129,6 +129,6 @@ def iterate_list(path: Path) -> Iterator[dict[str, Any]]:
 def _missing(path: Path) -> UserError:
     return UserError(
         "report.file_missing",
-        "There is no {path}; run the stage that makes it first.",
+        "There is no {path}; run the stage that writes it first.",
         path=path,
     )

@@ -1,4 +1,4 @@
-"""The figures of each fine-tuning: rows, means over seeds, AP by category and during training."""
+"""The AP of each fine-tuning: rows, means over seeds, by category and during training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ _KEYS = ("dataset", "format", "box", "mask", "per_category", "protocol", "images
 
 
 def task_results(evaluations: Sequence[EvaluationFiles]) -> list[dict[str, Any]]:
-    """Collect the figures of all evaluations.
+    """Collect the results of all evaluations.
 
     Returns:
         One entry per task: its name, `dataset` and `format`; `rows`, the metrics.json of each
@@ -39,11 +39,11 @@ def by_category(groups: Sequence[Group]) -> list[dict[str, Any]]:
 
     Returns:
         One entry per category: `category`, `instances`, `frequency` (`r`, `c`, `f`; None unless the
-        format is LVIS's) and `ap`, by label of the group its `box` and `mask` AP, None if a seed
-        has none.
+        format is LVIS's) and `ap`: by group label, its `box` and `mask` AP, None if a seed has
+        none.
     """
     rows = [row["per_category"] for group in groups for row in group.rows]
-    first = {name: found for row in reversed(rows) for name, found in row.items()}
+    first = {name: entry for row in reversed(rows) for name, entry in row.items()}
     entries = [
         {
             "category": name,
@@ -65,10 +65,10 @@ def by_category(groups: Sequence[Group]) -> list[dict[str, Any]]:
 
 
 def read_curve(path: Path | None, row: dict[str, Any]) -> list[dict[str, Any]]:
-    """AP during one fine-tuning.
+    """Read AP during one fine-tuning.
 
     Args:
-        path: JSONL, per line an `iteration` and the `box` and `mask` figures; None: not measured.
+        path: JSONL, per line an `iteration` and `box` and `mask` AP; None: not measured.
         row: The evaluation's metrics, which give the last point.
 
     Returns:
@@ -152,10 +152,13 @@ def _task(task: str, evaluations: list[EvaluationFiles]) -> dict[str, Any]:
 
 
 def _mean(curves: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    found = [{point["iteration"]: point for point in points} for points in curves]
-    shared = sorted(set.intersection(*(set(points) for points in found)))
+    by_iteration = [{point["iteration"]: point for point in points} for points in curves]
+    shared = sorted(set.intersection(*map(set, by_iteration)))
     return [
         {"iteration": iteration}
-        | {part: mean_std(points[iteration][part] for points in found)["mean"] for part in PARTS}
+        | {
+            part: mean_std(points[iteration][part] for points in by_iteration)["mean"]
+            for part in PARTS
+        }
         for iteration in shared
     ]

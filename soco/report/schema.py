@@ -1,4 +1,4 @@
-"""The form of report.json; `python -m soco.report.schema` prints it as a JSON Schema."""
+"""The schema of report.json; `python -m soco.report.schema` prints it as a JSON Schema."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ Moment = Annotated[
 
 
 class Keys(GroupedMetadata):
-    """Requires keys of an object, which may have others."""
+    """Requires some keys of an object, which may have others."""
 
     def __init__(self, *keys: str) -> None:
         self._keys = keys
@@ -101,7 +101,7 @@ class Data(_Closed):
     used_by: list[str] = Field(min_length=1, description="The rules that read it.")
 
 
-class Figures(BaseModel):
+class AveragePrecision(BaseModel):
     """Average precision by name, in percent; null if there are no such objects."""
 
     model_config = ConfigDict(extra="allow")
@@ -119,16 +119,18 @@ class Evaluation(BaseModel):
 
     initialisation: str
     seed: int
-    box: Figures
-    mask: Figures
+    box: AveragePrecision
+    mask: AveragePrecision
     per_category: Object
-    protocol: Annotated[Object, Keys("seed")] = Field(description="What AP must be read with.")
+    protocol: Annotated[Object, Keys("seed")] = Field(
+        description="How the detector was trained and scored; AP means nothing without it."
+    )
     images: int
     instances: int
     over_limit: Annotated[Object, Keys("images", "most")] | None = Field(
         None,
-        description="How many `images` have more objects than `detections_per_image`, and the most"
-        " objects of one.",
+        description="How many `images` have more objects than `detections_per_image`, and the"
+        " largest number of objects in one.",
     )
     artefact: int | None = Field(description="Index of its metrics.json into `artefacts`.")
 
@@ -173,7 +175,7 @@ class Report(_Closed):
     Paths are relative to the folder that the run worked in, or absolute if the configuration's are.
     """
 
-    form: Literal[3] = Field(alias="schema", description="The version of this form.")
+    form: Literal[3] = Field(alias="schema", description="The version of this schema.")
     made: Moment = Field(description="When the report was made.")
     seed: Count
     config: Object = Field(description="The whole configuration; `soco keys` explains its keys.")
@@ -190,13 +192,15 @@ class Report(_Closed):
     artefacts: list[Artefact] = Field(description="Every file that a job made.")
     data: list[Data] = Field(description="The files that the run was given.")
     pretraining: list[Annotated[Object, Keys("run", "pairs", "loss_floor", "curve")]] = Field(
-        description="metrics.json of each, its pairs of views, the least possible loss, and at most"
-        " 400 logged steps."
+        description="metrics.json of each, its pairs of views, the lowest possible loss, and at"
+        " most 400 logged steps."
     )
     proposals: Annotated[
         Object,
         Keys("counts", "regions_per_image", "proposals_per_image", "skipped", "skipped_first"),
-    ] = Field(description="Counts of the merge, spread over images, the first 50 skipped images.")
+    ] = Field(
+        description="Counts of the merge, their spread over images, the first 50 skipped images."
+    )
     quality: Annotated[Object, Keys("statistics", "recall")] = Field(
         description="Files of `soco.proposals.quality`."
     )

@@ -1,7 +1,7 @@
-"""Fine-tunings that differ in their seed only, as mean and standard deviation.
+"""Mean and standard deviation of fine-tunings that differ only in their seed.
 
 The deviation is that of fine-tuning: all seeds of an initialisation share one pretraining, so it
-does not show how much another pretraining would change the figures.
+does not show how much another pretraining would change the AP.
 """
 
 import math
@@ -80,7 +80,9 @@ def unlike_keys(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
         if key not in _NO_PROTOCOL
     }
     return {
-        key: found for key, found in values.items() if any(value != found[0] for value in found)
+        key: of_rows
+        for key, of_rows in values.items()
+        if any(value != of_rows[0] for value in of_rows)
     }
 
 
@@ -89,7 +91,7 @@ def summarise(group: Group) -> dict[str, Any]:
 
     Returns:
         `initialisation`, `label`, `n`, `seeds`, `differs`, `protocol` (of the first seed, without
-        the seed), and for `box` and `mask` the `mean` and `std` of each figure, see `mean_std`.
+        the seed), and for `box` and `mask` the `mean` and `std` of each metric, see `mean_std`.
     """
     first = group.rows[0]
     return {
@@ -106,7 +108,7 @@ def summarise(group: Group) -> dict[str, Any]:
 
 
 def mean_std(values: Iterable[float | None]) -> dict[str, float | None]:
-    """Mean and sample standard deviation (divided by n - 1) of a figure over the seeds.
+    """Mean and sample standard deviation (divided by n - 1) of a metric over the seeds.
 
     Args:
         values: One per seed; None: not scored.
@@ -114,9 +116,9 @@ def mean_std(values: Iterable[float | None]) -> dict[str, float | None]:
     Returns:
         `mean`, None without values or if any is None; `std`, None for fewer than two values.
     """
-    found = list(values)
-    known = [value for value in found if value is not None]
-    if not known or len(known) < len(found):
+    all_values = list(values)
+    known = [value for value in all_values if value is not None]
+    if not known or len(known) < len(all_values):
         return {"mean": None, "std": None}
     mean = math.fsum(known) / len(known)
     if len(known) == 1:

@@ -1,4 +1,4 @@
-"""Sentences on the tables of AP, which claim no more than the seeds support."""
+"""Sentences about the AP tables, which claim no more than the seeds support."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,14 +34,14 @@ def difference_words(entry: Mapping[str, Any]) -> str:
         entry: An entry of a task's `differences`.
     """
     if entry["box"]["AP"]["low"] is None:
-        words = f"{_numbers(entry)}: no confidence interval"
+        words = f"{_seed_counts(entry)}: no confidence interval"
     else:
-        words = f"{_numbers(entry)}; small figures: 95 % confidence interval (Welch)"
+        words = f"{_seed_counts(entry)}; in small type: 95 % confidence interval (Welch)"
     return f"{words}. {_unlike(entry)}" if entry["unlike"] else words
 
 
 def limit_sentences(task: Mapping[str, Any]) -> list[str]:
-    """Where the number of detections per image differs from the format's own, or is too small.
+    """Warnings if the limit of detections per image is not the format's own, or too low.
 
     Args:
         task: An entry of `results` in report.json.
@@ -73,7 +73,7 @@ def signed(value: float | None, digits: int = 1) -> str:
     """A difference with its sign, `+1.2` or `−0.4`; a dash for None."""
     if value is None:
         return "–"
-    # Adding 0.0 removes the sign of what rounds to zero.
+    # Adding 0.0 turns -0.0 into 0.0.
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", _MINUS)
 
 
@@ -92,14 +92,14 @@ def _reached(entry: Mapping[str, Any]) -> str:
 
 
 def _compared(entry: Mapping[str, Any]) -> str:
-    found = entry["box"]["AP"]
-    if found["mean"] is None:
+    difference = entry["box"]["AP"]
+    if difference["mean"] is None:
         return ""
-    words = f". The difference is {signed(found['mean'])}"
-    if found["low"] is None:
-        words += f" ({_numbers(entry)}), without a confidence interval: it may be chance"
+    words = f". The difference is {signed(difference['mean'])}"
+    if difference["low"] is None:
+        words += f" ({_seed_counts(entry)}), without a confidence interval: it may be chance"
     else:
-        low, high = (round(found[end], 1) for end in ("low", "high"))  # as they are shown
+        low, high = (round(difference[end], 1) for end in ("low", "high"))  # as they are shown
         chance = ", so it may be chance" if low <= 0 <= high else ""
         words += (
             f", 95 % confidence interval {signed(low)} to {signed(high)} over the seeds{chance}"
@@ -114,6 +114,6 @@ def _unlike(entry: Mapping[str, Any]) -> str:
     return f"Their protocols differ: {'; '.join(pairs)}"
 
 
-def _numbers(entry: Mapping[str, Any]) -> str:
+def _seed_counts(entry: Mapping[str, Any]) -> str:
     own, scratch = ("1 seed" if n == 1 else f"{n} seeds" for n in entry["seeds"])
     return f"{own} against {scratch}"

@@ -10,7 +10,7 @@ from soco.report.sentences import difference_words, limit_sentences
 
 LISTED = 200
 FILES = 20
-_FIGURES = {"coco": ("AP", "AP50", "AP75"), "lvis": ("AP", "AP50", "AP75", "APr", "APc", "APf")}
+_METRICS = {"coco": ("AP", "AP50", "AP75"), "lvis": ("AP", "AP50", "AP75", "APr", "APc", "APf")}
 _DETECTORS = {"fpn": "R50-FPN", "c4": "R50-C4"}
 
 
@@ -22,7 +22,7 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         content: The content of report.json.
 
     Returns:
-        The task's keys, and `figures` (names of the columns), `lines` (the rows of `summary`, each
+        The task's keys, and `metrics` (names of the columns), `lines` (the rows of `summary`, each
         with its protocol in `words`), `several` (whether any row is a mean), `unlike` (sentences on
         initialisations whose seeds have different protocols), `limits` (sentences on the detections
         that AP counts), `protocols`, `differences` with `words`, `paper_rows`, `paper_differences`
@@ -38,7 +38,7 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
     rows = [row for row in paper["rows"] if row["detector"] in detectors] or paper["rows"]
     checks = [entry for entry in content["findings"] if entry["dataset"] == task["dataset"]]
     return task | {
-        "figures": _FIGURES[task["format"]],
+        "metrics": _METRICS[task["format"]],
         "lines": [entry | {"words": _words(entry)} for entry in task["summary"]],
         "several": any(entry["n"] > 1 for entry in task["summary"]),
         "unlike": _unlike(task["summary"]),
@@ -48,7 +48,7 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
             entry | {"words": difference_words(entry)} for entry in task["differences"]
         ],
         "paper_differences": _paper_differences(rows) if task["differences"] else [],
-        "paper_rows": [row | _as_figures(row, std=None) for row in rows],
+        "paper_rows": [row | _as_summary(row, std=None) for row in rows],
         "paper_protocol": paper["protocol"],
         "listed": categories[:LISTED],
         "left": max(0, len(categories) - LISTED),
@@ -116,16 +116,16 @@ def _paper_differences(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     scratch = {row["detector"]: row for row in rows if row["initialisation"] == BASELINE}
     return [
         {"label": row["initialisation"], "detector": row["detector"], "epochs": row["epochs"]}
-        | _as_figures(row, scratch[row["detector"]], low=None, high=None)
+        | _as_summary(row, scratch[row["detector"]], low=None, high=None)
         for row in rows
         if row["detector"] in scratch and row["initialisation"] != BASELINE
     ]
 
 
-def _as_figures(
+def _as_summary(
     row: dict[str, Any], baseline: dict[str, Any] | None = None, **unknown: None
 ) -> dict[str, Any]:
-    """The figures of a row of the paper in the form of a summary's, less those of a baseline."""
+    """The AP of a row of the paper in the form of a summary's, minus a baseline's if given."""
     return {
         part: {
             name: {"mean": value - baseline[part][name] if baseline else value} | unknown

@@ -34,7 +34,7 @@ _WIDTH, _LETTERS = 320, 16
 def run_views(
     recipe: PretrainConfig, store: Path, source: ImageSource, seed: int
 ) -> list[list[PageImage]]:
-    """Draw the views of about three images, made again from the seed (SoCo section 3.2).
+    """Draw the views of about three images, regenerated from the seed (SoCo section 3.2).
 
     Args:
         recipe: Settings of the pretraining.
@@ -48,8 +48,8 @@ def run_views(
     """
     dataset = ViewDataset(store, source, recipe, seed)
     rows = []
-    seen = EpochSampler(len(dataset), recipe, seed).of_epoch(0)
-    for number in middles(sorted(seen.tolist()), IMAGES):
+    sampled = EpochSampler(len(dataset), recipe, seed).of_epoch(0)
+    for number in middles(sorted(sampled.tolist()), IMAGES):
         try:
             sample = sample_of(dataset, number, epoch=0)
         except UserError as error:
@@ -66,8 +66,8 @@ def marks_of_view(
 ) -> list[Mark]:
     """The boxes that the loss compares in a view, in pixels of the drawing, with id and level.
 
-    View 1 is compared with every other view, and its boxes are jittered anew for each: it may have
-    several boxes of one id.
+    View 1 is compared with every other view, and its boxes are jittered again for each: it may have
+    several boxes with one id.
 
     Args:
         sample: The sample.
@@ -77,9 +77,9 @@ def marks_of_view(
     """
     marks: dict[Rect, Mark] = {}
     for pair in sample.batch.pairs if view == 0 else sample.batch.pairs[view - 1 : view]:
-        found, ids = (pair.boxes_1, pair.ids_1) if view == 0 else (pair.boxes_v, pair.ids_v)
-        words = level_names(found, sample.batch.views[view].shape[-1], recipe)
-        for box, box_id, level in zip(found.numpy() * _WIDTH, ids.tolist(), words, strict=True):
+        boxes, ids = (pair.boxes_1, pair.ids_1) if view == 0 else (pair.boxes_v, pair.ids_v)
+        names = level_names(boxes, sample.batch.views[view].shape[-1], recipe)
+        for box, box_id, level in zip(boxes.numpy() * _WIDTH, ids.tolist(), names, strict=True):
             label = " ".join(filter(None, (str(box_id), level)))
             # A box that two pairs share, or that was drawn twice, has the same bits.
             marks[_edges(box)] = Mark(_edges(box), colours[box_id], label)

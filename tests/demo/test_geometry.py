@@ -1,4 +1,4 @@
-"""Polygons give their masks back, and objects stay visible."""
+"""Polygons reproduce their masks, and objects stay visible."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def filled(polygons: list[list[int]], shape: tuple[int, int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
-def test_polygons_of_any_mask_give_it_back(share: float) -> None:
+def test_polygons_of_any_mask_reproduce_it(share: float) -> None:
     # Noise has the hard cases: adjacent holes, pixels that touch at corners, the image's border.
     for seed in range(20):
         mask = np.random.default_rng(seed).random((13, 17)) < share

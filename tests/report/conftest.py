@@ -21,7 +21,7 @@ def inputs(tmp_path_factory) -> ReportInputs:
 
 @pytest.fixture
 def changed(inputs):
-    """Give a copy of the inputs with some fields replaced."""
+    """Make a copy of the inputs with some fields replaced."""
     return lambda **fields: dataclasses.replace(inputs, **fields)
 
 
@@ -56,7 +56,7 @@ def parsed():
 
 @pytest.fixture(scope="session")
 def build():
-    """Build a report into a folder; gives its content and its page."""
+    """Build a report in a folder; returns its content and its page."""
 
     def build_into(inputs: ReportInputs, folder: Path) -> tuple[dict, str]:
         build_report(inputs, folder / "report.html", folder / "report.json")

@@ -14,10 +14,10 @@ PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "retina", "hubble_dee
 
 
 def metrics_of(
-    task: str, init: str, seed: int, figures: dict, form: str = "coco", **protocol
+    task: str, init: str, seed: int, scores: dict, form: str = "coco", **protocol
 ) -> dict:
-    """One evaluation's metrics.json: `figures` by name for boxes, two less for masks."""
-    masks = {name: None if value is None else value - 2 for name, value in figures.items()}
+    """One evaluation's metrics.json: AP by name for boxes, two less for masks."""
+    masks = {name: None if value is None else value - 2 for name, value in scores.items()}
     names = ("disc", "ring", "star")
     frequencies = [{"frequency": letter} if form == "lvis" else {} for letter in "rcf"]
     per_category = {
@@ -42,7 +42,7 @@ def metrics_of(
     }  # fmt: skip
     return {
         "task": task, "dataset": f"shapes_{task}", "format": form, "initialisation": init,
-        "seed": seed, "box": figures, "mask": masks, "per_category": per_category,
+        "seed": seed, "box": scores, "mask": masks, "per_category": per_category,
         "protocol": settings | protocol, "images": 6, "instances": 12,
     }  # fmt: skip
 
@@ -54,8 +54,8 @@ def evaluation(
     folder.mkdir(parents=True)
     annotations, images = validation_split(root)
     names = ["AP", "AP50", "AP75", "APm", "APl"] + (["APr", "APc", "APf"] if task == "lvis" else [])
-    figures = {name: float(random.uniform(2, 14)) for name in names} | {"APs": None}
-    (folder / "metrics.json").write_text(json.dumps(metrics_of(task, init, seed, figures, task)))
+    scores = {name: float(random.uniform(2, 14)) for name in names} | {"APs": None}
+    (folder / "metrics.json").write_text(json.dumps(metrics_of(task, init, seed, scores, task)))
     content = json.loads(annotations.read_text())
     found = [
         {"image_id": entry["image_id"], "category_id": int(random.integers(1, 4)),
@@ -65,7 +65,7 @@ def evaluation(
         for entry in content["annotations"] * 3
     ]  # fmt: skip
     (folder / "detections.json").write_text(json.dumps(found))
-    ap = {"AP": figures["AP"] / 2, "AP50": 1.0, "AP75": 0.5}
+    ap = {"AP": scores["AP"] / 2, "AP50": 1.0, "AP75": 0.5}
     curve = (
         [{"iteration": iteration, "box": ap, "mask": ap} for iteration in (110, 165)]
         if task == "coco"

@@ -118,7 +118,7 @@ def test_more_objects_than_detections_are_mentioned_on_the_page(
     Report.model_validate(content)
 
 
-def test_an_ap_of_0_is_a_figure_and_no_objects_are_a_dash(
+def test_an_ap_of_0_is_a_number_and_no_objects_are_a_dash(
     evaluations, metrics, build, parsed, changed, tmp_path
 ):
     (files,) = evaluations(("soco", 1, 0.0, (), {}))
@@ -130,7 +130,7 @@ def test_an_ap_of_0_is_a_figure_and_no_objects_are_a_dash(
     text = parsed(page).text
     assert re.search(r"soco\s*0\.0\s+0\.0\s+0\.0\s+–\s+–\s+–", text)
     assert "t: soco reaches box AP 0.0." in text
-    assert "a dash: no such objects." in text
+    assert "a dash means no such objects." in text
 
 
 def test_seeds_with_different_protocols_are_not_averaged(

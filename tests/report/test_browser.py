@@ -1,4 +1,4 @@
-"""The page in a real browser: on a desk, on a phone, in light and dark, and printed."""
+"""The page in a real browser: on a desktop, on a phone, in light and dark, and printed."""
 
 import re
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1100], ids=["phone", "desk"])
-def test_the_page_is_whole(built, parsed, tmp_path, width, dark):
+def test_the_page_has_no_faults(built, parsed, tmp_path, width, dark):
     found = look(built[1], tmp_path, width, dark)
     # A browser with a window of its own may have no narrower one than 500.
     assert found["width"] in {width, max(width, 500)} and found["dark"] == dark
@@ -21,7 +21,7 @@ def test_the_page_is_whole(built, parsed, tmp_path, width, dark):
     assert found["wordless"] == 0 and found["needed"] <= found["width"]
 
 
-def test_what_is_wrong_with_a_page_is_seen(tmp_path):
+def test_the_faults_of_a_page_are_detected(tmp_path):
     """The inspection itself, on a page with every fault."""
     page = """<!doctype html><html><body style="background:#fff">
     <p style="color:#ccc">faint words</p>

@@ -116,7 +116,7 @@ def test_an_audit_is_explained_with_its_command(built, inputs, parsed):
 def test_paper_rows_are_marked(built, parsed):
     text = parsed(built[1]).text
     assert text.count("Paper: SoCo*") == 3  # COCO, LVIS, and against COCO's scratch
-    assert text.count("The paper’s figures, not comparable with the rows above") == 2
+    assert text.count("The paper’s results, not comparable with the rows above") == 2
     assert "43.2" in text and "R50-FPN" in text and "R50-C4" not in text
 
 
@@ -136,7 +136,7 @@ def test_recall_has_a_table_and_a_plot(built, inputs, parsed):
     measured = json.loads(inputs.recall[0].recall.read_text())
     assert content["quality"]["recall"] == [measured | {"dataset": "shapes_coco"}]
     shown = parsed(page)
-    assert "Recall of proposals" in shown.text and "8 objects on 4 images" in shown.text
+    assert "Recall of proposals" in shown.text and "8 objects in 4 images" in shown.text
     for entry in measured["engines"]:
         for kind in ("proposals", "regions"):
             for name in ("recall_50", "recall_70", "abo"):

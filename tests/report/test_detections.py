@@ -76,14 +76,14 @@ def test_labels_do_not_cover_one_another():
     red, blue = (Mark((20, 30, 80, 70), colour, "word") for colour in ("#ff0000", "#0000ff"))
     both = decoded(draw_marks(grey, [red, blue], 200, 16)[0])
     alone = decoded(draw_marks(grey, [blue], 200, 16)[0])
-    # Nothing but the blue box and its word's ground are blue; the red box lies below the blue one,
-    # its word beside it.
+    # Only the blue box and its label's background are blue; the red box is below the blue one, with
+    # its label next to it.
     found = [((drawn[..., 2] - drawn[..., 0]) > 100).sum() for drawn in (both, alone)]
     assert found[0] > 0.9 * found[1]
     assert ((both[..., 0] - both[..., 2]) > 100).sum() > 300
 
 
-def test_detections_are_beside_the_labels(inputs):
+def test_detections_are_next_to_the_labels(inputs):
     rows = task_detections([files for files in inputs.evaluations if files.task == "coco"])
     assert [[image.title for image in row] for row in rows] == [["labelled", "scratch", "soco"]] * 4
     # The larger of the two labelled objects comes first; crowds are not drawn.

@@ -48,14 +48,14 @@ def test_one_seed_has_no_interval():
 @pytest.mark.parametrize(
     ("own", "other"), [([None], [1.0]), ([1.0], [None]), ([1.0, None], [1.0, 2.0])]
 )
-def test_a_missing_figure_has_no_difference(own, other):
+def test_a_missing_value_has_no_difference(own, other):
     assert difference(own, other) == {"mean": None, "low": None, "high": None}
 
 
 def test_equal_seeds_have_no_interval(task):
     assert difference([2.0, 2.0], [1.0, 1.0]) == {"mean": 1.0, "low": None, "high": None}
-    (said,) = summary_sentences(task([1.0, 1.0], [2.0, 2.0]))
-    assert said.endswith(
+    (sentence,) = summary_sentences(task([1.0, 1.0], [2.0, 2.0]))
+    assert sentence.endswith(
         "(2 seeds against 2 seeds), without a confidence interval: it may be chance."
     )
 
@@ -131,7 +131,7 @@ def test_the_papers_differences_follow(built, parsed):
     assert lvis["paper_differences"] == []  # the paper has no row from scratch there
     text = " ".join(parsed(page).text.split())
     assert "Paper: SoCo \u2212 scratchR50-FPN, 100 epochs+11.3" in text
-    assert "2 seeds against 2 seeds; small figures: 95 % confidence interval (Welch)" in text
+    assert "2 seeds against 2 seeds; in small type: 95 % confidence interval (Welch)" in text
     (entry,) = content["results"][0]["differences"]
     low, high = (signed(entry["box"]["AP"][end]) for end in ("low", "high"))
     assert f"{low} to {high}" in text

@@ -123,7 +123,7 @@ def test_a_pretraining_that_logged_nothing_has_a_sentence(changed, inputs, build
     (tmp_path / "log.jsonl").write_text("")
     runs = (dataclasses.replace(inputs.pretrain[0], log=tmp_path / "log.jsonl"),)
     _, page = build(changed(pretrain=runs), tmp_path)
-    assert "Its log has no step." in page
+    assert "Its log has no steps." in page
 
 
 def test_ap_that_was_never_scored_is_drawn_as_a_dash(changed, inputs, build, parsed, tmp_path):

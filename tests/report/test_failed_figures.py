@@ -13,7 +13,7 @@ from soco.report.drawn import Drawer
 
 @pytest.fixture
 def damaged(inputs, tmp_path):
-    """A loss that is no number, and a detection without a box."""
+    """A loss that is not a number, and a detection without a box."""
     (tmp_path / "log.jsonl").write_text('{"step": 1, "loss": "<b>high</b>", "lr": 0.1}\n')
     (tmp_path / "found.json").write_text('[{"image_id": 0, "category_id": 1, "score": 0.9}]')
     runs = (dataclasses.replace(inputs.pretrain[0], log=tmp_path / "log.jsonl"),)
@@ -36,7 +36,7 @@ def test_the_reason_replaces_the_figure_and_the_page_is_kept(
     figures = caught.value.values["figures"]
     assert figures.startswith("loss of soco (ValueError: ")
     assert figures.endswith("; detections of lvis (KeyError: 'bbox')")
-    # A page under the report's own name would pass for a whole one.
+    # A page under the report's own name would pass for a complete one.
     assert not html.exists() and not data.exists()
     page = (kept / "report.html").read_text()
     text = " ".join(parsed(page).text.split())
@@ -62,7 +62,7 @@ def test_the_report_is_made_again_when_the_cause_is_gone(damaged, inputs, tmp_pa
     assert not (tmp_path / "incomplete").exists()
 
 
-def test_a_file_of_the_users_in_the_folder_is_left(inputs, tmp_path):
+def test_a_users_file_in_the_folder_is_kept(inputs, tmp_path):
     (tmp_path / "incomplete").mkdir()
     (tmp_path / "incomplete" / "notes.txt").write_text("mine")
     build_report(inputs, tmp_path / "report.html", tmp_path / "report.json")
@@ -81,7 +81,7 @@ def test_a_reason_is_one_short_escaped_line(parsed):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_who_stops_the_report_stops_it(error):
+def test_an_error_that_stops_the_report_is_raised(error):
     def work():
         raise error
 

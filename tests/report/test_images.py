@@ -29,7 +29,7 @@ def svg_of(image):
     return base64.b64decode(image.uri.split(",", 1)[1]).decode()
 
 
-def test_a_box_is_drawn_where_it_lies():
+def test_a_box_is_drawn_in_its_place():
     grey = np.full((50, 100, 3), 128, np.uint8)
     drawn = decoded(draw_marks(grey, [Mark((20, 10, 60, 40), "#00ff00")], 200)[0])
     assert drawn.shape == (100, 200, 3)
@@ -38,7 +38,7 @@ def test_a_box_is_drawn_where_it_lies():
     assert abs(drawn[50, 80] - 128).max() < 6 and abs(drawn[5, 5] - 128).max() < 6
 
 
-def test_boxes_beyond_the_image_are_cut():
+def test_boxes_beyond_the_image_are_clipped():
     grey = np.full((40, 40, 3), 128, np.uint8)
     marks = [
         Mark((-10, -10, 400, 400), "#ff0000", "a long label"),
@@ -56,12 +56,12 @@ def test_the_gallery_is_the_same_each_time_and_has_no_empty_image(inputs):
     assert len({image.caption for image in gallery}) == 8
 
 
-def test_images_that_are_gone_are_left_out(inputs, tmp_path):
+def test_missing_images_are_left_out(inputs, tmp_path):
     elsewhere = open_source(ImagesConfig(path=str(tmp_path)))
     assert proposal_gallery(read_table(inputs.store, PROPOSAL_SCHEMA), elsewhere) == []
 
 
-def test_plots_take_the_readers_colours_and_read_names_literally():
+def test_plots_use_the_readers_colours_and_show_names_literally():
     points = [
         {"step": step, "loss": None if step == 2 else -step / 2, "lr": 0.1} for step in range(4)
     ]

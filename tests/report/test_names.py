@@ -106,7 +106,7 @@ def test_long_names_are_shortened_in_figures_and_drawings(task):
 
 
 @pytest.mark.parametrize(("name", "shown"), SHOWN)
-def test_every_name_is_drawn_beside_a_box(photograph, name, shown):
+def test_every_name_is_drawn_next_to_a_box(photograph, name, shown):
     rgb = photograph("coffee_half")
     named, plain = (
         draw_marks(rgb, [Mark((20, 20, 90, 90), "#ff0000", label)], 320, 16)[0]
@@ -145,7 +145,7 @@ def hostile(inputs, tmp_path):
     )
 
 
-def test_a_page_of_such_names_is_whole_and_escaped(hostile, build, parsed, tmp_path):
+def test_a_page_of_such_names_is_complete_and_escaped(hostile, build, parsed, tmp_path):
     content, page = build(hostile, tmp_path)
     shown = parsed(page)
     assert "could not be drawn" not in page and "<b>" not in page

@@ -31,7 +31,7 @@ def test_counts_of_both_splits_are_shown(built, parsed):
 
 
 def test_what_the_checks_write_is_read(inputs, tmp_path):
-    """The real file of `soco.data.checks`, on the fixture's own set whose boxes are sound."""
+    """The real file of `soco.data.checks`, on the fixture's own set, whose boxes are valid."""
     from soco.config import SplitConfig
     from soco.config.schema import DatasetConfig
     from soco.data.checks.dataset import check_dataset
@@ -68,7 +68,7 @@ def test_probes_are_a_table(built, parsed):
     )
 
 
-def test_a_probe_without_its_figures_is_refused(changed, build, tmp_path):
+def test_a_probe_without_its_accuracies_is_refused(changed, build, tmp_path):
     (tmp_path / "probe.json").write_text('{"backbone": "resnet18"}')
     with refused("report.missing_keys", path=tmp_path / "probe.json"):
         build(changed(probes=(ProbeFiles("p", "soco", tmp_path / "probe.json"),)), tmp_path)

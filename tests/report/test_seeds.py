@@ -18,7 +18,7 @@ def rows(metrics):
     return [metrics("t", "scratch", 1, {"AP": 31.0, "APs": 2.0}), *soco]
 
 
-def test_the_deviation_is_the_samples():
+def test_the_deviation_is_that_of_the_sample():
     # Mean (40 + 41 + 43.5) / 3 = 41.5; squares 2.25 + 0.25 + 4 = 6.5; 6.5 / (3 - 1) = 3.25.
     assert mean_std([40.0, 41.0, 43.5]) == {"mean": 41.5, "std": pytest.approx(math.sqrt(3.25))}
     # Two values: their difference over the root of 2.
@@ -30,7 +30,7 @@ def test_a_single_seed_has_no_deviation():
 
 
 @pytest.mark.parametrize("values", [[], [None], [40.0, None]])
-def test_a_missing_figure_has_no_mean(values):
+def test_a_missing_value_has_no_mean(values):
     assert mean_std(values) == {"mean": None, "std": None}
 
 

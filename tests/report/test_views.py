@@ -57,7 +57,7 @@ def test_each_row_is_an_image_and_its_views(inputs, recipe, source):
 
 
 def test_a_view_has_every_box_that_the_loss_compares_in_it(inputs, recipe, source):
-    """In view 1 also those of one id that were moved otherwise for another crop."""
+    """In view 1 these include boxes of one id that were jittered differently per pair."""
     sample = sample_of(ViewDataset(inputs.arrow, source, recipe, 1), 24, 0)
     colours = colours_of(sample)
     pairs = sample.batch.pairs
@@ -79,13 +79,13 @@ def test_another_seed_shows_other_views(inputs, recipe, source):
     assert all(a.uri != b.uri for a, b in zip(one[0], other[0], strict=True))
 
 
-def test_an_image_that_is_gone_is_left_out(inputs, recipe, source, caplog):
+def test_a_missing_image_is_left_out(inputs, recipe, source, caplog):
     rows = run_views(recipe, inputs.arrow, Without(source, "chelsea/"), seed=1)
     assert len(rows) == 2 and "skipped an image in the views" in caplog.text
 
 
 class Without:
-    """A source whose images below a folder are gone."""
+    """A source whose images below a folder are missing."""
 
     def __init__(self, source, folder):
         self.source, self.folder = source, folder

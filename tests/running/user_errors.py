@@ -1,4 +1,4 @@
-"""What a test expects of a UserError: its code and values, and not its sentence."""
+"""What a test expects of a UserError: its code and values, but not its sentence."""
 
 import contextlib
 

@@ -27,7 +27,7 @@ TIMED = {"pretrain/soco/metrics.json", "pretrain/soco/log.jsonl", "quality/recal
 
 @pytest.fixture
 def on_small_disk(copied):
-    """The copy of a finished run, with its results on a small disk."""
+    """A copy of a finished run, with its results on a small disk."""
     kept = copied.path().rename(copied.folder / "kept")
     with mounted(copied.path(), "size=1g"):
         shutil.copytree(kept, copied.path(), dirs_exist_ok=True)

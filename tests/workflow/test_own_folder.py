@@ -8,7 +8,7 @@ from soco.config import load_config
 
 @pytest.fixture
 def from_own_folder(snakemake, repository, tmp_path, readable_images):
-    """Run Snakemake as a user does in a folder of her own, with images but no config.yaml."""
+    """Run Snakemake as users do in a folder of their own, with images but no config.yaml."""
     readable_images(tmp_path / "images")
     (tmp_path / "mine.yaml").write_text("images: {path: images}\nprobes: {shapes: null}\n")
     overlays = [repository / "recipes" / "test.yaml", "mine.yaml"]
@@ -63,7 +63,7 @@ def test_a_config_of_the_folder_is_read_only_without_configfile(
 
 
 def test_names_with_special_characters_are_names(from_own_folder):
-    """Quotes, spaces, signs and a leading dash, in the folders of results and of images."""
+    """Quotes, spaces, symbols and a leading dash, in the folders of results and of images."""
     folder, odd = from_own_folder.folder, "-a b/q'q\"$(touch pwned);%s*ü#&[x]?!a<b"
     (folder / "-images").mkdir()
     (folder / "images").rename(folder / odd.replace("-a b", "-images"))

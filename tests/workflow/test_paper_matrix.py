@@ -47,7 +47,7 @@ SMALL_FINETUNING = {
 
 
 def listed_as(content, classes):
-    """An annotation file's content with so many categories, most of them without an object."""
+    """An annotation file's content with `classes` categories, most of them without an object."""
     first = content["categories"][0]
     absent = {"frequency": "r", "image_count": 0, "instance_count": 0}
     for number in range(len(content["categories"]) + 1, classes + 1):
@@ -212,10 +212,10 @@ def test_every_row_is_built_takes_its_weights_and_is_scored(matrix, recipe):
 @pytest.mark.slow
 def test_the_report_has_every_row(matrix, recipe):
     report = json_at(matrix, "report", "report.json")
-    told = {
+    reported = {
         (row["task"], row["initialisation"]) for task in report["results"] for row in task["rows"]
     }
-    assert told == set(rows_of(recipe))
+    assert reported == set(rows_of(recipe))
 
 
 def row_of(*cells):

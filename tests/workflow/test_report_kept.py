@@ -11,8 +11,8 @@ import pytest
 def test_the_page_of_a_failed_report_is_kept_until_a_report_succeeds(finished, workflow):
     shutil.copytree(finished.folder, workflow.folder, dirs_exist_ok=True)
     log, report = workflow.path("pretrain", "soco", "log.jsonl"), workflow.path("report")
-    sound = log.read_text()
-    log.write_text(re.sub(r'"loss": [-\d.e]+', '"loss": "high"', sound, count=1))
+    intact = log.read_text()
+    log.write_text(re.sub(r'"loss": [-\d.e]+', '"loss": "high"', intact, count=1))
     printed = workflow("report", succeeds=False)
     assert workflow.ran == {"report"}
     assert re.search(
@@ -27,7 +27,7 @@ def test_the_page_of_a_failed_report_is_kept_until_a_report_succeeds(finished, w
     )
     content = json.loads((report / "incomplete" / "report.json").read_text())
     assert [figure["figure"] for figure in content["failed_figures"]] == ["loss of soco"]
-    log.write_text(sound)
+    log.write_text(intact)
     workflow("report")
     assert workflow.ran == {"report"}
     assert {path.name for path in report.iterdir()} == {"report.html", "report.json"}

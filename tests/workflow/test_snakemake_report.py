@@ -38,7 +38,7 @@ CATEGORIES = {
 
 
 class Page:
-    """What the page that Snakemake wrote holds; its scripts draw all of it from these variables."""
+    """The content of Snakemake's page; its scripts draw everything from these variables."""
 
     def __init__(self, page):
         found = dict(
@@ -49,7 +49,7 @@ class Page:
         )
 
     def views(self):
-        """The labels of what the page lists together."""
+        """The labels of the results that the page lists together."""
         for category in self.categories.values():
             for paths in category.values():
                 yield [self.results[path]["labels"] for path in paths]
@@ -85,7 +85,7 @@ def test_the_description_leads_to_each_category(page):
     )
 
 
-def test_the_columns_are_figures_of_the_files(page, finished):
+def test_the_columns_are_numbers_from_the_files(page, finished):
     for path, shown in page.results.items():
         if "/evaluate/" in path:
             metrics = json.loads((finished.folder / path).read_text())
@@ -99,9 +99,9 @@ def test_the_columns_are_figures_of_the_files(page, finished):
             assert labels["mask AP"] == f"{metrics['mask']['AP']:.1f}"
 
 
-def test_no_column_is_made_a_switch(page):
-    # The page makes one of a lone column, the first apart, with two values in half of the rows
-    # each.
+def test_no_column_becomes_a_switch(page):
+    # The page turns a column with two values, each in half of the rows, into a switch, except the
+    # first.
     kinds = {tuple(labels) for view in page.views() for labels in view}
     columns = Counter(column for kind in kinds for column in kind)
     assert [column for column, times in columns.items() if times > 1] == []
@@ -111,7 +111,7 @@ def test_no_column_is_made_a_switch(page):
         assert all(len(set(values)) == len(values) for values in others)
 
 
-def test_of_a_part_of_the_run_it_shows_that_part(finished):
+def test_a_report_on_part_of_the_run_shows_that_part(finished):
     finished("convert", options=("--report", "part.zip"))
     with zipfile.ZipFile(finished.folder / "part.zip") as packed:
         part = Page(packed.read("part/report.html").decode())

@@ -68,7 +68,7 @@ def test_every_rule_leaves_a_log_and_a_benchmark(finished):
     assert finished.path("logs", "demo_data.log").read_text()
 
 
-def test_a_sound_detection_set_is_used_byte_for_byte(finished):
+def test_a_detection_set_without_faults_is_used_byte_for_byte(finished):
     for name, form in (("shapes_coco", "coco"), ("shapes_lvis", "lvis_v1")):
         for half in ("train", "val"):
             given = finished.folder / "data/demo/shapes" / f"{form}_{half}.json"
@@ -89,8 +89,8 @@ def test_pretraining_reaches_the_detector(finished):
     with safetensors.safe_open(
         finished.path("pretrain", "soco", "weights.safetensors"), "np"
     ) as weights:
-        told = json.loads(weights.metadata()["soco"])
-        assert told["run"] == told["origin"]["wildcards"]["run"] == "soco"
+        metadata = json.loads(weights.metadata()["soco"])
+        assert metadata["run"] == metadata["origin"]["wildcards"]["run"] == "soco"
 
 
 def test_a_pretrained_backbone_is_probed(finished):

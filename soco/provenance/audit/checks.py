@@ -9,8 +9,8 @@ from tabulate import tabulate
 from soco.errors import UserError, printable
 
 Status = Literal["PASS", "FAIL", "SKIP"]
-Found = tuple[list[str], str]
-"""The faults that a check found, and what to say if there are none."""
+Outcome = tuple[list[str], str]
+"""The faults that a check found, and the sentence to print if there are none."""
 
 _SHOWN = 3
 _WIDTH = 60
@@ -24,7 +24,7 @@ class Check:
         name: What was checked.
         compared: What it was compared with.
         status: PASS, FAIL, or SKIP if it could not be checked.
-        said: A sentence.
+        said: The outcome in a sentence.
     """
 
     name: str
@@ -33,8 +33,8 @@ class Check:
     said: str
 
 
-def check(name: str, compared: str, work: Callable[..., Found], *arguments: Any) -> Check:
-    """Do the work of a check.
+def check(name: str, compared: str, work: Callable[..., Outcome], *arguments: Any) -> Check:
+    """Run a check.
 
     Args:
         name: See `Check`.
@@ -43,7 +43,7 @@ def check(name: str, compared: str, work: Callable[..., Found], *arguments: Any)
         arguments: Arguments of the work.
     """
     try:
-        faults, said = work(*arguments)
+        faults, success = work(*arguments)
     except UserError as error:
         return Check(name, compared, "FAIL", str(error))
     except Exception as error:
@@ -51,17 +51,17 @@ def check(name: str, compared: str, work: Callable[..., Found], *arguments: Any)
         return Check(name, compared, "FAIL", f"{type(error).__name__}: {reason}.")
     if faults:
         return Check(name, compared, "FAIL", listed(faults))
-    return Check(name, compared, "PASS", said)
+    return Check(name, compared, "PASS", success)
 
 
 def listed(faults: Sequence[str]) -> str:
-    """The first faults as a sentence, and the number of the others."""
+    """The first faults as a sentence, with the number of the others."""
     more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
     return "; ".join(faults[:_SHOWN]) + more + "."
 
 
 def failed(checks: Sequence[Check]) -> list[Check]:
-    """The checks that fail."""
+    """The checks that failed."""
     return [one for one in checks if one.status == "FAIL"]
 
 

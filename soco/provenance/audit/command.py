@@ -1,4 +1,4 @@
-"""`soco audit REPORT`, and what rule `audit` runs."""
+"""`soco audit REPORT`, and the function that rule `audit` runs."""
 
 import argparse
 import dataclasses
@@ -23,18 +23,16 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
         "report", type=Path, help="report.json; run the command in the folder of the run"
     )
     parser.add_argument(
-        "--shards", type=int, default=2, help="number of shards to process again; default: 2"
+        "--shards", type=int, default=2, help="number of shards to process again [2]"
     )
     parser.add_argument(
-        "--seed", type=int, help="seed that chooses the shards; default: random, and printed"
+        "--seed", type=int, help="seed that chooses the shards [random, and printed]"
     )
     parser.add_argument("--quick", action="store_true", help="repeat no work except the page")
     parser.add_argument(
         "--config", nargs="+", type=Path, help="the current configuration: YAML files"
     )
-    parser.add_argument(
-        "--lock", type=Path, help="the current lock file; default: the repository's"
-    )
+    parser.add_argument("--lock", type=Path, help="the current lock file [the repository's]")
     parser.add_argument("--out", type=Path, help="folder for audit.txt and audit.json")
 
 

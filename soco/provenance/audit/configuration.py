@@ -1,4 +1,4 @@
-"""Configuration, lock, packages and code of the run against the current ones."""
+"""Compare configuration, lock, packages and code of the run with the current ones."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from soco.environment import REPOSITORY, git_state
-from soco.provenance.audit.checks import Check, Found, check
+from soco.provenance.audit.checks import Check, Outcome, check
 from soco.provenance.audit.reported import Reported
 from soco.provenance.changes import changes
 from soco.report.provenance import LOCK, lock_state
@@ -15,7 +15,7 @@ from soco.report.provenance import LOCK, lock_state
 def check_configuration(
     run: Reported, config: Mapping[str, Any] | None, lock: Path | None
 ) -> Iterator[Check]:
-    """Configuration, lock, packages, code.
+    """Check configuration, lock, packages and code.
 
     Args:
         run: The run.
@@ -32,19 +32,19 @@ def check_configuration(
     yield _code(run)
 
 
-def _configuration(reported: Mapping[str, Any], now: Mapping[str, Any]) -> Found:
-    found = changes(reported, now)
-    return [change.sentence("in the report", "now") for change in found], "All keys are equal."
+def _configuration(reported: Mapping[str, Any], now: Mapping[str, Any]) -> Outcome:
+    faults = [change.sentence("in the report", "now") for change in changes(reported, now)]
+    return faults, "All keys are equal."
 
 
-def _lock(run: Reported, lock: Path | None) -> Found:
+def _lock(run: Reported, lock: Path | None) -> Outcome:
     reported, now = run.content["lock"], lock_state(lock)
     if reported["sha256"] is not None and reported["sha256"] == now["sha256"]:
         return [], "The same lock."
     return [f"{lock or reported['path']} is not the lock of the run"], ""
 
 
-def _packages(run: Reported, lock: Path) -> Found:
+def _packages(run: Reported, lock: Path) -> Outcome:
     pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock.read_text(), re.MULTILINE)
     pinned = {_plain_name(name): version for name, version in pins}
     used = [
@@ -66,19 +66,18 @@ def _code(run: Reported) -> Check:
     codes = [environment["code"] for environment in run.content["environments"]]
     commits = {code["commit"] for code in codes}
     others = sorted(str(commit) for commit in commits - {now["commit"]})
+    reason = ""
     if None in (*commits, now["commit"]):
-        skipped = "The commit of the jobs or of this code is unknown."
+        reason = "The commit of the jobs or of this code is unknown."
     elif any(code["dirty"] for code in (*codes, now)):
-        skipped = (
+        reason = (
             "There are uncommitted changes, in the run or now: jobs may be repeated by other code."
         )
     elif others:
-        skipped = f"Jobs ran commit {', '.join(others)}; they are repeated by {now['commit']}."
-    else:
-        skipped = ""
+        reason = f"Jobs ran commit {', '.join(others)}; they are repeated by {now['commit']}."
     name, compared = "code of the jobs", "the code that runs the audit"
-    if skipped:
-        return Check(name, compared, "SKIP", skipped)
+    if reason:
+        return Check(name, compared, "SKIP", reason)
     return Check(name, compared, "PASS", f"Both are {now['commit']}.")
 
 

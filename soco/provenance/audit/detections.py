@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from soco.jobs import Record
-from soco.provenance.audit.checks import Check, Found, check
+from soco.provenance.audit.checks import Check, Outcome, check
 from soco.provenance.audit.reported import Reported, outputs_of, title
 
 ROUNDING = 1e-6
 """Largest difference of an AP that is scored again from the same detections.
 
-Detectron2's compiled scorer, where it is built, sums in another order than pycocotools.
+detectron2's compiled scorer, where it is built, does not sum in the same order as pycocotools.
 """
 
 OTHER_MACHINE = 0.1
@@ -24,7 +24,7 @@ of detections with nearly equal scores. The paper prints AP to 0.1. On the same 
 must be equal bit for bit.
 """
 
-FIGURES = ("box", "mask", "per_category")
+METRICS = ("box", "mask", "per_category")
 
 
 def check_detections(run: Reported) -> Iterator[Check]:
@@ -39,18 +39,22 @@ def check_detections(run: Reported) -> Iterator[Check]:
     for record in records:
         name = f"AP of {title(record)}"
         if missing:
-            said = f"{' and '.join(missing)} is not installed here."
-            yield Check(name, compared, "SKIP", said)
+            yield Check(name, compared, "SKIP", f"{' and '.join(missing)} is not installed here.")
         else:
             yield check(name, compared, _rescored, record)
 
 
-def figures_apart(
+def differing_metrics(
     stored: Mapping[str, Any], again: Mapping[str, Any], tolerance: float
 ) -> list[str]:
-    """The figures that differ by more than the tolerance, as phrases.
+    """The metrics that differ by more than the tolerance, as phrases.
 
-    A figure that is None must be None in both.
+    A metric that is None must be None in both.
+
+    Args:
+        stored: The content of metrics.json.
+        again: The same, computed again.
+        tolerance: Largest difference allowed, in percent points of AP.
     """
     pairs = {
         f"{part} {name}": (value, again[part].get(name))
@@ -62,13 +66,13 @@ def figures_apart(
         for part in ("box", "mask")
     }
     return [
-        f"{name} is {_figure(one)} in the run, and {_figure(other)} when computed again"
+        f"{name} is {_ap_words(one)} in the run, and {_ap_words(other)} when computed again"
         for name, (one, other) in pairs.items()
         if one != other and (one is None or other is None or abs(one - other) > tolerance)
     ]
 
 
-def _rescored(record: Record) -> Found:
+def _rescored(record: Record) -> Outcome:
     from soco.provenance.audit.rescoring import rescore  # loads pycocotools and lvis
 
     stored = json.loads(outputs_of(record, "metrics")[0].read_text())
@@ -79,11 +83,10 @@ def _rescored(record: Record) -> Found:
         params["dataset"]["format"],
         params["settings"]["detections_per_image"],
     )
-    box, mask = (_figure(again[part]["AP"]) for part in ("box", "mask"))
-    return figures_apart(
-        stored, again, ROUNDING
-    ), f"Box AP {box}, mask AP {mask}; all figures agree."
+    box, mask = (_ap_words(again[part]["AP"]) for part in ("box", "mask"))
+    faults = differing_metrics(stored, again, ROUNDING)
+    return faults, f"Box AP {box}, mask AP {mask}; all metrics agree."
 
 
-def _figure(value: float | None) -> str:
+def _ap_words(value: float | None) -> str:
     return "not scored" if value is None else f"{value:.4f}"

@@ -1,6 +1,6 @@
-"""The outputs of a repeated job against those of the run, by format.
+"""Compare the outputs of a repeated job with those of the run, by format.
 
-Origins are left out: they name the code, which may be another. `audit.files` compares them.
+Origins are ignored: they name the code, which may differ. `audit.files` compares them.
 """
 
 import json
@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from soco.data.stores.schema import RECT_COLUMNS, rects_of
 from soco.environment import environment, same_machine
 from soco.jobs import Record
-from soco.provenance.audit.checks import Found
-from soco.provenance.audit.detections import FIGURES, OTHER_MACHINE, figures_apart
+from soco.provenance.audit.checks import Outcome
+from soco.provenance.audit.detections import METRICS, OTHER_MACHINE, differing_metrics
 from soco.provenance.changes import changes
 from soco.transfer.convert import read_pickle
 
@@ -25,35 +25,36 @@ _MEASURED = ("origin", "feature_differences")
 _SIDES = ("in the run", "in the repeated job")
 
 
-def compared_outputs(record: Record, outputs: Mapping[str, Path]) -> Found:
-    """Compare all outputs but those that contain times.
+def compared_outputs(record: Record, outputs: Mapping[str, Path]) -> Outcome:
+    """Compare all outputs except those that contain times.
 
     Args:
         record: The job, as it was in the run.
         outputs: What the repeated job wrote, by the path in the run.
     """
-    same, faults, said = same_machine(record["environment"], environment()), [], []
+    same = same_machine(record["environment"], environment())
+    faults, compared = [], []
     for output in record["outputs"]:
         if not output["deterministic"]:
             continue
         stored, again = Path(output["path"]), outputs[output["path"]]
         compare = _COMPARE.get(stored.suffix, _bytes)
-        found, what = compare(stored, again, same)
-        faults += [f"{stored}: {fault}" for fault in found]
-        said.append(f"{output['name']}: {what}")
+        output_faults, size = compare(stored, again, same)
+        faults += [f"{stored}: {fault}" for fault in output_faults]
+        compared.append(f"{output['name']}: {size}")
     equal = "Equal" if same else "Equal, as far as another machine allows"
-    return faults, f"{equal}: {'; '.join(dict.fromkeys(said))}."
+    return faults, f"{equal}: {'; '.join(dict.fromkeys(compared))}."
 
 
-def _tables(stored: Path, again: Path, _: bool) -> Found:
+def _tables(stored: Path, again: Path, _: bool) -> Outcome:
     ours, theirs = pq.read_table(stored), pq.read_table(again)
     has_boxes = set(RECT_COLUMNS) <= set(ours.column_names)
     counted = f"{sum(map(len, rects_of(ours))):,} boxes in " if has_boxes else ""
-    said = f"{counted}{len(ours):,} rows"
+    size = f"{counted}{len(ours):,} rows"
     if ours.equals(theirs):
-        return [], said
+        return [], size
     if ours.column_names != theirs.column_names or not ours[0].equals(theirs[0]):
-        return [f"{len(ours)} row(s) of other images than the {len(theirs)} repeated"], said
+        return [f"its {len(ours)} row(s) and the {len(theirs)} repeated are of other images"], size
     if has_boxes:
         rows = zip(ours["key"].to_pylist(), rects_of(ours), rects_of(theirs), strict=True)
         faults = [
@@ -62,9 +63,9 @@ def _tables(stored: Path, again: Path, _: bool) -> Found:
             if not np.array_equal(one, two)
         ]
         if faults:
-            return faults, said
+            return faults, size
     names = [name for name in ours.column_names if not ours[name].equals(theirs[name])]
-    return [f"other values in {', '.join(names)}"], said
+    return [f"other values in {', '.join(names)}"], size
 
 
 def _first_apart(stored: np.ndarray, again: np.ndarray) -> str:
@@ -75,14 +76,14 @@ def _first_apart(stored: np.ndarray, again: np.ndarray) -> str:
     return f"{number} is {stored[number].tolist()}, repeated {again[number].tolist()}"
 
 
-def _stores(stored: Path, again: Path, _: bool) -> Found:
+def _stores(stored: Path, again: Path, _: bool) -> Outcome:
     with pa.memory_map(str(stored)) as one, pa.memory_map(str(again)) as two:
         ours, theirs = (pa.ipc.open_file(file).read_all() for file in (one, two))
-        faults = [] if ours.equals(theirs) else ["other proposals than merged again"]
+        faults = [] if ours.equals(theirs) else ["its proposals differ from those merged again"]
         return faults, f"{len(ours):,} rows"
 
 
-def _arrays(stored: Path, again: Path, _: bool) -> Found:
+def _arrays(stored: Path, again: Path, _: bool) -> Outcome:
     ours, theirs = read_pickle(stored)["model"], read_pickle(again)["model"]
     faults = [f"{name} is in one of the two only" for name in sorted(ours.keys() ^ theirs.keys())]
     for name in sorted(ours.keys() & theirs.keys()):
@@ -95,7 +96,7 @@ def _arrays(stored: Path, again: Path, _: bool) -> Found:
     )
 
 
-def _json(stored: Path, again: Path, same: bool) -> Found:
+def _json(stored: Path, again: Path, same: bool) -> Outcome:
     """Exactly on the same machine; elsewhere AP may differ, and detections are not compared."""
     ours, theirs = (json.loads(path.read_text()) for path in (stored, again))
     if isinstance(ours, list):
@@ -103,8 +104,8 @@ def _json(stored: Path, again: Path, same: bool) -> Found:
             return [], f"{len(ours)} entries" if same else "not compared"
         return [f"{len(ours)} entries differ from the {len(theirs)} repeated"], ""
     left_out, faults = {*_MEASURED}, []
-    if not same and ours.keys() >= {*FIGURES}:
-        left_out, faults = left_out | {*FIGURES}, figures_apart(ours, theirs, OTHER_MACHINE)
+    if not same and ours.keys() >= {*METRICS}:
+        left_out, faults = left_out | {*METRICS}, differing_metrics(ours, theirs, OTHER_MACHINE)
     ours, theirs = (
         {key: value for key, value in content.items() if key not in left_out}
         for content in (ours, theirs)
@@ -113,12 +114,12 @@ def _json(stored: Path, again: Path, same: bool) -> Found:
     return faults, "all values"
 
 
-def _bytes(stored: Path, again: Path, _: bool) -> Found:
+def _bytes(stored: Path, again: Path, _: bool) -> Outcome:
     faults = [] if stored.read_bytes() == again.read_bytes() else ["other bytes"]
     return faults, f"{stored.stat().st_size:,} bytes"
 
 
-_COMPARE: dict[str, Callable[[Path, Path, bool], Found]] = {
+_COMPARE: dict[str, Callable[[Path, Path, bool], Outcome]] = {
     ".parquet": _tables,
     ".arrow": _stores,
     ".pkl": _arrays,

@@ -1,4 +1,4 @@
-"""Every file of the run: its hash against the report, and the origin in it against its job.
+"""Compare every file's hash with the report, and the origin in it with its job's record.
 
 A file that was replaced by another run's is found by its origin even if all hashes were edited.
 """
@@ -16,29 +16,29 @@ import torch
 
 from soco.io import KEY, Origin, fingerprint
 from soco.jobs import described, read_record
-from soco.provenance.audit.checks import Check, Found, check
+from soco.provenance.audit.checks import Check, Outcome, check
 from soco.provenance.audit.reported import Reported
 from soco.provenance.changes import changes
 from soco.transfer.convert import read_pickle
 
 
 def check_hashes(run: Reported) -> Iterator[Check]:
-    """The report's own files against their record, then the files of each rule."""
+    """Check the report's own files against their record, then the files of each rule."""
     yield check(str(run.path), "its own record", _own_files, run)
     jobs = run.content["jobs"]
-    files = ((jobs[made["job"]]["rule"], made) for made in run.content["artefacts"])
-    for rule, made in _grouped(files).items():
-        yield check(f"files of {rule}", "size and SHA-256 in the report", _hashes, made)
+    files = ((jobs[output["job"]]["rule"], output) for output in run.content["artefacts"])
+    for rule, outputs in _grouped(files).items():
+        yield check(f"files of {rule}", "size and SHA-256 in the report", _hashes, outputs)
 
 
 def check_origins(run: Reported) -> Iterator[Check]:
-    """The origins in the files of each rule."""
+    """Check the origins in the files of each rule."""
     files = (
-        (record["rule"], (Path(made["path"]), described(record, record["environment"])))
+        (record["rule"], (Path(output["path"]), described(record, record["environment"])))
         for record in run.records
         if record is not None
-        for made in record["outputs"]
-        if made["has_origin"]
+        for output in record["outputs"]
+        if output["has_origin"]
     )
     for rule, pairs in _grouped(files).items():
         yield check(f"origin in files of {rule}", "their job's record", _origins, pairs)
@@ -57,32 +57,32 @@ def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
     return groups
 
 
-def _own_files(run: Reported) -> Found:
+def _own_files(run: Reported) -> Outcome:
     outputs = read_record(run.own_record)["outputs"]
-    if run.path.resolve() not in [Path(made["path"]).resolve() for made in outputs]:
-        return [f"{run.own_record} belongs to another report than {run.path}"], ""
+    if run.path.resolve() not in [Path(output["path"]).resolve() for output in outputs]:
+        return [f"{run.own_record} belongs to a report other than {run.path}"], ""
     return _hashes(outputs)
 
 
-def _hashes(files: list[dict[str, Any]]) -> Found:
-    faults = [fault for made in files if (fault := _changed(made))]
-    size = humanize.naturalsize(sum(made["bytes"] for made in files))
+def _hashes(files: list[dict[str, Any]]) -> Outcome:
+    faults = [fault for output in files if (fault := _changed(output))]
+    size = humanize.naturalsize(sum(output["bytes"] for output in files))
     return faults, f"{len(files)} file(s), {size}, are unchanged."
 
 
-def _changed(made: dict[str, Any]) -> str | None:
-    path = Path(made["path"])
+def _changed(output: dict[str, Any]) -> str | None:
+    path = Path(output["path"])
     if not path.exists():
         return f"{path} is missing"
     now = fingerprint(path)
-    if now["bytes"] != made["bytes"]:
-        return f"{path} was changed from {made['bytes']:,} to {now['bytes']:,} bytes"
-    if now["sha256"] != made["sha256"]:
-        return f"{path} was changed: SHA-256 {made['sha256'][:12]}… -> {now['sha256'][:12]}…"
+    if now["bytes"] != output["bytes"]:
+        return f"{path} was changed from {output['bytes']:,} to {now['bytes']:,} bytes"
+    if now["sha256"] != output["sha256"]:
+        return f"{path} was changed: SHA-256 {output['sha256'][:12]}… -> {now['sha256'][:12]}…"
     return None
 
 
-def _origins(pairs: list[tuple[Path, Origin]]) -> Found:
+def _origins(pairs: list[tuple[Path, Origin]]) -> Outcome:
     faults = [fault for path, expected in pairs if (fault := _other_origin(path, expected))]
     return faults, f"{len(pairs)} file(s) name the job that wrote them."
 
@@ -96,10 +96,10 @@ def _other_origin(path: Path, expected: Origin) -> str | None:
         return f"{path} has no origin"
     # A shard names its rule alone, see `metadata_inside`.
     expected = {key: value for key, value in expected.items() if key in origin}
-    found = next(changes(expected, origin), None)
-    if found is None:
+    difference = next(changes(expected, origin), None)
+    if difference is None:
         return None
-    return f"{path}: {found.sentence('in the record of its job', 'in the file')}"
+    return f"{path}: {difference.sentence('in the record of its job', 'in the file')}"
 
 
 def _in_metadata(metadata: dict[bytes, bytes] | None) -> Origin | None:

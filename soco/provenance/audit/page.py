@@ -1,4 +1,4 @@
-"""The page built again from report.json and the files: its text exactly, its figures as bytes."""
+"""Rebuild the page from report.json and the files, and compare its text and its figures."""
 
 import re
 from collections.abc import Iterator
@@ -10,9 +10,8 @@ from soco.data.stores.schema import PROPOSAL_SCHEMA
 from soco.environment import environment, same_machine
 from soco.errors import UserError
 from soco.jobs import Record, read_record
-from soco.provenance.audit.checks import Check, Found, check
+from soco.provenance.audit.checks import Check, Outcome, check
 from soco.provenance.audit.reported import Reported, outputs_of
-from soco.provenance.changes import plural
 from soco.report.build import make_page
 
 _FIGURE = re.compile(r'src="(data:image/(?:jpeg|svg\+xml);base64,)([A-Za-z0-9+/=]*)" alt="([^"]*)"')
@@ -34,11 +33,11 @@ class Page:
 
 
 def check_page(run: Reported) -> Iterator[Check]:
-    """The record of the page's job, the page's text and its figures."""
+    """Check the record of the page's job, the page's text and its figures."""
     page = run.path.with_suffix(".html").name
     built: list[tuple[Record, Page, Page]] = []
 
-    def work() -> Found:
+    def work() -> Outcome:
         record = read_record(run.own_record)
         faults = _faults_of_record(run, record)
         stored = parted(outputs_of(record, "html")[0].read_bytes().decode())
@@ -53,15 +52,15 @@ def check_page(run: Reported) -> Iterator[Check]:
 
 def parted(text: str) -> Page:
     """Split a page into text and figures."""
-    figures = [(found[2], found[3]) for found in _FIGURE.finditer(text)]
+    figures = [(match[2], match[3]) for match in _FIGURE.finditer(text)]
     return Page(_FIGURE.sub(r'src="\1" alt="\3"', text).split("\n"), figures)
 
 
 def _faults_of_record(run: Reported, record: Record) -> list[str]:
     faults = []
     if record["environment"]["code"] != run.content.get("git"):
-        faults.append(f"{run.own_record} names other code than `git` in the report")
-    names = {made["name"] for made in record["outputs"]}
+        faults.append(f"{run.own_record} does not name the same code as `git` in the report")
+    names = {output["name"] for output in record["outputs"]}
     missing = [name for name in ("html", "json") if name not in names]
     return faults + [f"{run.own_record} names no {name} file" for name in missing]
 
@@ -86,8 +85,8 @@ def _text(name: str, record: Record, stored: Page, again: Page) -> Check:
         return Check(name, _COMPARED, "PASS", f"{len(stored.lines):,} lines are equal.")
     here, there = _around_difference(*pairs[other[0]])
     lines = "1 line differs" if len(other) == 1 else f"{len(other):,} lines differ"
-    said = f"{lines}, the first is {other[0] + 1}: {here!r}, and built again {there!r}."
-    return _unequal(name, _other_code(record), said)
+    fault = f"{lines}, the first is {other[0] + 1}: {here!r}, and built again {there!r}."
+    return _unequal(name, _other_code(record), fault)
 
 
 def _figures(name: str, record: Record, stored: Page, again: Page) -> Check:
@@ -95,13 +94,14 @@ def _figures(name: str, record: Record, stored: Page, again: Page) -> Check:
     other = [alt or alt_again for (one, alt), (two, alt_again) in pairs if one != two]
     if not other:
         return Check(name, _COMPARED, "PASS", f"{len(pairs)} figures are equal byte for byte.")
-    said = f"{plural(len(other), 'figure')} not as built again, the first: {_short(other[0])!r}."
-    return _unequal(name, _other_code(record) or _other_machine(record), said)
+    differ = "1 figure differs" if len(other) == 1 else f"{len(other)} figures differ"
+    fault = f"{differ} when built again, the first: {_short(other[0])!r}."
+    return _unequal(name, _other_code(record) or _other_machine(record), fault)
 
 
-def _unequal(name: str, reason: str, said: str) -> Check:
+def _unequal(name: str, reason: str, fault: str) -> Check:
     """FAIL, or SKIP if there is a reason for the difference."""
-    return Check(name, _COMPARED, "SKIP" if reason else "FAIL", f"{reason} {said}".strip())
+    return Check(name, _COMPARED, "SKIP" if reason else "FAIL", f"{reason} {fault}".strip())
 
 
 def _other_code(record: Record) -> str:
@@ -109,7 +109,7 @@ def _other_code(record: Record) -> str:
     then, now = record["environment"]["code"]["commit"], environment()["code"]["commit"]
     if then == now:
         return ""
-    return f"The page was built by commit {then}, this is {now}: check that out to compare."
+    return f"The page was built by commit {then}, this is {now}; check out the former to compare."
 
 
 def _other_machine(record: Record) -> str:
@@ -121,8 +121,8 @@ def _other_machine(record: Record) -> str:
 def _around_difference(one: str, two: str) -> tuple[str, str]:
     """Both lines, from a little before the first character that differs."""
     pairs = enumerate(zip(one, two, strict=False))
-    place = next((place for place, (a, b) in pairs if a != b), min(len(one), len(two)))
-    start = max(0, place - _LONGEST // 2)
+    first = next((index for index, (a, b) in pairs if a != b), min(len(one), len(two)))
+    start = max(0, first - _LONGEST // 2)
     return _short(one[start:]), _short(two[start:])
 
 

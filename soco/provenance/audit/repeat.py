@@ -1,7 +1,7 @@
-"""Jobs run again by their scripts, and their outputs compared with those of the run.
+"""Repeat jobs with their scripts, and compare their outputs with those of the run.
 
-Any job whose script declares it `repeatable` is run again, from what its record says. A job never
-reads a file that was checked before: it takes the output of the repeated job in its place.
+Every job whose script declares it `repeatable` is run again, from its record. A repeated job never
+reads a file that an earlier check compared: it reads the output of the repeated job instead.
 """
 
 import runpy
@@ -12,7 +12,7 @@ from typing import Any
 
 from soco.errors import UserError
 from soco.jobs import Record, declared, script_of
-from soco.provenance.audit.checks import Check, Found, check
+from soco.provenance.audit.checks import Check, Outcome, check
 from soco.provenance.audit.equality import compared_outputs
 from soco.provenance.audit.reported import Reported, title
 
@@ -24,11 +24,11 @@ class _Named(dict[str, Any]):
 
 
 def check_jobs(run: Reported, shards: Sequence[str], folder: Path) -> Iterator[Check]:
-    """Run all repeatable jobs again; of the jobs of a single shard, those of some shards.
+    """Run all repeatable jobs again; jobs of a single shard only for the chosen shards.
 
     Args:
         run: The run.
-        shards: The shards whose jobs are run again.
+        shards: The chosen shards.
         folder: Receives the outputs.
     """
     repeated: dict[str, Path | None] = {}
@@ -59,10 +59,10 @@ def _outputs(record: Record, folder: Path) -> dict[str, Path]:
     Below `folder` outputs keep their names and folders, since a stage may derive one from another.
     """
     return {
-        made["path"]: folder.joinpath(
-            *(part for part in Path(made["path"]).parts if part.strip("/."))
+        output["path"]: folder.joinpath(
+            *(part for part in Path(output["path"]).parts if part.strip("/."))
         )
-        for made in record["outputs"]
+        for output in record["outputs"]
     }
 
 
@@ -84,13 +84,13 @@ def _run_again(
         return _Named({n: p if f"{side}.{n}" in lists else p[0] for n, p in paths.items()})
 
     inputs = {n: [_again(path, repeated) for path in p] for n, p in record["inputs"].items()}
-    made: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for output in record["outputs"]:
-        made.setdefault(output["name"], []).append(str(outputs[output["path"]]))
+        by_name.setdefault(output["name"], []).append(str(outputs[output["path"]]))
     job = SimpleNamespace(
         rule=record["rule"],
         input=named("inputs", inputs),
-        output=_Named(named("outputs", made), origin=str(folder / "record.json")),
+        output=_Named(named("outputs", by_name), origin=str(folder / "record.json")),
         params=_Named(record["params"]),
         wildcards=_Named(record["wildcards"]),
         threads=record["threads"],
@@ -101,22 +101,23 @@ def _run_again(
 
 
 def _again(path: str, repeated: Mapping[str, Path | None]) -> str:
-    made = repeated.get(path, path)
-    if made is None:
+    """The path to read instead of an input: the repeated job's output if a job wrote it."""
+    replacement = repeated.get(path, path)
+    if replacement is None:
         raise UserError(
             "audit.input_not_repeated",
             "{path} is an input, and the job that writes it could not be repeated.",
             path=path,
         )
-    return str(made)
+    return str(replacement)
 
 
 def _not_repeated(name: str, compared: str, error: Exception) -> Check:
-    """The check of a job that fails: SKIP where a library is not installed here."""
+    """The check of a job that fails: SKIP if a library is not installed here."""
     if isinstance(error.__context__ or error, ImportError):
         return Check(name, compared, "SKIP", str(error))
 
-    def again() -> Found:
+    def again() -> Outcome:
         raise error
 
     return check(name, compared, again)

@@ -55,7 +55,9 @@ class Reported:
                 count=len(self.records) - len(records),
             )
         return [
-            record for record in records if {*names} <= {made["name"] for made in record["outputs"]}
+            record
+            for record in records
+            if {*names} <= {output["name"] for output in record["outputs"]}
         ]
 
 
@@ -71,7 +73,7 @@ def read_reported(path: Path) -> Reported:
 
 def outputs_of(record: Record, name: str) -> list[Path]:
     """The outputs of a job that have this name."""
-    return [Path(made["path"]) for made in record["outputs"] if made["name"] == name]
+    return [Path(output["path"]) for output in record["outputs"] if output["name"] == name]
 
 
 def title(record: Record) -> str:

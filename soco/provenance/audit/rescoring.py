@@ -1,4 +1,4 @@
-"""AP of stored detections, by pycocotools and lvis alone, without the evaluation's own code."""
+"""Score stored detections with pycocotools and lvis alone, without the evaluation's own code."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from soco.data.coco import no_coco_detections, no_lvis_detections
 Scores = dict[str, Any]
 
 _PARTS = {"box": "bbox", "mask": "segm"}
-_LVIS_FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf")
+_LVIS_METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf")
 
 
 def rescore(detections: Path, annotations: Path, form: str, limit: int) -> Scores:
@@ -30,40 +30,40 @@ def rescore(detections: Path, annotations: Path, form: str, limit: int) -> Score
         limit: Number of detections per image that count, those with the highest scores.
 
     Returns:
-        `box` and `mask` by figure, from 0 to 100, None if there are no objects; `per_category` by
+        `box` and `mask` by metric, from 0 to 100, None if there are no objects; `per_category` by
         name, each with `box` and `mask`.
     """
-    found = json.loads(detections.read_text())
+    detected = json.loads(detections.read_text())
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
         labelled = COCO(str(annotations)) if form == "coco" else lvis.LVIS(str(annotations))
         parts = {
-            part: _score(found, labelled, theirs, form, limit) for part, theirs in _PARTS.items()
+            part: _score(detected, labelled, theirs, form, limit) for part, theirs in _PARTS.items()
         }
     per_category = {
         name: {part: by_category.get(key) for part, (_, by_category) in parts.items()}
         for key, name in names_apart(labelled.dataset["categories"]).items()
     }
-    return {part: figures for part, (figures, _) in parts.items()} | {"per_category": per_category}
+    return {part: metrics for part, (metrics, _) in parts.items()} | {"per_category": per_category}
 
 
 def _score(
-    found: list[dict[str, Any]], labelled: Any, kind: str, form: str, limit: int
+    detected: list[dict[str, Any]], labelled: Any, kind: str, form: str, limit: int
 ) -> tuple[Scores, dict[int, float | None]]:
-    """The figures, and AP by category."""
+    """All metrics, and AP by category."""
     # If a detection has a box, pycocotools takes the box's area instead of the mask's.
     own = [
         {key: value for key, value in one.items() if kind == "bbox" or key != "bbox"}
-        for one in found
+        for one in detected
     ]
     by = _by_coco if form == "coco" else _by_lvis
     return by(own, labelled, kind, limit)
 
 
 def _by_coco(
-    found: list[dict[str, Any]], labelled: COCO, kind: str, limit: int
+    detected: list[dict[str, Any]], labelled: COCO, kind: str, limit: int
 ) -> tuple[Scores, dict[int, float | None]]:
     evaluation = COCOeval(
-        labelled, labelled.loadRes(found) if found else no_coco_detections(labelled), kind
+        labelled, labelled.loadRes(detected) if detected else no_coco_detections(labelled), kind
     )
     evaluation.params.maxDets = [limit]
     evaluation.evaluate()
@@ -71,27 +71,29 @@ def _by_coco(
     # Axes: IoU, recall, category, area range (the first is all), limit of detections.
     precision, thresholds = evaluation.eval["precision"][..., 0], evaluation.params.iouThrs
     ranges = dict(zip(("APs", "APm", "APl"), range(1, 4), strict=True))
-    figures = {
+    metrics = {
         "AP": _mean(precision[..., 0]),
         "AP50": _mean(precision[thresholds == 0.5, ..., 0]),
         "AP75": _mean(precision[thresholds == 0.75, ..., 0]),
-        **{name: _mean(precision[..., place]) for name, place in ranges.items()},
+        **{name: _mean(precision[..., index]) for name, index in ranges.items()},
     }
-    return figures, _means(precision[..., 0], evaluation.params.catIds)
+    return metrics, _means(precision[..., 0], evaluation.params.catIds)
 
 
 def _by_lvis(
-    found: list[dict[str, Any]], labelled: lvis.LVIS, kind: str, limit: int
+    detected: list[dict[str, Any]], labelled: lvis.LVIS, kind: str, limit: int
 ) -> tuple[Scores, dict[int, float | None]]:
-    if not hasattr(np, "float"):  # lvis uses it, NumPy has removed it
+    if not hasattr(np, "float"):  # lvis uses it, but NumPy 1.24 removed it
         np.float = float  # type: ignore[attr-defined]  # noqa: NPY001
     detections = (
-        lvis.LVISResults(labelled, found, max_dets=limit) if found else no_lvis_detections(labelled)
+        lvis.LVISResults(labelled, detected, max_dets=limit)
+        if detected
+        else no_lvis_detections(labelled)
     )
     evaluation = lvis.LVISEval(labelled, detections, kind)
     evaluation.run()
-    figures = {name: _percent(evaluation.results[name]) for name in _LVIS_FIGURES}
-    return figures, _means(evaluation.eval["precision"][:, :, :, 0], evaluation.params.cat_ids)
+    metrics = {name: _percent(evaluation.results[name]) for name in _LVIS_METRICS}
+    return metrics, _means(evaluation.eval["precision"][:, :, :, 0], evaluation.params.cat_ids)
 
 
 def _means(precision: np.ndarray, keys: list[int]) -> dict[int, float | None]:

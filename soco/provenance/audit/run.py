@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from soco.jobs import declared
-from soco.provenance.audit.checks import Check, Found, check
+from soco.provenance.audit.checks import Check, Outcome, check
 from soco.provenance.audit.configuration import check_configuration
 from soco.provenance.audit.contents import check_contents
 from soco.provenance.audit.detections import check_detections
@@ -79,8 +79,8 @@ def _checks(run: Reported, options: Options) -> Iterator[Check]:
             yield from check_jobs(run, shards, Path(folder))
 
 
-def _records(run: Reported) -> Found:
-    """Whether all can be read, and claim what their scripts declare.
+def _records(run: Reported) -> Outcome:
+    """Check that all records can be read and agree with what their scripts declare.
 
     Otherwise an edited record could exclude its job from the checks.
     """
@@ -95,7 +95,7 @@ def _records(run: Reported) -> Found:
             continue
         expected = (kind.stage, kind.repeatable, set(kind.varying), set(kind.without_origin))
         varying, without_origin = (
-            {made["name"] for made in record["outputs"] if not made[flag]}
+            {output["name"] for output in record["outputs"] if not output[flag]}
             for flag in ("deterministic", "has_origin")
         )
         if (record["stage"], record["repeatable"], varying, without_origin) != expected:

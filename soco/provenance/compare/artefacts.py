@@ -55,24 +55,25 @@ def _heading(rules: list[RulePairs]) -> str:
         f"{len(files.only_a)} only in A": files.only_a,
         f"{len(files.only_b)} only in B": files.only_b,
     }
-    unlike = ", ".join(words for words, found in counts.items() if found)
-    first = next(place for place, rule in enumerate(rules) if rule.files.differ)
-    before = f"; the same up to {rules[first - 1].rule}, not from {rules[first].rule} on"
+    unlike = ", ".join(words for words, paths in counts.items() if paths)
+    first = next(index for index, rule in enumerate(rules) if rule.files.differ)
+    before = f"; the same up to {rules[first - 1].rule}, different from {rules[first].rule} onwards"
     return f"{unlike}, {len(files.same)} the same{varying}{before if first else ''}"
 
 
 def _words(rule: RulePairs) -> str:
-    files, found = rule.files, []
+    files, differences = rule.files, []
     if files.other:
         of_both = plural(len(files.other) + len(files.same), "file")
-        found.append(f"{len(files.other)} of {of_both} with other bytes ({_some(files.other)})")
+        other = f"{len(files.other)} of {of_both} with other bytes ({_some(files.other)})"
+        differences.append(other)
     for side, paths in (("A", files.only_a), ("B", files.only_b)):
         if paths:
-            found.append(f"{plural(len(paths), 'file')} only in {side} ({_some(paths)})")
-    said = f"{rule.rule}: {'; '.join(found)}"
+            differences.append(f"{plural(len(paths), 'file')} only in {side} ({_some(paths)})")
+    line = f"{rule.rule}: {'; '.join(differences)}"
     if rule.diverging:
-        return f"{said}. The runs diverge here: {_cause(rule.diverging)}."
-    return f"{said}, as its inputs differ" if files.other else said
+        return f"{line}. The runs diverge here: {_cause(rule.diverging)}."
+    return f"{line}, because its inputs differ" if files.other else line
 
 
 def _cause(diverging: list[JobPair]) -> str:
@@ -83,9 +84,7 @@ def _cause(diverging: list[JobPair]) -> str:
     inside = [part for part in environment if part != "machine"]
     if inside:  # JSON, Parquet and weights contain the origin of the job that made them
         other = " and ".join(inside)
-        return (
-            f"same inputs and parameters, but other {other}, which files may name in their origin"
-        )
+        return f"same inputs and parameters, but other {other}, which may be in the files' origins"
     machine = ", but another machine" if environment else " on the same machine"
     return f"same inputs and parameters{machine}"
 

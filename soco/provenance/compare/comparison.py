@@ -16,7 +16,7 @@ from soco.provenance.compare.environments import (
     machine_section,
     package_section,
 )
-from soco.provenance.compare.results import figure_section, result_section
+from soco.provenance.compare.results import other_section, result_section
 from soco.provenance.compare.sections import Section, changed_section
 from soco.provenance.reading import Run, read_run
 
@@ -43,7 +43,7 @@ class Comparison:
 
     @property
     def same_results(self) -> bool:
-        """Whether both runs have the same figures, on whatever machine and in whatever time."""
+        """Whether both runs have the same results, regardless of machines and times."""
         return not any(section.differs for section in self.sections if section.name in _RESULTS)
 
     def words(self) -> str:
@@ -76,7 +76,7 @@ def compare_runs(a: Run, b: Run) -> Comparison:
         machine_section(a, b),
         data_section(a, b),
         artefact_section(a, b),
-        figure_section(a, b),
+        other_section(a, b),
         result_section(a, b),
         cost_section(a, b),
     )

@@ -1,4 +1,4 @@
-"""The data of two runs: images, annotations, weights, boxes of a file."""
+"""The data of two runs: images, annotations, weights, imported boxes."""
 
 from typing import Any
 

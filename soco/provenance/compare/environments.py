@@ -14,25 +14,25 @@ def code_section(a: Run, b: Run) -> Section:
     one, other = _codes(a), _codes(b)
     unknown = any(state["commit"] is None for state in one + other)
     if unknown or one != other:
-        start = "it is unknown whether it is the same: " if unknown else ""
-        said = f"{start}A {_words(one)}; B {_words(other)}"
+        start = "unknown whether it is the same: " if unknown else ""
+        words = f"{start}A {_words(one)}; B {_words(other)}"
     else:
         dirty = any(state["dirty"] for state in one)
-        said = f"the same, {_words(one)}{'; the uncommitted changes may differ' if dirty else ''}"
+        words = f"the same, {_words(one)}{'; the uncommitted changes may differ' if dirty else ''}"
     data = {"a": one, "b": other}
-    return Section("code", f"Code: {said}.", unknown or one != other, (), data)
+    return Section("code", f"Code: {words}.", unknown or one != other, (), data)
 
 
 def lock_section(a: Run, b: Run) -> Section:
-    """The lock file beside the code; installed packages have a section of their own."""
+    """The lock file of the code; installed packages have their own section."""
     one, other = ((run["lock"] or {}).get("sha256") for run in (a, b))
     if one is None or other is None:
-        said = "unknown in A or B"
+        words = "unknown in A or B"
     else:
         same = one == other
-        said = f"the same ({one[:SHORT]})" if same else f"{one[:SHORT]} -> {other[:SHORT]}"
+        words = f"the same ({one[:SHORT]})" if same else f"{one[:SHORT]} -> {other[:SHORT]}"
     differs = None not in (one, other) and one != other
-    return Section("lock", f"Lock file: {said}.", differs, (), {"a": one, "b": other})
+    return Section("lock", f"Lock file: {words}.", differs, (), {"a": one, "b": other})
 
 
 def package_section(a: Run, b: Run) -> Section:
@@ -79,11 +79,11 @@ def _values(mappings: Iterator[Mapping[str, Any]]) -> dict[str, list[Any]]:
             plain = ", ".join(value) or "none" if isinstance(value, list) else value
             if plain is not None and plain not in values.setdefault(name, []):
                 values[name].append(plain)
-    return {name: found for name, found in values.items() if found}
+    return {name: distinct for name, distinct in values.items() if distinct}
 
 
 def _of_names(a: Mapping[str, list[Any]], b: Mapping[str, list[Any]]) -> Iterator[Change]:
-    """A change for each name with different values, in whatever order."""
+    """A change for each name with different values; their order does not count."""
     for name in dict.fromkeys([*a, *b]):
         if sorted(map(str, a.get(name, []))) != sorted(map(str, b.get(name, []))):
             yield Change(name, _joined(a.get(name)), _joined(b.get(name)))

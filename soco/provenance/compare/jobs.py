@@ -14,8 +14,8 @@ JobName = tuple[str, tuple[tuple[str, str], ...]]
 class Files:
     """Files of both runs, compared byte by byte, as paths relative to the folder of results.
 
-    Those that contain times (`deterministic` is false in the report) are only `varying`: no two
-    runs write the same bytes.
+    Those that contain times (`deterministic` is false in the report) are `varying` and not
+    compared: no two runs write the same bytes.
     """
 
     same: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ def paired_jobs(a: Run, b: Run) -> Iterator[JobPair]:
     one, other = _Side(a), _Side(b)
     varying = one.varying | other.varying
     for name in dict.fromkeys([*one.jobs, *other.jobs]):
-        files = _compared(one.made.get(name, {}), other.made.get(name, {}), varying)
+        files = _compared(one.outputs.get(name, {}), other.outputs.get(name, {}), varying)
         if name not in one.jobs or name not in other.jobs:
             yield JobPair(*name, files)
             continue
@@ -98,7 +98,7 @@ class _Side:
 
     Attributes:
         jobs: Jobs by rule and wildcards.
-        made: The digest of each output of a job, by path.
+        outputs: The digest of each output of a job, by path.
         digests: The digest of each path in the report: files and data.
         varying: Paths of files that contain times.
     """
@@ -109,18 +109,18 @@ class _Side:
         self.digests: dict[str, str | None] = {
             run.within_results(entry["path"]): entry["digest"] for entry in run["data"]
         }
-        self.made: dict[JobName, dict[str, str]] = {}
+        self.outputs: dict[JobName, dict[str, str]] = {}
         self.varying: set[str] = set()
         for entry in run["artefacts"]:
             path = run.within_results(entry["path"])
-            self.made.setdefault(names[entry["job"]], {})[path] = entry["sha256"]
+            self.outputs.setdefault(names[entry["job"]], {})[path] = entry["sha256"]
             self.digests[path] = entry["sha256"]
             if not entry.get("deterministic", True):
                 self.varying.add(path)
 
 
 def _compared(a: dict[str, str], b: dict[str, str], varying: set[str]) -> Files:
-    found: dict[str, list[str]] = {}
+    by_kind: dict[str, list[str]] = {}
     for path in dict.fromkeys([*a, *b]):
         if path not in a or path not in b:
             kind = "only_b" if path not in a else "only_a"
@@ -128,5 +128,5 @@ def _compared(a: dict[str, str], b: dict[str, str], varying: set[str]) -> Files:
             kind = "varying"
         else:
             kind = "same" if a[path] == b[path] else "other"
-        found.setdefault(kind, []).append(path)
-    return Files(**{kind: tuple(paths) for kind, paths in found.items()})
+        by_kind.setdefault(kind, []).append(path)
+    return Files(**{kind: tuple(paths) for kind, paths in by_kind.items()})

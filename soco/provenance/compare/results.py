@@ -1,4 +1,4 @@
-"""The results of two runs: AP by task, initialisation and seed, and the figures beside it."""
+"""The results of two runs: AP by task, initialisation and seed, and other values."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,17 +21,17 @@ _OF_PROBE = ("knn", "linear", "classes", "images", "skipped")
 Row = dict[str, Any]
 
 
-def figure_section(a: Run, b: Run) -> Section:
+def other_section(a: Run, b: Run) -> Section:
     """Counts of proposals, the final loss of each pretraining, the accuracies of each probe."""
-    found = changes(_figures_beside(a), _figures_beside(b))
-    return changed_section("figures", "Proposals, losses and probes", found, "figure")
+    differences = changes(_other_values(a), _other_values(b))
+    return changed_section("figures", "Proposals, losses and probes", differences, "value")
 
 
 def result_section(a: Run, b: Run) -> Section:
     """Every AP of both runs, and the means over seeds.
 
     Two AP are compared only if their protocols, and what they were scored on, are the same;
-    otherwise the section names the keys that differ, and gives both figures.
+    otherwise the section names the keys that differ, and gives both AP.
     """
     tasks = [{task["task"]: task["rows"] for task in run["results"]} for run in (a, b)]
     entries = [
@@ -44,18 +44,18 @@ def result_section(a: Run, b: Run) -> Section:
     return Section("results", heading, bool(lines), lines, {"entries": entries})
 
 
-def _figures_beside(run: Run) -> dict[str, Any]:
+def _other_values(run: Run) -> dict[str, Any]:
     report = run.report
     counts = dict(report.get("proposals", {}).get("counts", {}))
     counts.pop("origin", None)
-    figures: dict[str, Any] = {"proposals": counts} if counts else {}
+    values: dict[str, Any] = {"proposals": counts} if counts else {}
     for entry in report.get("pretraining", []):
         kept = {key: entry[key] for key in _OF_PRETRAINING if key in entry}
-        figures[f"pretraining {entry['run']}"] = kept
+        values[f"pretraining {entry['run']}"] = kept
     for entry in report.get("probes", []):
         kept = {key: entry[key] for key in _OF_PROBE if key in entry}
-        figures[f"probe {entry['probe']} {entry['initialisation']}"] = kept
-    return figures
+        values[f"probe {entry['probe']} {entry['initialisation']}"] = kept
+    return values
 
 
 def _entries(a: Sequence[Row], b: Sequence[Row]) -> list[dict[str, Any]]:
@@ -77,12 +77,12 @@ def _pair(a: Row | None, b: Row | None) -> dict[str, Any]:
     """Two rows of one seed: `state`, `protocol` (what differs in it) and `figures`."""
     if a is None or b is None:
         figures = {
-            part: _figures((a or {}).get(part, {}), (b or {}).get(part, {})) for part in PARTS
+            part: _paired((a or {}).get(part, {}), (b or {}).get(part, {})) for part in PARTS
         }
         return {"state": "only in A" if a else "only in B", "protocol": {}, "figures": figures}
-    figures = {part: _figures(a[part], b[part]) for part in PARTS}
+    figures = {part: _paired(a[part], b[part]) for part in PARTS}
     categories = {
-        part: _figures(*({n: c[part] for n, c in row["per_category"].items()} for row in (a, b)))
+        part: _paired(*({n: c[part] for n, c in row["per_category"].items()} for row in (a, b)))
         for part in PARTS
     }
     state = _state([a, b], [*figures.values(), *categories.values()])
@@ -117,7 +117,7 @@ def _state(rows: list[Row], parts: list[dict[str, Any]]) -> dict[str, Any]:
     return {"state": state, "protocol": protocol}
 
 
-def _figures(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _paired(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "a": a.get(name),
@@ -133,7 +133,7 @@ def _difference(a: float | None, b: float | None) -> float | None:
 
 
 def _is_other(entry: Mapping[str, Any]) -> bool:
-    """Whether a figure differs, or the mean of one: with other seeds the deviation always does."""
+    """Whether a value differs, or a mean: with other seeds the deviation always does."""
     one, other = entry["a"], entry["b"]
     if isinstance(one, Mapping):
         one, other = one["mean"], other["mean"]
@@ -148,7 +148,7 @@ def _heading(entries: list[dict[str, Any]]) -> str:
     if not rows:
         return "neither has an AP"
     if same == len(rows):
-        return f"the same, {same} AP with all their figures"
+        return f"the same, {same} AP with all their metrics"
     return f"{same} of {len(rows)} AP the same"
 
 
@@ -158,14 +158,14 @@ def _words(entry: Mapping[str, Any]) -> str:
         for part in PARTS
         if (words := _part_words(entry["figures"][part], entry["state"]))
     ]
-    figures = "; ".join(parts) or "AP, AP50 and AP75 the same, other figures not"
-    said = f"{entry['task']}, {entry['initialisation']}, {_seed_words(entry)}: {figures}"
+    values = "; ".join(parts) or "AP, AP50 and AP75 the same, other metrics not"
+    line = f"{entry['task']}, {entry['initialisation']}, {_seed_words(entry)}: {values}"
     if entry["state"].startswith("only"):
-        return f"{said} ({entry['state']})"
+        return f"{line} ({entry['state']})"
     if entry["state"] == "other protocol":
         keys = ", ".join(_protocol_words(key, values) for key, values in entry["protocol"].items())
-        return f"{said}. Not comparable, because the protocols differ: {keys}."
-    return said
+        return f"{line}. Not comparable, because the protocols differ: {keys}."
+    return line
 
 
 def _seed_words(entry: Mapping[str, Any]) -> str:
@@ -183,20 +183,22 @@ def _protocol_words(key: str, values: Sequence[Any]) -> str:
 
 def _part_words(figures: Mapping[str, Mapping[str, Any]], state: str) -> str:
     """`AP 20.47 -> 21.02 (+0.55)` for those of AP, AP50 and AP75 that differ."""
-    said = []
+    parts = []
     for name in SHOWN:
         entry = figures.get(name, _MISSING)
         if state.startswith("only"):
-            said.append(f"{name} {_figure(entry['a' if state == 'only in A' else 'b'])}")
+            parts.append(f"{name} {_value_words(entry['a' if state == 'only in A' else 'b'])}")
         elif _is_other(entry):
             signed = entry["difference"] is not None and state == "other"
             difference = f" ({entry['difference']:+.2f})" if signed else ""
-            said.append(f"{name} {_figure(entry['a'])} -> {_figure(entry['b'])}{difference}")
-    return ", ".join(said)
+            parts.append(
+                f"{name} {_value_words(entry['a'])} -> {_value_words(entry['b'])}{difference}"
+            )
+    return ", ".join(parts)
 
 
-def _figure(value: float | Mapping[str, float | None] | None) -> str:
+def _value_words(value: float | Mapping[str, float | None] | None) -> str:
     if isinstance(value, Mapping):
         spread = "" if value["std"] is None else f" ± {value['std']:.2f}"
-        return f"{_figure(value['mean'])}{spread}"
+        return f"{_value_words(value['mean'])}{spread}"
     return "–" if value is None else f"{value:.2f}"

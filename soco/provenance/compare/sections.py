@@ -13,7 +13,7 @@ class Section:
 
     Attributes:
         name: Its key in the data.
-        heading: One sentence; all there is to say if the runs are equal.
+        heading: One sentence, which is everything if the runs are equal.
         differs: Whether they differ.
         lines: One line for each difference.
         data: The same as data.
@@ -26,9 +26,11 @@ class Section:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def changed_section(name: str, title: str, found: Iterable[Change], noun: str = "key") -> Section:
+def changed_section(
+    name: str, title: str, differences: Iterable[Change], noun: str = "key"
+) -> Section:
     """A section of changes, such as `Configuration: 2 keys differ.`"""
-    listed = list(found)
+    listed = list(differences)
     counted = f"{plural(len(listed), noun)} differ{'s' if len(listed) == 1 else ''}"
     heading = f"{title}: {counted if listed else 'the same'}."
     data = {"changes": [change.data() for change in listed]}

@@ -20,24 +20,24 @@ Agent = dict[str, Any]
 
 
 def add_actions(
-    crate: ROCrate, run: Run, workflow: Any, steps: dict[str, Any], held: Holdings
+    crate: ROCrate, run: Run, workflow: Any, steps: dict[str, Any], holdings: Holdings
 ) -> None:
-    """Add the actions of a run, which the crate's root then mentions.
+    """Add the actions of a run, and mention them in the crate's root.
 
     Args:
         crate: The crate.
         run: The run.
         workflow: The entity of the workflow.
         steps: The step of each rule.
-        held: The inputs and outputs of the run; those of a job are among them.
+        holdings: The inputs and outputs of the run, which include those of the jobs.
     """
     user = git_user()  # by name, without an address
     agent = {"agent": add_entity(crate, "#agent", "Person", name=user)} if user else {}
-    whole = _whole_run(crate, run, workflow, held, agent)
+    whole = _whole_run(crate, run, workflow, holdings, agent)
     actions, controls = [], []
     for number, job in enumerate(run["jobs"], start=1):
         step = steps[job["rule"]]
-        action = _job(crate, number, job, step["workExample"], held)
+        action = _job(crate, number, job, step["workExample"], holdings)
         for key, value in agent.items():
             action[key] = value
         actions.append(action)
@@ -48,7 +48,7 @@ def add_actions(
     crate.root_dataset["mentions"] = [whole, *actions, *engine, *controls]
 
 
-def _whole_run(crate: ROCrate, run: Run, workflow: Any, held: Holdings, agent: Agent) -> Any:
+def _whole_run(crate: ROCrate, run: Run, workflow: Any, holdings: Holdings, agent: Agent) -> Any:
     times = {"startTime": run["run"]["started"], "endTime": run["run"]["ended"]}
     properties = {
         "name": "The run",
@@ -57,10 +57,12 @@ def _whole_run(crate: ROCrate, run: Run, workflow: Any, held: Holdings, agent: A
         **{key: value for key, value in times.items() if value},
         **agent,
     }
-    return crate.add_action(workflow, "#run", held.given, held.made, properties)
+    return crate.add_action(
+        workflow, "#run", holdings.input_entities, holdings.output_entities, properties
+    )
 
 
-def _job(crate: ROCrate, number: int, job: dict[str, Any], tool: Any, held: Holdings) -> Any:
+def _job(crate: ROCrate, number: int, job: dict[str, Any], tool: Any, holdings: Holdings) -> Any:
     started = datetime.fromisoformat(job["started"])
     ended = started + timedelta(seconds=job["seconds"])
     properties = {
@@ -71,7 +73,7 @@ def _job(crate: ROCrate, number: int, job: dict[str, Any], tool: Any, held: Hold
         "actionStatus": _DONE,
     }
     inputs, outputs = (
-        distinct([held.by_path[path] for path in job[key] if path in held.by_path])
+        distinct([holdings.by_path[path] for path in job[key] if path in holdings.by_path])
         for key in ("inputs", "outputs")
     )
     action = crate.add_action(tool, f"#job-{number}", inputs, outputs, properties)

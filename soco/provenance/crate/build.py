@@ -13,11 +13,11 @@ from soco.io import atomic_write
 from soco.provenance.crate.actions import add_actions
 from soco.provenance.crate.citation import cite
 from soco.provenance.crate.files import add_entity, add_text
-from soco.provenance.crate.holdings import hold
+from soco.provenance.crate.holdings import add_holdings
 from soco.provenance.crate.tools import add_workflow
 from soco.provenance.reading import Run, read_run
 
-RO_CRATE = "1.1"  # the version that Workflow RO-Crate 1.0 and the run profiles 0.5 build on
+RO_CRATE = "1.1"  # the base of Workflow RO-Crate 1.0 and of the run profiles 0.5
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
@@ -49,7 +49,10 @@ class Exported:
 
 
 def export(report: Path, output: Path, folder: Path | None, with_weights: bool) -> str:
-    """Write the crate of a report's run; returns a sentence about what it contains.
+    """Write the crate of a report's run.
+
+    Returns:
+        A sentence about its contents.
 
     Raises:
         UserError: The report or a file of the run is missing, or was changed.
@@ -61,9 +64,9 @@ def export(report: Path, output: Path, folder: Path | None, with_weights: bool) 
 def folder_of(run: Run) -> Path:
     """The folder that the run worked in, from the report's path; `.` if the results were moved."""
     below = Path(run["config"].get("results", "results"), "report")
-    place = run.path.resolve().parent
-    if not below.is_absolute() and place.parts[-len(below.parts) :] == below.parts:
-        return place.parents[len(below.parts) - 1]
+    parent = run.path.resolve().parent
+    if not below.is_absolute() and parent.parts[-len(below.parts) :] == below.parts:
+        return parent.parents[len(below.parts) - 1]
     return Path()
 
 
@@ -75,7 +78,7 @@ def export_crate(
     Args:
         run: The run; its report.html is in the folder of its report.json.
         folder: The folder that the run worked in: the paths of its files are relative to it.
-        output: A `.zip`, whose bytes depend on the run and the code alone, or a new folder.
+        output: A `.zip`, whose bytes depend only on the run and the code, or a new folder.
         with_weights: Whether to pack files above a megabyte, too.
         root: The folder of the Snakefile.
 
@@ -91,7 +94,7 @@ def export_crate(
         )
     crate = ROCrate(version=RO_CRATE, gen_preview=True)
     crate.metadata.extra_terms |= TERMS
-    holdings = hold(crate, run, folder, with_weights)
+    holdings = add_holdings(crate, run, folder, with_weights)
     workflow, steps = add_workflow(crate, run, root, holdings)
     add_actions(crate, run, workflow, steps, holdings)
     _describe(crate, run, root)
@@ -124,9 +127,9 @@ def _describe(crate: ROCrate, run: Run, root: Path) -> None:
     code = _code_words(run, root)
     about["description"] = (
         "A run of the SoCo workflow: code, configuration, lock file, report, and the inputs and"
-        f" outputs of each job. {code} Large files, and data of others, are described by their"
-        " SHA-256. The licence is that of the workflow; images in the report belong to their"
-        " owners."
+        f" outputs of each job. {code} Large files, and data of others, are only described, by"
+        " their SHA-256. The licence is that of the workflow; images in the report belong to"
+        " their owners."
     )
     about["datePublished"] = run["made"]
     for key in ("author", "license", "citation"):
@@ -169,8 +172,8 @@ def _readme(run: Run, code: str) -> str:
     redo = "\n".join(f"    {command}" for command in run["redo"])
     return f"""# A run of the SoCo workflow
 
-`results/report/report.html` is the report of the run. `ro-crate-metadata.json` describes for
-programs which job wrote which file from which inputs
+`results/report/report.html` is the report of the run. `ro-crate-metadata.json` describes, in
+machine-readable form, which job wrote which file from which inputs
 ([Workflow Run RO-Crate](https://www.researchobject.org/workflow-run-crate/)). `config.yaml` is the
 complete configuration of the run. {code}
 

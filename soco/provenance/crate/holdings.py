@@ -17,7 +17,7 @@ from soco.provenance.crate.files import add_entity, add_file, add_reference, add
 from soco.provenance.reading import Run
 
 LARGE = 1_000_000
-"""Files of more bytes are described and not packed."""
+"""Size in bytes above which files are described and not packed."""
 
 CONFIG = "config.yaml"
 
@@ -31,7 +31,7 @@ class Parameters:
 
     def __init__(self, crate: ROCrate) -> None:
         self._crate = crate
-        self._found: dict[str, ContextEntity] = {}
+        self._parameters: dict[str, ContextEntity] = {}
 
     def take(
         self, key: str, kind: str, name: str, example: DataEntity | ContextEntity
@@ -45,9 +45,9 @@ class Parameters:
             example: The run's file or value.
         """
         identifier = "#parameter-" + re.sub(r"[^A-Za-z0-9._-]+", "-", key).strip("-")
-        if identifier not in self._found:
-            self._found[identifier] = self._crate.add_formal_parameter(name, kind, identifier)
-        parameter = self._found[identifier]
+        if identifier not in self._parameters:
+            self._parameters[identifier] = self._crate.add_formal_parameter(name, kind, identifier)
+        parameter = self._parameters[identifier]
         parameter.append_to("workExample", example)
         example.append_to("exampleOfWork", parameter)
         # `parameter["workExample"]` would look up all examples each time.
@@ -63,29 +63,29 @@ class Holdings:
     Attributes:
         by_path: The entity of each file or folder, by its path in the run's folder.
         parameter_of: The formal parameter that it is an example of, by the same path.
-        given: The inputs of the run.
-        made: The outputs of the run.
-        inputs: The formal parameters of the inputs.
-        outputs: The formal parameters of the outputs.
+        input_entities: The inputs of the run.
+        output_entities: The outputs of the run.
+        input_parameters: The formal parameters of the inputs.
+        output_parameters: The formal parameters of the outputs.
         packed: Number of files of the run that are in the crate.
         described: Number of files and folders that are only described.
     """
 
     by_path: dict[str, DataEntity] = field(default_factory=dict)
     parameter_of: dict[str, ContextEntity] = field(default_factory=dict)
-    given: list[Any] = field(default_factory=list)
-    made: list[Any] = field(default_factory=list)
-    inputs: list[ContextEntity] = field(default_factory=list)
-    outputs: list[ContextEntity] = field(default_factory=list)
+    input_entities: list[Any] = field(default_factory=list)
+    output_entities: list[Any] = field(default_factory=list)
+    input_parameters: list[ContextEntity] = field(default_factory=list)
+    output_parameters: list[ContextEntity] = field(default_factory=list)
     packed: int = 0
     described: int = 0
 
 
-def hold(crate: ROCrate, run: Run, folder: Path, with_weights: bool) -> Holdings:
+def add_holdings(crate: ROCrate, run: Run, folder: Path, with_weights: bool) -> Holdings:
     """Add the inputs and outputs of a run.
 
-    Data are described by their digest and never packed: images and annotations belong to others.
-    Outputs are packed up to a megabyte.
+    Data are described by their digest and never packed: images and annotations may belong to
+    others. Outputs are packed up to a megabyte.
 
     Args:
         crate: The crate.
@@ -96,73 +96,81 @@ def hold(crate: ROCrate, run: Run, folder: Path, with_weights: bool) -> Holdings
     Raises:
         UserError: A file is missing, or was changed since the report.
     """
-    held, parameters = Holdings(), Parameters(crate)
-    _add_settings(crate, run, held, parameters)
+    holdings, parameters = Holdings(), Parameters(crate)
+    _add_settings(crate, run, holdings, parameters)
     for entry in run["artefacts"]:
         path, is_folder = entry["path"], "files" in entry
         if is_folder or (entry["bytes"] > LARGE and not with_weights):
             kind, size = "Dataset" if is_folder else "File", str(entry["bytes"])
             entity = add_reference(crate, path, entry["sha256"], kind, contentSize=size)
-            held.described += 1
+            holdings.described += 1
         else:
             source, place = checked(folder / path, entry["sha256"]), path_in_crate(run, path)
             entity = add_file(crate, source, place, name=path, sha256=entry["sha256"])
-            held.packed += 1
-        _add_output(run, entry, entity, held, parameters)
+            holdings.packed += 1
+        _add_output(run, entry, entity, holdings, parameters)
     for entry in run["data"]:
         # Data that the run itself made, such as the demo's, are outputs.
-        if entry["path"] not in held.by_path and entry["digest"]:
-            _add_data(crate, entry, held, parameters)
-    _add_report(crate, run, held, parameters)
-    held.given, held.made = distinct(held.given), distinct(held.made)
-    held.inputs, held.outputs = distinct(held.inputs), distinct(held.outputs)
-    return held
+        if entry["path"] not in holdings.by_path and entry["digest"]:
+            _add_data(crate, entry, holdings, parameters)
+    _add_report(crate, run, holdings, parameters)
+    holdings.input_entities, holdings.output_entities = (
+        distinct(holdings.input_entities),
+        distinct(holdings.output_entities),
+    )
+    holdings.input_parameters, holdings.output_parameters = (
+        distinct(holdings.input_parameters),
+        distinct(holdings.output_parameters),
+    )
+    return holdings
 
 
-def _add_settings(crate: ROCrate, run: Run, held: Holdings, parameters: Parameters) -> None:
+def _add_settings(crate: ROCrate, run: Run, holdings: Holdings, parameters: Parameters) -> None:
     text = yaml.safe_dump(run["config"], sort_keys=False, allow_unicode=True)
-    said = "The complete configuration of the run, with every key."
-    config = add_text(crate, text, CONFIG, description=said)
-    held.given.append(config)
-    held.inputs.append(parameters.take("configuration", "File", "configuration", config))
+    about = "The complete configuration of the run, with every key."
+    config = add_text(crate, text, CONFIG, description=about)
+    holdings.input_entities.append(config)
+    holdings.input_parameters.append(
+        parameters.take("configuration", "File", "configuration", config)
+    )
     seed = run["config"].get("seed")
     if seed is not None:
         value = add_entity(crate, "#seed", "PropertyValue", name="seed", value=seed)
-        held.given.append(value)
-        held.inputs.append(parameters.take("seed", "Integer", "seed", value))
+        holdings.input_entities.append(value)
+        holdings.input_parameters.append(parameters.take("seed", "Integer", "seed", value))
 
 
 def _add_output(
-    run: Run, entry: dict[str, Any], entity: DataEntity, held: Holdings, parameters: Parameters
+    run: Run, entry: dict[str, Any], entity: DataEntity, holdings: Holdings, parameters: Parameters
 ) -> None:
     job, path = run["jobs"][entry["job"]], entry["path"]
     kind = "Dataset" if "files" in entry else "File"
     pattern = pattern_of(run.within_results(path), job["wildcards"])
     parameter = parameters.take(f"{job['rule']}-{pattern}", kind, pattern, entity)
-    held.by_path[path], held.parameter_of[path] = entity, parameter
-    held.made.append(entity)
-    held.outputs.append(parameter)
+    holdings.by_path[path], holdings.parameter_of[path] = entity, parameter
+    holdings.output_entities.append(entity)
+    holdings.output_parameters.append(parameter)
 
 
 def _add_data(
-    crate: ROCrate, entry: dict[str, Any], held: Holdings, parameters: Parameters
+    crate: ROCrate, entry: dict[str, Any], holdings: Holdings, parameters: Parameters
 ) -> None:
     kind, name, path = entry["kind"], entry["name"], entry["path"]
     counted = f", {entry['files']} files" if entry["files"] is not None else ""
     is_folder = kind == "images"
     hashed = "list of its files" if is_folder else "file"
-    said = (
+    about = (
         f"{kind.capitalize()} of {name}{counted}; not in the crate. The SHA-256 is of the {hashed}."
     )
     form = "Dataset" if is_folder else "File"
-    entity = add_reference(crate, path, entry["digest"], form, description=said)
+    entity = add_reference(crate, path, entry["digest"], form, description=about)
     parameter = parameters.take(f"{kind}-{name}", form, f"{name} ({kind})", entity)
-    held.by_path[path], held.parameter_of[path] = entity, parameter
-    held.given.append(entity)
-    held.inputs.append(parameter)
+    holdings.by_path[path], holdings.parameter_of[path] = entity, parameter
+    holdings.input_entities.append(entity)
+    holdings.input_parameters.append(parameter)
 
 
-def _add_report(crate: ROCrate, run: Run, held: Holdings, parameters: Parameters) -> None:
+def _add_report(crate: ROCrate, run: Run, holdings: Holdings, parameters: Parameters) -> None:
     for path, form in ((run.path, "as data"), (run.path.with_suffix(".html"), "as a page")):
         if not path.is_file():
             raise UserError(
@@ -170,15 +178,15 @@ def _add_report(crate: ROCrate, run: Run, held: Holdings, parameters: Parameters
                 "There is no {path}, which belongs to report.json; build the report again.",
                 path=path,
             )
-        place, said = f"results/report/{path.name}", f"The report of the run, {form}."
-        entity = add_file(crate, path, place, description=said)
-        held.made.append(entity)
+        place, about = f"results/report/{path.name}", f"The report of the run, {form}."
+        entity = add_file(crate, path, place, description=about)
+        holdings.output_entities.append(entity)
         key, name = f"report-{path.name}", f"report/{path.name}"
-        held.outputs.append(parameters.take(key, "File", name, entity))
+        holdings.output_parameters.append(parameters.take(key, "File", name, entity))
 
 
 def path_in_crate(run: Run, path: str) -> str:
-    """Where a file of the run is in the crate; results are in `results` in every crate."""
+    """The path of a run's file in the crate; results are in `results` in every crate."""
     below = run.within_results(path)
     return below.lstrip("/") if below == path else f"results/{below}"
 

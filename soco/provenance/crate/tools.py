@@ -21,7 +21,7 @@ _SUFFIXES = {".smk", ".py", ".yaml", ".json", ".css", ".html", ".in", ".lock", "
 
 
 def add_workflow(
-    crate: ROCrate, run: Run, root: Path, held: Holdings
+    crate: ROCrate, run: Run, root: Path, holdings: Holdings
 ) -> tuple[Any, dict[str, Any]]:
     """Add the workflow's files, its rules as tools, and its steps.
 
@@ -29,7 +29,7 @@ def add_workflow(
         crate: The crate.
         run: The run.
         root: The folder of the Snakefile.
-        held: The inputs and outputs of the run.
+        holdings: The inputs and outputs of the run.
 
     Returns:
         The workflow, and the step of each rule.
@@ -50,8 +50,8 @@ def add_workflow(
         "@type": _TYPES,
         "name": "SoCo",
         "version": version,
-        "input": held.inputs,
-        "output": held.outputs,
+        "input": holdings.input_parameters,
+        "output": holdings.output_parameters,
         "conformsTo": {"@id": _PROFILE},
         "softwareRequirements": [_package(crate, *package) for package in packages.items()],
         "encodingFormat": "text/x-snakemake",
@@ -66,9 +66,9 @@ def add_workflow(
     )
     files = {name: _code_file(crate, root, name, version) for name in code_files(root)}
     tools, steps = [], {}
-    for place, rule in enumerate(dict.fromkeys(job["rule"] for job in run["jobs"]), start=1):
-        tools.append(_tool(crate, run, rule, files, held))
-        position = {"position": str(place), "workExample": tools[-1]}
+    for number, rule in enumerate(dict.fromkeys(job["rule"] for job in run["jobs"]), start=1):
+        tools.append(_tool(crate, run, rule, files, holdings))
+        position = {"position": str(number), "workExample": tools[-1]}
         steps[rule] = add_entity(crate, f"#step-{rule}", "HowToStep", name=rule, **position)
     workflow["hasPart"] = distinct(tools)
     workflow["step"] = list(steps.values())
@@ -76,7 +76,7 @@ def add_workflow(
 
 
 def code_files(root: Path) -> Iterator[str]:
-    """The paths of the workflow's files but the Snakefile, without configurations and docs."""
+    """Yield the paths of the workflow's files except Snakefile, configurations and docs."""
     yield from (name for name in _FILES if (root / name).is_file())
     for folder in _FOLDERS:
         yield from sorted(
@@ -93,7 +93,7 @@ def _code_file(crate: ROCrate, root: Path, name: str, version: str) -> Any:
     return add_file(crate, root / name, name, **more)
 
 
-def _tool(crate: ROCrate, run: Run, rule: str, files: dict[str, Any], held: Holdings) -> Any:
+def _tool(crate: ROCrate, run: Run, rule: str, files: dict[str, Any], holdings: Holdings) -> Any:
     """The script of a rule; a rule without a script of its own is described by its name."""
     tool = files.get(f"workflow_scripts/{rule}.py")
     if tool is None:
@@ -102,9 +102,9 @@ def _tool(crate: ROCrate, run: Run, rule: str, files: dict[str, Any], held: Hold
     jobs = [job for job in run["jobs"] if job["rule"] == rule]
     for key in ("input", "output"):
         paths = [path for job in jobs for path in job[f"{key}s"]]
-        found = [held.parameter_of[path] for path in paths if path in held.parameter_of]
-        if found:
-            tool[key] = distinct(found)
+        known = [holdings.parameter_of[path] for path in paths if path in holdings.parameter_of]
+        if known:
+            tool[key] = distinct(known)
     return tool
 
 

@@ -14,7 +14,7 @@ MARGIN, LINE = 12, 24
 GROUND, _INK = "#ffffff", "#1f2328"
 _TITLE_SIZE = 15
 
-# Far beyond every image, and small enough to be multiplied.
+# Far beyond every image, but small enough to be multiplied without overflow.
 _FAR = 1e9
 
 

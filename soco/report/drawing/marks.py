@@ -13,7 +13,7 @@ from soco.errors import LONGEST_DRAWN, printable
 from soco.report.drawing.canvas import Frame, Rect
 from soco.report.drawing.masks import Pixels, paint
 
-# Distinct on light and dark grounds; neighbours in the list differ most.
+# Distinct on light and dark backgrounds; neighbours in the list differ most.
 COLOURS = (
     *("#ffd400", "#00a2ff", "#ff3b30", "#36d65c", "#d67bff", "#ff9500"),
     *("#00e0d1", "#ff7eb6", "#b5e61d", "#5b6cff", "#ffffff", "#c08552"),
@@ -51,7 +51,7 @@ class Mark:
     Attributes:
         box: Left, top, right, bottom in pixels of the image before it is resized; clipped to it.
         colour: Colour of its box and mask.
-        label: Text beside it, shortened to fit into the drawing.
+        label: Text next to it, shortened to fit into the drawing.
         mask: The pixels of the image that it covers, (H, W).
     """
 
@@ -83,7 +83,7 @@ def draw_marks(
 def marked(
     rgb: npt.NDArray[np.uint8], marks: Sequence[Mark], width: int, letters: int = 11
 ) -> Image.Image:
-    """The same as `draw_marks`, but returns the image, to draw more on it."""
+    """Draw as `draw_marks` does, but return the image, to draw more on it."""
     frame = Frame.fit(rgb.shape, width, _TALLEST * width)
     image = Image.fromarray(rgb).resize(frame.size, Image.Resampling.LANCZOS)
     for mark in marks:
@@ -104,7 +104,7 @@ def marked(
 
 def _draw(draw: ImageDraw.ImageDraw, box: Rect, colour: str) -> None:
     left, top, right, bottom = box
-    # A dark inner line keeps the coloured one visible on a ground of its own colour.
+    # A dark inner line keeps the coloured one visible on a background of its own colour.
     if right - left > 4 and bottom - top > 4:
         draw.rectangle((left + 2, top + 2, right - 2, bottom - 2), outline=_SHADE)
     draw.rectangle(box, outline=colour, width=2)
@@ -113,10 +113,10 @@ def _draw(draw: ImageDraw.ImageDraw, box: Rect, colour: str) -> None:
 def _label(
     draw: ImageDraw.ImageDraw, mark: Mark, box: Rect, letters: int, taken: list[Rect]
 ) -> Rect:
-    """Write a label above its box or, where others are, at its top, at its foot or inside.
+    """Write a label above its box or, if other labels are there, at the nearest free height.
 
     Returns:
-        Where the label is.
+        The rectangle that the label covers.
     """
     size = draw.im.size
     font = ImageFont.load_default(letters)
@@ -129,7 +129,7 @@ def _label(
         max(0.0, min(y, size[1] - height))
         for y in (top - height + 2, top, bottom, bottom - height, top + height)
     ]
-    free = (y for y in tops if not any(_meet((x, y, x + width, y + height), t) for t in taken))
+    free = (y for y in tops if not any(_overlap((x, y, x + width, y + height), t) for t in taken))
     y = next(free, tops[0])
     draw.rectangle((x, y, x + width, y + height), fill=mark.colour)
     draw.text((x + 2 - x0, y + 2 - y0), label, fill=_SHADE, font=font)
@@ -144,7 +144,7 @@ def _fitting(label: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.Im
     return printable(label, most)
 
 
-def _meet(one: Rect, other: Rect) -> bool:
+def _overlap(one: Rect, other: Rect) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 

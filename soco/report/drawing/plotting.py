@@ -18,7 +18,7 @@ from soco.report.drawing.marks import PageImage
 INK = "#010203"
 _THEME = "svg{color:#24292f}@media screen and (prefers-color-scheme:dark){svg{color:#d6dbe1}}"
 BLUE, ORANGE = "#2f81d6", "#d9822b"
-# Colour, marker and line of each series: they can be distinguished without colours too.
+# Colour, marker and line of each series, which can be distinguished without colours too.
 SERIES = (
     (BLUE, "o", "-"),
     (ORANGE, "s", "--"),
@@ -80,7 +80,7 @@ def bars(axes: Axes, names: list[str], values: list[float], words: list[str], co
         names: Name of each bar.
         values: Its length.
         words: What is written at its end.
-        colour: Of all bars.
+        colour: Colour of all bars.
     """
     axes.bar_label(axes.barh(names, values, color=colour), words, padding=3)
     axes.tick_params(axis="y", length=0)

@@ -1,4 +1,4 @@
-"""A sample of pretraining, and the parts that its drawings share."""
+"""A pretraining sample, and what its drawings share."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Sample:
         epoch: The epoch that sees this sample.
         rgb: (H, W, 3) uint8, the image.
         boxes: (N, 4) in pixels of the image; `boxes[id - 1]` is the box of an id.
-        shown: The plan of each view.
+        plans: The plan of each view.
         batch: The views and pairs, without a batch dimension.
     """
 
@@ -38,7 +38,7 @@ class Sample:
     epoch: int
     rgb: npt.NDArray[np.uint8]
     boxes: npt.NDArray[np.float32]
-    shown: tuple[ViewPlan, ...]
+    plans: tuple[ViewPlan, ...]
     batch: Batch
 
 
@@ -53,11 +53,11 @@ def sample_of(dataset: ViewDataset, number: int, epoch: int) -> Sample:
     Raises:
         UserError: The image can no longer be read.
     """
-    entry, place = dataset.store.entry(number), (epoch, number)
-    batch = dataset[place]
-    shown, boxes = dataset.plan(place).views, dataset.boxes(number)
+    entry, key = dataset.store.entry(number), (epoch, number)
+    batch = dataset[key]
+    plans, boxes = dataset.plan(key).views, dataset.boxes(number)
     return Sample(
-        entry.key, epoch, decode_rgb(read_listed(dataset.source, entry)), boxes, shown, batch
+        entry.key, epoch, decode_rgb(read_listed(dataset.source, entry)), boxes, plans, batch
     )
 
 
@@ -75,13 +75,13 @@ def denormalised(view: Tensor) -> npt.NDArray[np.uint8]:
 
 def view_words(sample: Sample, recipe: PretrainConfig, view: int) -> str:
     """Number and size of a view, which part of the image it shows, and whether it is flipped."""
-    settings, shown = recipe.views[view], sample.shown[view]
+    settings, plan = recipe.views[view], sample.plans[view]
     part = "whole" if settings.crop is None else f"crop {settings.crop}"
-    return f"view {view + 1}, {settings.size} px, {part}" + (", flipped" if shown.flipped else "")
+    return f"view {view + 1}, {settings.size} px, {part}" + (", flipped" if plan.flipped else "")
 
 
 def level_names(boxes: Tensor, size: int, recipe: PretrainConfig) -> list[str]:
-    """The pyramid level of each box: P2 to P5, or "none" for one too large, which has no loss.
+    """The pyramid level of each box: P2 to P5, or "none" for a box too large for the loss.
 
     Args:
         boxes: (N, 4) as fractions of the view.
@@ -110,7 +110,7 @@ def draw_crops(draw: ImageDraw.ImageDraw, sample: Sample, frame: Frame) -> list[
     """Outline the crops of all views but the first.
 
     Args:
-        draw: Of the resized image.
+        draw: Draws on the resized image.
         sample: The sample.
         frame: How the image was resized.
 
@@ -118,8 +118,8 @@ def draw_crops(draw: ImageDraw.ImageDraw, sample: Sample, frame: Frame) -> list[
         x1, y1, x2, y2 of each, in pixels of the drawing.
     """
     outlines: list[Rect] = []
-    for shown in sample.shown[1:]:
-        crop = shown.crop
+    for plan in sample.plans[1:]:
+        crop = plan.crop
         edges = (crop.left, crop.top, crop.left + crop.width - 1, crop.top + crop.height - 1)
         outline = frame.place(edges)
         if outline:
@@ -129,7 +129,7 @@ def draw_crops(draw: ImageDraw.ImageDraw, sample: Sample, frame: Frame) -> list[
 
 
 def _dashed(draw: ImageDraw.ImageDraw, box: Rect, dash: int = 6) -> None:
-    """Draw an outline in two alternating colours, visible on any ground."""
+    """Draw an outline in two alternating colours, visible on any background."""
     left, top, right, bottom = (round(edge) for edge in box)
     for start in range(left, right, dash):
         colour, end = _CROP_COLOURS[(start - left) // dash % 2], min(start + dash, right)

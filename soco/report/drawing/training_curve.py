@@ -34,7 +34,7 @@ def draw_curve(curve: Sequence[Mapping[str, Any]], floor: float) -> Figure:
 
     Args:
         curve: Points from `curve_of`.
-        floor: The least possible loss.
+        floor: The lowest possible loss.
     """
     steps = [point["step"] for point in curve]
     small = 3 if has_signs(curve) else 1
@@ -42,7 +42,7 @@ def draw_curve(curve: Sequence[Mapping[str, Any]], floor: float) -> Figure:
     loss, *panels = figure.subplots(1 + small, 1, sharex=True, height_ratios=[3, *[1] * small])
     _line(loss, steps, [point["loss"] for point in curve], BLUE)
     loss.axhline(floor, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    loss.set(title=f"loss (dashed: its least possible value, {floor})".replace("-", "\u2212"))
+    loss.set(title=f"loss (dashed: its lowest possible value, {floor})".replace("-", "\u2212"))
     _line(panels[0], steps, [point["lr"] for point in curve], ORANGE)
     panels[0].set(title="learning rate", ylim=(0, None))
     for panel, (name, title) in zip(panels[1:], _SIGNS.items(), strict=False):

@@ -25,7 +25,7 @@ def add_show(show: argparse.ArgumentParser) -> None:
     """Add the subcommands to the parser of `show`."""
     shown = show.add_subparsers(dest="shown", required=True)
     proposals = shown.add_parser(
-        "proposals", help="search one image and draw its regions beside its proposals"
+        "proposals", help="search one image and draw its regions next to its proposals"
     )
     proposals.add_argument("image", type=Path, metavar="IMAGE", help="an image file")
     _add_settings(proposals)
@@ -51,7 +51,8 @@ def run_show(chosen: argparse.Namespace) -> None:
     """Draw, and print what was found and where the drawing is.
 
     Raises:
-        UserError: The configuration is invalid, an image cannot be read, or the output is no PNG.
+        UserError: The configuration is invalid, an image cannot be read, or the output is not a
+            PNG.
     """
     config = load_config(*chosen.config) if chosen.config else None
     print(printable(chosen.draw(chosen, config)))
@@ -66,14 +67,18 @@ def _add_views(views: argparse.ArgumentParser) -> None:
         "--store", type=Path, help="store.arrow of a finished search, instead of IMAGE"
     )
     views.add_argument(
-        "--images", type=_at_least(1), default=4, dest="most", help="most images of the store [4]"
+        "--images",
+        type=_at_least(1),
+        default=4,
+        dest="most",
+        help="maximum number of images from the store [4]",
     )
     _add_run(views)
     views.add_argument("--epoch", type=_at_least(0), default=0, help="the first epoch drawn [0]")
     views.add_argument(
-        "--samples", type=_at_least(1), default=1, help="successive epochs per image [1]"
+        "--samples", type=_at_least(1), default=1, help="number of epochs drawn per image [1]"
     )
-    views.add_argument("--seed", type=_at_least(0), help="another seed than the configuration's")
+    views.add_argument("--seed", type=_at_least(0), help="seed, instead of the configuration's")
     views.add_argument(
         "--out", type=Path, default=Path("views.png"), help="a PNG or a folder of PNGs [views.png]"
     )
@@ -123,7 +128,7 @@ def _views(chosen: argparse.Namespace, config: Config | None) -> str:
         if not len(dataset):
             raise UserError(
                 "show.empty_store",
-                "{store} has no images; give the store of another search.",
+                "{store} has no images; give the store of a different search.",
                 store=chosen.store,
             )
         samples = samples_of(dataset, most, chosen.epoch, chosen.samples)
@@ -151,7 +156,7 @@ def _check_png(output: Path) -> None:
 
 
 def _check_gallery(output: Path) -> None:
-    """Fail before the work if its result could not be written."""
+    """Fail early if the result could not be written."""
     if output.suffix.lower() not in ("", ".png"):
         raise UserError(
             "show.not_png_or_folder",
@@ -197,7 +202,7 @@ def _recipe(config: Config | None, run: str | None) -> PretrainConfig:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     _add_config(parser)
     parser.add_argument(
-        "--engine", choices=typing.get_args(Engine), help="another engine than the configuration's"
+        "--engine", choices=typing.get_args(Engine), help="engine, instead of the configuration's"
     )
 
 
@@ -210,7 +215,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
         "--config",
         action="append",
         default=[],
-        help="a YAML file; given again, an overlay on it [the paper's settings]",
+        help="a YAML file; repeat the option to merge further files [the paper's settings]",
     )
 
 

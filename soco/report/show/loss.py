@@ -16,7 +16,7 @@ def show_loss(log: Path, pairs: int, output: Path) -> str:
 
     Args:
         log: log.jsonl of a run, finished or not.
-        pairs: Pairs of views that the run compares; each lowers the least loss by 4.
+        pairs: Pairs of views that the run compares; each lowers the lowest possible loss by 4.
         output: Receives the PNG.
 
     Returns:
@@ -31,7 +31,7 @@ def show_loss(log: Path, pairs: int, output: Path) -> str:
         if line.get("loss") is not None and {"step", "lr"} <= line.keys()
     ]
     if not lines:
-        raise UserError("show.no_step", "{log} has no step yet; wait for the first.", log=log)
+        raise UserError("show.no_step", "{log} has no step yet; wait for the first one.", log=log)
     with styled(), atomic_write(output) as temporary:
         draw_curve(curve_of(lines), -4 * pairs).savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
     loss, step = lines[-1]["loss"], lines[-1]["step"]

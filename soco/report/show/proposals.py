@@ -1,4 +1,4 @@
-"""One image with all regions that the search finds, beside the proposals that the filter keeps."""
+"""One image with all regions that the search finds, next to those that the filter keeps."""
 
 import math
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Search:
     Attributes:
         settings: Engine and its parameters.
         filters: Filter and fallbacks.
-        engine: Name of another engine than the settings'.
+        engine: Name of an engine that replaces the one in the settings.
         max_pixels: Largest image that is searched; None: no limit.
     """
 
@@ -107,7 +107,7 @@ def compose(
         rgb: (H, W, 3).
         regions: (R, 4) left, top, width, height, in pixels of the image; drawn with thin lines.
         proposals: (N, 4) the same; drawn with thick lines.
-        title: The line above both, broken if the drawing is narrow.
+        title: The line above both, wrapped if the drawing is narrow.
         side: Longest side of a panel, in pixels.
 
     Returns:
@@ -149,7 +149,7 @@ def _draw_rects(
 
 
 def _draw_key(draw: ImageDraw.ImageDraw, corner: tuple[int, int], width: int) -> None:
-    """Draw the colours from size 0 to that of the whole image."""
+    """Draw the colour key, from size 0 to that of the whole image."""
     left, top = corner
     words = "colour: size, 0"
     start = left + math.ceil(draw.textlength(words, font=SMALL)) + 6

@@ -1,4 +1,4 @@
-"""Samples to show: of image files that are searched here, or of the store of a finished search."""
+"""Samples to show, from image files that are searched here or from a finished search's store."""
 
 import hashlib
 import tempfile
@@ -40,7 +40,7 @@ class GivenFiles:
         return read_file(entry.key)
 
     def state(self) -> str:
-        """Always the same: nothing that depends on the files is kept."""
+        """Always the same: nothing that depends on the files is cached."""
         return ""
 
 
@@ -48,7 +48,7 @@ class GivenFiles:
 def searched(
     paths: Sequence[Path], search: Search, recipe: PretrainConfig, seed: int
 ) -> Iterator[ViewDataset]:
-    """Search and filter image files, and open them as training would, for as long as the block.
+    """Search and filter image files, and open them in the block as training would.
 
     Args:
         paths: Image files.
@@ -60,7 +60,7 @@ def searched(
         UserError: An image cannot be read.
     """
     source = GivenFiles(list(dict.fromkeys(paths)))
-    entries, sizes, rects, found = [], [], [], []
+    entries, sizes, rects, searches = [], [], [], []
     for entry in source.entries():
         try:
             data = source.read(entry)
@@ -72,11 +72,11 @@ def searched(
         entries.append(replace(entry, content=content_of(hashlib.sha256(data).digest())))
         sizes.append((rgb.shape[1], rgb.shape[0]))
         rects.append(proposals)
-        found.append((len(regions), strategy))
+        searches.append((len(regions), strategy))
     columns = {
         **image_columns(entries, sizes),
-        "regions": [count for count, _ in found],
-        "strategy": [strategy for _, strategy in found],
+        "regions": [count for count, _ in searches],
+        "strategy": [strategy for _, strategy in searches],
         **rect_columns(rects),
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -91,7 +91,7 @@ def samples_of(dataset: ViewDataset, images: int, epoch: int, count: int) -> Ite
 
     Args:
         dataset: The dataset of the training.
-        images: Most images, at even distances in the store.
+        images: Maximum number of images, evenly spaced in the store.
         epoch: The first epoch.
         count: How many epochs.
 
@@ -99,5 +99,5 @@ def samples_of(dataset: ViewDataset, images: int, epoch: int, count: int) -> Ite
         UserError: An image can no longer be read.
     """
     for number in evenly(range(len(dataset)), images):
-        for at in range(epoch, epoch + count):
-            yield sample_of(dataset, number, at)
+        for current in range(epoch, epoch + count):
+            yield sample_of(dataset, number, current)

@@ -38,7 +38,7 @@ Dashed: crops. White outlines in views: cut-out squares.</p>
 def write_gallery(
     samples: Iterable[Sample], recipe: PretrainConfig, output: Path, side: int
 ) -> int:
-    """Draw samples below one another in a PNG, or each in its own PNG beside an index.html.
+    """Draw samples below one another in a PNG, or each in its own PNG with an index.html.
 
     Args:
         samples: From `samples_of`.
@@ -121,8 +121,8 @@ class _Drawing:
         panel = Image.fromarray(sample.rgb).resize(frame.size, Image.Resampling.LANCZOS)
         draw = ImageDraw.Draw(panel)
         places = [frame.place(box) for box in sample.boxes.tolist()]
-        for known in filter(None, places):
-            draw.rectangle(known, outline="#d0d0d0", width=_THIN)
+        for drawable in filter(None, places):
+            draw.rectangle(drawable, outline="#d0d0d0", width=_THIN)
         coloured = [
             (box_id, colour, place)
             for box_id, colour in self.colours.items()
@@ -152,24 +152,24 @@ class _Drawing:
             edges.append(_placed(frame, boxes.tolist(), (x, top + LINE)))
             levels.append(level_names(boxes, pixels.shape[-1], self.recipe))
         ids: list[int] = pair.ids_1.tolist()
-        # A box that was drawn twice by the sampling is shown once.
+        # A box that was sampled twice is shown once.
         drawn = [
-            place
-            for place in map(ids.index, dict.fromkeys(ids))
-            if all(place in edge for edge in edges)
+            index
+            for index in map(ids.index, dict.fromkeys(ids))
+            if all(index in edge for edge in edges)
         ]
-        for place in drawn:
-            colour, (one, other) = self.colours[ids[place]], (edge[place] for edge in edges)
+        for index in drawn:
+            colour, (one, other) = self.colours[ids[index]], (edge[index] for edge in edges)
             for box in (one, other):
                 draw.rectangle(box, outline=colour, width=_THICK)
-            if "none" not in (levels[0][place], levels[1][place]):
+            if "none" not in (levels[0][index], levels[1][index]):
                 ends = (one[2], (one[1] + one[3]) / 2, other[0], (other[1] + other[3]) / 2)
                 draw.line(ends, fill=colour, width=_THICK)
         labels = _Labels(draw)
-        for place in drawn:
+        for index in drawn:
             for edge, names in zip(edges, levels, strict=True):
-                words = " ".join(filter(None, (str(ids[place]), names[place])))
-                labels.put(edge[place][:2], words, self.colours[ids[place]])
+                words = " ".join(filter(None, (str(ids[index]), names[index])))
+                labels.put(edge[index][:2], words, self.colours[ids[index]])
 
 
 class _Labels:
@@ -201,7 +201,7 @@ def _original_side(side: int) -> int:
 def _placed(
     frame: Frame, boxes: Sequence[Sequence[float]], corner: tuple[int, int]
 ) -> dict[int, Rect]:
-    """Edges on the canvas of each box that can be drawn, by its number."""
+    """Edges on the canvas of each box that can be drawn, by its index."""
     x, y = corner
     return {
         number: (box[0] + x, box[1] + y, box[2] + x, box[3] + y)

@@ -28,7 +28,7 @@ class ProbeInput(NamedTuple):
     """The input of both models.
 
     Attributes:
-        image: (1, 3, 96, 128) numbers like those of a normalised image, always the same.
+        image: (1, 3, 96, 128) fixed random numbers, in the range of a normalised image.
         rois: (4, C, 7, 7) input of the box head, one for each FPN level; None without an FPN.
     """
 
@@ -87,10 +87,10 @@ def relative_differences(ours: Features, theirs: Features) -> dict[str, float]:
 
 
 def check_agreement(library: str, differences: Mapping[str, float]) -> None:
-    """Check that no feature differs by more than `TOLERANCE`, or is not finite.
+    """Check that all features are finite and differ by at most `TOLERANCE`.
 
     Raises:
-        UserError: The message names the maps.
+        UserError: Some do not; the message names the maps.
     """
     # Not `value > TOLERANCE`, which is false for NaN.
     wrong = [
@@ -99,9 +99,9 @@ def check_agreement(library: str, differences: Mapping[str, float]) -> None:
     if wrong:
         raise UserError(
             "convert.features_differ",
-            "The converted weights compute other features in {library} than here: relative to the"
-            " largest magnitude, {maps} (allowed: {tolerance:.0e}). Nothing was written; check that"
-            " all weights are finite.",
+            "The converted weights compute different features in {library}: relative to the largest"
+            " magnitude, {maps} (allowed: {tolerance:.0e}). Nothing was written; check that all"
+            " weights are finite.",
             library=library,
             maps=", ".join(wrong),
             tolerance=TOLERANCE,

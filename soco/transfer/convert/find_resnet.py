@@ -1,9 +1,9 @@
 """Find a plain ResNet in another library's checkpoint, by the names and shapes of its tensors.
 
-Checkpoints of self-supervised training have the ResNet behind a prefix (`module.encoder_q.`,
-`teacher.backbone.`), with heads, queues and a second, momentum ResNet beside it. The prefix is
-whatever precedes the ResNet's own names, so that no list of prefixes is needed; only the choice
-between several ResNets depends on the words in their prefixes.
+In checkpoints of self-supervised training the ResNet has a prefix (`module.encoder_q.`,
+`teacher.backbone.`), and there are other tensors: heads, queues, a momentum copy of the ResNet. The
+prefix is whatever precedes the ResNet's own names, so no list of prefixes is needed; only the
+choice between several ResNets depends on the words in their prefixes.
 """
 
 import re
@@ -56,9 +56,9 @@ class FoundResNet:
 def find_resnet(path: Path, state: Mapping[str, Tensor]) -> FoundResNet:
     """Choose a ResNet-18, 34, 50 or 101 among a checkpoint's tensors.
 
-    Of several, a teacher ranks first, then a network without any word of a copy, then a student,
-    then a momentum copy (momentum, target, key, EMA). Two of the same rank count as one if they are
-    equal.
+    Of several, a teacher ranks first, then a network whose prefix has none of these words, then a
+    student, then a momentum copy (momentum, target, key, EMA). Two of the same rank count as one if
+    they are equal.
 
     Args:
         path: The checkpoint, for messages.
@@ -68,16 +68,16 @@ def find_resnet(path: Path, state: Mapping[str, Tensor]) -> FoundResNet:
         UserError: There is no ResNet, the choice is ambiguous, or the ResNet is not of
             torchvision's form.
     """
-    found = {
+    candidates = {
         prefix: _tensor_names(state, prefix, children)
         for prefix, children in _prefixes(state).items()
     }
-    if not found:
+    if not candidates:
         raise _no_resnet(path, state)
-    first, *rest = sorted(found, key=lambda prefix: (_rank(prefix), prefix))
-    equals = [other for other in rest if _rank(other) == _rank(first)]
-    _check_for_a_tie(path, [first, *equals], found, state)
-    names = found[first]
+    first, *rest = sorted(candidates, key=lambda prefix: (_rank(prefix), prefix))
+    tied = [other for other in rest if _rank(other) == _rank(first)]
+    _check_tie(path, [first, *tied], candidates, state)
+    names = candidates[first]
     tensors = _check_form(
         f"The ResNet at {_shown(first)} of {path}",
         {own: state[name] for own, name in names.items()},
@@ -97,25 +97,25 @@ def with_batch_counts(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _prefixes(state: Mapping[str, Tensor]) -> dict[str, dict[str, str]]:
     """The prefixes of ResNets, each with the ResNet's names for its children."""
-    found: dict[str, dict[str, str]] = {}
+    prefixes: dict[str, dict[str, str]] = {}
     for last, children in (("4.0.conv1.weight", _CHILDREN), ("layer1.0.conv1.weight", _BY_NAME)):
         for name in state:
             prefix = name.removesuffix(last)
             if name.endswith(last) and (not prefix or prefix.endswith(".")):
-                found[prefix] = children
-    return found
+                prefixes[prefix] = children
+    return prefixes
 
 
 def _tensor_names(
     state: Mapping[str, Tensor], prefix: str, children: Mapping[str, str]
 ) -> dict[str, str]:
     """The names of a ResNet's tensors behind a prefix, by torchvision's names."""
-    found = {}
+    names = {}
     for name in state:
         child, _, rest = name.removeprefix(prefix).partition(".")
         if name.startswith(prefix) and child in children and rest:
-            found[f"{children[child]}.{rest}"] = name
-    return found
+            names[f"{children[child]}.{rest}"] = name
+    return names
 
 
 def _rank(prefix: str) -> int:
@@ -123,16 +123,22 @@ def _rank(prefix: str) -> int:
     return next((rank for rank, of_rank in enumerate(_WORDS) if words & of_rank), _PLAIN)
 
 
-def _check_for_a_tie(
+def _check_tie(
     path: Path,
     prefixes: list[str],
-    found: Mapping[str, Mapping[str, str]],
+    candidates: Mapping[str, Mapping[str, str]],
     state: Mapping[str, Tensor],
 ) -> None:
+    """Check that ResNets of the same rank are equal.
+
+    Raises:
+        UserError: They differ, so that the choice is ambiguous.
+    """
     first, *others = prefixes
     for other in others:
-        same = found[first].keys() == found[other].keys() and all(
-            torch.equal(state[name], state[found[other][own]]) for own, name in found[first].items()
+        one, two = candidates[first], candidates[other]
+        same = one.keys() == two.keys() and all(
+            torch.equal(state[name], state[two[own]]) for own, name in one.items()
         )
         if not same:
             raise UserError(
@@ -198,8 +204,8 @@ def _no_resnet(path: Path, state: Mapping[str, Tensor]) -> UserError:
 def _reason(name: str, others: list[str]) -> str:
     for other in others:
         if other and name.startswith(other):
-            return f"it belongs to another network of the file, {other.removesuffix('.')}"
-    return "it belongs to no ResNet, but to a head, a queue or other parts of the training"
+            return f"it belongs to another network in the file, {other.removesuffix('.')}"
+    return "it is not part of a ResNet, but of a head, a queue or another part of the training"
 
 
 def _shown(prefix: str) -> str:

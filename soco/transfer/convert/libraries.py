@@ -69,7 +69,7 @@ def run_torchvision_detector(path: Path, detector: DetectorConfig, probe: ProbeI
 
 @torch.inference_mode()
 def run_torchvision_resnet(path: Path, detector: DetectorConfig, probe: ProbeInput) -> Features:
-    """Load a converted file into torchvision's ResNet, whose classifier stays fresh; run it."""
+    """Load a converted file into torchvision's ResNet, except the classifier; run it."""
     model, weights = torchvision.models.get_model(detector.backbone, weights=None), load_file(path)
     check_state_dict("torchvision's ResNet", model.state_dict(), weights, fresh=("fc.",))
     model.load_state_dict(weights, strict=False)
@@ -100,7 +100,7 @@ def match_mmdetection(path: Path, detector: DetectorConfig, probe: ProbeInput) -
     """Compare a converted file with the names and shapes of mmdetection, which is not installed.
 
     Returns:
-        Nothing: no features are computed.
+        An empty dictionary: no features are computed.
     """
     content = torch.load(path, map_location="cpu", weights_only=True)
     needed = mmdetection_tensors(detector)

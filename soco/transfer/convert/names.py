@@ -116,7 +116,7 @@ def part_of(name: str) -> str:
 
 
 def left_behind(name: str, kind: Kind) -> str | None:
-    """Why a converted file of this kind omits the tensor; None if it does not, or is unknown."""
+    """Why a converted file of this kind omits the tensor; None if it is converted or unknown."""
     part = part_of(name)
     if part in KINDS["fpn_head"] and part not in KINDS[kind]:
         return "this target takes the ResNet only" if kind == "c4" else None

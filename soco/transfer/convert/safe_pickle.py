@@ -122,9 +122,9 @@ class _MakeArrayOfBuffer:
     __slots__ = ()
 
     def __call__(self, buffer: Any, of_type: Any, shape: Any, order: Any) -> _Array:
-        made = _Array()
-        made.numbers = _numbers(buffer, of_type, shape, order)
-        return made
+        array = _Array()
+        array.numbers = _numbers(buffer, of_type, shape, order)
+        return array
 
 
 def _numbers(buffer: Any, of_type: Any, shape: Any, order: Any) -> np.ndarray:

@@ -17,7 +17,7 @@ _RESNETS: dict[tuple[tuple[int, ...], int], str] = {
 
 
 def sizes_of(state: Mapping[str, Tensor]) -> DetectorConfig:
-    """Find backbone, FPN channels and box head sizes; parts without weights get the defaults.
+    """Infer backbone, FPN channels and box head sizes; parts without weights get the defaults.
 
     Args:
         state: Tensors by our name.
@@ -54,8 +54,8 @@ def resnet_of(names: Collection[str], owner: str = "The ResNet of the weights") 
     if (blocks, convs) not in _RESNETS:
         raise UserError(
             "convert.unknown_resnet",
-            "{owner} has {blocks} blocks of {convs} convolutions, and is none of {supported}; give"
-            " the weights of one of these.",
+            "{owner} has {blocks} blocks of {convs} convolutions, unlike {supported}; give the"
+            " weights of one of these.",
             owner=owner,
             blocks=", ".join(map(str, blocks)),
             convs=convs,

@@ -128,9 +128,9 @@ def _from_tensors(path: Path, state: dict[str, Tensor]) -> Source:
         )
     if _is_ours(state):
         return Source(state)
-    found = find_resnet(path, state)
-    tensors = {f"encoder.{name}": value for name, value in found.tensors.items()}
-    return Source(tensors, found.prefix, found.others, found.left_out)
+    resnet = find_resnet(path, state)
+    tensors = {f"encoder.{name}": value for name, value in resnet.tensors.items()}
+    return Source(tensors, resnet.prefix, resnet.others, resnet.left_out)
 
 
 def _of_resnet(theirs: str) -> str | None:

@@ -18,7 +18,7 @@ def check_state_dict(
     given: Mapping[str, Tensor],
     fresh: tuple[str, ...] = (),
 ) -> None:
-    """Check that a file fills a model: every tensor has its place and shape, and none is missing.
+    """Check that a file's tensors match a model's by name and shape, and that none is missing.
 
     Args:
         library: Whose model it is, for the message.

@@ -26,12 +26,12 @@ class Target:
 
     Attributes:
         library: The model in words.
-        column: Whose tensor names it uses.
+        column: The column of its tensor names in `soco.transfer.convert.names`.
         kind: Which parts it takes.
         suffix: The suffix of its file.
         write: Writes the file from a path, tensors by the library's names, and an origin.
-        run: Loads a file into the library's model, checks that every tensor of both has its place,
-            and computes the features; returns none where the library is not installed.
+        run: Loads a file into the library's model, checks that the tensors match, and computes the
+            features; returns none if the library is not installed.
     """
 
     library: str

@@ -34,7 +34,7 @@ def convert_file(
         target: A key of `TARGETS`.
         output: Receives the converted weights.
         summary: Receives JSON: counts, names, each tensor left behind with its reason, and for each
-            feature map the largest difference to the pretraining's model, relative to the map's
+            feature map the largest difference from the pretraining's model, relative to the map's
             largest magnitude.
         origin: What made the files.
 
@@ -55,11 +55,11 @@ def convert_file(
     read = read_source(source)
     state = read.state
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / f"weights{chosen.suffix}"
-        chosen.write(made, convert_state(state, target), origin)
-        differences = verify_conversion(made, state, chosen)
+        converted = Path(folder) / f"weights{chosen.suffix}"
+        chosen.write(converted, convert_state(state, target), origin)
+        differences = verify_conversion(converted, state, chosen)
         with atomic_write(output) as temporary:
-            shutil.copyfile(made, temporary)
+            shutil.copyfile(converted, temporary)
     content = {"target": target, **_summarise(read, chosen), "feature_differences": differences}
     write_json(summary, content, origin)
     if read.choice():
@@ -109,11 +109,13 @@ def convert_state(state: Mapping[str, Tensor], target: str) -> dict[str, Tensor]
     }
 
 
-def verify_conversion(made: Path, state: Mapping[str, Tensor], target: Target) -> dict[str, float]:
+def verify_conversion(
+    converted: Path, state: Mapping[str, Tensor], target: Target
+) -> dict[str, float]:
     """Load a converted file into its target's model and compare features with the pretrained model.
 
     Args:
-        made: The converted file.
+        converted: The converted file.
         state: The pretrained tensors by our name.
         target: What the file is for.
 
@@ -129,7 +131,7 @@ def verify_conversion(made: Path, state: Mapping[str, Tensor], target: Target) -
         probe, ours = pretrained_features(
             {name: _to_float32(value) for name, value in state.items()}, sizes, target.kind
         )
-        theirs = target.run(made, sizes, probe)
+        theirs = target.run(converted, sizes, probe)
     differences = relative_differences(ours, theirs) if theirs else {}
     check_agreement(target.library, differences)
     return differences

@@ -1,7 +1,7 @@
 """Read one split of a detection set as training and evaluation use it.
 
 The workflow checks and repairs a set first (`soco.data.checks`); the checks here protect other
-callers from faults that would stop a training.
+callers from faults that would stop training.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """The folder of checkpoints that an interrupted fine-tuning resumes from.
 
 It is not an output of the workflow, because Snakemake deletes the outputs of a failed job; it is
-removed once the final weights are written. Each checkpoint describes its training, so that a
-training never resumes from a checkpoint of other settings.
+removed once the final weights are written. Each checkpoint describes its training, so that a run
+never resumes from a checkpoint with other settings.
 """
 
 import json
@@ -28,7 +28,7 @@ _TRAINING = "training"
 
 
 def describe_training(job: FinetuneJob) -> dict[str, Any]:
-    """Everything that decides what a training computes; input files by their SHA-256."""
+    """Everything that affects what a training computes; input files by their SHA-256."""
     return {
         "settings": identity(job.settings, "finetune_weights"),
         "detector": job.detector.model_dump(mode="json"),
@@ -56,10 +56,10 @@ def prepare_folder(folder: Path, training: dict[str, Any]) -> None:
         _point_at(newest[0])
         return
     if newest is not None:
-        whose = "of other settings or input files"
+        origin = "with other settings or input files"
         if _TRAINING not in newest[1]:
-            whose = "of an earlier version of this program, which do not say their settings"
-        print(f"{folder} has checkpoints {whose}; they are removed.", flush=True)
+            origin = "of an earlier version of this program, which did not record its settings"
+        print(f"{folder} has checkpoints {origin}; they are removed.", flush=True)
     files = [path for path in folder.iterdir() if not path.is_dir()]
     others = [path for path in files if path.name != _LOCK and path.suffix != ".damaged"]
     # Checkpoints first: after a kill, none is left without its logs.
@@ -82,7 +82,7 @@ class AtomicCheckpointer(DetectionCheckpointer):
             model: The detector.
             save_dir: The folder.
             training: The description that each checkpoint carries; see `describe_training`.
-            checkpointables: What else has a state: optimiser, trainer.
+            checkpointables: Other objects with a state: optimiser, trainer.
         """
         super().__init__(model, save_dir, **checkpointables)
         self._training = training
@@ -102,13 +102,13 @@ class AtomicCheckpointer(DetectionCheckpointer):
 
 
 class SaveCheckpoints(HookBase):
-    """Saves every so many iterations, and as `model_final` after the last."""
+    """Saves every `every` iterations, and as `model_final` after the last."""
 
     def __init__(self, every: int) -> None:
         self._every = every
 
     def after_step(self) -> None:
-        """Save when it is due."""
+        """Save if a checkpoint is due."""
         done = self.trainer.iter + 1
         if done == self.trainer.max_iter:
             self.trainer.checkpointer.save(FINAL, iteration=self.trainer.iter)
@@ -141,7 +141,7 @@ def write_final_weights(folder: Path, output: Path, origin: Origin | None) -> No
         origin: What made the file.
 
     Raises:
-        UserError: The disk returned other bytes than were written.
+        UserError: The disk did not return the bytes that were written.
     """
     path = folder / f"{FINAL}.pth"
     try:
@@ -177,7 +177,7 @@ def copy_lines(source: Path, destination: Path) -> None:
 
 
 def _iteration(line: str) -> int | None:
-    """The iteration of a line; None if a kill truncated it, and perhaps another follows on it."""
+    """The iteration of a line; None if a kill truncated it (the next may be appended to it)."""
     try:
         return int(json.loads(line)["iteration"])
     except (ValueError, KeyError, TypeError):

@@ -39,7 +39,7 @@ def _register_lvis(name: str, split: Split) -> None:
     from 1 without gaps, refuses run-length masks, and appends the split's folder to the root
     without a slash.
     """
-    contiguous = {category: place for place, category in enumerate(split.categories)}
+    contiguous = {category: index for index, category in enumerate(split.categories)}
     DatasetCatalog.register(name, lambda: _lvis_records(split, contiguous))
     MetadataCatalog.get(name).set(
         json_file=str(split.annotations),

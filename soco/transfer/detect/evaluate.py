@@ -26,7 +26,7 @@ from soco.transfer.detect.protocol import build_config
 from soco.transfer.detect.scoring import report_limit, score
 
 _DETECTIONS = {"coco": "coco_instances_results.json", "lvis": "lvis_instances_results.json"}
-_OF_EVALUATION = tuple(
+_EVALUATION_KEYS = tuple(
     key
     for key in keys_affecting(FinetuneConfig, "evaluate")
     if key not in keys_affecting(FinetuneConfig, "finetune")
@@ -77,7 +77,7 @@ def evaluate(job: EvaluateJob) -> dict[str, Any]:
 
 
 def _load(cfg: CfgNode, weights: Path) -> torch.nn.Module:
-    """The detector with fine-tuned weights, all of which must fit."""
+    """The detector with its fine-tuned weights; every tensor must fit."""
     model = build_model(cfg)
     try:
         model.load_state_dict(load_archive(weights)["model"])
@@ -105,17 +105,17 @@ def _load(cfg: CfgNode, weights: Path) -> torch.nn.Module:
 
 
 def _as_scored(protocol: dict[str, Any], settings: FinetuneConfig) -> dict[str, Any]:
-    """The protocol of the training, with the keys that only evaluation reads as they are now."""
+    """The training's protocol, with the current values of the keys that only evaluation reads."""
     trained = {
         key: value
         for key, value in protocol.get("changed", {}).items()
-        if key not in _OF_EVALUATION
+        if key not in _EVALUATION_KEYS
     }
     scored = changed(settings.model_dump(mode="json"))
-    now = {key: scored[key] for key in _OF_EVALUATION if key in scored}
+    now = {key: scored[key] for key in _EVALUATION_KEYS if key in scored}
     return (
         protocol
-        | {key: getattr(settings, key) for key in _OF_EVALUATION}
+        | {key: getattr(settings, key) for key in _EVALUATION_KEYS}
         | {"changed": trained | now}
     )
 

@@ -73,7 +73,7 @@ def finetune(job: FinetuneJob) -> None:
     with exclusive_lock(checkpoints), machine_faults(checkpoints):
         prepare_folder(checkpoints, training)
         _announce(job, train, cfg.MODEL.DEVICE)
-        # Before a long training, and not only with the final AP.
+        # Warn before a long training, not only with the final AP.
         report_limit(job.task, settings, val, job.dataset.format)
         with unwrap_user_errors():
             arguments = (job, cfg, training, train, val, torch.get_num_threads())

@@ -1,4 +1,4 @@
-"""What one fine-tuning and one evaluation need, as values, and the names of their files."""
+"""What a fine-tuning and an evaluation need, and the names of their files."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class FinetuneJob(Section):
 class EvaluateJob(Section):
     """One evaluation of a fine-tuned detector.
 
-    `folder` receives `metrics.json` (the figures, and the protocol that they belong to) and
+    `folder` receives `metrics.json` (AP, and the protocol that it belongs to) and
     `detections.json` (a list of `{image_id, category_id, bbox, score, segmentation}`; bbox is x, y,
     width, height in pixels).
     """
@@ -58,7 +58,7 @@ class EvaluateJob(Section):
 
     @property
     def metrics(self) -> Path:
-        """Receives the figures as JSON."""
+        """Receives AP and its protocol as JSON."""
         return self.folder / "metrics.json"
 
     @property

@@ -21,8 +21,8 @@ Record = dict[str, Any]
 class ImageMapper(DatasetMapper):
     """detectron2's mapper and augmentations with our own image reader.
 
-    detectron2's `read_image` turns 16-bit grey white and floats black, ignores transparency, and
-    rotates a TIFF twice. With our reader an image looks the same here as in every other stage.
+    detectron2's `read_image` shows 16-bit grey as white and floats as black, ignores transparency,
+    and rotates a TIFF twice. With our reader an image looks the same here as in every other stage.
     Semantic segmentation and precomputed proposals, which we do not use, are not supported.
     """
 

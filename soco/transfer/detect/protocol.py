@@ -23,7 +23,7 @@ def norm_of(processes: int, device: str) -> str:
     """detectron2's name of a batch norm whose statistics cover all processes.
 
     PyTorch's SyncBN works only between GPUs. detectron2's naive one works on CPUs too, and weights
-    each process by its number of boxes, which may be 0. In one process they are all the same.
+    each process by its number of boxes, which may be 0. In one process both are plain batch norm.
     """
     return "naiveSyncBN_N" if processes > 1 and device == "cpu" else "SyncBN"
 
@@ -46,7 +46,7 @@ def build_config(
         classes: Object classes without background.
         rle: Whether some training masks are run-length encoded, which detectron2 needs to know.
         seed: Seed of the shuffling, the augmentation and the fresh weights.
-        processes: Number of processes that train together, one for each GPU.
+        processes: Number of processes that train together, one per GPU.
     """
     cfg = get_cfg()
     cfg.SEED = seed
@@ -110,8 +110,8 @@ def describe_run(
 def _set_resnet(cfg: CfgNode, detector: DetectorConfig, norm: str) -> None:
     depth = int(detector.backbone.removeprefix("resnet"))
     cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD = PIXEL_MEAN, PIXEL_STD
-    # SoCo, section 4.1: all layers are fine-tuned. detectron2 freezes the stem and res2, which suits
-    # supervised weights only.
+    # SoCo, section 4.1: all layers are fine-tuned. detectron2 freezes the stem and res2, which only
+    # suits supervised weights.
     cfg.MODEL.BACKBONE.FREEZE_AT = 0
     cfg.MODEL.RESNETS.DEPTH = depth
     cfg.MODEL.RESNETS.NORM = norm
@@ -144,5 +144,5 @@ def _set_solver(cfg: CfgNode, settings: FinetuneConfig) -> None:
     cfg.SOLVER.WEIGHT_DECAY = settings.weight_decay
     cfg.SOLVER.CHECKPOINT_PERIOD = settings.checkpoint_iterations
     cfg.TEST.EVAL_PERIOD = settings.evaluate_every
-    # Not ENABLED: detectron2 would load the training set for its own hook, and trainer.py has one.
+    # Not ENABLED: detectron2 would load the training set again for its hook; trainer.py has ours.
     cfg.TEST.PRECISE_BN.NUM_ITER = settings.precise_bn_batches

@@ -48,7 +48,7 @@ def in_words(settings: FinetuneConfig) -> str:
     run = schedule_of(settings)
     drops = ""
     if run.steps:
-        drops = f", a tenth of it from iterations {' and '.join(map(str, run.steps))} on"
+        drops = f", divided by 10 at iterations {' and '.join(map(str, run.steps))}"
     described = (
         f"{run.iterations} iterations with a total batch of {run.batch_size} images, learning rate"
         f" {run.base_lr:g} after {run.warmup_iterations} iterations of warm-up{drops}, weight decay"

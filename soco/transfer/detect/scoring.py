@@ -20,7 +20,7 @@ from soco.transfer.detect.compat import CocoScorer, LvisScorer, Precision
 from soco.transfer.detect.datasets import Form
 from soco.transfer.detect.mapper import ImageMapper
 
-_FIGURES = {
+_METRICS = {
     "coco": ("AP", "AP50", "AP75", "APs", "APm", "APl"),
     "lvis": ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf"),
 }
@@ -54,15 +54,15 @@ def score(
     scorer = CocoScorer if form == "coco" else LvisScorer
     evaluator = scorer(name, folder, limit=cfg.TEST.DETECTIONS_PER_IMAGE)
     loader = build_detection_test_loader(cfg, name, mapper=ImageMapper(cfg, False))
-    found = inference_on_dataset(model, loader, evaluator)
+    results = inference_on_dataset(model, loader, evaluator)
     if not comm.is_main_process():
         return {}
-    figures = {part: _figures(found.get(theirs, {}), form) for part, theirs in _PARTS.items()}
+    metrics = {part: _metrics(results.get(theirs, {}), form) for part, theirs in _PARTS.items()}
     by_part = {
         part: _by_category(*evaluator.precision.get(theirs, _NO_OBJECTS))
         for part, theirs in _PARTS.items()
     }
-    return figures | {"per_category": _per_category(val, by_part)}
+    return metrics | {"per_category": _per_category(val, by_part)}
 
 
 def report_limit(task: str, settings: FinetuneConfig, val: Split, form: Form) -> dict[str, int]:
@@ -84,16 +84,14 @@ def report_limit(task: str, settings: FinetuneConfig, val: Split, form: Form) ->
     return over
 
 
-def _figures(scores: Mapping[str, float], form: Form) -> dict[str, float | None]:
-    return {name: _or_none(scores.get(name)) for name in _FIGURES[form]}
+def _metrics(scores: Mapping[str, float], form: Form) -> dict[str, float | None]:
+    return {name: _or_none(scores.get(name)) for name in _METRICS[form]}
 
 
 def _by_category(categories: Sequence[int], precision: np.ndarray) -> dict[int, float | None]:
     """AP by category id: mean precision over IoU thresholds and recalls, for objects of all sizes.
 
-    Args:
-        categories: See `soco.transfer.detect.compat.Precision`.
-        precision: See there.
+    The arguments are the two parts of a `soco.transfer.detect.compat.Precision`.
     """
     scored = [values[values > -1] for values in np.moveaxis(precision[..., 0], 2, 0)]
     means = [float(np.mean(values)) if values.size else None for values in scored]
@@ -113,9 +111,9 @@ def _per_category(
     names = names_apart(val.content["categories"])
     for category in sorted(val.content["categories"], key=lambda category: category["id"]):
         key = category["id"]
-        figures = {part: scores.get(key) for part, scores in by_part.items()}
+        ap = {part: scores.get(key) for part, scores in by_part.items()}
         frequency = {"frequency": category["frequency"]} if "frequency" in category else {}
-        rows[names[key]] = {**figures, "instances": instances[key], **frequency}
+        rows[names[key]] = {**ap, "instances": instances[key], **frequency}
     return rows
 
 

@@ -48,11 +48,11 @@ class Trainer(DefaultTrainer):
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode) -> TrainingLoader:
-        """The training images from the first on."""
+        """The training images, from the first batch."""
         return TrainingLoader(cfg)
 
     def resume_or_load(self, resume: bool = True) -> None:
-        """Load the last checkpoint or the initial weights, and skip images that were trained on."""
+        """Load the last checkpoint or the initial weights, and skip images already trained on."""
         super().resume_or_load(resume)
         if self.start_iter:
             replace_data_loader(self, lambda: TrainingLoader(self.cfg, self.start_iter))
@@ -60,9 +60,9 @@ class Trainer(DefaultTrainer):
     def build_hooks(self) -> list[HookBase | None]:
         """detectron2's hooks; ours replace those that would make a resumed run differ."""
         theirs = [hook for hook in super().build_hooks() if not isinstance(hook, _REPLACED)]
-        # First timer and learning rate; then, in the first process, the writer.
+        # detectron2's order: timer and learning rate first, the writer of the main process last.
         before, after = theirs[:2], theirs[2:]
-        # Scores before checkpoints: a run that is killed in between scores again, and omits none.
+        # Scores before checkpoints: a run that is killed in between scores again and omits nothing.
         ours = [self._precise_bn(), self._scoring(), self._checkpoints()]
         return [SeedEachStep(self.cfg.SEED), *before, *ours, *after]
 
@@ -105,7 +105,7 @@ class SeedEachStep(HookBase):
 
 
 class ScoreWhileTraining(HookBase):
-    """Scores the detector every so many iterations, except the last, into a file of JSON lines."""
+    """Scores the detector every `every` iterations, except the last, into a file of JSON lines."""
 
     def __init__(self, every: int, score: Callable[[], dict[str, Any]], file: Path) -> None:
         self._every, self._score, self._file = every, score, file
@@ -123,10 +123,10 @@ class ScoreWhileTraining(HookBase):
             }
             with self._file.open("a") as file:
                 file.write(json.dumps({"iteration": done, **parts}) + "\n")
-            figures = ", ".join(f"{part} AP {_figure(parts[part]['AP'])}" for part in parts)
-            print(f"After {done} iterations: {figures}.", flush=True)
+            scored = ", ".join(f"{part} AP {_ap_words(parts[part]['AP'])}" for part in parts)
+            print(f"After {done} iterations: {scored}.", flush=True)
         comm.synchronize()
 
 
-def _figure(value: float | None) -> str:
+def _ap_words(value: float | None) -> str:
     return "not scored (no objects)" if value is None else f"{value:.2f}"

@@ -24,7 +24,7 @@ class Hits:
 
 
 def hits(scores: Tensor, labels: Tensor) -> Hits:
-    """Compare scores with the true classes; in a tie, all other classes count as higher.
+    """Compare scores with the true classes; in a tie, the other classes rank higher.
 
     Args:
         scores: (N, C), higher is likelier; NaN is never a hit.
@@ -40,11 +40,11 @@ def joined(parts: Sequence[Hits]) -> Hits:
     return Hits(torch.cat([part.top1 for part in parts]), torch.cat([part.top5 for part in parts]))
 
 
-def summary(found: Hits, classes: int) -> dict[str, Any]:
+def summary(result: Hits, classes: int) -> dict[str, Any]:
     """`top1` and `top5` in percent of all images; `top5` is None with five classes or fewer."""
-    return {"top1": percent(found.top1), "top5": percent(found.top5) if classes > _TOP else None}
+    return {"top1": percent(result.top1), "top5": percent(result.top5) if classes > _TOP else None}
 
 
-def percent(right: Tensor) -> float:
+def percent(correct: Tensor) -> float:
     """The share of true values in percent, rounded to three decimals."""
-    return round(100 * right.double().mean().item(), 3)
+    return round(100 * correct.double().mean().item(), 3)

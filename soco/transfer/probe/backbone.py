@@ -29,7 +29,7 @@ def frozen_backbone(weights: Path | None, backbone: str | None, seed: int) -> tu
         The ResNet, and its name.
 
     Raises:
-        UserError: The file cannot be read, has no complete ResNet, or another one than `backbone`.
+        UserError: The file cannot be read, or its ResNet is incomplete or not `backbone`.
     """
     state: dict[str, Tensor] = {}
     if weights is not None:
@@ -37,17 +37,17 @@ def frozen_backbone(weights: Path | None, backbone: str | None, seed: int) -> tu
         state = source.state
         if source.choice():
             log.info("%s: %s", weights, source.choice())
-        found = sizes_of(state).backbone
-        if backbone not in (None, found):
+        in_file = sizes_of(state).backbone
+        if backbone not in (None, in_file):
             raise UserError(
                 "probe.wrong_backbone",
                 "{path} has a {found}, but a {backbone} is configured; set detector.backbone or"
                 " --backbone to {found}.",
                 path=weights,
-                found=found,
+                found=in_file,
                 backbone=backbone,
             )
-        backbone = found
+        backbone = in_file
     name = backbone or "resnet50"
     with seeded_torch(seed):
         encoder = build_encoder(name)

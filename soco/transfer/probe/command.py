@@ -22,7 +22,7 @@ def add_probe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backbone",
         choices=backbones,
-        help="the ResNet of scratch [resnet50]; with a file, the ResNet that it must have",
+        help="the ResNet for scratch [resnet50]; with a file, the ResNet that it must contain",
     )
     for key, field in ProbeConfig.model_fields.items():
         if key == "initialisations":
@@ -40,7 +40,7 @@ def add_probe(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="seed of fresh weights and of the order of training [1]",
     )
-    parser.add_argument("--out", type=Path, help="JSON file that receives all figures")
+    parser.add_argument("--out", type=Path, help="JSON file that receives all results")
 
 
 def run_probe(chosen: argparse.Namespace) -> None:
@@ -55,24 +55,24 @@ def run_probe(chosen: argparse.Namespace) -> None:
 
     settings = _settings(chosen)
     weights = None if chosen.weights == SCRATCH else Path(chosen.weights)
-    found = probe_backbone(settings, weights, chosen.backbone, chosen.seed)
-    print(describe(found))
+    result = probe_backbone(settings, weights, chosen.backbone, chosen.seed)
+    print(describe(result))
     if chosen.out:
-        write_json(chosen.out, {"probe": None, "initialisation": chosen.weights, **found})
+        write_json(chosen.out, {"probe": None, "initialisation": chosen.weights, **result})
 
 
-def describe(found: dict[str, typing.Any]) -> str:
-    """The figures of a probe in three lines."""
-    images, skipped = found["images"], sum(found["skipped"].values())
+def describe(result: dict[str, typing.Any]) -> str:
+    """The results of a probe in three lines."""
+    images, skipped = result["images"], sum(result["skipped"].values())
     lines = [
-        f"{found['backbone']}, {found['classes']} classes, {images['train']} training and"
-        f" {images['val']} validation images ({skipped} skipped); always the most common class:"
-        f" {found['commonest_class']:.1f} %"
+        f"{result['backbone']}, {result['classes']} classes, {images['train']} training and"
+        f" {images['val']} validation images ({skipped} skipped); always predicting the most"
+        f" common class: {result['commonest_class']:.1f} %"
     ]
     for name, detail in (("knn", "neighbours"), ("linear", "base_lr")):
-        figures = found[name]
-        top5 = "" if figures["top5"] is None else f", top-5 {figures['top5']:.1f} %"
-        lines.append(f"{name:<6}  top-1 {figures['top1']:.1f} %{top5} ({detail} {figures[detail]})")
+        scores = result[name]
+        top5 = "" if scores["top5"] is None else f", top-5 {scores['top5']:.1f} %"
+        lines.append(f"{name:<6}  top-1 {scores['top1']:.1f} %{top5} ({detail} {scores[detail]})")
     return "\n".join(lines)
 
 

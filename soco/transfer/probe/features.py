@@ -1,6 +1,6 @@
 """Features of labelled images, computed once for all probes and kept in memory.
 
-They take 4 bytes x images x channels.
+They take 4 bytes per image and channel.
 """
 
 import logging
@@ -90,11 +90,11 @@ def features_of(
                     log.warning("skipped %s: %s", path, fault)
             readable += [fault is None for fault in faults]
             bar.update(len(faults))
-    found = Features(
+    features = Features(
         vectors[:kept], torch.tensor(folder.labels)[torch.tensor(readable)], len(views) - kept
     )
-    _check(found, folder)
-    return found
+    _check(features, folder)
+    return features
 
 
 def central_view(rgb: Bytes, short_side: int, crop: int) -> Floats:
@@ -136,15 +136,15 @@ class CentralViews(Dataset[Tensor | str]):
 def _collate(batch: list[Tensor | str]) -> tuple[Tensor | None, list[str | None]]:
     """Stack the readable views to (B, 3, S, S), and list each view's fault or None.
 
-    One tensor and not many: a worker opens a file for each tensor that it sends.
+    A single tensor, because a worker opens a file for each tensor that it sends.
     """
     views = [view for view in batch if isinstance(view, Tensor)]
     faults = [view if isinstance(view, str) else None for view in batch]
     return torch.stack(views) if views else None, faults
 
 
-def _check(found: Features, folder: LabelledFolder) -> None:
-    counts = torch.bincount(found.labels, minlength=len(folder.classes)).tolist()
+def _check(features: Features, folder: LabelledFolder) -> None:
+    counts = torch.bincount(features.labels, minlength=len(folder.classes)).tolist()
     if 0 in counts:
         raise UserError(
             "probe.unreadable_class",
@@ -152,10 +152,10 @@ def _check(found: Features, folder: LabelledFolder) -> None:
             " the class.",
             folder=folder.root / folder.classes[counts.index(0)],
         )
-    if not all(block.isfinite().all() for block in found.vectors.split(1 << 16)):
+    if not all(block.isfinite().all() for block in features.vectors.split(1 << 16)):
         raise UserError(
             "probe.not_finite",
-            "The backbone's features of {folder} are not finite, because its weights diverged; give"
-            " other weights.",
+            "The backbone's features of {folder} are not finite, probably because its training"
+            " diverged; give other weights.",
             folder=folder.root,
         )

@@ -29,19 +29,19 @@ def knn_hits(
         val: Features to classify.
         classes: C, number of classes.
         neighbours: K; all training images if there are fewer.
-        temperature: With a smaller one, the nearest count more.
+        temperature: The smaller, the more the nearest count.
         device: Where cosines are computed.
     """
-    cosines, numbers = nearest(val.vectors, train.vectors, neighbours, device)
-    found = []
-    for near, places, labels in zip(
-        *(of.split(_QUERIES) for of in (cosines, numbers, val.labels)), strict=True
+    cosines, indices = nearest(val.vectors, train.vectors, neighbours, device)
+    blocks = []
+    for near, keys, labels in zip(
+        *(values.split(_QUERIES) for values in (cosines, indices, val.labels)), strict=True
     ):
         # Relative to the nearest neighbour, whose vote becomes 1: exp(s / T) overflows for small T.
         votes = ((near - near[:, :1]) / temperature).exp()
-        scores = torch.zeros(len(labels), classes).scatter_add_(1, train.labels[places], votes)
-        found.append(hits(scores, labels))
-    return joined(found)
+        scores = torch.zeros(len(labels), classes).scatter_add_(1, train.labels[keys], votes)
+        blocks.append(hits(scores, labels))
+    return joined(blocks)
 
 
 def nearest(
@@ -60,20 +60,20 @@ def nearest(
     Returns:
         (Q, K) cosines in descending order, and (Q, K) int64 indices of keys, on the CPU.
     """
-    cosines, numbers = torch.empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64)
+    cosines, indices = torch.empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64)
     with progress_bar(len(keys), "kNN", "image") as bar:
         for first in range(0, len(keys), _KEYS):
             block = functional.normalize(keys[first : first + _KEYS].to(device))
-            found = [_nearest_in(block, some.to(device), count) for some in queries.split(_QUERIES)]
-            best, places = (torch.cat(parts) for parts in zip(*found, strict=True))
+            parts = [_nearest_in(block, some.to(device), count) for some in queries.split(_QUERIES)]
+            best, inside = (torch.cat(part) for part in zip(*parts, strict=True))
             cosines = torch.cat([cosines, best], dim=1)
-            numbers = torch.cat([numbers, places + first], dim=1)
+            indices = torch.cat([indices, inside + first], dim=1)
             cosines, order = cosines.topk(min(count, cosines.shape[1]))
-            numbers = numbers.gather(1, order)
+            indices = indices.gather(1, order)
             bar.update(len(block))
-    return cosines, numbers
+    return cosines, indices
 
 
 def _nearest_in(block: Tensor, queries: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    best, places = (functional.normalize(queries) @ block.T).topk(min(count, len(block)))
-    return best.cpu(), places.cpu()
+    best, inside = (functional.normalize(queries) @ block.T).topk(min(count, len(block)))
+    return best.cpu(), inside.cpu()

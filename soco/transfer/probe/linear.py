@@ -1,8 +1,9 @@
 """A linear layer on frozen features, trained with SGD, momentum and a cosine schedule.
 
-Each channel is standardised with the training images' mean and deviation, so that one learning rate
-suits features of any scale. He et al., "Masked autoencoders are scalable vision learners" (CVPR
-2022, appendix A.1), do the same with a batch norm without affine parameters, batch by batch.
+Each channel is standardised with the training images' mean and standard deviation, so that one
+learning rate suits features of any scale. He et al., "Masked autoencoders are scalable vision
+learners" (CVPR 2022, appendix A.1), do the same with a batch norm without affine parameters, batch
+by batch.
 """
 
 import math
@@ -30,15 +31,15 @@ class Standard:
 
     Attributes:
         mean: (D,) of the training images.
-        deviation: (D,) of the training images; infinite where a channel is constant, which makes
-            all its features 0.
+        deviation: (D,) standard deviation of the training images; infinite where a channel is
+            constant, which makes all its features 0.
     """
 
     mean: Tensor
     deviation: Tensor
 
     def __call__(self, vectors: Tensor) -> Tensor:
-        """(N, D) to (N, D) of mean 0 and deviation 1."""
+        """(N, D) to (N, D) of mean 0 and standard deviation 1."""
         return (vectors - self.mean) / self.deviation
 
 
@@ -81,8 +82,8 @@ def linear_probe(
 ) -> Linear:
     """Train a linear layer on all training features and classify the validation features.
 
-    Of several learning rates, the one that does best on a fifth of the training images is used; for
-    that choice the layer is trained on the rest. Validation images have no part in it.
+    Of several learning rates, the one that does best on a held-out fifth of the training images is
+    used; for that choice the layer is trained on the rest. Validation images play no part in it.
 
     Args:
         train: Features to train on.
@@ -93,7 +94,7 @@ def linear_probe(
         device: Where the layer is trained.
 
     Raises:
-        UserError: There are several rates, but no class has the two images that a choice needs.
+        UserError: There are several rates, but no class has two images, which the choice needs.
     """
     generator = torch.Generator().manual_seed(seed)
     training = _Training(train, classes, settings, generator, device)
@@ -114,9 +115,9 @@ def _try_rates(training: _Training, rates: list[float]) -> dict[float, float]:
     kept, held_out = _split(train.labels, training.generator)
     standard = _standard(train.vectors, kept, training.device)
     layers = _train(training, kept, standard, rates, "choosing a rate")
-    judged = Features(train.vectors[held_out], train.labels[held_out], 0)
+    held_out_features = Features(train.vectors[held_out], train.labels[held_out], 0)
     return {
-        rate: percent(_classify(judged, standard, layer).top1)
+        rate: percent(_classify(held_out_features, standard, layer).top1)
         for rate, layer in zip(rates, layers, strict=True)
     }
 
@@ -143,7 +144,7 @@ def _split(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 
 def _standard(vectors: Tensor, numbers: Tensor, device: torch.device) -> Standard:
-    """Mean and deviation of some of the vectors.
+    """Mean and standard deviation of some of the vectors.
 
     Sums are in float64: float32 loses digits over a million images.
     """
@@ -193,7 +194,7 @@ def _train(
 
 
 def _zeros(channels: int, classes: int) -> nn.Linear:
-    """A layer of zeros: the loss is convex, so that the initialisation does not matter."""
+    """A layer of zeros: the loss is convex, so the initialisation does not matter."""
     layer = nn.utils.skip_init(nn.Linear, channels, classes)
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)

@@ -79,8 +79,8 @@ def _per_class(
     def counts(labels: Tensor) -> Tensor:
         return torch.bincount(labels, minlength=len(classes))
 
-    def share(found: Hits) -> Tensor:
-        return 100 * counts(val.labels[found.top1]) / counts(val.labels)
+    def share(result: Hits) -> Tensor:
+        return 100 * counts(val.labels[result.top1]) / counts(val.labels)
 
     columns = (counts(train.labels), counts(val.labels), share(knn), share(linear))
     return {

@@ -67,7 +67,7 @@ class Run:
 
 @pytest.fixture(autouse=True)
 def same_threads():
-    """An audit takes as many threads as the job did; restore the number for later tests."""
+    """An audit sets the number of threads to the job's; restore it for later tests."""
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -83,13 +83,13 @@ def run(finished, tmp_path, make_run):
 
 @pytest.fixture
 def failing():
-    """The names of the checks that fail, with what they say."""
+    """The names of the checks that fail, with their sentences."""
     return lambda checks: {check.name: check.said for check in checks if check.status == "FAIL"}
 
 
 @pytest.fixture
 def repeat(run, tmp_path):
-    """Repeat the jobs whose titles start with one of some words; gives their checks."""
+    """Repeat the jobs whose titles start with one of the given words; returns their checks."""
 
     def repeat(*starts):
         read = run.read()
@@ -105,7 +105,7 @@ def move_a_box():
     """Tamper with a store of boxes."""
 
     def move(path):
-        """Shift the first box of the first image that has one by a pixel, and nothing else."""
+        """Shift the first box of the first image that has one by a pixel; change nothing else."""
         table = pq.read_table(path)
         rects = [boxes.copy() for boxes in rects_of(table)]
         next(boxes for boxes in rects if len(boxes))[0, 0] += 1

@@ -38,5 +38,5 @@ def test_imported_boxes_are_imported_again(imported, failing, tmp_path, move_a_b
     )
     move_a_box(raw)
     imported.edit_hashes()
-    found = failing(check_jobs(imported.read(), ["0000", "0001"], tmp_path / "repeated"))
-    assert found.keys() == {"import_regions"} and ", repeated [" in found["import_regions"]
+    failed = failing(check_jobs(imported.read(), ["0000", "0001"], tmp_path / "repeated"))
+    assert failed.keys() == {"import_regions"} and ", repeated [" in failed["import_regions"]

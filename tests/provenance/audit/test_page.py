@@ -43,12 +43,12 @@ def test_an_ap_edited_on_the_page_is_found_by_a_quick_audit(edited, failing):
         lambda page: re.sub(r'(<td class="n edge">)[\d.]+(</td>)', r"\g<1>99.9\2", page, count=1)
     )
     assert failing(check_hashes(changed)) == {}
-    found = failing(audit(changed.path, Options(quick=True)))
-    assert found.keys() == {TEXT}
+    failed = failing(audit(changed.path, Options(quick=True)))
+    assert failed.keys() == {TEXT}
     assert (
-        "1 line differs" in found[TEXT]
-        and '">99.9</td>' in found[TEXT]
-        and "built again" in found[TEXT]
+        "1 line differs" in failed[TEXT]
+        and '">99.9</td>' in failed[TEXT]
+        and "built again" in failed[TEXT]
     )
 
 
@@ -69,20 +69,21 @@ def test_anything_added_to_the_page_is_in_its_text(added):
 
 def test_a_script_on_the_page_is_found(edited, failing):
     script = "<script>document.title = 'owned'</script>"
-    found = failing(check_page(edited(lambda page: page.replace("</body>", f"{script}</body>"))))
-    assert found.keys() == {TEXT} and "<script>" in found[TEXT]
+    failed = failing(check_page(edited(lambda page: page.replace("</body>", f"{script}</body>"))))
+    assert failed.keys() == {TEXT} and "<script>" in failed[TEXT]
 
 
 def test_a_figure_replaced_by_another_is_found(edited, failing):
     def swap(page):
         first, second, *_ = [
-            found[0] for found in parted(page).figures if found[0].startswith("PHN2Zy")
+            failed[0] for failed in parted(page).figures if failed[0].startswith("PHN2Zy")
         ]
         return page.replace(first, second, 1)
 
-    found = failing(check_page(edited(swap)))
+    failed = failing(check_page(edited(swap)))
     assert (
-        found.keys() == {FIGURES} and "1 figure not as built again, the first: '" in found[FIGURES]
+        failed.keys() == {FIGURES}
+        and "1 figure differs when built again, the first: '" in failed[FIGURES]
     )
 
 
@@ -101,7 +102,7 @@ def test_a_report_edited_without_its_page_is_found(run, failing):
 
 
 def made_elsewhere(run, **changes):
-    """Claim in report and record that the page was built by other code, or elsewhere."""
+    """Claim in report and record that the page was built by other code, or on another machine."""
     run.edit(RECORD, lambda record: record["environment"].update(changes))
     if "code" in changes:
         run.edit(run.report, lambda report: report.update(git=changes["code"]))
@@ -132,8 +133,9 @@ def test_with_other_packages_the_text_is_compared_and_other_figures_are_skipped(
 
 def test_code_that_the_report_does_not_name_is_found(run, failing):
     run.edit(RECORD, lambda record: record["environment"]["code"].update(commit="f" * 40))
-    found = failing(check_page(run.read()))
-    assert "names other code than `git` in the report" in found["report.html: its record"]
+    failed = failing(check_page(run.read()))
+    message = failed["report.html: its record"]
+    assert "does not name the same code as `git` in the report" in message
 
 
 def test_a_record_that_no_longer_names_the_page_is_found(run, failing):

@@ -71,9 +71,9 @@ def test_an_unchanged_run_passes_every_check(run, repository, tmp_path, capsys):
 )
 def test_a_flipped_bit_is_found(run, failing, rule, path):
     run.flip(path)
-    found = failing(check_hashes(run.read()))
-    assert found.keys() == {f"files of {rule}"}
-    assert f"{path} was changed" in found[f"files of {rule}"]
+    failed = failing(check_hashes(run.read()))
+    assert failed.keys() == {f"files of {rule}"}
+    assert f"{path} was changed" in failed[f"files of {rule}"]
 
 
 def test_a_flipped_bit_of_the_page_is_found(run, failing):
@@ -84,9 +84,9 @@ def test_a_flipped_bit_of_the_page_is_found(run, failing):
 def test_missing_files_are_named(run, failing):
     Path(METRICS).unlink()
     Path("data/demo/images").rename("elsewhere")
-    found = failing(check_hashes(run.read()))
-    assert f"{METRICS} is missing" in found["files of evaluate_detector"]
-    assert "data/demo/images is missing" in found["files of demo_data"]
+    failed = failing(check_hashes(run.read()))
+    assert f"{METRICS} is missing" in failed["files of evaluate_detector"]
+    assert "data/demo/images is missing" in failed["files of demo_data"]
 
 
 @pytest.fixture
@@ -109,10 +109,11 @@ def test_a_swapped_checkpoint_with_edited_hashes_is_found_by_origin_and_evaluati
 ):
     swapped.edit_hashes()
     assert failing(check_hashes(swapped.read())) == {}
-    found = failing(check_origins(swapped.read()))
-    said = found["origin in files of finetune_detector"]
+    failed = failing(check_origins(swapped.read()))
+    sentence = failed["origin in files of finetune_detector"]
     assert (
-        "wildcards.initialisation is soco in the record of its job and scratch in the file" in said
+        "wildcards.initialisation is soco in the record of its job and scratch in the file"
+        in sentence
     )
     (check,) = repeat(EVALUATION)
     assert check.status == "FAIL"
@@ -127,8 +128,8 @@ def test_an_ap_edited_in_its_file_is_found(run, failing):
 def test_an_ap_edited_in_the_report_is_found(run, failing):
     run.edit(run.report, raise_reported_ap)
     assert failing(check_hashes(run.read())).keys() == {str(run.report)}
-    said = failing(check_contents(run.read()))["report: results"]
-    assert "results.0.rows.1.box.AP is" in said and "in the files" in said
+    sentence = failing(check_contents(run.read()))["report: results"]
+    assert "results.0.rows.1.box.AP is" in sentence and "in the files" in sentence
 
 
 def test_an_ap_edited_everywhere_is_found_by_its_detections(run, failing):
@@ -136,9 +137,9 @@ def test_an_ap_edited_everywhere_is_found_by_its_detections(run, failing):
     run.edit(run.report, raise_reported_ap)
     run.edit_hashes()
     assert failing(check_hashes(run.read())) == {}
-    found = failing(check_detections(run.read()))
-    assert found.keys() == {f"AP of {EVALUATION}"}
-    assert "box AP is" in found[f"AP of {EVALUATION}"]
+    failed = failing(check_detections(run.read()))
+    assert failed.keys() == {f"AP of {EVALUATION}"}
+    assert "box AP is" in failed[f"AP of {EVALUATION}"]
 
 
 @pytest.mark.parametrize(
@@ -151,33 +152,35 @@ def test_a_moved_box_with_edited_hashes_is_found_by_repeating_the_job(
     move_a_box(path)
     run.edit_hashes()
     assert failing(check_hashes(run.read())) == failing(check_origins(run.read())) == {}
-    found = failing(repeat("search_", "filter_", "fix_up", "fallbacks", "merge_"))
+    failed = failing(repeat("search_", "filter_", "apply_fallbacks", "merge_"))
     (writer,) = (
         title(record)
         for record in run.read().records
         if path in [made["path"] for made in record["outputs"]]
     )
-    assert found.keys() == {writer}
-    assert f"{path}: in " in found[writer] and ", repeated [" in found[writer]
+    assert failed.keys() == {writer}
+    assert f"{path}: in " in failed[writer] and ", repeated [" in failed[writer]
 
 
 def test_a_replaced_image_is_found(run, failing):
     first, second, *_ = sorted(Path("data/demo/images").rglob("*.jpg"))
     run.write(first, second.read_bytes())
-    found = failing(check_images(run.read(), ["0000", "0001"]))
-    assert any(name.endswith(": images") and first.name in said for name, said in found.items())
+    failed = failing(check_images(run.read(), ["0000", "0001"]))
+    assert any(
+        name.endswith(": images") and first.name in sentence for name, sentence in failed.items()
+    )
 
 
 def test_a_tensor_changed_in_a_converted_file_is_found_by_repeating_the_job(run, failing, repeat):
     path = Path("results/convert/soco/detectron2_c4.pkl")
-    held = pickle.loads(path.read_bytes())
-    name = sorted(held["model"])[0]
-    held["model"][name] = held["model"][name] + 1
-    run.write(path, pickle.dumps(held))
+    content = pickle.loads(path.read_bytes())
+    name = sorted(content["model"])[0]
+    content["model"][name] = content["model"][name] + 1
+    run.write(path, pickle.dumps(content))
     run.edit_hashes()
     assert failing(check_origins(run.read())) == {}
-    (said,) = failing(repeat("convert_")).values()
-    assert f"{path}: {name} has other numbers" in said
+    (sentence,) = failing(repeat("convert_")).values()
+    assert f"{path}: {name} has other numbers" in sentence
 
 
 def test_a_job_whose_library_is_missing_is_skipped(repeat, monkeypatch):
@@ -199,8 +202,8 @@ def test_a_job_whose_library_is_missing_is_skipped(repeat, monkeypatch):
 def test_a_record_that_excludes_its_job_from_checks_is_found(run, failing, change):
     path = "results/origins/evaluate_detector/shapes_coco/soco/1.json"
     run.edit(path, change)
-    said = failing(audit(run.report, Options(quick=True)))["records of the jobs"]
-    assert path in said
+    sentence = failing(audit(run.report, Options(quick=True)))["records of the jobs"]
+    assert path in sentence
 
 
 def test_a_record_of_an_older_version_can_be_read(run):
@@ -221,8 +224,8 @@ def test_a_record_of_an_older_version_can_be_read(run):
 def test_a_key_of_the_configuration_that_was_edited_is_named(run, failing):
     config = run.content["config"]
     config["filter"]["min_side"] = 16
-    found = failing(audit(run.report, Options(quick=True, config=config)))
-    assert found == {"configuration": "filter.min_side is 32 in the report and 16 now."}
+    failed = failing(audit(run.report, Options(quick=True, config=config)))
+    assert failed == {"configuration": "filter.min_side is 32 in the report and 16 now."}
 
 
 def test_an_edited_lock_is_found(run, failing, repository, tmp_path, capsys):
@@ -238,9 +241,9 @@ def test_an_edited_lock_is_found(run, failing, repository, tmp_path, capsys):
 def test_a_missing_record_is_found_and_the_audit_continues(run, failing):
     Path("results/origins/evaluate_detector/shapes_coco/soco/1.json").unlink()
     checks = audit(run.report, Options(quick=True))
-    found = failing(checks)
-    assert "shapes_coco/soco/1.json is missing" in found["records of the jobs"]
-    assert {"sections of the report", "AP of all evaluations"} <= found.keys()
+    failed = failing(checks)
+    assert "shapes_coco/soco/1.json is missing" in failed["records of the jobs"]
+    assert {"sections of the report", "AP of all evaluations"} <= failed.keys()
     assert "FAIL  records of the jobs" in as_table(checks)
 
 

@@ -15,7 +15,7 @@ def report(written, tmp_path):
 
 @pytest.fixture
 def compared(report):
-    """Compare the run with a copy that a function changes; gives the sections by name."""
+    """Compare the run with a copy that a function changes; returns the sections by name."""
 
     def compare(change):
         other = json.loads(json.dumps(report))

@@ -82,13 +82,13 @@ def test_code_lock_packages_and_machine(compared):
         environment["machine"]["gpus"] = ["H100", "H100"]
         copy["lock"]["sha256"] = "cd" * 32
 
-    found = compared(change)
-    assert found["code"].differs
-    assert found["code"].heading.endswith("B commit 0123456789ab with uncommitted changes.")
-    assert found["packages"].lines == ("torch: 2.14.1 -> 2.15.0", "detectron2: only in B (0.6)")
-    assert found["machines"].lines == ('gpus: none -> "H100, H100"',)
-    assert found["lock"].heading == "Lock file: abababababab -> cdcdcdcdcdcd."
-    assert found["whole"].same_results
+    sections = compared(change)
+    assert sections["code"].differs
+    assert sections["code"].heading.endswith("B commit 0123456789ab with uncommitted changes.")
+    assert sections["packages"].lines == ("torch: 2.14.1 -> 2.15.0", "detectron2: only in B (0.6)")
+    assert sections["machines"].lines == ('gpus: none -> "H100, H100"',)
+    assert sections["lock"].heading == "Lock file: abababababab -> cdcdcdcdcdcd."
+    assert sections["whole"].same_results
 
 
 def test_equal_commits_with_uncommitted_changes_are_not_called_equal(report):
@@ -133,11 +133,11 @@ def test_the_rule_at_which_the_runs_diverge_is_named_with_the_cause(compared):
         other_bytes(copy, *later)
 
     section = compared(change)["artefacts"]
-    assert "the same up to search_regions, not from filter_regions on" in section.heading
+    assert "the same up to search_regions, different from filter_regions onwards" in section.heading
     assert section.lines[0].endswith("The runs diverge here: same inputs, but min_side: 32 -> 48.")
     rules = "filter_regions merge_proposals pretrain_model finetune_detector evaluate_detector"
     assert [line.split(":")[0] for line in section.lines] == rules.split()
-    assert all(line.endswith("as its inputs differ") for line in section.lines[1:])
+    assert all(line.endswith("because its inputs differ") for line in section.lines[1:])
 
 
 def test_runs_can_diverge_late_without_any_change(compared):
@@ -152,13 +152,13 @@ def test_other_code_is_named_where_runs_diverge_and_is_not_another_result(compar
         copy["proposals"]["counts"]["origin"] = {"code": {"commit": "f" * 40}}
         other_bytes(copy, "proposals/summary")
 
-    found = compared(change)
+    sections = compared(change)
     assert (
-        found["artefacts"]
+        sections["artefacts"]
         .lines[0]
-        .endswith("but other code, which files may name in their origin.")
+        .endswith("but other code, which may be in the files' origins.")
     )
-    assert found["whole"].same_results
+    assert sections["whole"].same_results
 
 
 def test_files_with_times_are_ignored(compared):
@@ -177,9 +177,9 @@ def test_another_folder_of_results_does_not_make_files_differ(compared):
         )
         return json.loads(text)
 
-    found = compared(change)
-    assert found["configuration"].lines == ("results: results -> out/again",)
-    assert not found["artefacts"].differs
+    sections = compared(change)
+    assert sections["configuration"].lines == ("results: results -> out/again",)
+    assert not sections["artefacts"].differs
 
 
 def test_a_rule_that_only_one_run_has(compared):
@@ -198,9 +198,9 @@ def test_ap_is_matched_by_seed_and_the_difference_has_a_sign(compared):
     def change(copy):
         copy["results"][0]["rows"][0]["box"]["AP"] = 19.25
 
-    found = compared(change)
-    assert found["results"].lines == ("coco, soco, seed 1: box AP 20.50 -> 19.25 (-1.25)",)
-    assert not found["whole"].same_results
+    sections = compared(change)
+    assert sections["results"].lines == ("coco, soco, seed 1: box AP 20.50 -> 19.25 (-1.25)",)
+    assert not sections["whole"].same_results
 
 
 def test_means_and_deviations_over_seeds(written, report):
@@ -229,8 +229,8 @@ def test_ap_of_other_protocols_is_not_compared(compared):
 
 def test_ap_of_another_number_of_detections_is_not_compared(report):
     a, b = copy.deepcopy(report), copy.deepcopy(report)
-    for held, limit, ap in ((a, 100, 66.3), (b, 500, 100.0)):
-        row = held["results"][0]["rows"][0]
+    for content, limit, ap in ((a, 100, 66.3), (b, 500, 100.0)):
+        row = content["results"][0]["rows"][0]
         row["protocol"]["detections_per_image"], row["box"]["AP"] = limit, ap
     assert section_of("results", a, b).lines == (
         "coco, soco, seed 1: box AP 66.30 -> 100.00. Not comparable, because the protocols differ: "
@@ -250,22 +250,22 @@ def test_an_ap_of_0_is_not_a_missing_one(compared):
     )
 
 
-def test_another_torch_is_not_another_protocol_and_a_category_is_a_figure(compared):
+def test_another_torch_is_not_another_protocol_and_a_category_is_compared(compared):
     def change(copy):
         row = copy["results"][0]["rows"][0]
         row["protocol"]["torch"], row["per_category"]["disc"]["mask"] = "2.15.0", 30.3
 
     (line,) = compared(change)["results"].lines
-    assert line == "coco, soco, seed 1: AP, AP50 and AP75 the same, other figures not"
+    assert line == "coco, soco, seed 1: AP, AP50 and AP75 the same, other metrics not"
 
 
 def test_a_loss_that_differs_is_another_result(compared):
     def change(copy):
         copy["pretraining"][0]["final_loss"] = -4.5
 
-    found = compared(change)
-    assert found["figures"].lines == ("pretraining soco.final_loss: -4.776 -> -4.5",)
-    assert not found["whole"].same_results
+    sections = compared(change)
+    assert sections["figures"].lines == ("pretraining soco.final_loss: -4.776 -> -4.5",)
+    assert not sections["whole"].same_results
 
 
 def test_time_and_memory_within_ten_percent_are_not_listed(compared):
@@ -274,12 +274,12 @@ def test_time_and_memory_within_ten_percent_are_not_listed(compared):
         copy["resources"][4] |= {"total_seconds": 61.0, "peak_rss_mb": 256.0}
         copy["resources"].pop()
 
-    found = compared(change)
-    assert found["costs"].lines == (
+    sections = compared(change)
+    assert sections["costs"].lines == (
         "pretrain_model: 30.5 s -> 61.0 s (+100%), 512.2 MB -> 256.0 MB (-50%)",
         "evaluate_detector: only in A",
     )
-    assert found["whole"].same_results
+    assert sections["whole"].same_results
 
 
 def test_exit_codes_are_those_of_diff(tmp_path, written, report, capsys):

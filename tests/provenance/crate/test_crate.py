@@ -26,7 +26,7 @@ def listed(value):
 
 
 def ids(value):
-    return [held["@id"] for held in listed(value)]
+    return [entry["@id"] for entry in listed(value)]
 
 
 def test_it_is_read_back_by_the_library(crate):
@@ -64,9 +64,9 @@ def test_every_reference_exists(crate):
     values = [
         value
         for entity in crate.graph
-        for key, held in entity.items()
+        for key, property_ in entity.items()
         if key[0] != "@"
-        for value in listed(held)
+        for value in listed(property_)
     ]
     references = {value["@id"] for value in values if isinstance(value, dict)}
     assert len(references) > 300
@@ -156,8 +156,8 @@ def test_a_large_file_is_described_by_its_digest(crate):
 
 
 def test_it_says_that_the_code_is_not_that_of_the_run(crate):
-    said = crate.by_id["./"]["description"]
-    assert "the jobs ran commit 0123456789abcdef0123456789abcdef01234567" in said
+    description = crate.by_id["./"]["description"]
+    assert "the jobs ran commit 0123456789abcdef0123456789abcdef01234567" in description
 
 
 def test_authors_licence_and_paper_come_from_the_citation_file(crate):
@@ -175,9 +175,11 @@ def test_the_zip_has_the_same_bytes_each_time_and_the_files_of_the_folder(crate,
         assert export_crate(crate.run, folder, archive).described == 1
     assert archives[0].read_bytes() == archives[1].read_bytes()
     with zipfile.ZipFile(archives[0]) as packed:
-        held = {name: packed.read(name) for name in packed.namelist()}
+        contents = {name: packed.read(name) for name in packed.namelist()}
     files = [path for path in crate.folder.rglob("*") if path.is_file()]
-    assert held == {path.relative_to(crate.folder).as_posix(): path.read_bytes() for path in files}
+    assert contents == {
+        path.relative_to(crate.folder).as_posix(): path.read_bytes() for path in files
+    }
 
 
 def test_weights_are_packed_on_request(run, tmp_path, capsys):
@@ -241,7 +243,7 @@ def test_folders_are_described_and_data_that_the_run_made_are_outputs(written, t
     (entity,) = [
         entity for entity in graph if entity.get("name") == "data/images" and "sha256" in entity
     ]
-    by_id = {held["@id"]: held for held in graph}
+    by_id = {entry["@id"]: entry for entry in graph}
     assert entity["@type"] == "Dataset"
     assert entity["@id"].endswith("?path=data/images/")
     assert entity["@id"] in ids(by_id["#run"]["result"])

@@ -78,7 +78,7 @@ def test_a_box_within_the_image_keeps_its_place_and_reversed_sides_are_swapped()
 
 
 def test_a_sliver_in_the_last_pixel_is_drawn_there():
-    """The report of a sound pretraining once failed on such a box of a view."""
+    """The report of a healthy pretraining once failed on such a box of a view."""
     grey = np.full((320, 320, 3), 128, np.uint8)
     drawn = decoded(
         draw_marks(grey, [Mark((319.4, 100.0, 319.9, 200.0), "#ff0000", "7 P2")], 320, 16)[0]
@@ -148,17 +148,17 @@ def test_a_sample_with_any_boxes_in_its_views_is_drawn(sample, tiny_recipe):
         batch = dataclasses.replace(sample.batch, pairs=(pair, pair))
         own = np.array(random_boxes(sample.rgb.shape, 9, seed, odd=False), np.float32)
         crop = Crop(*(int(side) for side in own[0].clip(-300, 300)))
-        shown = tuple(dataclasses.replace(view, crop=crop) for view in sample.shown)
-        odd = dataclasses.replace(sample, batch=batch, boxes=own, shown=shown)
+        plans = tuple(dataclasses.replace(view, crop=crop) for view in sample.plans)
+        odd = dataclasses.replace(sample, batch=batch, boxes=own, plans=plans)
         assert compose(odd, tiny_recipe, 64).size == compose(sample, tiny_recipe, 64).size
 
 
 def test_the_outline_of_a_crop_stays_in_the_drawing(sample):
     whole = dataclasses.replace(
-        sample.shown[1], crop=Crop(0, 0, sample.rgb.shape[0] + 5, sample.rgb.shape[1] + 5)
+        sample.plans[1], crop=Crop(0, 0, sample.rgb.shape[0] + 5, sample.rgb.shape[1] + 5)
     )
     image = Image.new("RGB", (100, 75))
     frame = Frame.of(sample.rgb.shape, image.size)
-    odd = dataclasses.replace(sample, shown=(sample.shown[0], whole))
+    odd = dataclasses.replace(sample, plans=(sample.plans[0], whole))
     assert draw_crops(ImageDraw.Draw(image), odd, frame) == [(0.0, 0.0, 99.0, 74.0)]
     assert np.array(image)[:, -1].any() and np.array(image)[-1].any()

@@ -35,7 +35,7 @@ def dataset(small_store, tiny_recipe):
 
 
 def near(drawn, x, y, colour):
-    """Whether a pixel of the colour lies within two of a place."""
+    """Whether a pixel within two of a position has the colour."""
     x, y = round(float(x)), round(float(y))
     patch = drawn[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].astype(int)
     return bool((np.abs(patch - ImageColor.getrgb(colour)).sum(axis=-1) == 0).any())
@@ -51,11 +51,11 @@ def test_boxes_are_drawn_where_the_batch_has_them(dataset):
                     # same as another.
                     pairs = zip(pair.ids_1.tolist(), boxes.numpy() * SIDE, strict=True)
                     shades = [colours[i] for i, b in pairs if np.abs(b - box).max() < 3]
-                    found = [
+                    drawn_there = [
                         any(near(drawn, *place, shade) for shade in shades)
                         for place in outline_of(box, corner)
                     ]
-                    assert np.mean(found) > 0.3, box_id
+                    assert np.mean(drawn_there) > 0.3, box_id
 
 
 def outline_of(box, corner):
@@ -79,7 +79,7 @@ def test_labels_have_id_and_level_and_captions_the_flip(dataset, monkeypatch):
             for box_id, level in zip(pair.ids_1.tolist(), of_boxes, strict=True):
                 assert f"{box_id} {'none' if level == NO_LEVEL else f'P{level + 2}'}" in words
             caption = next(text for text in words if text.startswith(f"view {view + 1},"))
-            assert caption.endswith(", flipped") == sample.shown[view].flipped
+            assert caption.endswith(", flipped") == sample.plans[view].flipped
 
 
 def test_the_image_shows_the_chosen_boxes_and_the_crops(dataset):
@@ -89,8 +89,8 @@ def test_the_image_shows_the_chosen_boxes_and_the_crops(dataset):
     for colour in colours_of(sample).values():
         rgb = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
         assert (left == rgb).all(axis=-1).sum() > 20, colour
-    other = tuple(dataclasses.replace(shown, crop=Crop(0, 0, 9, 9)) for shown in sample.shown)
-    changed = np.array(compose(dataclasses.replace(sample, shown=other), dataset.settings, SIDE))
+    other = tuple(dataclasses.replace(plan, crop=Crop(0, 0, 9, 9)) for plan in sample.plans)
+    changed = np.array(compose(dataclasses.replace(sample, plans=other), dataset.settings, SIDE))
     assert (changed[:, : left.shape[1]] != left).any()
 
 
@@ -151,12 +151,12 @@ def test_crops_and_flips_are_those_of_the_batch(dataset):
     for sample in samples_of(dataset, images=5, epoch=0, count=8):
         for number, pair in enumerate(sample.batch.pairs, start=1):
             boxes = sample.boxes[pair.ids_v.numpy() - 1]
-            for shown, given in (
-                (sample.shown[0], pair.boxes_1),
-                (sample.shown[number], pair.boxes_v),
+            for plan, given in (
+                (sample.plans[0], pair.boxes_1),
+                (sample.plans[number], pair.boxes_v),
             ):
-                seen = clip_to_crop(boxes, shown.crop)
-                assert np.allclose(flip(seen) if shown.flipped else seen, given.numpy(), atol=1e-6)
+                seen = clip_to_crop(boxes, plan.crop)
+                assert np.allclose(flip(seen) if plan.flipped else seen, given.numpy(), atol=1e-6)
 
 
 def test_samples_are_those_that_training_sees(dataset):

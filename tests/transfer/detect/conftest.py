@@ -18,7 +18,7 @@ if importlib.util.find_spec("detectron2") is None:
 
 SIDE = 64
 CATEGORIES = [(2, "disc", "f"), (5, "square", "c"), (9, "triangle", "r")]
-"""Category ids with gaps, as in some people's own sets."""
+"""Category ids with gaps, as in some users' own sets."""
 
 
 @pytest.fixture(scope="session")

@@ -103,21 +103,21 @@ def test_neither_a_damaged_pointer_nor_the_clock_matters(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "whose"),
+    ("recorded", "origin"),
     [
         ({}, "of an earlier version of this program"),
-        ({"training": {"seed": 2}}, "of other settings or input files"),
+        ({"training": {"seed": 2}}, "with other settings or input files"),
     ],
     ids=["earlier version", "other settings"],
 )
-def test_files_of_another_training_are_removed_but_not_folders(tmp_path, capsys, said, whose):
-    save_archive(tmp_path / "model_0000009.pth", {"model": {}, **said})
+def test_files_of_another_training_are_removed_but_not_folders(tmp_path, capsys, recorded, origin):
+    save_archive(tmp_path / "model_0000009.pth", {"model": {}, **recorded})
     for name in ("history.jsonl", "lock", "model_0000008.damaged"):
         (tmp_path / name).touch()
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "mine.txt").touch()
     prepare_folder(tmp_path, {"seed": 1})
-    assert f"{tmp_path} has checkpoints {whose}" in capsys.readouterr().out
+    assert f"{tmp_path} has checkpoints {origin}" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "lock",
         "model_0000008.damaged",
@@ -135,7 +135,7 @@ def test_a_second_fine_tuning_does_not_write_into_the_same_folder(finetuning, mo
 
 
 def test_a_killed_worker_ends_the_training_with_an_error(finetuning, monkeypatch):
-    """As the system kills one when memory runs out."""
+    """The system kills a worker when memory runs out."""
     parent = os.getpid()
 
     def killed(self, number):

@@ -10,7 +10,7 @@ from detectron2.data import DatasetCatalog
 from detectron2.structures import BitMasks, Boxes, Instances
 from user_errors import refused
 
-from soco.provenance.audit.detections import ROUNDING, figures_apart
+from soco.provenance.audit.detections import ROUNDING, differing_metrics
 from soco.provenance.audit.rescoring import rescore
 from soco.transfer.detect import evaluate, finetune
 from soco.transfer.detect.annotations import read_split
@@ -95,7 +95,7 @@ class Oracle(torch.nn.Module):
 
 
 class Scored:
-    """Evaluates a model in the place of a trained detector, on the tiny set or on given content."""
+    """Evaluates a model instead of a trained detector, on the tiny set or on given content."""
 
     def __init__(self, evaluation, datasets, folder, monkeypatch):
         self.evaluation, self.datasets, self.folder = evaluation, datasets, folder
@@ -117,9 +117,9 @@ class Scored:
         return evaluate(job)
 
     def apart(self, result, form, limit, tolerance):
-        """Which figures differ when the detections are scored again by the audit."""
+        """Which metrics differ when the audit scores the detections again."""
         again = rescore(self.detections, self.annotations, form, limit)
-        return figures_apart(result, again, tolerance)
+        return differing_metrics(result, again, tolerance)
 
 
 @pytest.fixture

@@ -81,11 +81,11 @@ def test_a_training_does_not_resume_from_checkpoints_of_other_settings(
     interrupt(monkeypatch, finetuning(), 1)
     finetune(finetuning(seed=2))
     printed = capsys.readouterr().out
-    assert "of other settings or input files; they are removed" in printed
+    assert "with other settings or input files; they are removed" in printed
     assert "Resumes" not in printed
 
 
-def test_interrupted_and_resumed_it_ends_with_the_same_bits(finetuning, datasets, monkeypatch):
+def test_an_interrupted_training_ends_with_the_same_bits(finetuning, datasets, monkeypatch):
     """Images of two shapes wait for batches, masks are drawn, PreciseBN and scores interrupt."""
     tuned = {
         "iterations": 5,

@@ -58,7 +58,7 @@ def test_given_keys_override_the_protocol_and_are_listed():
     assert changed(settings().model_dump(mode="json")) == {}
 
 
-def test_an_unknown_protocol_is_refused_with_those_that_there_are():
+def test_an_unknown_protocol_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="no protocol 'coco_1x'; did you mean 'coco_c4_1x'"):
         settings(protocol="coco_1x")
 
@@ -90,6 +90,6 @@ def test_the_reference_batch_changes_nothing():
 def test_the_rule_is_described_in_words():
     described = in_words(settings(protocol="coco_fpn_1x", batch_size=4))
     assert "360000 iterations with a total batch of 4 images, learning rate 0.005" in described
-    assert "a tenth of it from iterations 240000 and 320000 on" in described
+    assert "divided by 10 at iterations 240000 and 320000" in described
     assert "multiplied by 0.25 and all numbers of iterations by 4." in described
     assert "linear scaling rule" not in in_words(settings())

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="session")
 def textures(tmp_path_factory):
-    """Patches of seven photographs, one per class; train from the left parts, val from the right."""
+    """Patches of seven photographs, one per class: train from the left, val from the right."""
     root, rng = tmp_path_factory.mktemp("textures"), np.random.default_rng(0)
     for name in CLASSES:
         photograph = getattr(skimage.data, name)()

@@ -13,7 +13,7 @@ def line(settings, *more):
     return ["probe", *more, "--train", settings.train, "--val", settings.val, *sizes]
 
 
-def test_the_command_prints_and_writes_the_figures(settings, weights, tmp_path, capsys):
+def test_the_command_prints_and_writes_the_results(settings, weights, tmp_path, capsys):
     out = tmp_path / "out" / "probe.json"
     assert (
         main([*line(settings, str(weights)), "--base-lrs", "0.01", "0.1", "--out", str(out)]) == 0
@@ -31,7 +31,7 @@ def test_the_command_prints_and_writes_the_figures(settings, weights, tmp_path, 
     assert f"linear  top-1 {found['linear']['top1']:.1f} %" in printed
 
 
-def test_the_figures_are_consistent(settings):
+def test_the_results_are_consistent(settings):
     found = probe_backbone(settings, None, "resnet18", seed=1)
     assert (found["backbone"], found["classes"], found["commonest_class"]) == (
         "resnet18",

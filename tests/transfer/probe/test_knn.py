@@ -75,7 +75,7 @@ def test_the_length_of_vectors_does_not_matter(clouds):
     )
 
 
-def test_a_tie_is_no_hit():
+def test_a_tie_is_not_a_hit():
     found = hits(torch.tensor([[1.0, 1.0, 0.0], [0.0, 2.0, 1.0]]), torch.tensor([0, 1]))
     assert found.top1.tolist() == [False, True]
     # Only one of seven classes has votes: the true one, without any, is not in the top five.
@@ -87,7 +87,7 @@ def test_a_tie_is_no_hit():
     ).top5.tolist() == [True]
 
 
-def test_nan_is_no_hit():
+def test_nan_is_not_a_hit():
     found = hits(torch.full((2, 6), torch.nan), torch.tensor([0, 5]))
     assert not found.top1.any()
     assert not found.top5.any()
