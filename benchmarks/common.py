@@ -10,9 +10,9 @@ import pyarrow as pa
 from soco.config import ImagesConfig, PretrainConfig, load_config
 from soco.data import Entry, ImageSource, open_source
 from soco.data.contents import content_of
-from soco.data.stores.merged import write_arrow
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import write_table
+from soco.data.stores.proposal_store import write_arrow
 from soco.data.stores.schema import PROPOSAL_SCHEMA, flat_rect_columns, image_columns
 from soco.demo.photographs import PHOTOGRAPHS, pixels_of
 

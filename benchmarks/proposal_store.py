@@ -25,9 +25,9 @@ from common import BOXES, boxes, memory
 
 from soco.data import Entry
 from soco.data.contents import content_of
-from soco.data.stores.merged import ProposalStore, write_arrow
 from soco.data.stores.merging import merge_files, proposal_tables
 from soco.data.stores.parquet import write_table, write_tables
+from soco.data.stores.proposal_store import ProposalStore, write_arrow
 from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns
 from soco.demo.photographs import PHOTOGRAPHS, pixels_of
 from soco.proposals.exchange import export_proposals

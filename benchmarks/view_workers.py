@@ -23,8 +23,8 @@ from proposal_store import in_a_process, make_json, write_shards
 from torch.utils.data import DataLoader, Dataset
 
 from soco.data import Entry, ImageSource
-from soco.data.stores.merged import ProposalStore, write_arrow
 from soco.data.stores.merging import merge_files
+from soco.data.stores.proposal_store import ProposalStore, write_arrow
 from soco.pretrain.views import ViewDataset, prepare_worker
 
 WORKERS = 8

@@ -11,9 +11,9 @@ from workflow_runs import BESIDE, Beside, Snakemake, Workflow
 
 from soco.config import ImagesConfig, PretrainConfig, ViewConfig
 from soco.data import Entry, open_source
-from soco.data.stores.merged import write_arrow
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import write_table
+from soco.data.stores.proposal_store import write_arrow
 from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
 
 REPOSITORY = Path(__file__).parent.parent

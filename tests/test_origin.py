@@ -10,9 +10,9 @@ import safetensors
 import torch
 from detectron2.checkpoint import DetectionCheckpointer
 
-from soco.data.stores.merged import ProposalStore, rows_digest, write_arrow
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import read_table, write_table
+from soco.data.stores.proposal_store import ProposalStore, rows_digest, write_arrow
 from soco.io import write_json
 from soco.provenance.audit.files import read_origin
 from soco.transfer.convert.formats import write_detectron2, write_mmdetection, write_safetensors

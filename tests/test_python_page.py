@@ -4,7 +4,7 @@ import re
 import pytest
 import torch
 
-from soco.config.recipes import recipe
+from soco.config import recipe
 
 # The page trains at the paper's size; with these keys, model and views are small.
 SMALL = (

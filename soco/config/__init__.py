@@ -2,7 +2,7 @@
 
 from soco.config.effects import identity
 from soco.config.finetune import DatasetConfig, FinetuneConfig, SplitConfig, WeightsConfig
-from soco.config.load import check_config, load_config
+from soco.config.load import check_config, load_config, recipe
 from soco.config.pretrain import PretrainConfig, ViewConfig
 from soco.config.probe import ProbeConfig
 from soco.config.schema import (
@@ -35,4 +35,5 @@ __all__ = [
     "check_config",
     "identity",
     "load_config",
+    "recipe",
 ]

@@ -7,14 +7,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from soco.config.inputs import inputs_of
+from soco.config.presets import RECIPES, nearest
+from soco.config.pretrain import PretrainConfig
 from soco.config.reading import check_entries, read_mapping
 from soco.config.refusals import faults_in
-from soco.config.schema import NAMED_SECTIONS, Config
+from soco.config.schema import NAMED_SECTIONS, Config, DetectorConfig
 from soco.errors import UserError
 from soco.snakemake_compat import lay_over
 
 CLONE = Path(__file__).parents[2]
 _DEFAULT = "config.yaml"
+_RECIPE_PREFIX = "soco_"
 
 
 def load_config(*paths: str | Path) -> Config:
@@ -92,3 +95,31 @@ def _without_removed(raw: dict[str, Any]) -> dict[str, Any]:
         else value
         for key, value in raw.items()
     }
+
+
+def recipe(name: str, **changes: Any) -> tuple[PretrainConfig, DetectorConfig]:
+    """Return the settings of a recipe, with some changes.
+
+    Args:
+        name: A recipe, such as `soco_fpn_100`; `fpn_100` is the same one.
+        changes: Keys of a pretraining and their values: `batch_size=32, epochs=10`.
+
+    Returns:
+        The settings of the pretraining, and the sizes of the modules shared with detectors.
+
+    Raises:
+        UserError: There is no such recipe, or a key or value is refused.
+    """
+    full = name if name.startswith(_RECIPE_PREFIX) else f"{_RECIPE_PREFIX}{name}"
+    if full not in RECIPES:
+        raise UserError(
+            "config.unknown_recipe",
+            "There is no recipe '{name}'; did you mean '{nearest}'? The recipes are {known}.",
+            name=name,
+            nearest=nearest(full, RECIPES),
+            known=", ".join(RECIPES),
+        )
+    checked = check_config(
+        {"images": {"path": "images"}, "pretrain": {full: {"recipe": full, **changes}}}
+    )
+    return checked.pretrain[full], checked.detector

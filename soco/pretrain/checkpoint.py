@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import soco
-from soco.data.stores.archives import Content, newest_sound, save_archive
+from soco.data.stores.torch_files import Content, newest_sound, save_archive
 from soco.errors import UserError
 from soco.io import Origin, origin_inside, remove_folder
 

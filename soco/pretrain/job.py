@@ -8,7 +8,7 @@ from pydantic import Field
 from soco.config import DetectorConfig, FilterConfig, ImagesConfig, PretrainConfig
 from soco.config.effects import identity as settings_identity
 from soco.config.section import Section
-from soco.data.stores.merged import rows_digest
+from soco.data.stores.proposal_store import rows_digest
 from soco.io import Origin
 
 

@@ -15,7 +15,7 @@ import torch
 
 from soco.config import PretrainConfig
 from soco.data.stores.lock import exclusive_lock
-from soco.data.stores.merged import ProposalStore
+from soco.data.stores.proposal_store import ProposalStore
 from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
 from soco.io import atomic_write, write_json

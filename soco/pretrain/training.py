@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from soco.data import open_source
-from soco.data.stores.archives import load_archive
+from soco.data.stores.torch_files import load_archive
 from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
 from soco.machine import report_worker_errors

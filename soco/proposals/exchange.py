@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from soco.data.stores.merged import ProposalStore
 from soco.data.stores.parquet import read_table
+from soco.data.stores.proposal_store import ProposalStore
 from soco.data.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, rects_of
 from soco.errors import UserError
 from soco.io import atomic_write

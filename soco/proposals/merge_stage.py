@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from soco.config import FilterConfig
-from soco.data.stores.merged import ProposalStore, write_arrow
 from soco.data.stores.merging import merge_files, proposal_tables
 from soco.data.stores.parquet import read_table, write_table, write_tables
+from soco.data.stores.proposal_store import ProposalStore, write_arrow
 from soco.data.stores.schema import PROPOSAL_SCHEMA, RECT_COLUMNS, SKIPPED_SCHEMA
 from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError

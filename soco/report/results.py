@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from soco.errors import UserError
-from soco.report.differences import from_scratch
 from soco.report.inputs import EvaluationFiles
 from soco.report.reading import read_lines, read_object
-from soco.report.seeds import PARTS, Group, grouped, mean_std, summarise
+from soco.report.seeds import PARTS, Group, from_scratch, grouped, mean_std, summarise
 
 _KEYS = ("dataset", "format", "box", "mask", "per_category", "protocol", "images", "instances")
 

@@ -3,9 +3,8 @@
 from typing import Any
 
 from soco.report.ap_figures import DRAWN
-from soco.report.differences import BASELINE
 from soco.report.protocol import named_words, protocol_table, seed_words, setting_words, value_words
-from soco.report.seeds import PARTS
+from soco.report.seeds import BASELINE, PARTS
 from soco.report.sentences import difference_words, limit_sentences
 
 LISTED = 200

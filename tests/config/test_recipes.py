@@ -4,9 +4,8 @@ import pytest
 import yaml
 from user_errors import refused
 
-from soco.config import DetectorConfig, PretrainConfig, ViewConfig, load_config
+from soco.config import DetectorConfig, PretrainConfig, ViewConfig, load_config, recipe
 from soco.config.presets import RECIPES
-from soco.config.recipes import recipe
 from soco.pretrain.model import model_of_recipe
 
 # What the release's five scripts and its option defaults set. Compare with the release before

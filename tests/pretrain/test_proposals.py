@@ -9,9 +9,9 @@ from user_errors import refused
 
 from soco.config import FilterConfig, Strategy
 from soco.data.sources import Entry
-from soco.data.stores.merged import ProposalStore, write_arrow
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import write_table
+from soco.data.stores.proposal_store import ProposalStore, write_arrow
 from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
 from soco.data.stores.without_proposals import count_without
 from soco.pretrain import pretrain

@@ -9,9 +9,9 @@ from user_errors import refused
 
 from soco.config import FilterConfig, ImagesConfig
 from soco.data import Entry
-from soco.data.stores.merged import ProposalStore, write_arrow
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import write_table
+from soco.data.stores.proposal_store import ProposalStore, write_arrow
 from soco.data.stores.schema import (
     PROPOSAL_SCHEMA,
     RECT_COLUMNS,

@@ -4,7 +4,7 @@ import pytest
 from user_errors import refused
 
 from soco.config import FilterConfig, ImagesConfig, ProposalsConfig, Strategy
-from soco.data.stores.merged import ProposalStore
+from soco.data.stores.proposal_store import ProposalStore
 from soco.errors import UserError
 from soco.proposals.propose import propose
 

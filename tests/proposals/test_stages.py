@@ -11,7 +11,7 @@ from user_errors import refused
 
 from soco.config import FilterConfig, ProposalsConfig
 from soco.data import open_source, read_rgb
-from soco.data.stores.merged import ProposalStore
+from soco.data.stores.proposal_store import ProposalStore
 from soco.data.stores.schema import entries_of, rects_of
 from soco.proposals import selective_search
 from soco.proposals.filter_stage import apply_fallbacks, filter_shard

@@ -7,9 +7,8 @@ import zipfile
 import pytest
 import yaml
 
-from soco.config import load_config
+from soco.config import load_config, recipe
 from soco.config.presets import RECIPES
-from soco.config.recipes import recipe
 from soco.report.paper import PAPER_ROWS
 
 UNKNOWN = {

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from soco.data.stores.merged import MAX_RECTS, STORE_SCHEMA
 from soco.data.stores.parquet import read_table
+from soco.data.stores.proposal_store import MAX_RECTS, STORE_SCHEMA
 from soco.data.stores.schema import (
     IMAGE_COLUMNS,
     PROPOSAL_SCHEMA,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from soco.config import FilterConfig
-from soco.data.stores.merged import ProposalStore
+from soco.data.stores.proposal_store import ProposalStore
 
 
 @dataclass(frozen=True)

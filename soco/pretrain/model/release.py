@@ -14,8 +14,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from soco.data.stores.archives import check_archive
 from soco.data.stores.tensors import DIGEST, refuse_damaged
+from soco.data.stores.torch_files import check_archive
 from soco.errors import UserError
 from soco.io import KEY
 

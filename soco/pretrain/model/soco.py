@@ -10,8 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from soco.config import DetectorConfig, PretrainConfig
-from soco.config.recipes import recipe
+from soco.config import DetectorConfig, PretrainConfig, recipe
 from soco.pretrain import torch_compat
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, c4_map, channels_of
 from soco.pretrain.model.heads import MLP, ROI_SIDE, BoxHead
@@ -242,7 +241,7 @@ def model_of_recipe(name: str, seed: int = 0) -> SoCo:
     """Make the model of a recipe, with weights initialised from a seed.
 
     Args:
-        name: As for `soco.config.recipes.recipe`: `fpn_100`, `fpn_400`, `star_400`, `c4_100` or
+        name: As for `soco.config.recipe`: `fpn_100`, `fpn_400`, `star_400`, `c4_100` or
             `c4_400`.
         seed: The seed of the initialisation.
 

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from soco.config import PretrainConfig
 from soco.data import Decoded, Entry, ImageSource, UnreadableImageError, decode_reduced
 from soco.data.sources.folder import FolderSource
-from soco.data.stores.merged import ProposalStore
+from soco.data.stores.proposal_store import ProposalStore
 from soco.errors import UserError
 from soco.pretrain.views.batch import Batch, collate
 from soco.pretrain.views.plan import Plan, largest_reduction, plan_views

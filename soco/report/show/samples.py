@@ -13,9 +13,9 @@ from soco.config import PretrainConfig
 from soco.data import Entry, UnreadableImageError, decode_rgb
 from soco.data.contents import content_of
 from soco.data.read import read_file
-from soco.data.stores.merged import write_arrow
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import write_table
+from soco.data.stores.proposal_store import write_arrow
 from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
 from soco.pretrain.views import ViewDataset
 from soco.proposals.choice import evenly

@@ -9,8 +9,8 @@ import numpy as np
 from safetensors.torch import save_file
 from torch import Tensor
 
-from soco.data.stores.archives import write_archive
 from soco.data.stores.tensors import DIGEST, tensors_digest
+from soco.data.stores.torch_files import write_archive
 from soco.io import KEY, Origin, origin_inside
 
 

@@ -15,7 +15,7 @@ from detectron2.engine import HookBase
 from torch import nn
 
 from soco.config import identity
-from soco.data.stores.archives import DamagedArchive, load_archive, newest_sound, save_archive
+from soco.data.stores.torch_files import DamagedArchive, load_archive, newest_sound, save_archive
 from soco.errors import UserError
 from soco.io import Origin, atomic_write, origin_inside, sha256_of
 from soco.transfer.detect.jobs import FinetuneJob

@@ -12,8 +12,8 @@ from soco.config.section import Architecture
 from soco.transfer.convert.features import LEVELS, Features, ProbeInput, name_levels
 from soco.transfer.convert.state_dicts import raise_mismatches
 from soco.transfer.detect.compat import silence_loading_warnings
+from soco.transfer.detect.detectron2_config import build_config
 from soco.transfer.detect.loading_report import loading_report
-from soco.transfer.detect.protocol import build_config
 
 FRESH = (
     "proposal_generator.",

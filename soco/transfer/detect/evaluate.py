@@ -13,7 +13,7 @@ from detectron2.utils.env import seed_all_rng
 from soco.config import FinetuneConfig
 from soco.config.effects import keys_affecting
 from soco.config.presets import changed
-from soco.data.stores.archives import DamagedArchive, load_archive
+from soco.data.stores.torch_files import DamagedArchive, load_archive
 from soco.errors import UserError
 from soco.io import write_json
 from soco.machine import report_worker_errors
@@ -21,8 +21,8 @@ from soco.transfer.detect.annotations import check_lvis, read_split
 from soco.transfer.detect.checkpoints import copy_file
 from soco.transfer.detect.compat import unwrap_user_errors
 from soco.transfer.detect.datasets import register
+from soco.transfer.detect.detectron2_config import build_config
 from soco.transfer.detect.jobs import TRAINING, WEIGHTS, EvaluateJob
-from soco.transfer.detect.protocol import build_config
 from soco.transfer.detect.scoring import report_limit, score
 
 _DETECTIONS = {"coco": "coco_instances_results.json", "lvis": "lvis_instances_results.json"}

@@ -33,8 +33,8 @@ from soco.transfer.detect.compat import (
     unwrap_user_errors,
 )
 from soco.transfer.detect.datasets import register
+from soco.transfer.detect.detectron2_config import build_config, describe_run
 from soco.transfer.detect.jobs import CURVE, HISTORY, LOADING, TRAINING, WEIGHTS, FinetuneJob
-from soco.transfer.detect.protocol import build_config, describe_run
 from soco.transfer.detect.schedule import in_words
 from soco.transfer.detect.scoring import report_limit, score
 from soco.transfer.detect.trainer import Trainer

@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from soco.data import Entry
-from soco.data.stores.archives import DamagedArchive, load_archive, newest_sound, save_archive
-from soco.data.stores.merged import ProposalStore, rows_digest, write_arrow
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import read_table, write_table
+from soco.data.stores.proposal_store import ProposalStore, rows_digest, write_arrow
 from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
+from soco.data.stores.torch_files import DamagedArchive, load_archive, newest_sound, save_archive
 from soco.errors import UserError
 from soco.pretrain.model import load_weights
 from soco.transfer.convert.formats import write_detectron2, write_safetensors
@@ -35,7 +35,7 @@ import sys
 from pathlib import Path
 import torch
 from soco.transfer.convert.formats import write_mmdetection
-from soco.data.stores.archives import save_archive
+from soco.data.stores.torch_files import save_archive
 model = {"weight": torch.arange(300.0), "bias": torch.ones(3, dtype=torch.float16)}
 save_archive(sys.argv[1], {"model": model, "step": 3})
 write_mmdetection(Path(sys.argv[1]).with_suffix(".mmdetection"), model)

@@ -13,9 +13,9 @@ from PIL import Image
 from small_disks import SIZE, fill, mounted
 from user_errors import refused
 
-from soco.data.stores.archives import save_archive
-from soco.data.stores.merged import STORE_SCHEMA, write_arrow
 from soco.data.stores.parquet import write_table
+from soco.data.stores.proposal_store import STORE_SCHEMA, write_arrow
+from soco.data.stores.torch_files import save_archive
 from soco.io import atomic_write, write_json
 from soco.transfer.convert.formats import write_detectron2, write_mmdetection, write_safetensors
 

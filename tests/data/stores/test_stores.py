@@ -6,9 +6,9 @@ import pytest
 from user_errors import refused
 
 from soco.data import Entry
-from soco.data.stores.merged import STORE_SCHEMA, ProposalStore, write_arrow
 from soco.data.stores.merging import merge_files, proposal_tables
 from soco.data.stores.parquet import read_table, write_table
+from soco.data.stores.proposal_store import STORE_SCHEMA, ProposalStore, write_arrow
 from soco.data.stores.schema import (
     PROPOSAL_SCHEMA,
     entries_of,

@@ -8,8 +8,8 @@ import pytest
 import torch
 from user_errors import refused
 
-from soco.data.stores.archives import save_archive
 from soco.data.stores.lock import exclusive_lock
+from soco.data.stores.torch_files import save_archive
 from soco.errors import UserError
 from soco.transfer.detect import evaluate, finetune
 from soco.transfer.detect.checkpoints import prepare_folder

@@ -9,8 +9,8 @@ from soco.config import DatasetConfig
 from soco.data.checks import check_dataset, with_annotations
 from soco.transfer.detect.annotations import read_dataset, read_split
 from soco.transfer.detect.datasets import register
+from soco.transfer.detect.detectron2_config import build_config
 from soco.transfer.detect.mapper import ImageMapper
-from soco.transfer.detect.protocol import build_config
 
 
 @pytest.mark.parametrize("form", ["coco", "lvis"])

@@ -8,8 +8,8 @@ from detectron2.modeling import build_model
 from user_errors import refused
 
 from soco.transfer.convert import convert_state, write_detectron2
+from soco.transfer.detect.detectron2_config import build_config
 from soco.transfer.detect.loading_report import check_all_used, describe, loading_report
-from soco.transfer.detect.protocol import build_config
 
 CARRIED = ("backbone.bottom_up.", "backbone.fpn_", "roi_heads.box_head.")
 FRESH = ("proposal_generator.", "roi_heads.box_predictor.", "roi_heads.mask_head.")

@@ -11,8 +11,8 @@ from user_errors import refused
 
 from soco.data import UnreadableImageError, read_rgb
 from soco.data.checks.decoding import read_files
+from soco.transfer.detect.detectron2_config import build_config
 from soco.transfer.detect.mapper import ImageMapper
-from soco.transfer.detect.protocol import build_config
 
 ORIENTATION = 0x0112
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
