@@ -1,18 +1,20 @@
-# The columns of `snakemake --report FILE.html`, Snakemake's own report. Its texts are in rules/captions/.
+# The columns of `snakemake --report FILE.html`, Snakemake's own report. Its texts are in
+# rules/captions/.
 #
 # In:  the configuration and, when the report is written, the results.
-# Out: the functions of the rules' `labels`: the columns in which a result is listed, with its main numbers. Snakemake
-#      calls them only when it writes the report, so no job depends on them.
+# Out: the functions of the rules' `labels`: the columns in which a result is listed, with its main
+#      numbers. Snakemake calls them only when it writes the report, so no job depends on them.
 #
-# Snakemake's page turns a column with two values, each in half of the rows, into a switch, and stays blank if the rows
-# of the two sides do not pair up. So no two kinds of result share a column, and invisible trailing spaces make all
-# values of a column differ. The page never turns the first column into a switch.
+# Snakemake's page turns a column with two values, each in half of the rows, into a switch, and
+# stays blank if the rows of the two sides do not pair up. So no two kinds of result share a column,
+# and invisible trailing spaces make all values of a column differ. The page never turns the first
+# column into a switch.
 
 import json
 
 
 def row(index, first, **columns):
-    """The labels of the result with this index among its kind; `first` is name and value of the first column."""
+    """The labels of a result, by its index among its kind; `first` is the first column."""
     padded = {name.replace("_", " "): f"{value}{' ' * index}" for name, value in columns.items()}
     return {first[0]: first[1], **padded}
 

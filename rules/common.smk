@@ -14,7 +14,7 @@ config.update(checked.model_dump(mode="json"))
 
 # The user's files by the keys that name them, and the keys of those that were checked.
 INPUTS = {each.key: each for each in inputs_of(checked)}
-CHECKED = set()
+CHECKED_KEYS = set()
 
 RESULTS = config["results"]
 SHARDS = [f"{number:04d}" for number in range(config["images"]["shards"])]
@@ -60,11 +60,11 @@ def made_by_demo(path):
 def given(path, key):
     """The path, if the demo makes it or it is what the configuration says; else list all faults."""
     # The process of a job builds the graph again, but the main process has checked the files.
-    if key in CHECKED or made_by_demo(path) or is_job_process(workflow):
+    if key in CHECKED_KEYS or made_by_demo(path) or is_job_process(workflow):
         return path
     if INPUTS[key].fault():
         raise WorkflowError(faults_of(list(INPUTS.values()), INPUTS[key], made_by_demo))
-    CHECKED.add(key)
+    CHECKED_KEYS.add(key)
     return path
 
 

@@ -1,13 +1,16 @@
-# Convert pretrained weights for other libraries; takes seconds. Each result is loaded into its library, and its
-# features are compared with the pretrained model's.
+# Convert pretrained weights for other libraries; takes seconds. Each result is loaded into its
+# library, and its features are compared with the pretrained model's.
 #
-# In:  {results}/pretrain/{run}/weights.safetensors, from rule pretrain_model, or a file of the section `weights`;
+# In:  {results}/pretrain/{run}/weights.safetensors, from rule pretrain_model, or a file of the
+#      section `weights`;
 #      {pretrained} is the name of either.
-# Out: {results}/convert/{pretrained}/detectron2_{kind}.pkl, for detectron2's MODEL.WEIGHTS, and detectron2_{kind}.json:
-#      the number and names of its tensors, those left behind with the reason, and by how much the features differ. kind
-#      is fpn_head (ResNet, FPN and box head; only for architecture fpn) or c4 (the ResNet).
-#      On demand the same for other libraries: mmdetection.pth and torchvision.safetensors (only for architecture fpn),
-#      torchvision_resnet.safetensors and timm.safetensors, each with a summary such as timm.safetensors.json.
+# Out: {results}/convert/{pretrained}/detectron2_{kind}.pkl, for detectron2's MODEL.WEIGHTS, and
+#      detectron2_{kind}.json: the number and names of its tensors, those left behind with the
+#      reason, and by how much the features differ. kind is fpn_head (ResNet, FPN and box head; only
+#      for architecture fpn) or c4 (the ResNet). On demand the same for other libraries:
+#      mmdetection.pth and torchvision.safetensors (only for architecture fpn),
+#      torchvision_resnet.safetensors and timm.safetensors, each with a summary such as
+#      timm.safetensors.json.
 
 
 rule convert_weights:

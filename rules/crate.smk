@@ -1,9 +1,9 @@
 # Pack a finished run as a crate: `snakemake crate`; takes seconds.
 #
 # In:  the report, and every file that it lists.
-# Out: {results}/report/crate.zip, a Workflow Run RO-Crate: the workflow's code, the configuration, the report, and
-#      which job wrote which file from which inputs. Files above a megabyte are only described, by size and SHA-256;
-#      `soco export-crate --with-weights` packs them, too.
+# Out: {results}/report/crate.zip, a Workflow Run RO-Crate: the workflow's code, the configuration,
+#      the report, and which job wrote which file from which inputs. Files above a megabyte are only
+#      described, by size and SHA-256; `soco export-crate --with-weights` packs them, too.
 
 
 rule export_crate:

@@ -1,17 +1,19 @@
 # The embedded demo's data. Included only if the configuration has `demo`.
 #
-# in:  photographs that the packages mvtb-data, scikit-image and scikit-learn install
-# out: {demo.path}/images             unlabelled images, which proposals and pretraining read
+# in:  photographs that the packages mvtb-data, scikit-image and scikit-learn install out:
+# {demo.path}/images             unlabelled images, which proposals and pretraining read
 #      {demo.path}/shapes/{train,val}   composed images, which fine-tuning and evaluation read
-#      {demo.path}/shapes/*.json        their annotations: 6 categories in COCO format, 16 in LVIS v1 format
-#      {demo.path}/classes/{train,val}  cut-outs of their objects, in one folder per category, which probes read
+#      {demo.path}/shapes/*.json        their annotations: 6 categories in COCO format, 16 in LVIS
+#      v1 format
+#      {demo.path}/classes/{train,val}  cut-outs of their objects, in one folder per category, which
+#      probes read
 #      {demo.path}/sources.csv          the photographs, with their origin and split
 
 DEMO = config["demo"]["path"]
 
 
 rule demo_data:
-    """Make unlabelled images, two small detection sets and cut-outs of their objects from photographs."""
+    """Make unlabelled images, two small detection sets and cut-outs of their objects."""
     output:
         images=directory(f"{DEMO}/images"),
         train=directory(f"{DEMO}/shapes/train"),

@@ -1,17 +1,18 @@
 # Check detection sets, fine-tune detectors on them with detectron2, and evaluate the detectors.
 #
-# In:  the detection set of the task (annotation files and image folders), and the converted weights of
-#      {initialisation}, a pretraining or a given file; none for `scratch`.
-# Out: {results}/datasets/{dataset}/train.json and val.json, the annotations as they are used: the files themselves, or
-#      repaired copies; findings.json, the faults that were found;
-#      {results}/finetune/{task}/{initialisation}/seed_{seed}/weights.pth, the detector, with loading.json (which
-#      tensors were loaded), history.jsonl (losses), ap.jsonl (AP during training) and training.json (the protocol as
-#      it was run);
-#      {results}/evaluate/{task}/{initialisation}/seed_{seed}/metrics.json, box and mask AP on the validation split,
-#      with detections.json, the detections in COCO's result format.
-# Checkpoints are in {results}/checkpoints/finetune/. They are not an output, so that an interrupted run can resume.
-# {results}/decoded_images/{dataset}/ lists the images that were decoded, so that a later check decodes only changed
-# ones; it is not an output either, and `soco check-data` shares it.
+# In:  the detection set of the task (annotation files and image folders), and the converted weights
+#      of {initialisation}, a pretraining or a given file; none for `scratch`.
+# Out: {results}/datasets/{dataset}/train.json and val.json, the annotations as they are used: the
+#      files themselves, or repaired copies; findings.json, the faults that were found;
+#      {results}/finetune/{task}/{initialisation}/seed_{seed}/weights.pth, the detector, with
+#      loading.json (which tensors were loaded), history.jsonl (losses), ap.jsonl (AP during
+#      training) and training.json (the protocol as it was run);
+#      {results}/evaluate/{task}/{initialisation}/seed_{seed}/metrics.json, box and mask AP on the
+#      validation split, with detections.json, the detections in COCO's result format.
+# Checkpoints are in {results}/checkpoints/finetune/. They are not an output, so that an interrupted
+# run can resume. {results}/decoded_images/{dataset}/ lists the images that were decoded, so that a
+# later check decodes only changed ones; it is not an output either, and `soco check-data` shares
+# it.
 
 
 rule check_dataset:

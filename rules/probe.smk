@@ -1,8 +1,9 @@
 # Probe backbones without a detector: classify labelled images by frozen features.
 #
-# In:  the labelled folders of the probe, and the weights of {initialisation}, a pretraining or a given file; none for
-#      `scratch`.
-# Out: {results}/probe/{probe}/{initialisation}/metrics.json, accuracies of kNN and of a linear layer.
+# In:  the labelled folders of the probe, and the weights of {initialisation}, a pretraining or a
+#      given file; none for `scratch`.
+# Out: {results}/probe/{probe}/{initialisation}/metrics.json, accuracies of kNN and of a linear
+#      layer.
 # Memory grows with the training images: 8 kB each with a ResNet-50, 10 GB for ImageNet.
 
 

@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 # Each module is imported first in its own process, forked from one that has loaded only the
 # libraries.
 SCRIPT = """
@@ -28,6 +30,8 @@ print(len(names), "modules;", [name for name in sys.modules if name.startswith("
 """
 
 
+# test_layers.py proves the same from the source, in a second.
+@pytest.mark.slow
 def test_every_module_can_be_imported_first(repository):
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, repository],

@@ -1,4 +1,4 @@
-"""Statistics over seeds: mean, standard deviation, and the difference from scratch with an interval.
+"""Statistics over seeds: mean, deviation, and the difference from scratch with an interval.
 
 Deviation and interval are those of fine-tuning: all seeds of an initialisation share one
 pretraining, so they do not show how much another pretraining would change the AP.

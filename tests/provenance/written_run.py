@@ -7,7 +7,7 @@ from pathlib import Path
 
 from soco.config import load_config
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 CODE = {"commit": "0123456789abcdef0123456789abcdef01234567", "dirty": False, "note": None}
 MACHINE = {"platform": "Linux-6.1", "cpu": "AMD EPYC", "cores": 2, "memory_gb": 16.0, "gpus": []}
 PACKAGES = {"torch": "2.14.1", "snakemake": "9.27.1", "numpy": "2.4.6", "detectron2": None}

@@ -195,7 +195,7 @@ def test_images_of_another_number_are_refused_when_they_are_listed(workflow, fol
     workflow.overlay["images"] |= {"path": str(path), "layout": "zip", "known_as": "imagenet_1k"}
     printed = workflow("shards", succeeds=False)
     assert re.search(
-        r"Error: \S+images\.zip, which images\.path names, holds 1 images, and ImageNet-1k's",
+        r"Error: \S+images\.zip \(images\.path\) contains 1 images, but ImageNet-1k's",
         printed,
     )
     assert "are 1,281,167" in printed

@@ -55,7 +55,7 @@ def test_the_whole_line_ends_in_an_ap_and_a_report(finished):
         == report["proposals"]["counts"]["regions"]
     )
     assert "APr" in reported["shapes_lvis", "soco", 1]["box"]
-    assert "composed" in finished.path("report", "report.html").read_text()
+    assert "embedded demo" in finished.path("report", "report.html").read_text()
 
 
 def test_every_rule_leaves_a_log_and_a_benchmark(finished):

@@ -39,11 +39,10 @@ def test_the_run_says_how_many_pairs_there_are(log, repository, tmp_path, capsys
         "--out",
         str(tmp_path / "loss.png"),
         "--config",
-        str(repository / "config.yaml"),
     ]
-    assert main([*call, "--run", "soco"]) == 0
+    assert main([*call, str(repository / "config.yaml"), "--run", "soco"]) == 0
     assert "a mean cosine of 0.38" in capsys.readouterr().out
-    assert main([*call, "--config", str(repository / "recipes/soco_c4_100.yaml")]) == 0
+    assert main([*call, str(repository / "recipes/soco_c4_100.yaml")]) == 0
     assert "a mean cosine of 0.75" in capsys.readouterr().out
 
 
