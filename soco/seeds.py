@@ -32,8 +32,10 @@ def seeded_torch(seed: int, *names: str | int) -> Iterator[None]:
         seed: The run's seed; without names it is torch's own seed.
         names: As for `generator`.
     """
+    # Imported here: most stages draw with NumPy only.
     import torch
 
+    # Only the CPU's generator: weights are drawn there, and asking for a GPU's would start CUDA.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(seed, *names) if names else seed)
         yield
@@ -48,5 +50,6 @@ def torch_seed(seed: int, *names: str | int) -> int:
 def _entropy(seed: int, names: tuple[str | int, ...]) -> tuple[int, ...]:
     return (
         seed,
+        # Not hash(), which differs from process to process for strings.
         *(zlib.crc32(name.encode()) if isinstance(name, str) else name for name in names),
     )

@@ -17,6 +17,7 @@ def main(job_file: Path) -> int:
     level = logging.INFO if os.environ.get("RANK", "0") == "0" else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(message)s", stream=sys.stderr)
     if started_by_torchrun():
+        # If torchrun is killed, its processes would train on without it.
         ends_with_parent()()
     try:
         pretrain(PretrainJob.model_validate_json(job_file.read_text()))

@@ -68,6 +68,7 @@ class Checkpoints:
             **origin_inside(self.origin),
         }
         save_archive(self.folder / f"step-{step:08d}.pt", state)
+        # After the new file is complete, so that there is always one to resume from.
         for old in self._paths()[: -self.keep]:
             old.unlink()
 
@@ -122,6 +123,7 @@ class Checkpoints:
         remove_folder(self.folder)
 
     def _paths(self) -> list[Path]:
+        # Names have eight digits: their order is that of the steps.
         return sorted(
             path
             for path in self.folder.glob("step-*.pt")

@@ -74,6 +74,7 @@ def joined_ranks() -> Iterator[Ranks]:
     """Join the process group of torchrun's processes; leave it at the end of the block."""
     device = training_device(int(os.environ["LOCAL_RANK"]))
     if device.type == "cuda":
+        # Otherwise every process would also take memory of GPU 0.
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     yield Ranks(dist.get_rank(), dist.get_world_size(), device)
@@ -111,6 +112,7 @@ def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
 
 def _multiplies_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
+        # GPUs before Ampere emulate bf16, which is no faster than float32.
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch_compat.cpu_multiplies_bf16()
 

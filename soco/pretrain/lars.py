@@ -40,6 +40,7 @@ class LARS(torch.optim.Optimizer):
         parameters = list(parameters)
         weights = [p for p in parameters if p.ndim > 1]
         plain = [p for p in parameters if p.ndim <= 1]
+        # Both groups have a weight_decay, but only `_adapted` reads it.
         groups = [{"params": weights, "adapt": True}, {"params": plain, "adapt": False}]
         defaults = {
             "lr": 0.0,
@@ -60,10 +61,12 @@ class LARS(torch.optim.Optimizer):
                 continue
             if group["adapt"]:
                 gradients = self._adapted(parameters, gradients, group)
+            # The first step has v = g', as in torch's SGD.
             for p in parameters:
                 if not self.state[p]:
                     self.state[p]["momentum_buffer"] = torch.zeros_like(p)
             buffers = [self.state[p]["momentum_buffer"] for p in parameters]
+            # Each line is a few kernels for all parameters, instead of one for each of them.
             torch_compat.mul_(buffers, group["momentum"])
             torch_compat.add_(buffers, gradients)
             torch_compat.add_(parameters, buffers, alpha=-group["lr"])
@@ -73,7 +76,10 @@ class LARS(torch.optim.Optimizer):
         weights: list[nn.Parameter], gradients: list[Tensor], group: dict[str, Any]
     ) -> list[Tensor]:
         """The gradients with weight decay, scaled by trust |w| / (|g| + eps)."""
+        # g' = trust |w| / (|g + wd w| + eps) (g + wd w). You et al. divide by |g| + wd |w|; the
+        # denominator is the same where g and w have one direction.
         decayed = torch_compat.add(gradients, weights, alpha=group["weight_decay"])
+        # (N,) each, one norm for each weight.
         weight_norms, gradient_norms = torch_compat.norms(weights), torch_compat.norms(decayed)
         rates = group["trust"] * weight_norms / (gradient_norms + group["eps"])
         # A weight of zeros would never move: it takes a plain step.

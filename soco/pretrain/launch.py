@@ -62,6 +62,7 @@ def pretrain(job: PretrainJob, threads: int | None = None) -> None:
     """
     check_proposals(job)
     if started_by_torchrun():
+        # torchrun's OMP_NUM_THREADS is already this process's part of the cores.
         fix_threads()
         with joined_ranks() as ranks:
             _train(job, ranks)
@@ -113,6 +114,7 @@ def _train(job: PretrainJob, ranks: Ranks) -> None:
         training.run(stop)
         if ranks.is_first:
             write_outcome(job, training)
+            # Last: until the results are complete, a crash resumes from a checkpoint.
             training.checkpoints.remove()
 
 
@@ -148,6 +150,8 @@ def _wait(process: subprocess.Popen, stop: StopSignals) -> int:
             process.terminate()
             terminated = True
         with contextlib.suppress(subprocess.TimeoutExpired):
+            # A signal's handler only sets a flag, after which Python goes on waiting: look twice a
+            # second.
             return process.wait(timeout=0.5)
 
 
@@ -172,6 +176,7 @@ def _raise_end(job_file: Path, code: int, stop: StopSignals) -> None:
     """Raise what ended the processes of torchrun."""
     end_file = _end_of(job_file)
     end = json.loads(end_file.read_text()) if end_file.exists() else None
+    # A null in the file: the processes themselves were asked to stop.
     if stop.asked or (end_file.exists() and end is None):
         leave(stop.asked or signal.SIGTERM)
     if end is not None:
@@ -263,6 +268,7 @@ def _srun_args(nodes: int, threads: int | None) -> list[str]:
 
 
 def _free_port() -> int:
+    # Two runs on one node would meet on torchrun's default port.
     with socket.socket() as any_port:
         any_port.bind(("", 0))
         return any_port.getsockname()[1]

@@ -48,6 +48,7 @@ def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
 
 
 def _write_weights(job: PretrainJob, model: SoCo) -> None:
+    # Contiguous, since safetensors refuses the strides of channels-last weights.
     tensors = {
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
     }

@@ -88,7 +88,9 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
         share = self.batch_size // self.accumulate // self.ranks
         first_epoch, offset = divmod(self.first_step, self.steps_per_epoch)
         for epoch in range(first_epoch, self.epochs):
+            # (steps, accumulate, ranks, share): processes split each part of a step, which has the
+            # same images whatever their number.
             shares = self.of_epoch(epoch).reshape(-1, self.accumulate, self.ranks, share)
             for own in shares[offset:, :, self.rank].reshape(-1, share):
                 yield [(epoch, int(number)) for number in own]
-            offset = 0
+            offset = 0  # only the epoch in which the run resumes begins in its middle

@@ -10,6 +10,7 @@ from soco.config import PretrainConfig
 
 def peak_rate(settings: PretrainConfig) -> float:
     """Return the learning rate after warm-up: `base_lr` x batch_size / 256 (linear scaling)."""
+    # SoCo: 1.0 x 2048 / 256 = 8.
     return settings.base_lr * settings.batch_size / 256
 
 
@@ -26,9 +27,11 @@ def learning_rate(step: int, steps_per_epoch: int, settings: PretrainConfig) -> 
     peak, warmup = peak_rate(settings), settings.warmup_epochs * steps_per_epoch
     if step < warmup:
         start = peak / settings.warmup_divisor
+        # start + (peak - start) t / T over the T steps of warm-up.
         return start + (peak - start) * step / warmup
     remaining = settings.epochs * steps_per_epoch - warmup
     return (
+        # final + (peak - final) (1 + cos(pi t / T)) / 2 at step t of the T after warm-up.
         settings.final_lr
         + (peak - settings.final_lr) * (1 + math.cos(math.pi * (step - warmup) / remaining)) / 2
     )

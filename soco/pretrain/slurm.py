@@ -68,10 +68,12 @@ def current_job() -> SlurmJob | None:
     number = os.environ.get("SLURM_JOB_ID")
     if not number:
         return None
+    # The comment is the last column, as it may contain a bar itself.
     start, _, rest = (_squeue(number, "%S|%e|%k") or "").partition("|")
     end, _, comment = rest.partition("|")
     if not start.isdigit():
         return None
+    # Where squeue knows no time it prints a word, such as N/A.
     return SlurmJob(number, float(start), float(end) if end.isdigit() else float("inf"), comment)
 
 

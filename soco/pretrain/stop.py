@@ -97,5 +97,6 @@ def ends_with_parent() -> Callable[[], None]:
 
     This works even if this process is killed and cannot send a signal itself.
     """
+    # Looked up before the fork: after it, a lock of another thread may never be released.
     prctl = ctypes.CDLL(None).prctl
     return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -23,6 +23,8 @@ def channels_of(encoder: nn.Module) -> tuple[int, int, int, int]:
         list(stage.children())[-1]
         for stage in (encoder.layer1, encoder.layer2, encoder.layer3, encoder.layer4)
     ]
+    # Read from the last convolution, since a basic block (ResNet-18 and -34) is not 4 times as wide
+    # as its stage, as a bottleneck is.
     widths = [
         [m for m in block.modules() if isinstance(m, nn.Conv2d)][-1].out_channels for block in last
     ]
@@ -49,6 +51,8 @@ def c2_to_c5(encoder: nn.Module, images: Tensor, call: Call = plain) -> list[Ten
 
 
 def _stages(encoder: nn.Module, images: Tensor, count: int, call: Call) -> list[Tensor]:
+    # One call for the stem and one for each block: with recomputation only their inputs stay in
+    # memory, and the peak is that of a single block.
     stem = nn.Sequential(encoder.conv1, encoder.bn1, encoder.relu, encoder.maxpool)
     features = call(stem, images)
     maps = []

@@ -33,11 +33,14 @@ def similarity(online: Vectors, target: Vectors) -> Tensor:
     Returns:
         A scalar in -1..1.
     """
+    # (B, M, N), where M and N are 4, or 16 on all levels: so few that a mask is cheaper than
+    # picking the pairs, whose number differs between images.
     corresponds = (online.ids[:, :, None] == target.ids[:, None, :]) & (online.ids[:, :, None] > 0)
     cosine = F.normalize(online.values.float(), dim=-1) @ F.normalize(
         target.values.float(), dim=-1
     ).transpose(1, 2)
     pairs = corresponds.sum(dim=(1, 2))
+    # 1/B sum over images of [sum over pairs of cos(q, k)] / pairs.
     return ((cosine * corresponds).sum(dim=(1, 2)) / pairs.clamp(min=1)).mean()
 
 
@@ -47,6 +50,7 @@ def pair_loss(online: tuple[Vectors, Vectors], target: tuple[Vectors, Vectors]) 
     For each box -2 cos(q_1, k_2) - 2 cos(q_2, k_1), averaged over boxes and images: q is a vector
     of the online branch, k one of the target, and 1 and 2 are the views of the pair.
     """
+    # BYOL's |q - k|^2 = 2 - 2 cos(q, k) for unit vectors, without its constant.
     return -2 * (similarity(online[0], target[1]) + similarity(online[1], target[0]))
 
 
@@ -81,11 +85,14 @@ def collapse_metrics(values: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
     units = F.normalize(values.double(), dim=-1) * counted[..., None]
     of_image, numbers = units.sum(dim=1), counted.sum(dim=1)
     total, count = of_image.sum(dim=0), numbers.sum()
+    # E[u^2] - E[u]^2 in each dimension; rounding may make it negative.
     variance = (units.square().sum(dim=(0, 1)) / count - (total / count).square()).clamp(min=0)
     spread = variance.sqrt().mean() * values.shape[-1] ** 0.5
     # The sum of cosines over all pairs is |sum of unit vectors|^2; subtracting the same sum within
     # each image leaves the pairs of different images, without a (B M) x (B M) matrix.
     cosines = total.square().sum() - of_image.square().sum()
+    # Ordered pairs of vectors: n^2 in total, less n_i^2 within image i.
     pairs = count.square() - numbers.square().sum()
     cosine_apart = cosines / pairs
+    # With a single image there are 0 pairs and 0 / 0: its own spread would look like collapse.
     return torch.where(cosine_apart.isnan(), cosine_apart, spread).float(), cosine_apart.float()

@@ -38,7 +38,9 @@ class FPN(nn.Module):
         merged = [
             lateral(features) for lateral, features in zip(self.lateral_convs, maps, strict=True)
         ]
+        # From the coarsest map down: each level adds what all coarser ones have passed on.
         for level in range(len(merged) - 1, 0, -1):
+            # Not a factor of 2: a view of 112 pixels has a C4 of 7x7 and a C5 of 4x4.
             size = merged[level - 1].shape[-2:]
             merged[level - 1] = merged[level - 1] + F.interpolate(
                 merged[level], size=size, mode="nearest"

@@ -34,7 +34,9 @@ class GlobalNorm(BatchNorm):
             return super().forward(features)
         over = [0, *range(2, features.ndim)]
         shape = [1, -1] + [1] * (features.ndim - 2)
+        # Under autocast features may be bf16, in which large sums lose their digits.
         values = features.float()
+        # The count goes with the sums: a message costs latency, not bytes.
         rows = values.new_tensor([features.numel() / features.shape[1]])
         # Two passes, since E[x^2] - E[x]^2 loses precision.
         total, count = _SumOverProcesses.apply(torch.cat([values.sum(over), rows])).split(
@@ -55,6 +57,7 @@ class GlobalNorm(BatchNorm):
         """
         self.num_batches_tracked.add_(1)
         self.running_mean.lerp_(mean, self.momentum)
+        # As in torch, unbiased (n / (n - 1)) here, and biased where it normalises.
         self.running_var.lerp_(variance * count / (count - 1), self.momentum)
 
     def _check_input_dim(self, features: Tensor) -> None:
@@ -66,12 +69,14 @@ class _SumOverProcesses(torch.autograd.Function):
 
     @staticmethod
     def forward(context: object, values: Tensor) -> Tensor:
+        # A copy, since all_reduce works in place and autograd still needs the input.
         summed = values.clone()
         dist.all_reduce(summed)
         return summed
 
     @staticmethod
     def backward(context: object, gradient: Tensor) -> Tensor:
+        # The loss of every process depends on the sum: an input's gradient is the sum over them.
         summed = gradient.contiguous().clone()
         dist.all_reduce(summed)
         return summed

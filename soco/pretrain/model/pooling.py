@@ -42,6 +42,7 @@ def levels(boxes: Tensor, size: int, bounds: Sequence[int]) -> Tensor:
     """
     x1, y1, x2, y2 = pixel_boxes(boxes, size).unbind(-1)
     area = (x2 - x1 + 1) * (y2 - y1 + 1)
+    # sqrt(w h) <= bound as w h <= bound^2, in integers; at a bound a box has the finer level.
     squares = torch.tensor([bound**2 for bound in bounds], device=boxes.device)
     level = torch.bucketize(area, squares)
     return torch.where(level < len(bounds), level, NO_LEVEL)
@@ -115,13 +116,16 @@ def plan_assigned(
         sizes: For each view, height and width of its maps, finest first.
         side: Width and height of a pooled box.
     """
+    # All boxes are numbered through, so that their vectors find the way back to their sets.
     starts = [0]
     for box_set in sets:
         starts.append(starts[-1] + box_set.ids.numel())
     has_level = torch.cat([box_set.levels.flatten() for box_set in sets]) >= 0
+    # By `where`: an `if` would wait for the GPU.
     coarsest = torch.where(has_level.sum() < 2, len(sizes[0]) - 1, NO_LEVEL)
     members = []
     for view, maps in enumerate(sizes):
+        # View 1 is in every pair; the boxes of all its sets are pooled together: (B, sets K, 4).
         mine = [number for number, box_set in enumerate(sets) if box_set.view == view]
         boxes = torch.cat([sets[n].boxes for n in mine], dim=1)
         assigned = torch.cat([sets[n].levels for n in mine], dim=1)
@@ -137,6 +141,8 @@ def plan_assigned(
     for (view, level, (height, width), boxes, belongs, numbers), count in zip(
         members, most, strict=True
     ):
+        # This map's boxes first, in their own order, cut to the most that any image has: (B, M).
+        # Equal numbers make the pooling one batched product; `taken` then drops the padding.
         order = belongs.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :count]
         nearest = boxes.gather(1, order[..., None].expand(-1, -1, 4))
         groups.append(Group(view, level, *box_weights(nearest, height, width, side)))
@@ -165,6 +171,7 @@ def describe_assigned(maps: Sequence[Maps], plan: PoolingPlan, describe: Describ
     Returns:
         For each set (B, K, D) vectors; a box without a level has zeros and the id 0.
     """
+    # (rows of all groups, C, side, side), then without padding (R, C, side, side).
     pooled = torch.cat(
         [pool(maps[group.view][group.level], group.rows, group.columns) for group in plan.groups]
     )
@@ -172,11 +179,13 @@ def describe_assigned(maps: Sequence[Maps], plan: PoolingPlan, describe: Describ
         pooled.index_select(0, plan.taken).contiguous(memory_format=torch.channels_last)
     )
     shapes = [box_set.ids.shape for box_set in plan.sets]
+    # Back to the order of the sets: (all boxes, D), then (B K, D) for each set.
     all_boxes = described.new_zeros(sum(shape.numel() for shape in shapes), described.shape[1])
     values = all_boxes.index_copy(0, plan.numbers, described).split(
         [shape.numel() for shape in shapes]
     )
     return [
+        # (B, K, D). The id is 0 without a level, even where a box was pooled only to have two rows.
         Vectors(of_set.view(*box_set.ids.shape, -1), box_set.ids * (box_set.levels >= 0))
         for of_set, box_set in zip(values, plan.sets, strict=True)
     ]
@@ -203,6 +212,7 @@ def describe_on_all_levels(
     vectors = []
     for box_set in sets:
         of_view, shape = maps[box_set.view], box_set.ids.shape
+        # For each level (B K, D) as (B, K, D).
         described = [
             describe(align(features, box_set.boxes, side)).view(*shape, -1) for features in of_view
         ]

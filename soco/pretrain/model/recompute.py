@@ -27,6 +27,8 @@ def recomputed(module: nn.Module, *inputs: Any) -> Any:
     ]:
         return contextlib.nullcontext(), _frozen_statistics(module)
 
+    # Only the non-reentrant form has a context for the second pass. No module here draws random
+    # numbers, so that there is no state to restore.
     return checkpoint(
         module, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=contexts
     )

@@ -23,6 +23,7 @@ from soco.io import KEY
 _REFUSED = re.compile(r"\bGLOBAL (\S+)")
 
 # Keys of a checkpoint with these prefixes contain training state, not weights.
+# They come from PyTorch Lightning, apex and common training scripts.
 _OF_TRAINING = ("amp", "callbacks", "loops", "lr_sched", "optim", "scaler", "sched")
 
 
@@ -51,6 +52,7 @@ def load_released(path: str | Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise _missing(path) from None
     except pickle.UnpicklingError as error:
+        # A refused class, or no pickle at all, such as a download's error page saved as .pth.
         raise _unsafe(path, str(error)) from None
     except Exception as error:  # a damaged file fails in many ways
         raise _damaged(path, error) from None
@@ -73,6 +75,7 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
         return load_released(path)
     try:
         with safe_open(path, "pt") as file:
+            # Files by other programs have no metadata of ours, and then no digest to compare.
             metadata = (file.metadata() or {}).get(KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
@@ -98,6 +101,8 @@ def _is_safetensors(path: str | Path) -> bool:
 
 def _weights(path: str | Path, content: Any) -> dict[str, Tensor]:
     whole = content if isinstance(content, dict) else {}
+    # `model` is the release's key and ours, `state_dict` MoCo's and PyTorch Lightning's; a file of
+    # torchvision's is itself a state dict.
     candidates = (whole.get("model"), whole.get("state_dict"), whole)
     model = next(filter(_is_state_dict, candidates), None) or _nested(whole)
     if not model:
@@ -107,6 +112,7 @@ def _weights(path: str | Path, content: Any) -> dict[str, Tensor]:
             " weights.safetensors of a pretraining, or the state dict of a ResNet.",
             path=path,
         )
+    # The release saved its DistributedDataParallel wrapper, which adds this prefix.
     return {name.removeprefix("module."): value for name, value in model.items()}
 
 

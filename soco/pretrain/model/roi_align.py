@@ -29,6 +29,7 @@ def axis_weights(low: Tensor, high: Tensor, size: int, side: int) -> Tensor:
         (R, side, size) float32; the weights of a bin sum to 1 unless it reaches more than one cell
         beyond the map.
     """
+    # Aligned: the centre of cell i is at i, so that edges move by half a cell.
     start = low.float() * size - 0.5
     # The operations are in torchvision's order: the number of sampling points jumps where an extent
     # is a whole number, and another rounding would give another number.
@@ -42,9 +43,13 @@ def axis_weights(low: Tensor, high: Tensor, size: int, side: int) -> Tensor:
     step = (bin_size / points.clamp(min=1))[:, None, None]
     # Positions of the sampling points: (R, side, most).
     at = start[:, None, None] + bins[:, None] * bin_size[:, None, None] + (point + 0.5) * step
+    # As in torchvision, a sample up to one cell outside takes the border's value; one farther out
+    # is 0, but still counts in the bin's average.
     counts = (point < points[:, None, None]) & (at >= -1) & (at <= size)
     cells = torch.arange(size, device=start.device)
+    # Bilinear weights as a triangle, max(0, 1 - |position - cell|): (R, side, most, size).
     near = (1 - (at.clamp(0, size - 1)[..., None] - cells).abs()).clamp(min=0)
+    # The clamp is for a box without extent, which has no points: weights of 0 instead of 0 / 0.
     return (near * counts[..., None]).sum(dim=2) / points.clamp(min=1)[:, None, None]
 
 
@@ -79,9 +84,12 @@ def pool(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     count, channels, height, width = features.shape
     # Sizes are written out: with M = 0, reshape cannot infer them.
     boxes, side = rows.shape[1:3]
+    # In channels-last memory this is a view, not a copy: (B, H, W C).
     across = features.permute(0, 2, 3, 1).reshape(count, height, width * channels)
+    # W_y F for all boxes of an image in one product: (B, M side, W C).
     of_rows = torch.bmm(rows.reshape(count, boxes * side, height).to(features.dtype), across)
     of_rows = of_rows.view(count * boxes * side, width, channels)
+    # (W_y F) W_x^T: a product of (side, W) and (W, C) for each pooled row.
     repeated = columns.reshape(count * boxes, 1, side, width).expand(-1, side, -1, -1)
     pooled = torch.bmm(
         repeated.reshape(count * boxes * side, side, width).to(features.dtype), of_rows
@@ -101,6 +109,8 @@ def align(features: Tensor, boxes: Tensor, side: int) -> Tensor:
         (B x K, C, side, side) in the type of `features`.
     """
     height, width = features.shape[-2:]
+    # In cells of this map: torchvision's spatial_scale is one number, but height and width may
+    # differ.
     scale = boxes.new_tensor([width, height, width, height])
     rois = list((boxes * scale).float().unbind())
     with torch.autocast(features.device.type, enabled=False):

@@ -29,6 +29,7 @@ from soco.pretrain.model.recompute import Call, plain, recomputed
 from soco.pretrain.views.batch import Batch
 from soco.seeds import seeded_torch
 
+# As in detectron2's C4 models: res5 begins with stride 2, which leaves 7x7.
 _C4_ROI_SIDE = 14
 
 
@@ -69,6 +70,7 @@ class Branch:
     def describe(self, rois: Tensor) -> Tensor:
         """Map (R, C, side, side) to vectors, (R, D)."""
         if self.head is None:
+            # For a ResNet-50: (R, 1024, 14, 14) to (R, 2048, 7, 7), then averaged.
             for block in self.encoder.layer4:
                 rois = self.call(block, rois)
             vectors = rois.mean(dim=(2, 3))
@@ -119,6 +121,8 @@ class SoCo(nn.Module):
             )
             features = detector.head_fc
         self.projector = MLP(features, settings.projector_hidden, settings.projector_out)
+        # Only in the online branch: part of what keeps BYOL, which has no negative pairs, from
+        # collapse.
         self.predictor = MLP(
             settings.projector_out, settings.projector_hidden, settings.projector_out
         )
@@ -126,6 +130,7 @@ class SoCo(nn.Module):
         self.head_k, self.projector_k = copy.deepcopy(self.head), copy.deepcopy(self.projector)
         for _, target in self._momentum_pairs():
             target.requires_grad_(False)
+        # Unbound functions, which `compile_parts` can replace for both branches at once.
         self._maps, self._describe = Branch.maps, Branch.describe
 
     def forward(self, batch: Batch) -> Agreement:
@@ -142,6 +147,7 @@ class SoCo(nn.Module):
             target = self._pairs(
                 self.target, [self._maps(self.target, view) for view in batch.views], sets, plan
             )
+        # View 1 in its first pair: the whole image, which every recipe has.
         first = target[0][0]
         # In float32: a cosine in bf16 has two significant digits.
         with torch.autocast(first.values.device.type, enabled=False):
@@ -149,6 +155,7 @@ class SoCo(nn.Module):
 
     def compile_parts(self) -> None:
         """Compile the parts before and after the pooling; parameters keep their names."""
+        # Not the pooling: it reads sizes from the GPU, which would break the graph.
         self._maps = torch.compile(Branch.maps)
         # The number of boxes changes from step to step.
         self._describe = torch.compile(Branch.describe, dynamic=True)
@@ -172,6 +179,7 @@ class SoCo(nn.Module):
         the target's batch norms have their own running statistics.
         """
         online, target = zip(*self._momentum_pairs(), strict=True)
+        # lerp: k + (1 - m) (q - k) = m k + (1 - m) q, for all parameters in a few kernels.
         torch_compat.lerp_(target, online, 1 - momentum)
 
     def _momentum_pairs(self) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
@@ -190,6 +198,7 @@ class SoCo(nn.Module):
             vectors = describe_on_all_levels(maps, sets, branch.roi_side, describe)
         else:
             vectors = describe_assigned(maps, plan, describe)
+        # Sets alternate between view 1 and the other view, see `_box_sets`.
         return list(zip(vectors[::2], vectors[1::2], strict=True))
 
     def _box_sets(self, batch: Batch) -> list[BoxSet]:
@@ -202,6 +211,7 @@ class SoCo(nn.Module):
 
     def _box_set(self, index: int, view: Tensor, boxes: Tensor, ids: Tensor) -> BoxSet:
         if self.neck is None:
+            # C4 has a single map: every box is on it, whatever its size.
             return BoxSet(index, boxes, ids, torch.zeros_like(ids))
         return BoxSet(index, boxes, ids, levels(boxes, view.shape[-1], self.settings.level_bounds))
 

@@ -26,6 +26,7 @@ class Pair:
         """Copy to a device."""
         return Pair(
             *(
+                # From page-locked memory this returns at once; the copy overlaps the GPU's work.
                 getattr(self, field.name).to(device, non_blocking=True)
                 for field in dataclasses.fields(self)
             )
@@ -59,6 +60,7 @@ class Batch:
         views = (
             view.to(device, memory_format=memory_format, non_blocking=True) for view in self.views
         )
+        # `numbers` stay on the CPU, as only error messages read them.
         return Batch(tuple(views), tuple(pair.to(device) for pair in self.pairs), self.numbers)
 
     def pin_memory(self) -> "Batch":

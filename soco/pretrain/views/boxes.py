@@ -29,6 +29,7 @@ def overlapping(boxes: Boxes, crop: Crop) -> npt.NDArray[np.bool_]:
         (N,) bool.
     """
     x1, y1, x2, y2 = boxes.T
+    # An overlap along an axis: the smaller end is beyond the larger beginning.
     across = np.minimum(x2, crop.left + crop.width - 1) > np.maximum(x1, crop.left)
     down = np.minimum(y2, crop.top + crop.height - 1) > np.maximum(y1, crop.top)
     return across & down
@@ -45,6 +46,7 @@ def clip_to_crop(boxes: Boxes, crop: Crop) -> Boxes:
         (N, 4) float32 in 0..1 of the crop.
     """
     origin = np.array([crop.left, crop.top] * 2)
+    # Clipped to the last pixel, but divided by the size: no box reaches 1.
     last = np.array([crop.width - 1, crop.height - 1] * 2)
     size = np.array([crop.width, crop.height] * 2)
     return (np.clip(boxes - origin, 0, last) / size).astype(np.float32)
@@ -91,9 +93,12 @@ def jitter(
         (N, 4) float32.
     """
     moved = rng.random(len(boxes)) < probability
+    # Drawn for all boxes, then set to 0 for those that stay: the later draws of the sample do not
+    # depend on how many move.
     shares = rng.uniform(-most, most, (len(boxes), 4)) * moved[:, None]
     corner, size = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
     corner = corner + shares[:, :2] * size
+    # The moved corner and the scaled size: x2' = x1 + r1 w + (1 + r3) w.
     opposite = corner + size * (1 + shares[:, 2:])
     last = np.array(image) - 1
     return np.concatenate([np.clip(corner, 0, last), np.clip(opposite, 0, last)], axis=1).astype(
@@ -104,6 +109,7 @@ def jitter(
 def flip(boxes: Boxes) -> Boxes:
     """Mirror boxes in 0..1 horizontally; (N, 4)."""
     mirrored = boxes.astype(np.float32)
+    # x1' = 1 - x2 and x2' = 1 - x1: the columns change places.
     mirrored[:, ::2] = 1 - boxes[:, 2::-2]
     return mirrored
 
@@ -130,6 +136,7 @@ def draw_holes(
         if rng.random() >= probability:
             continue
         area = max(0.0, (x2 - x1) * (y2 - y1)) * rng.uniform(*_CUTOUT_AREA)
+        # A square of side sqrt(share w h), centred on a point that is uniform in the box.
         half = math.sqrt(area) / 2
         x, y = rng.uniform(x1, x2), rng.uniform(y1, y2)
         left, top = max(0, round(x - half)), max(0, round(y - half))

@@ -28,6 +28,7 @@ _ADJUST = {
     "saturation": pixels.adjust_saturation,
     "hue": pixels.adjust_hue,
 }
+# (x / 255 - mean) / std as x scale + shift: one multiplication and one addition for each value.
 _SCALE = np.float32(1) / (np.float32(255) * np.array(STD, np.float32))
 _SHIFT = -np.array(MEAN, np.float32) / np.array(STD, np.float32)
 
@@ -101,6 +102,7 @@ def _draw_jitter(rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
 def _blur(view: Bytes, sigma: float) -> None:
     # Departure: OpenCV's Gaussian; PIL's, which the release uses, approximates one by box filters.
     # OpenCV blurs one interleaved image faster than three planes.
+    # With size (0, 0) OpenCV chooses the kernel's size by sigma.
     cv2.split(cv2.GaussianBlur(cv2.merge(list(view)), (0, 0), sigma), list(view))
 
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+# Both are torchvision's.
 _RATIOS = (3 / 4, 4 / 3)
 _TRIES = 10
 
@@ -38,7 +39,9 @@ def random_crop(rng: np.random.Generator, width: int, height: int, smallest: flo
     """
     for _ in range(_TRIES):
         area = width * height * rng.uniform(smallest, 1.0)
+        # Log-uniform: a crop is as often 4:3 as 3:4.
         ratio = math.exp(rng.uniform(math.log(_RATIOS[0]), math.log(_RATIOS[1])))
+        # w h = area and w / h = ratio.
         w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
         if 0 < w <= width and 0 < h <= height:
             return Crop(int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w)

@@ -57,6 +57,7 @@ class ViewDataset(Dataset[Batch]):
             UserError: The image is unreadable or has changed since it was listed.
         """
         number = place[1]
+        # Drawn before the image is read, since the crops decide at what size it can be decoded.
         plan = self.plan(place)
         reduction = largest_reduction(plan) if self.settings.reduced_decoding else 1
         image = self._image(number, reduction)
@@ -88,6 +89,7 @@ class ViewDataset(Dataset[Batch]):
                 image=entry.key,
                 reason=str(error),
             ) from None
+        # Boxes are in pixels: on an image of another size they would silently mark other places.
         if image.size != self.store.size(number):
             raise UserError(
                 "pretrain.image_resized",
@@ -152,6 +154,6 @@ def prepare_worker(worker: int) -> None:
     them SIGTERM and wait forever.
     """
     torch.set_num_threads(1)
-    cv2.setNumThreads(0)
+    cv2.setNumThreads(0)  # 0: no threads of its own
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

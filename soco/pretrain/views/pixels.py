@@ -10,11 +10,13 @@ from soco.numba_cache import Bytes, compiled
 
 _ONE = np.float32(1)
 _SIX = np.float32(6)
+# torchvision turns 0..1 into bytes by 255 + 1 - 0.001, cut off; values are in 0..255 here.
 _TO_BYTES = np.float32(256 - 1e-3) / np.float32(255)
 
 
 @compiled()
 def _byte(value: np.float32) -> np.uint8:
+    # Cut off instead of rounded, as torchvision's cast does.
     return np.uint8(min(max(value, np.float32(0)), np.float32(255)))
 
 
@@ -35,9 +37,11 @@ def adjust_brightness(values: Bytes, factor: np.float32) -> None:
 @compiled("void(u1[:, ::1], f4)")
 def adjust_contrast(values: Bytes, factor: np.float32) -> None:
     """Blend all values with the mean grey level of the view."""
+    # Over whole grey levels, as in torchvision; a sum of integers is the same in any order.
     total = np.int64(0)
     for i in range(values.shape[1]):
         total += _grey(values[0, i], values[1, i], values[2, i])
+    # factor x + (1 - factor) grey, here and for saturation.
     grey = np.float32(total / values.shape[1]) * (_ONE - factor)
     for colour in range(3):
         for i in range(values.shape[1]):
@@ -57,7 +61,9 @@ def adjust_saturation(values: Bytes, factor: np.float32) -> None:
 @compiled()
 def _channel_of_hue(place: np.float32, value: np.float32, chroma: np.float32) -> np.uint8:
     """One channel of the HSV-to-RGB conversion; `place` is the hue in sixths, shifted for it."""
+    # place mod 6, by a cast: `%` would have a branch for negative numbers.
     place = place - _SIX * np.float32(np.int32(place / _SIX))
+    # V - V S max(0, min(k, 4 - k, 1)) with k = (n + hue) mod 6; n is 5, 3, 1 for red, green, blue.
     share = min(max(min(place, np.float32(4) - place), np.float32(0)), _ONE)
     return _byte((value - chroma * share) * _TO_BYTES)
 
@@ -77,6 +83,7 @@ def adjust_hue(values: Bytes, turn: np.float32) -> None:
         )
         value = max(red, green, blue)
         chroma = value - min(red, green, blue)
+        # A grey pixel has no hue: any will do, as its chroma of 0 removes it.
         divisor = chroma if chroma > 0 else _ONE
         of_red = (green - blue) / divisor
         of_green = np.float32(2) + (blue - red) / divisor

@@ -24,7 +24,7 @@ from soco.pretrain.views.colours import Colours, draw_colours
 from soco.pretrain.views.crops import Crop, random_crop, whole
 from soco.proposals.boxes import Boxes
 
-_TRIES = 5
+_TRIES = 5  # the release's
 _REDUCTIONS = (8, 4, 2)  # factors at which JPEG decoders do only part of the work
 
 
@@ -88,10 +88,13 @@ def plan_views(
         name: _jitter_once(rng, boxes, own, (width, height), settings)
         for name, own in chosen.items()
     }
+    # View 1 has no boxes to cut out: the release's cut-out is for the other views.
     pairs, seen_by_view = [], [np.empty((0, 4), np.float32)]
     for number, (name, crop) in enumerate(zip(names, crops[1:], strict=True), start=1):
+        # Only view 1's boxes are jittered, and before clipping; the other view has the proposals.
         moved, of_pair = jittered[name], chosen[name]
         seen_1, seen_v = clip_to_crop(moved, crops[0]), clip_to_crop(boxes[of_pair], crop)
+        # Flipped last: clipping needs coordinates in the image, which is not mirrored.
         seen_1, seen_v = (
             flip(seen) if flips[view] else seen for view, seen in ((0, seen_1), (number, seen_v))
         )

@@ -50,10 +50,13 @@ def make_views(
 def _render_view(view: ViewPlan, image: Bytes, reduction: int) -> np.ndarray:
     crop = view.crop
     edges = (crop.left, crop.top, crop.left + crop.width, crop.top + crop.height)
+    # Not rounded: a rounded crop would shift the image against its boxes.
     left, top, right, bottom = (edge / reduction for edge in edges)
+    # Colours change after resizing, on the few pixels of the view, as in BYOL.
     pixels = normalise(
         recolour(resize(image, (left, top, right, bottom), view.size, view.flipped), view.colours)
     )
+    # After normalisation, where 0 is ImageNet's mean colour.
     for hole in view.holes:
         pixels[:, hole.top : hole.top + hole.height, hole.left : hole.left + hole.width] = 0
     return pixels

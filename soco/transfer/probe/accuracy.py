@@ -31,6 +31,7 @@ def hits(scores: Tensor, labels: Tensor) -> Hits:
         labels: (N,) class indices.
     """
     own = scores.gather(1, labels[:, None])
+    # The true class counts itself, so that the best has rank 1.
     rank = (scores >= own).sum(dim=1)  # 0 where `own` is NaN
     return Hits((rank == 1).cpu(), ((rank >= 1) & (rank <= _TOP)).cpu())
 

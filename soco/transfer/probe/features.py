@@ -74,6 +74,7 @@ def features_of(
         worker_init_fn=prepare_worker,
         multiprocessing_context="fork" if workers else None,
     )
+    # Allocated once: concatenating batches would need the memory of all features twice.
     vectors, kept = torch.empty(len(views), channels_of(encoder)[-1]), 0
     readable: list[bool] = []
     with (
@@ -84,6 +85,7 @@ def features_of(
             if images is not None:
                 vectors[kept : kept + len(images)] = pooled_c5(encoder, images.to(device)).cpu()
                 kept += len(images)
+            # The loader keeps the folder's order, by which faults find their files.
             paths = folder.paths[len(readable) : len(readable) + len(faults)]
             for path, fault in zip(paths, faults, strict=True):
                 if fault is not None:
@@ -109,6 +111,7 @@ def central_view(rgb: Bytes, short_side: int, crop: int) -> Floats:
         (3, S, S) float32, normalised like the views of pretraining.
     """
     height, width = rgb.shape[:2]
+    # The part of the original image that the crop would show after resizing.
     side = min(height, width) * crop / short_side
     left, top = (width - side) / 2, (height - side) / 2
     return normalise(resize(rgb, (left, top, left + side, top + side), crop, flipped=False))
@@ -152,6 +155,7 @@ def _check(features: Features, folder: LabelledFolder) -> None:
             " the class.",
             folder=folder.root / folder.classes[counts.index(0)],
         )
+    # In blocks, since isfinite makes a mask of the size of its input.
     if not all(block.isfinite().all() for block in features.vectors.split(1 << 16)):
         raise UserError(
             "probe.not_finite",

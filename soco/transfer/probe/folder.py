@@ -97,9 +97,11 @@ def _list_images(root: Path) -> tuple[dict[str, list[Path]], list[str]]:
         status = target_status(entry)
         if is_folder:
             by_class.setdefault(of_class, [])
+        # The second case: a file was removed after the folder was listed.
         elif not is_image(name) or (status is None and not entry.is_symlink()):
             continue
         elif status is not None and not stat.S_ISREG(status.st_mode):
+            # Reading a pipe would wait forever.
             odd.append(name)
         elif below:
             by_class[of_class].append(root / name)

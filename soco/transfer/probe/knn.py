@@ -38,7 +38,9 @@ def knn_hits(
         *(values.split(_QUERIES) for values in (cosines, indices, val.labels)), strict=True
     ):
         # Relative to the nearest neighbour, whose vote becomes 1: exp(s / T) overflows for small T.
-        votes = ((near - near[:, :1]) / temperature).exp()
+        votes = ((near - near[:, :1]) / temperature).exp()  # (queries, K)
+        # scores[c] = sum of exp(s / T) over the neighbours of class c; on the CPU, where the order
+        # of the sum is fixed.
         scores = torch.zeros(len(labels), classes).scatter_add_(1, train.labels[keys], votes)
         blocks.append(hits(scores, labels))
     return joined(blocks)
@@ -66,6 +68,7 @@ def nearest(
             block = functional.normalize(keys[first : first + _KEYS].to(device))
             parts = [_nearest_in(block, some.to(device), count) for some in queries.split(_QUERIES)]
             best, inside = (torch.cat(part) for part in zip(*parts, strict=True))
+            # The best K so far compete with the best K of this block: (Q, 2 K), never (Q, N).
             cosines = torch.cat([cosines, best], dim=1)
             indices = torch.cat([indices, inside + first], dim=1)
             cosines, order = cosines.topk(min(count, cosines.shape[1]))

@@ -22,7 +22,7 @@ from soco.transfer.probe.features import Features
 
 _MOMENTUM = 0.9
 _HELD_OUT = 5  # one of five training images of each class is held out to choose the learning rate
-_BLOCK = 1 << 14
+_BLOCK = 1 << 14  # rows: 256 MB in float64 with 2048 channels
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,14 @@ def linear_probe(
     Raises:
         UserError: There are several rates, but no class has two images, which the choice needs.
     """
+    # On the CPU, so that the draws are the same whatever device trains.
     generator = torch.Generator().manual_seed(seed)
     training = _Training(train, classes, settings, generator, device)
     choice: dict[float, float] = {}
     rates = sorted(settings.base_lrs)
     if len(rates) > 1:
         choice = _try_rates(training, rates)
+    # Rates are sorted: of equally good ones, `max` takes the smallest.
     rate = max(rates, key=lambda each: choice.get(each, 0.0))
     everything = torch.arange(len(train.labels))
     standard = _standard(train.vectors, everything, device)
@@ -140,6 +142,7 @@ def _split(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
             "Each class has only one training image, too few to choose a learning rate; give a"
             " single one in base_lrs.",
         )
+    # In the images' order, so that blocks are read forwards in memory.
     return torch.cat(kept).sort().values, torch.cat(held_out).sort().values
 
 
@@ -169,11 +172,13 @@ def _train(
     batch = min(settings.batch_size, len(numbers))
     layers = [_zeros(train.vectors.shape[1], training.classes).to(device) for _ in rates]
     groups = [
+        # Linear scaling, as in pretraining: base_lr is for 256 images.
         {"params": layer.parameters(), "lr": rate * batch / 256}
         for layer, rate in zip(layers, rates, strict=True)
     ]
     optimiser = torch.optim.SGD(groups, momentum=_MOMENTUM, weight_decay=settings.weight_decay)
     steps = settings.epochs * math.ceil(len(numbers) / batch)
+    # A factor (1 + cos(pi t / T)) / 2 on each layer's rate, by step.
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: (1 + math.cos(math.pi * step / steps)) / 2
     )

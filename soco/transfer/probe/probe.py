@@ -80,6 +80,7 @@ def _per_class(
         return torch.bincount(labels, minlength=len(classes))
 
     def share(result: Hits) -> Tensor:
+        # No division by zero: `features_of` refuses a class without a readable image.
         return 100 * counts(val.labels[result.top1]) / counts(val.labels)
 
     columns = (counts(train.labels), counts(val.labels), share(knn), share(linear))
