@@ -46,6 +46,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         try:
             yield temporary
             with temporary.open("rb") as written:
+                # Before the rename: else a power cut could leave the new name with missing data.
                 os.fsync(written.fileno())
             temporary.replace(path)
         except (UserError, OSError):
@@ -80,6 +81,7 @@ def write_json(path: str | Path, content: Any, origin: Origin | None = None) -> 
     """
     content = {**content, "origin": origin} if origin else content
     with atomic_write(path) as temporary:
+        # No NaN: it is not JSON, and other parsers refuse it.
         temporary.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
@@ -88,6 +90,7 @@ def remove_folder(folder: Path) -> None:
 
     A run that found only part of it would resume from a checkpoint without its log.
     """
+    # A rename is one step of the file system; rmtree is one for each file.
     renamed = folder.with_name(f".{folder.name}.removed")
     shutil.rmtree(renamed, ignore_errors=True)
     with contextlib.suppress(FileNotFoundError):
@@ -113,7 +116,7 @@ def _remove_abandoned(path: Path) -> None:
 
 def _is_running(process: int) -> bool:
     try:
-        os.kill(process, 0)
+        os.kill(process, 0)  # signal 0 only asks
     except ProcessLookupError:
         return False
     except PermissionError:  # another user's
@@ -153,6 +156,7 @@ def digest_of_lines(lines: list[str]) -> str:
     """The SHA-256 of the sorted lines, each with a line break."""
     digest = hashlib.sha256()
     for line in sorted(lines):
+        # Gives back the bytes of file names that are not UTF-8.
         digest.update(f"{line}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 

@@ -37,6 +37,7 @@ def compiled(*signature: Any) -> Any:
 
 def _compile(function: Callable[..., Any], signature: tuple[str, ...] = ()) -> Any:
     cache = _cache_of(Path(function.__code__.co_filename).parent)
+    # numba chooses a function's cache when it is decorated, so the setting is needed only here.
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, cache or ""
     try:
         return numba.njit(*signature, cache=cache is not None, nogil=True, error_model="numpy")(
@@ -60,6 +61,7 @@ def _cache_of(folder: Path) -> str | None:
     """
     sources = b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))
     name = f"compiled-{hashlib.sha256(sources).hexdigest()[:12]}"
+    # By user: in a shared /tmp, a folder of another user is not writable.
     user = Path(tempfile.gettempdir()) / f"soco-{os.getuid()}"
     given = os.environ.get("NUMBA_CACHE_DIR")
     for place in (
@@ -69,6 +71,7 @@ def _cache_of(folder: Path) -> str | None:
             (place / name).mkdir(parents=True, exist_ok=True)
         except OSError:
             continue
+        # mkdir also succeeds for a folder that exists and is read-only.
         if os.access(place / name, os.W_OK):
             return str(place / name)
     return None

@@ -78,6 +78,7 @@ def split_into_shards(
     """
     previous = _previous(manifest, settings)
     table = _listed(source, settings, threads)
+    # Before any image is read: an incomplete set is refused at once, not after hours.
     _check_count(len(table), settings)
     places = pc.index_in(table["key"], previous["key"]).fill_null(-1).to_numpy().astype(np.int64)
     table, read = _with_contents(table, previous, places, source, threads)
@@ -194,6 +195,7 @@ def _with_contents(
     columns = [
         pa.array([content[n] for content in read], kind) for n, (_, kind) in enumerate(_CONTENT)
     ]
+    # Reused contents, then those just read: one `take` orders both like the images.
     known = pa.concat_tables([previous.select(names), pa.table(columns, names)])
     rows = places.copy()
     rows[changed] = len(previous) + np.arange(len(changed))
@@ -214,11 +216,13 @@ def _numbers(previous: pa.Table, places: Rows, loads: Loads, shards: int) -> npt
 
 
 def _write_shards(table: pa.Table, shards: Sequence[str | Path], origin: Origin | None) -> None:
+    # The sort below is stable: within a shard, images stay in the order that reads sequentially.
     numbers = table["shard"].to_numpy()
     by_shard = (
         table.select(SHARD_SCHEMA.names).take(np.argsort(numbers, kind="stable")).combine_chunks()
     )
     stops = np.cumsum(np.bincount(numbers, minlength=len(shards))).tolist()
+    # Not strict: there is one start more than stops.
     for path, start, stop in zip(shards, [0, *stops], stops, strict=False):
         write_table(path, by_shard.slice(start, stop - start), short_origin=True, origin=origin)
 

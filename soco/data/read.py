@@ -143,11 +143,13 @@ def decode_reduced(data: bytes, reduction: int, max_pixels: int | None = None) -
         check_pixels(width * height, max_pixels)
         reduction = _reduce(image, reduction)
         image.load()
+        # Only after load(): a PNG may have its EXIF data behind the pixels.
         orientation = _orientation_left(image)
         rgb = _to_rgb(image)
         if orientation in _UPRIGHT:
             rgb = rgb.transpose(_UPRIGHT[orientation])
         size = (height, width) if orientation in _SWAPPED else (width, height)
+        # rgb.size, where it is the whole image: PIL has already swapped the sides of a TIFF.
         return Decoded(np.array(rgb), rgb.size if reduction == 1 else size, reduction)
 
 
@@ -207,6 +209,7 @@ def _late_exif(data: bytes) -> dict[str, bytes]:
     while place + 8 <= len(data):
         length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
         if kind == b"eXIf":
+            # With the prefix of a JPEG's EXIF segment, which PIL's parser expects.
             return {"exif": b"Exif\0\0" + data[place + 8 : place + 8 + length]}
         place += length + 12  # the length, the kind and the checksum have 12 bytes
     return {}
@@ -218,6 +221,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
     if not data:
         raise UnreadableImageError("the file is empty")
     try:
+        # PIL warns about faults that it tolerates, such as corrupt EXIF data.
         with _QUIET, Image.open(io.BytesIO(data), formats=FORMATS) as image:
             yield image
     except UnreadableImageError:
@@ -261,6 +265,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         raise UnreadableImageError(
             "its values are floats, whose white is not defined; save it with 8 or 16 bits"
         )
+    # Older versions of PIL open a 16-bit grey PNG as I, too; newer ones as I;16.
     if image.mode == "I" and image.format != "PNG":
         raise UnreadableImageError(
             "its values are signed or 32-bit integers, whose white is not defined; save it with 8"

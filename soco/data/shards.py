@@ -21,6 +21,7 @@ def image_loads(width: Ints, height: Ints) -> Loads:
     A size is not usable if it is unknown (0), or if a side is longer than the stores can contain:
     such an image is skipped later, and a forged header must not unbalance the shards.
     """
+    # Not int32, which overflows with the sides of a forged header.
     pixels = width.astype(np.float64) * height
     known = (pixels > 0) & (np.maximum(width, height) <= LONGEST_SIDE)
     return np.where(known, pixels, pixels[known].mean() if known.any() else 1.0)
@@ -38,6 +39,7 @@ def split_by_load(loads: Loads, shards: int) -> npt.NDArray[np.int32]:
     """
     ends = np.cumsum(loads)
     middles = (ends - loads / 2) / ends[-1]
+    # The minimum is for rounding: a last middle of almost 1 must not open another shard.
     return np.minimum(middles * shards, shards - 1).astype(np.int32)
 
 

@@ -28,9 +28,11 @@ def polygons_of(mask: np.ndarray) -> list[list[int]]:
 
 
 def _polygon(region: np.ndarray) -> list[int]:
+    # The outline encloses every hole, so its area is the largest.
     outer, *holes = sorted(_loops(region), key=lambda loop: -abs(_twice_area(loop)))
     points = [*outer, outer[0]] if holes else outer
     for hole in holes:
+        # Along the cut from the outline's first corner, around the hole, and back.
         points = [*points, *hole, hole[0], outer[0]]
     return [value for point in points for value in point]
 
@@ -72,6 +74,7 @@ def _steps(region: np.ndarray) -> Steps:
 def _next_heading(here: Point, heading: Point, steps: Steps) -> Point:
     """The next direction of a walk; where two pixels touch at a corner, it keeps to its own."""
     x, y = heading
+    # Right, straight on, left, as y points down.
     for turned in ((-y, x), (x, y), (y, -x)):
         if (here, turned) in steps:
             return turned
@@ -80,4 +83,5 @@ def _next_heading(here: Point, heading: Point, steps: Steps) -> Point:
 
 def _twice_area(loop: list[Point]) -> int:
     pairs = zip(loop, [*loop[1:], loop[0]], strict=True)
+    # The shoelace formula.
     return sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs)

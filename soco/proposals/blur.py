@@ -5,6 +5,7 @@ import numpy as np
 from soco.numba_cache import Bytes, Doubles, compiled
 
 _CHANNELS = 3
+# `img_as_float` multiplies by this; a division by 255 would round differently.
 _BYTE = 1.0 / 255.0
 _TRUNCATE = 4.0  # standard deviations at which the kernel ends, as in SciPy
 
@@ -19,6 +20,7 @@ def blur(rgb: Bytes, sigma: float) -> Doubles:
     Returns:
         (H, 3 W) float64 in 0..1, channels side by side.
     """
+    # (H, 3 W): a step of 3 is the next pixel of the same channel.
     rows = np.ascontiguousarray(rgb).reshape(len(rgb), -1)
     blurred = np.empty(rows.shape)
     _blur(rows, _half_kernel(sigma), blurred)
@@ -29,7 +31,8 @@ def _half_kernel(sigma: float) -> Doubles:
     """Weights of the symmetric kernel from its centre outwards."""
     if sigma == 0:
         return np.ones(1)
-    radius = int(_TRUNCATE * sigma + 0.5)
+    radius = int(_TRUNCATE * sigma + 0.5)  # 4 pixels for the release's sigma 0.9
+    # exp(-x^2 / (2 sigma^2)), in SciPy's order of operations, which decides the last bit.
     weights = np.exp(-0.5 / (sigma * sigma) * np.arange(-radius, radius + 1) ** 2)
     return (weights / weights.sum())[radius:].copy()
 
@@ -41,10 +44,12 @@ def _blur(rows: Bytes, weights: Doubles, blurred: Doubles) -> None:
     radius = len(weights) - 1
     ring = np.empty((2 * radius + 1, across))
     padded = np.empty(across + 2 * _CHANNELS * radius)
+    # The rows that the first output row needs, except its lowest.
     for y in range(-radius, radius):
         _to_unit(rows[_reflected(y, height)], ring[y % len(ring)])
     for y in range(height):
         _to_unit(rows[_reflected(y + radius, height)], ring[(y + radius) % len(ring)])
+        # Straight into the middle of the padded row, so that padding it needs no copy.
         _down(ring, y, weights, padded[_CHANNELS * radius : _CHANNELS * radius + across])
         _along(padded, weights, blurred[y])
 
@@ -63,6 +68,7 @@ def _down(ring: Doubles, y: int, weights: Doubles, into: Doubles) -> None:
     for k in range(len(weights) - 1, 0, -1):  # outermost weights first: SciPy's order of sums
         above, below, weight = ring[(y - k) % len(ring)], ring[(y + k) % len(ring)], weights[k]
         for x in range(len(into)):
+            # The kernel is symmetric: add first, then one multiplication, as SciPy does.
             into[x] += (above[x] + below[x]) * weight
 
 
@@ -88,5 +94,6 @@ def _along(padded: Doubles, weights: Doubles, into: Doubles) -> None:
 @compiled
 def _reflected(place: int, count: int) -> int:
     """Reflect a place into 0..count-1; the border's own element is repeated."""
+    # d c b a | a b c d | d c b a: SciPy's mode `reflect`, its default.
     place %= 2 * count
     return place if place < count else 2 * count - 1 - place

@@ -40,6 +40,8 @@ def pairwise_iou(
     Returns:
         (G, R).
     """
+    # IoU = |A and B| / (|A| + |B| - |A and B|), in continuous coordinates (sides without + 1).
+    # Shapes: (G, 1, 4) and (1, R, 4), then (G, R, 2) for low and high.
     one, other = objects[:, None].astype(np.float64), boxes[None].astype(np.float64)
     low, high = np.maximum(one[..., :2], other[..., :2]), np.minimum(one[..., 2:], other[..., 2:])
     common = np.maximum(high - low, 0.0).prod(axis=-1)

@@ -12,6 +12,7 @@ def evenly(items: Sequence[Item], most: int) -> list[Item]:
     """Choose at most `most` items in order: the first, the last, and others evenly between."""
     if len(items) <= most:
         return list(items)
+    # Neighbouring places are more than 1 apart (most < len(items)), so none is chosen twice.
     return [items[place] for place in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 

@@ -17,6 +17,7 @@ from soco.numba_cache import Doubles, Ints, compiled
 _MANTISSA_BITS = 25
 _DROPPED_BITS = 52 - _MANTISSA_BITS
 _LEAST_EXPONENT = (1023 - 62) << _MANTISSA_BITS  # costs below 2**-62 share one key
+# Three digits of 11 bits cover the 31 of a key; 2,048 counters stay in the innermost cache.
 _DIGIT_BITS = 11
 _DIGITS = 1 << _DIGIT_BITS
 _PASSES = 3
@@ -36,6 +37,7 @@ def make_edges(blurred: Doubles) -> Ints:
         (E,) int64.
     """
     height, width = blurred.shape[0], blurred.shape[1] // 3
+    # In the order of the sum: right, down, and the two diagonals.
     edges = np.empty(
         height * (width - 1) + (height - 1) * width + 2 * (height - 1) * (width - 1), np.int64
     )
@@ -64,6 +66,7 @@ def _make_edges(blurred: Doubles, edges: Ints) -> None:
             blurred[y + 1, 3:], blurred[y], costs[: width - 1], y * width, DOWN_RIGHT, edges[made:]
         )
     for y in range(height - 1):
+        # From the second pixel of the row: the first has no neighbour below on the left.
         first = y * width + 1
         made += _make_row(
             blurred[y + 1], blurred[y, 3:], costs[: width - 1], first, DOWN_LEFT, edges[made:]
@@ -79,9 +82,11 @@ def _make_row(
         red, green = a[3 * x] - b[3 * x], a[3 * x + 1] - b[3 * x + 1]
         blue = a[3 * x + 2] - b[3 * x + 2]
         costs[x] = math.sqrt(red * red + green * green + blue * blue)
+    # The bits of positive doubles, read as integers, are in the order of the doubles.
     bits = costs.view(np.int64)
     for x in range(len(costs)):
         key = max((bits[x] >> _DROPPED_BITS) - _LEAST_EXPONENT, 1) if bits[x] else 0
+        # 31 bits of key, 30 of pixel, 2 of direction.
         edges[x] = (key << 32) | ((first + x) << 2) | direction
     return len(costs)
 
@@ -110,6 +115,7 @@ def edge_cost(colours: Doubles, p: int, q: int) -> float:
 @compiled
 def _radix_sort(edges: Ints, scratch: Ints) -> Ints:
     """Sort stably by key, in three passes back and forth; return the array with the result."""
+    # All digits are counted in one pass: moving the edges does not change the counts.
     counts = np.zeros((_PASSES, _DIGITS), np.int64)
     for edge in edges:
         for digit in range(_PASSES):
@@ -119,8 +125,10 @@ def _radix_sort(edges: Ints, scratch: Ints) -> Ints:
         places, shift = counts[digit], 32 + _DIGIT_BITS * digit
         before = 0
         for value in range(_DIGITS):
+            # Counts become first places.
             before, places[value] = before + places[value], before
         for edge in source:
+            # From the lowest digit up, each pass stable: equal keys keep scikit-image's order.
             value = (edge >> shift) & (_DIGITS - 1)
             sorted_edges[places[value]] = edge
             places[value] += 1
@@ -148,5 +156,6 @@ def _sort_by_cost(tied: Ints, colours: Doubles, width: int) -> None:
         p, q = pixels_of_edge(tied[place], width)
         costs[place] = edge_cost(colours, p, q)
         rises &= place == 0 or costs[place - 1] <= costs[place]
+    # Checked first: ties are often in order already, and a sort allocates.
     if not rises:
         tied[:] = tied[np.argsort(costs, kind="mergesort")]

@@ -20,8 +20,8 @@ from soco.io import atomic_write
 
 FileBoxes = npt.NDArray[np.float64]
 
-_ROWS = 1 << 14
-_CHUNK = 1 << 20
+_ROWS = 1 << 14  # in memory at once
+_CHUNK = 1 << 20  # characters read at once
 _LONGEST_ENTRY = 64 << 20  # characters; a longer entry cannot be an image's boxes
 _DECODE = json.JSONDecoder().raw_decode
 _SEPARATOR = re.compile(r"[\s,]*")
@@ -80,6 +80,7 @@ def export_proposals(
                     first=keys[name],
                     second=key,
                 )
+            # Entry by entry: for ImageNet, the whole text has a gigabyte.
             file.write(f"{',' if keys else '{'}\n{json.dumps(name)}: {json.dumps(rects.tolist())}")
             keys[name] = key
         file.write("\n}\n" if keys else "{}\n")
@@ -102,6 +103,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, FileBoxes]]:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(_ROWS, columns=["key", *RECT_COLUMNS]):
                 columns = [batch[name].cast(pa.list_(pa.float64())) for name in RECT_COLUMNS]
+                # A null list counts as empty: an image without boxes.
                 counts = [pc.fill_null(column.value_lengths(), 0).to_numpy() for column in columns]
                 if any((other != counts[0]).any() for other in counts[1:]):
                     raise UserError(
@@ -114,6 +116,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, FileBoxes]]:
                 flat = np.stack(
                     [column.flatten().to_numpy(zero_copy_only=False) for column in columns], axis=1
                 )
+                # (boxes of all rows, 4) -> one (N, 4) per row.
                 parts = np.split(flat, np.cumsum(counts[0])[:-1])
                 for key, boxes in zip(batch["key"].to_pylist(), parts, strict=True):
                     yield str(key), _checked(path, str(key), boxes)
@@ -135,6 +138,7 @@ def _read_json(path: Path) -> Iterator[tuple[str, FileBoxes]]:
     three times as long.
     """
     try:
+        # -sig: some editors put a byte order mark in front.
         with path.open(encoding="utf-8-sig") as file:
             text, place = file.read(_CHUNK).lstrip(), 1
             _check_json(path, text.startswith("{"))
@@ -164,6 +168,7 @@ def _decode_entry(text: str, place: int) -> tuple[str, Any, int] | None:
         if colon is None or not isinstance(name, str):
             return None
         value, end = _DECODE(text, colon.end())
+    # An incomplete entry and one that is not JSON look alike: the caller reads on, up to a limit.
     except (ValueError, RecursionError):
         return None
     return name, value, end
@@ -183,7 +188,9 @@ def _checked(path: Path, name: str, value: Any) -> FileBoxes:
     try:
         boxes: FileBoxes = np.asarray(value, np.float64)
     except (TypeError, ValueError, OverflowError):
+        # Lists of unequal length, or not of numbers; refused below.
         boxes = np.array(np.nan)
+    # `[]`: an image without boxes.
     if boxes.shape == (0,):
         return boxes.reshape(0, 4)
     if (

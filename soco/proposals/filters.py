@@ -24,10 +24,13 @@ def filter_mask(
     Returns:
         (N,) bool.
     """
+    # Not int16, in which width * height overflows.
     width, height = rects[:, 2].astype(np.float64), rects[:, 3].astype(np.float64)
+    # At least 1 even with min_side 0: a region one pixel wide has width 0 (max - min), no ratio.
     kept = (width >= max(min_side, 1)) & (height >= max(min_side, 1))
     ratio = np.divide(width, height, out=np.ones_like(width), where=height > 0)
     relative_size = np.sqrt(width * height) / (math.sqrt(image[0]) * math.sqrt(image[1]))
+    # The paper's: 1/3 <= w/h <= 3 and 0.3 <= sqrt(w h) / sqrt(W H) <= 0.8.
     if strategy.ratio is not None:
         kept &= (ratio >= 1 / strategy.ratio) & (ratio <= strategy.ratio)
     if strategy.low is not None:

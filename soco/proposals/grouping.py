@@ -40,6 +40,8 @@ def _group(
     bounds, sizes = np.empty((room, 4), np.int64), np.empty(room, np.int64)
     histograms = np.empty((room, BINS))
     bounds[:first], sizes[:first], histograms[:first] = first_bounds, first_sizes, first_histograms
+    # Of each region: whether it is part of another, its newest pair, and the last merged region
+    # that found it as a neighbour.
     merged, newest, met = np.zeros(room, np.bool_), np.full(room, _NONE), np.full(room, _NONE)
     made = first
 
@@ -81,12 +83,15 @@ def _similarity(
     bounds: Ints, sizes: Ints, histograms: Doubles, a: int, b: int, pixels: int
 ) -> float:
     # Bin by bin, in the release's order of sums, so that ties are broken in the same way.
+    # Uijlings et al.: sum_i min(colour_a, colour_b) + sum_i min(texture_a, texture_b)
+    # + (1 - (|a| + |b|) / |image|) + (1 - (|joint box| - |a| - |b|) / |image|).
     colour, texture = _HUE_AND_SATURATION, 0.0
     for value in range(VALUE_BINS):
         colour += min(histograms[a, value], histograms[b, value])
     for value in range(VALUE_BINS, BINS):
         texture += min(histograms[a, value], histograms[b, value])
     together = sizes[a] + sizes[b]
+    # The joint box without + 1, as in the release, so that fill may exceed 1 by a little.
     across = max(bounds[a, 2], bounds[b, 2]) - min(bounds[a, 0], bounds[b, 0])
     down = max(bounds[a, 3], bounds[b, 3]) - min(bounds[a, 1], bounds[b, 1])
     size, fill = 1.0 - together / pixels, 1.0 - (across * down - together) / pixels
@@ -98,6 +103,7 @@ def _merge(bounds: Ints, sizes: Ints, histograms: Doubles, a: int, b: int, new: 
     size = sizes[a] + sizes[b]
     bounds[new, :2] = np.minimum(bounds[a, :2], bounds[b, :2])
     bounds[new, 2:] = np.maximum(bounds[a, 2:], bounds[b, 2:])
+    # Averaged by size: the histograms of the union, without reading its pixels again.
     histograms[new] = (histograms[a] * sizes[a] + histograms[b] * sizes[b]) / size
     sizes[new] = size
 
@@ -132,7 +138,9 @@ def _inherit(
             by_age[count] = pairs[pair, 1 - side]
             count += 1
     kept = 0
+    # The oldest first, the order of the release's table: it decides between equal similarities.
     for other in by_age[:count][::-1]:
+        # A neighbour of both parts counts once.
         if met[other] != new:
             met[other] = new
             neighbours_of_new[kept] = other

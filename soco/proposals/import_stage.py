@@ -55,6 +55,7 @@ def import_shards(
     entries, sizes = [entries_of(table) for table in tables], [_sizes(table) for table in tables]
     names = ImageNames(entry.key for of_shard in entries for entry in of_shard)
     rects = _read_rects(names, list(itertools.chain.from_iterable(sizes)), file)
+    # Counts through all shards, as `names` numbered the images.
     number = itertools.count()
     for of_shard, of_sizes, to_raw, to_skipped in zip(entries, sizes, raw, skipped, strict=True):
         results = [
@@ -75,6 +76,8 @@ class ImageNames:
         for number, key in enumerate(self._keys):
             base = PurePosixPath(key).name
             for level, name in enumerate((key, base, PurePosixPath(base).stem)):
+                # The first image keeps the name. The second only marks it as shared: an error if it
+                # is used.
                 if self._numbers[level].setdefault(name, number) != number:
                     self._shared[level][name] = number
 
@@ -113,6 +116,7 @@ def _sizes(table: pa.Table) -> list[Size]:
 
 def _as_result(size: Size, rects: Rects, max_pixels: int) -> SearchResult:
     width, height = size
+    # The listing has 0 where it could not read the image's header.
     if width < 1 or height < 1:
         return "its size is not known"
     if max(size) > LONGEST_SIDE:
@@ -143,6 +147,7 @@ def _read_rects(names: ImageNames, sizes: Sequence[Size], file: str | Path) -> d
                 file=file,
                 name=name,
             )
+        # Whichever name of an image is fuller, one of its two entries is unused.
         unused += number in levels
         if level < levels.get(number, level + 1):
             levels[number] = level
@@ -170,4 +175,5 @@ def _to_rects(boxes: FileBoxes, size: Size) -> tuple[Rects, int]:
     inner_corner, inner_opposite = np.clip(corner, 0, size), np.clip(opposite, 0, size)
     clipped = ((corner != inner_corner) | (opposite != inner_opposite)).any(axis=1)
     sides = np.maximum(inner_opposite - inner_corner, 0)
+    # Sides beyond 16 bits overflow here; `_as_result` then skips the image.
     return np.concatenate([inner_corner, sides], axis=1).astype(np.int16), int(clipped.sum())

@@ -63,9 +63,11 @@ def merge_shards(job: MergeJob) -> dict[str, Any]:
         UserError: Too many images were skipped, none could be read, or two shards have one image.
     """
     skipped = [read_table(path, SKIPPED_SCHEMA) for path in job.skipped]
+    # Sorted, so that the table does not depend on the number of shards.
     unreadable = pa.concat_tables(skipped).sort_by("key")
     merged = merge_files(job.fixed)
     _check_skipped(len(merged), unreadable, job.max_skipped)
+    # One list column is enough to count boxes: all four have the same lengths.
     column = RECT_COLUMNS[0]
     kept = (read_table(path, PROPOSAL_SCHEMA, [column])[column] for path in job.filtered)
     counts = _summary(kept, merged, unreadable, job.settings)
@@ -89,6 +91,7 @@ def _log_without_proposals(store: ProposalStore, settings: FilterConfig) -> None
 
 def _check_skipped(read: int, unreadable: pa.Table, max_skipped: float) -> None:
     share = len(unreadable) / max(1, read + len(unreadable))
+    # Without a single readable image there is nothing to train on, whatever max_skipped allows.
     if read and share <= max_skipped:
         return
     raise UserError(
@@ -135,6 +138,7 @@ def _count(lists: Iterable[pa.ChunkedArray | pa.Array]) -> tuple[int, int]:
     boxes = empty = 0
     for column in lists:
         lengths = pc.list_value_length(column)
+        # The sum over no rows is null: a shard may be empty.
         boxes += pc.sum(lengths).as_py() or 0
         empty += pc.sum(pc.equal(lengths, 0)).as_py() or 0
     return boxes, empty

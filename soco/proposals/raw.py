@@ -50,6 +50,7 @@ def write_raw(
     columns = {
         **image_columns([entry for entry, *_ in searched], sizes),
         **rect_columns([of_image[:, :4] for of_image in regions]),
+        # 32 bits, unlike the rects' 16: a region may have all pixels of its image.
         "size": pa.array([of_image[:, 4] for of_image in regions], pa.list_(pa.int32())),
     }
     write_table(raw, pa.table(columns, schema=RAW_SCHEMA), origin=origin)

@@ -57,6 +57,7 @@ def neighbours(bounds: Ints) -> Ints:
     Returns:
         (P, 2), ordered by a, then b.
     """
+    # A column each: the inner loop, over all pairs of segments, then reads memory in order.
     min_x, min_y = bounds[:, 0].copy(), bounds[:, 1].copy()
     max_x, max_y = bounds[:, 2].copy(), bounds[:, 3].copy()
     pairs, found = np.empty((64, 2), np.int64), 0
@@ -90,6 +91,7 @@ def _measure(
 ) -> tuple[Ints, Ints, Doubles]:
     height, width, _ = rgb.shape
     bounds, histograms = np.empty((count, 4), np.int64), np.zeros((count, BINS), np.int64)
+    # Neutral for the min and max below.
     bounds[:, 0], bounds[:, 1], bounds[:, 2:] = width, height, -1
     for y in range(height):
         for x in range(width):
@@ -97,8 +99,11 @@ def _measure(
             box, histogram = bounds[label], histograms[label]
             box[0], box[2] = min(box[0], x), max(box[2], x)
             box[1], box[3] = min(box[1], y), max(box[3], y)
+            # The value of HSV; in the release's floats 0..255 it needs no scaling.
             histogram[value_bins[max(pixel[0], pixel[1], pixel[2])]] += 1
             for channel in range(_CHANNELS):
                 histogram[VALUE_BINS + TEXTURE_BINS * channel + texture_bins[pattern[channel]]] += 1
+    # Each pixel is in one bin of the value, so these bins sum up to the segment's size. Counts are
+    # integers up to here, so that no order of sums affects the result.
     sizes = histograms[:, :VALUE_BINS].sum(axis=1)
     return bounds, sizes, histograms / sizes.reshape(-1, 1)

@@ -94,6 +94,7 @@ def search_shard(job: SearchJob) -> None:
         source=job.source,
         settings=job.settings,
         max_pixels=job.images.max_pixels,
+        # Only threads can share it; a process searches one image at a time.
         budget=PixelBudget(job.images.max_pixels) if backend == "threading" else None,
     )
     parallel = joblib.Parallel(n_jobs=job.jobs, return_as="generator", backend=backend)
@@ -125,6 +126,7 @@ def search_image(
         UserError: The image has changed since it was listed.
     """
     try:
+        # Decoded before waiting for the budget: pixels take 3 bytes each, their search about 90.
         rgb = decode_rgb(read_listed(source, entry), max_pixels)
         check_sides(rgb)
     except UnreadableImageError as error:

@@ -61,12 +61,15 @@ def join_pixels(
         if a == b:
             continue
         cost = edge_cost(colours, p, q)
+        # Equation 4 of the IJCV paper: join if cost < min(Int(A) + k / |A|, Int(B) + k / |B|).
         if cost < min(threshold[a], threshold[b]):
             a = _join(parent, a, b)
+            # The edges rise in cost, so this one is the largest in the joined segment: its Int(C).
             threshold[a] = np.float32(cost + scale / -parent[a])
         else:
             edges[unjoined] = edge
             unjoined += 1
+    # Still in the order of cost: a small segment joins across its cheapest edge.
     for edge in edges[:unjoined]:
         p, q = pixels_of_edge(edge, width)
         a, b = _root(parent, p), _root(parent, q)
@@ -79,6 +82,7 @@ def join_pixels(
 def _root(parent: Labels, pixel: int) -> int:
     while parent[pixel] >= 0:
         above = parent[pixel]
+        # Path halving: a pixel skips its parent, so that later walks are short.
         if parent[above] >= 0:
             parent[pixel] = parent[above]
         pixel = above
@@ -103,5 +107,6 @@ def _number(parent: Labels) -> tuple[Labels, int]:
             labels[pixel] = count
             count += 1
         else:
+            # `_join` makes a parent an earlier pixel, so it has its label already.
             labels[pixel] = labels[parent[pixel]]
     return labels, count

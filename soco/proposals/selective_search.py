@@ -35,6 +35,7 @@ def selective_search(
         raise ValueError(f"expected an (H, W, 3) uint8 image, got {rgb.shape} {rgb.dtype}")
     if rgb.shape[0] * rgb.shape[1] > MAX_PIXELS:
         raise ValueError(f"expected at most {MAX_PIXELS} pixels, got {rgb.shape[:2]}")
+    # For a cropped or flipped view: the compiled loops need contiguous pixels.
     rgb = np.ascontiguousarray(rgb)
     labels, count = segment(rgb, scale, sigma, min_size)
     regions = group(describe_segments(rgb, labels, count), pixels=labels.size)

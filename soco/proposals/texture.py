@@ -33,8 +33,10 @@ def texture_patterns(rgb: Bytes) -> Bytes:
     # samples a diagonal step to the left and to the right.
     pixels = np.zeros((3, across + 2 * _CHANNELS))
     left, right = np.zeros((3, across)), np.zeros((3, across))
+    # One weight per column and row: place + 0.70711 rounds differently at each place.
     to_left, to_right = _shares(width, -_DIAGONAL), _shares(width, _DIAGONAL)
     to_above, to_below = _shares(height, -_DIAGONAL), _shares(height, _DIAGONAL)
+    # A row needs the one below, so the first turn only fills the ring.
     for y in range(-1, height):
         below = (y + 1) % 3
         if y + 1 < height:
@@ -79,6 +81,7 @@ def _compare(
     shares: tuple[float, float],
     patterns: Bytes,
 ) -> None:
+    # Bilinear samples: `left` and `right` are interpolated along x, here along y.
     (above, middle, below), (up, down) = order, shares
     for x in range(len(patterns)):
         centre = pixels[middle, x + _CHANNELS]

@@ -125,6 +125,7 @@ def mean_std(values: Iterable[float | None]) -> dict[str, float | None]:
     known = [value for value in all_values if value is not None]
     if not known or len(known) < len(all_values):
         return {"mean": None, "std": None}
+    # fsum is exact: the order of the seeds does not change the last digit.
     mean = math.fsum(known) / len(known)
     if len(known) == 1:
         return {"mean": mean, "std": None}
@@ -166,10 +167,13 @@ def difference(
     if not own or not other or None in (*own, *other):
         return {"mean": None, "low": None, "high": None}
     mean = math.fsum(own) / len(own) - math.fsum(other) / len(other)  # type: ignore[arg-type]
+    # Without any variance, Welch's degrees of freedom are 0 / 0.
     if min(len(own), len(other)) < 2 or len(set(own)) == len(set(other)) == 1:
         return {"mean": mean, "low": None, "high": None}
     with warnings.catch_warnings():  # SciPy warns about a side without variance
         warnings.simplefilter("ignore", RuntimeWarning)
+        # Welch: difference of the means +- t(0.975, nu) sqrt(s1^2 / n1 + s2^2 / n2), with nu by
+        # Satterthwaite's formula. The two variances need not be equal.
         interval = stats.ttest_ind(own, other, equal_var=False).confidence_interval(CONFIDENCE)
     return {"mean": mean, "low": float(interval.low), "high": float(interval.high)}
 

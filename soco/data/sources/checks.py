@@ -98,6 +98,7 @@ def require_layout(path: Path, layout: str, *, file: bool = False, folder: bool 
         if folder and path.is_dir():
             return
         if file and path.is_file():
+            # is_file() succeeds without the right to read.
             path.open("rb").close()
             return
     except OSError as error:
@@ -160,10 +161,12 @@ def _detected_layout(path: Path) -> str | None:
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(262)
+        # The second is an empty zip.
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return "zip"
         if head.startswith(b"PAR1"):
             return "parquet"
+        # A tar has this mark at bytes 257 to 261.
         return "tar" if head.endswith(b"ustar") or head.startswith(_COMPRESSED) else None
     for _, _, names in os.walk(path):
         for suffix, layout in ((".tar", "webdataset"), (".parquet", "parquet")):
@@ -176,6 +179,7 @@ def _detected_layout(path: Path) -> str | None:
 
 def _is_text(name: str) -> bool:
     try:
+        # Python reads bytes that are not UTF-8 as surrogates, which cannot be encoded.
         name.encode()
     except UnicodeEncodeError:
         return False

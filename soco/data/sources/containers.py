@@ -12,6 +12,7 @@ from soco.data.sources.checks import COMPRESSED_TARS, Ignored, require_layout, s
 from soco.data.sources.tree import mode_of, target_status, walk
 from soco.errors import UserError
 
+# Per process; systems often allow 1024 descriptors.
 _OPEN_FILES = 64
 
 
@@ -56,6 +57,7 @@ class _Opened:
     """A file descriptor, closed with its last reference: another thread may still be reading."""
 
     def __init__(self, path: Path) -> None:
+        # First, because __del__ runs even if open() fails.
         self.descriptor = -1
         self.descriptor = os.open(path, os.O_RDONLY)
 

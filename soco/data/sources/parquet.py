@@ -41,6 +41,7 @@ class ParquetSource:
         self._reader: _Reader | None = None
 
     def __getstate__(self) -> dict[str, Any]:
+        # Its lock and open files cannot be pickled; another process opens its own.
         return {**self.__dict__, "_reader": None}
 
     def entries(self) -> Iterator[Entry]:
@@ -88,6 +89,7 @@ class ParquetSource:
             for group in range(file.groups):
                 share = file.bytes_a_row(group)
                 for row, name in enumerate(file.names(group), start=int(file.starts[group])):
+                    # Padded, so that sorted keys are in the order of the rows.
                     yield Entry(f"{folder}/{row:06d}{name}", container, row, share)
 
 
@@ -103,7 +105,9 @@ class _Reader:
     def read(self, path: Path, row: int) -> bytes | None:
         with self._lock:
             file = self._file(path)
+            # right: of groups with the same first row, all but the last are empty.
             group = int(np.searchsorted(file.starts, row, side="right")) - 1
+            # Popped and inserted again, so that the least recently used group is the first.
             images = self._groups.pop((path, group), None)
             if images is None:
                 images = file.images(group)

@@ -155,6 +155,7 @@ class _Listing:
                 self._ignored.add("images whose names lead out of the tar", full_name)
             elif self._inner and name.endswith(".tar") and not is_hidden(name):
                 self._check_depth(full_name, depth)
+                # tarfile seeks before it reads a header, so moving the shared position is safe.
                 self._file.seek(offset)
                 inside = f"{full_name.removesuffix('.tar')}/"
                 yield from self.images(inside, offset + size, depth + 1)
@@ -181,6 +182,7 @@ class _Listing:
         """The regular files of the tar from the file's position to byte `end`."""
         try:
             archive = tarfile.TarFile(fileobj=cast(BinaryIO, _Headers(self._file)), mode="r")
+            # `end`: behind an inner tar, the file goes on with the outer one.
             while (member := archive.next()) is not None and member.offset_data <= end:
                 # tarfile would keep the headers of all members, maybe a million
                 archive.members.clear()  # type: ignore[attr-defined]

@@ -64,6 +64,8 @@ class ZipSource:
             UnreadableImageError: There is no member at that offset, its bytes are broken, or they
                 inflate to more than the zip claims or than 512 MiB.
         """
+        # The data begin behind the member's own header, whose extra field may differ in length from
+        # the one in the zip's directory.
         header = self._containers.read("", entry.offset, _HEADER.size)
         signature, flags, method, size, name, extra = _HEADER.unpack(header)
         if signature != _SIGNATURE:
@@ -100,8 +102,10 @@ def _inflated(data: bytes, claimed: int | None) -> bytes:
             f"it inflates to {claimed:,} bytes, more than {MAX_INFLATED:,}: store it as it is"
         )
     most = MAX_INFLATED if claimed is None else claimed
+    # Negative: a zip has bare deflate streams, without zlib's header and checksum.
     inflating = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     try:
+        # One byte more than allowed shows an excess without inflating all of it.
         inflated = inflating.decompress(data, most + 1)
     except zlib.error as error:
         raise UnreadableImageError(f"the zip's data are broken: {error}") from None
@@ -130,6 +134,7 @@ def _members(path: Path) -> list[zipfile.ZipInfo]:
 
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
+        # Many archivers write UTF-8 names without the flag that says so.
         return zipfile.ZipFile(path, metadata_encoding="utf-8")
     except UnicodeDecodeError:
         return zipfile.ZipFile(path)  # code page 437, which decodes any name
@@ -196,6 +201,7 @@ def _read_names(path: Path, members: Collection[str]) -> list[str]:
     return [
         without_root(line)
         if without_root(line) in members
+        # From the right, because names may contain spaces.
         else without_root(line.rpartition("\t" if "\t" in line else " ")[0] or line)
         for line in lines
     ]

@@ -18,6 +18,7 @@ from soco.errors import UserError
 log = logging.getLogger(__name__)
 
 _PATIENCE = 60.0  # seconds; a process that was asked to stop finishes its step and saves
+# What NFS without its lock service, Lustre mounted without flock, and some FUSE systems answer.
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -35,6 +36,7 @@ def exclusive_lock(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
     Raises:
         UserError: Another process still has the lock after `patience` seconds.
     """
+    # No soft lock: that is a mere file, and a killed process leaves it behind.
     lock = UnixFileLock(folder / "lock", poll_interval=0.5, fallback_to_soft=False)
     try:
         _acquire(lock, folder, patience)
@@ -49,6 +51,7 @@ def exclusive_lock(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
     try:
         if lock.is_locked:
             owner = f"process {os.getpid()} on {socket.gethostname()}"
+            # Only for the message of a process that waits; the kernel holds the lock itself.
             (folder / "lock").write_text(owner)
         yield
     finally:
@@ -56,6 +59,7 @@ def exclusive_lock(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
 
 
 def _acquire(lock: UnixFileLock, folder: Path, patience: float) -> None:
+    # First without waiting, so that the message comes before the wait.
     for timeout in (0.0, patience):
         while not lock.is_locked:
             folder.mkdir(parents=True, exist_ok=True)

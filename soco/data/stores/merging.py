@@ -47,6 +47,7 @@ def merge_files(paths: Sequence[str | Path]) -> pa.RecordBatch:
     order = pc.sort_indices(images["key"]).to_numpy()
     offsets = np.concatenate([[0], np.cumsum(counts[order])])
     _check_rects(int(offsets[-1]))
+    # Rows are read in the order of the files, and their rects stored in the order of the keys.
     starts = np.empty(len(order), np.int64)
     starts[order] = offsets[:-1]
     flat = pa.FixedSizeListArray.from_arrays(
@@ -78,6 +79,7 @@ def proposal_tables(batch: pa.RecordBatch, rows: int = ROWS_AT_ONCE) -> Iterator
 def _read_images(paths: Sequence[str | Path]) -> tuple[pa.Table, Counts]:
     """All columns but the rects, and the number of rects of each row."""
     columns = [name for name in PROPOSAL_SCHEMA.names if name not in RECT_COLUMNS]
+    # The empty ones first: without shards there would be nothing to concatenate.
     tables, counts = [PROPOSAL_SCHEMA.empty_table().select(columns)], [np.empty(0, np.int64)]
     for path in paths:
         table = read_table(path, PROPOSAL_SCHEMA, [*columns, RECT_COLUMNS[0]])
@@ -93,7 +95,7 @@ def _read_rects(paths: Sequence[str | Path], starts: Counts, total: int) -> Rect
     for path in paths:
         rects, counts = flat_rects(read_table(path, PROPOSAL_SCHEMA, list(RECT_COLUMNS)))
         own_starts = np.cumsum(counts) - counts
-        shift = np.repeat(starts[row : row + len(counts)] - own_starts, counts)
+        shift = np.repeat(starts[row : row + len(counts)] - own_starts, counts)  # (rects,)
         placed[np.arange(len(rects)) + shift] = rects
         row += len(counts)
     return placed

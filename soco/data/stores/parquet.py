@@ -70,6 +70,7 @@ def read_table(path: str | Path, schema: pa.Schema, columns: list[str] | None = 
     """
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            # Columns only: by default, equals() ignores the metadata, which name the commit.
             if not file.schema_arrow.equals(schema):
                 raise UserError(
                     "data.table_columns",
@@ -83,6 +84,7 @@ def read_table(path: str | Path, schema: pa.Schema, columns: list[str] | None = 
         raise UserError(
             "data.table_not_found", "There is no {path}; run the stage that makes it.", path=path
         ) from None
+    # UnicodeDecodeError: damage in the names of a footer.
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         fault = machine_fault(error, Path(path))
         if fault is not None:

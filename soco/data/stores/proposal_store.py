@@ -104,6 +104,7 @@ class ProposalStore:
         self._width, self._height = _view(batch["width"]), _view(batch["height"])
         self._regions = _view(batch["regions"])
         self._first = _view(batch["rects"].offsets)
+        # `values` of the lists of rects, then of the lists of four: (rects of all images, 4).
         self._rects = _view(batch["rects"].values.values).reshape(-1, 4)
 
     def __len__(self) -> int:
@@ -133,6 +134,7 @@ class ProposalStore:
     @property
     def empty(self) -> npt.NDArray[np.int64]:
         """Numbers of the images without a proposal."""
+        # Equal offsets: an empty list.
         return np.flatnonzero(self._first[1 : len(self) + 1] == self._first[: len(self)])
 
     def regions(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
@@ -169,6 +171,7 @@ def _digest_in(path: Path) -> tuple[str, str | None]:
         for column in file.get_batch(0).columns:
             words = column.dictionary.buffers() if pa.types.is_dictionary(column.type) else []
             for buffer in (*column.buffers(), *words):
+                # None: a column without nulls has no bitmap of them.
                 digest.update(b"" if buffer is None else buffer)
         written = (file.schema.metadata or {}).get(_DIGEST)
     return digest.hexdigest(), None if written is None else written.decode(errors="replace")

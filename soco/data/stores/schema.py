@@ -73,6 +73,7 @@ def image_columns(
 def rect_columns(rects: Sequence[npt.NDArray[np.integer]]) -> dict[str, pa.Array]:
     """Turn one (N, 4) array per image, of sides up to `LONGEST_SIDE`, into four list columns."""
     counts = np.array([len(of_image) for of_image in rects], np.int64)
+    # The empty array first: a table may have no row, and NumPy refuses to concatenate none.
     return flat_rect_columns(np.concatenate([np.empty((0, 4), np.int64), *rects]), counts)
 
 

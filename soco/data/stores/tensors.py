@@ -20,6 +20,7 @@ def tensors_digest(tensors: Mapping[str, Tensor | np.ndarray]) -> str:
     for name in sorted(tensors):
         tensor = torch.as_tensor(tensors[name]).detach().cpu()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        # As bytes, since NumPy has no bfloat16; flattened, since a scalar has no such view.
         digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
 

@@ -41,6 +41,7 @@ def annotated_images(split: SplitConfig) -> list[AnnotatedImage]:
         for entry in content["annotations"]:
             left, top, width, height = entry["bbox"]
             if not entry.get("iscrowd", 0) and width > 0 and height > 0:
+                # COCO's boxes are continuous: x2 = x + w, without the - 1 of the release's rects.
                 boxes[entry["image_id"]].append((left, top, left + width, top + height))
         images = sorted(
             (image for image in content["images"] if image["id"] in boxes),

@@ -40,6 +40,7 @@ def miss_probabilities(boxes: int, drawn: int) -> npt.NDArray[np.float64]:
         (R + 1,) for m from 0 to R.
     """
     before = np.arange(boxes)
+    # (R - k - j) / (R - j); 0 from j = R - k on, since only R - k boxes are not drawn.
     factors = np.maximum(boxes - min(drawn, boxes) - before, 0) / (boxes - before)
     return np.concatenate([[1.0], np.cumprod(factors)])
 
@@ -60,8 +61,9 @@ def expected_recall(
         drawn: The K numbers k.
         thresholds: The T thresholds t.
     """
-    missed = np.stack([miss_probabilities(overlaps.shape[1], k) for k in drawn])
-    hits = np.stack([(overlaps >= threshold).sum(axis=1) for threshold in thresholds])
-    falling = -np.sort(-overlaps, axis=1)
+    missed = np.stack([miss_probabilities(overlaps.shape[1], k) for k in drawn])  # (K, R + 1)
+    hits = np.stack([(overlaps >= threshold).sum(axis=1) for threshold in thresholds])  # (T, G)
+    falling = -np.sort(-overlaps, axis=1)  # (G, R)
+    # P(the i-th is the best drawn) = P(none of i - 1) - P(none of i): (K, R) @ (R, G) -> (K, G).
     best = (missed[:, :-1] - missed[:, 1:]) @ falling.T
     return ExpectedRecall(found=1.0 - missed[:, hits], best=best)

@@ -20,6 +20,7 @@ class Histogram:
     def add(self, values: npt.NDArray[np.floating]) -> None:
         """Count values, (N,)."""
         low, high = self._edges[[0, -1]]
+        # Computed, since the bins are equal; np.histogram would leave out values beyond the ends.
         places = ((values - low) / (high - low) * len(self._counts)).astype(np.int64)
         self._counts += np.bincount(
             np.clip(places, 0, len(self._counts) - 1), minlength=len(self._counts)
@@ -55,7 +56,8 @@ def integer_histogram(values: npt.NDArray[np.int64], max_bins: int = 30) -> dict
     if not len(values):
         return {"edges": [-0.5, 0.5], "counts": [0], "median": None}
     low, high = int(values.min()), int(values.max())
-    width = max(1, -(-(high - low + 1) // max_bins))
+    width = max(1, -(-(high - low + 1) // max_bins))  # rounded up
+    # Between integers, so that none lies on an edge.
     edges = np.arange(low, high + width + 1, width) - 0.5
     counts, _ = np.histogram(values, edges)
     return {"edges": edges.tolist(), "counts": counts.tolist(), "median": float(np.median(values))}

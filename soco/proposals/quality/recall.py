@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 Sums = npt.NDArray[np.float64]
 
 KINDS = ("proposals", "regions")
+# SoCo draws 4 boxes of an image.
 DRAWN = (1, 4, 10, 30, 100, 300, 1000)
 THRESHOLDS = (0.5, 0.7)
 
@@ -144,6 +145,7 @@ def _search_image(
         seconds = time.perf_counter() - start
         _, kept = proposals_of(regions, size, filters)
         sums = [_sums_over_objects(image, rects, size) for rects in (kept, regions)]
+        # (2, K + 1, T) and (2, K + 1).
         found, best = (np.stack(parts) for parts in zip(*sums, strict=True))
         results.append(_Search(seconds, (len(kept), len(regions)), found, best))
     return results
@@ -154,7 +156,8 @@ def _sums_over_objects(
 ) -> tuple[Sums, Sums]:
     """Sum recall, (K + 1, T), and best IoU, (K + 1,), over an image's objects."""
     boxes = rects_to_boxes(rects if len(rects) else np.array([[0, 0, *size]]))
-    overlaps = pairwise_iou(image.objects, boxes)
+    overlaps = pairwise_iou(image.objects, boxes)  # (G, R)
+    # The last k, all boxes, is the upper bound: nothing is left to chance.
     expected = expected_recall(overlaps, (*DRAWN, len(boxes)), THRESHOLDS)
     return expected.found.sum(axis=2), expected.best.sum(axis=1)
 
@@ -171,6 +174,7 @@ def _summary(searches: list[_Search], objects: int) -> dict[str, Any]:
             "boxes": float(np.mean([one.boxes[number] for one in searches])),
             **{name: _at_k(values) for name, values in (measures | {"abo": best[number]}).items()},
         }
+    # The median, because a process's first search also loads or compiles the loops.
     return {"seconds": float(np.median([one.seconds for one in searches])), **kinds}
 
 

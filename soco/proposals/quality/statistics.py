@@ -84,12 +84,15 @@ class BoxStatistics:
         """Count the boxes of a store's table."""
         of_images = rects_of(table)
         counts = np.array([len(rects) for rects in of_images], np.int64)
+        # The empty array first: NumPy refuses to concatenate none, as for an empty shard.
         sides = np.concatenate([np.empty((0, 4), np.int16), *of_images])[:, 2:].astype(np.float64)
         areas = table["width"].to_numpy().astype(np.float64) * table["height"].to_numpy()
         self._per_image.append(counts)
+        # sqrt(w h) / sqrt(W H), the measure that the filter bounds.
         self._sizes.add(np.sqrt(sides.prod(axis=1) / np.repeat(areas, counts)))
         # In the release's convention a rect one pixel wide has a width of 0: no logarithm.
         at_least_one = np.maximum(sides, 1.0)
+        # In the logarithm 1:3 and 3:1 are equally far from a square.
         self._ratios.add(np.log2(at_least_one[:, 0] / at_least_one[:, 1]))
 
     def as_json(self) -> dict[str, Any]:

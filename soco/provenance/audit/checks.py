@@ -46,6 +46,7 @@ def check(name: str, compared: str, work: Callable[..., Outcome], *arguments: An
         faults, success = work(*arguments)
     except UserError as error:
         return Check(name, compared, "FAIL", str(error))
+    # Anything: one damaged file must not end the audit before the other checks.
     except Exception as error:
         reason = str(error).strip() or "no further message"
         return Check(name, compared, "FAIL", f"{type(error).__name__}: {reason}.")

@@ -39,6 +39,7 @@ def _configuration(reported: Mapping[str, Any], now: Mapping[str, Any]) -> Outco
 
 def _lock(run: Reported, lock: Path | None) -> Outcome:
     reported, now = run.content["lock"], lock_state(lock)
+    # None: there was no lock, and two missing locks are not the same one.
     if reported["sha256"] is not None and reported["sha256"] == now["sha256"]:
         return [], "The same lock."
     return [f"{lock or reported['path']} is not the lock of the run"], ""
@@ -83,4 +84,5 @@ def _code(run: Reported) -> Check:
 
 def _plain_name(name: str) -> str:
     """The name as pip compares names."""
+    # PEP 503.
     return re.sub(r"[-_.]+", "-", name).lower()

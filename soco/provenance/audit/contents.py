@@ -32,6 +32,7 @@ def _collect(run: Reported, again: dict[str, Any]) -> Outcome:
     # These commands name the commit of the code that built the report, not of this audit.
     git = run.content.get("git", {"commit": None})
     again["redo"] = redo_commands(git, run.content["environments"])
+    # Both ways: a section that was added by hand shows as well.
     extra = sorted(run.content.keys() ^ again.keys())
     faults = [f"the key {key} is in one of the two only" for key in extra]
     return faults, f"The report has {len(again)} sections."

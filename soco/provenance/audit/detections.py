@@ -68,6 +68,7 @@ def differing_metrics(
     return [
         f"{name} is {_ap_words(one)} in the run, and {_ap_words(other)} when computed again"
         for name, (one, other) in pairs.items()
+        # None, nothing to score, is not 0, nothing found.
         if one != other and (one is None or other is None or abs(one - other) > tolerance)
     ]
 

@@ -53,6 +53,7 @@ def _tables(stored: Path, again: Path, _: bool) -> Outcome:
     size = f"{counted}{len(ours):,} rows"
     if ours.equals(theirs):
         return [], size
+    # Every table's first column is the key.
     if ours.column_names != theirs.column_names or not ours[0].equals(theirs[0]):
         return [f"its {len(ours)} row(s) and the {len(theirs)} repeated are of other images"], size
     if has_boxes:
@@ -88,6 +89,7 @@ def _arrays(stored: Path, again: Path, _: bool) -> Outcome:
     faults = [f"{name} is in one of the two only" for name in sorted(ours.keys() ^ theirs.keys())]
     for name in sorted(ours.keys() & theirs.keys()):
         one, two = ours[name], theirs[name]
+        # A NaN that is repeated is equal: whether weights are finite is checked elsewhere.
         if one.dtype != two.dtype or not np.array_equal(one, two, equal_nan=True):
             faults.append(f"{name} has other numbers")
     return (

@@ -118,7 +118,9 @@ def _of_safetensors(path: Path) -> Origin | None:
 
 
 def _of_torch(path: Path) -> Origin | None:
+    # Mapped: only the origin is read, not gigabytes of tensors.
     content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    # Files for mmdetection have it in `meta`.
     return content.get("origin") or content.get("meta", {}).get("origin")
 
 

@@ -48,6 +48,7 @@ def _contents(run: Reported, shard: int) -> Outcome:
     faults = [
         f"{row['key']} is not the image that was listed"
         for row, now in zip(table.to_pylist(), current, strict=True)
+        # The hash of the encoded bytes, so nothing is decoded.
         if (row["width"], row["height"], row["sha256"]) != now
     ]
     return faults, f"{len(table)} image(s) are those that were listed."

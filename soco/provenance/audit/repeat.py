@@ -114,6 +114,7 @@ def _again(path: str, repeated: Mapping[str, Path | None]) -> str:
 
 def _not_repeated(name: str, compared: str, error: Exception) -> Check:
     """The check of a job that fails: SKIP if a library is not installed here."""
+    # A `UserError` about a missing library is raised while its ImportError is handled.
     if isinstance(error.__context__ or error, ImportError):
         return Check(name, compared, "SKIP", str(error))
 

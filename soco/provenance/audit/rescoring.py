@@ -98,6 +98,7 @@ def _by_lvis(
 
 def _means(precision: np.ndarray, keys: list[int]) -> dict[int, float | None]:
     """AP of each category."""
+    # (T, R, K) -> (K, T, R).
     return {
         key: _mean(values) for key, values in zip(keys, np.moveaxis(precision, 2, 0), strict=True)
     }

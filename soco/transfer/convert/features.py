@@ -57,6 +57,7 @@ def pretrained_features(
             detector.fpn_channels, detector.head_channels, detector.head_convs, detector.head_fc
         )
     _fill(encoder, "encoder", state)
+    # Multiples of 32, the largest stride; unequal sides, so that a swap of axes shows.
     image = torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(0))
     features = name_levels("C", c2_to_c5(encoder, image))
     if "neck" not in KINDS[kind]:
@@ -65,6 +66,7 @@ def pretrained_features(
     _fill(head, "head", state)
     pyramid = neck([features[f"C{level}"] for level in LEVELS])
     # Pooled maps instead of RoIAlign, whose half-pixel shift differs between libraries.
+    # (4, C, 7, 7): one box for each level.
     rois = torch.cat([F.adaptive_avg_pool2d(level, ROI_SIDE) for level in pyramid])
     features |= name_levels("P", pyramid) | {"head": head(rois)}
     return ProbeInput(image, rois), features
@@ -82,7 +84,7 @@ def relative_differences(ours: Features, theirs: Features) -> dict[str, float]:
     differences = {}
     for name, mine in ours.items():
         largest = (theirs[name] - mine).abs().max().item()
-        differences[name] = largest / mine.abs().max().item() if largest else 0.0
+        differences[name] = largest / mine.abs().max().item() if largest else 0.0  # not 0 / 0
     return differences
 
 

@@ -25,6 +25,7 @@ _CHILDREN = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer
 _BY_NAME = {name: name for name in _CHILDREN.values()}
 
 # Words in a prefix, in the order of preference; a prefix without any of them ranks second.
+# DINO's teacher is the network to use; the momentum copies of MoCo and BYOL only serve training.
 _WORDS: tuple[set[str], ...] = (
     {"teacher"},
     set(),
@@ -74,6 +75,7 @@ def find_resnet(path: Path, state: Mapping[str, Tensor]) -> FoundResNet:
     }
     if not candidates:
         raise _no_resnet(path, state)
+    # Then by prefix, so that the choice does not depend on the order in the file.
     first, *rest = sorted(candidates, key=lambda prefix: (_rank(prefix), prefix))
     tied = [other for other in rest if _rank(other) == _rank(first)]
     _check_tie(path, [first, *tied], candidates, state)
@@ -98,9 +100,11 @@ def with_batch_counts(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _prefixes(state: Mapping[str, Tensor]) -> dict[str, dict[str, str]]:
     """The prefixes of ResNets, each with the ResNet's names for its children."""
     prefixes: dict[str, dict[str, str]] = {}
+    # A tensor that every ResNet has exactly once.
     for last, children in (("4.0.conv1.weight", _CHILDREN), ("layer1.0.conv1.weight", _BY_NAME)):
         for name in state:
             prefix = name.removesuffix(last)
+            # The prefix must end a part of the name: `sublayer1.` is not `layer1.`.
             if name.endswith(last) and (not prefix or prefix.endswith(".")):
                 prefixes[prefix] = children
     return prefixes
@@ -158,12 +162,14 @@ def _check_form(owner: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         UserError: Tensors are missing, unexpected, or of another shape or type.
     """
     name = resnet_of(tensors, owner)
+    # Names and shapes only: no memory and no random numbers.
     with torch.device("meta"):
         needed = torchvision.models.get_model(name, weights=None).state_dict()
     needed = {own: value for own, value in needed.items() if not own.startswith("fc.")}
     given = {
         own: value for own, value in with_batch_counts(tensors).items() if not own.startswith("fc.")
     }
+    # Quantised weights have the right names and shapes, too.
     integers = [
         own
         for own, value in given.items()

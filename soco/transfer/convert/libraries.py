@@ -37,6 +37,7 @@ def torchvision_detector(detector: DetectorConfig, classes: int) -> MaskRCNN:
     """
     norm = nn.BatchNorm2d
     resnet = torchvision.models.get_model(detector.backbone, weights=None)
+    # torchvision calls the levels P2 to P5 "0" to "3".
     stages = {f"layer{level - 1}": str(level - 2) for level in LEVELS}
     channels, width = detector.fpn_channels, detector.head_channels
     return MaskRCNN(
@@ -48,6 +49,7 @@ def torchvision_detector(detector: DetectorConfig, classes: int) -> MaskRCNN:
             norm_layer=norm,
         ),
         box_predictor=FastRCNNPredictor(detector.head_fc, classes + 1),
+        # Mask R-CNN's four convolutions, without dilation (1).
         mask_head=MaskRCNNHeads(channels, [width] * 4, 1, norm_layer=norm),
         mask_predictor=MaskRCNNPredictor(width, width, classes + 1),
     )
@@ -90,6 +92,7 @@ def run_timm(path: Path, detector: DetectorConfig, probe: ProbeInput) -> Feature
     model = timm.create_model(detector.backbone, pretrained=False, num_classes=0)
     check_state_dict("timm's ResNet", model.state_dict(), load_file(path))
     timm.models.load_checkpoint(model, str(path), strict=True)
+    # timm's index 0 is the stem.
     maps = model.eval().forward_intermediates(
         probe.image, indices=[1, 2, 3, 4], intermediates_only=True
     )
@@ -135,6 +138,7 @@ def mmdetection_tensors(detector: DetectorConfig) -> dict[str, Tensor]:
 
 
 def _conv_module(name: str, inputs: int, outputs: int, kernel: int) -> dict[str, Tensor]:
+    # A ConvModule with a norm has no bias.
     conv = nn.Conv2d(inputs, outputs, kernel, bias=False)
     norm = nn.BatchNorm2d(outputs)
     return dict([*_prefixed(f"{name}.conv", conv), *_prefixed(f"{name}.bn", norm)])

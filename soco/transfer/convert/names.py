@@ -155,6 +155,7 @@ def translated(name: str, source: Column, target: Column, convs: int = 4) -> str
 @cache
 def _pattern(template: str) -> str:
     """A regular expression whose groups are the template's fields, in their order."""
+    # split() also returns the three groups of each field, between one text and the next.
     texts = _FIELD.split(template)[::4]
     fields = [field["name"] for field in _FIELD.finditer(template)]
     groups = [f"({_WORDS.get(field, '[0-9]+')})" for field in fields] + [""]

@@ -84,6 +84,7 @@ class _Type:
         self.kind, self.order = kind, "="
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
+        # (version, byte order, subarray, names, fields, ...): for numbers, the last three are None.
         if state[1] not in ("<", ">", "|", "=") or any(state[2:5]):
             raise _RefusedError("an array of structures")
         self.order = state[1]
@@ -129,6 +130,7 @@ class _MakeArrayOfBuffer:
 
 def _numbers(buffer: Any, of_type: Any, shape: Any, order: Any) -> np.ndarray:
     if isinstance(buffer, str):
+        # Python 2's str, which latin1 turned into text byte by byte.
         buffer = buffer.encode("latin1")
     if (
         not isinstance(of_type, _Type)
@@ -136,7 +138,9 @@ def _numbers(buffer: Any, of_type: Any, shape: Any, order: Any) -> np.ndarray:
         or order not in ("C", "F")
     ):
         raise _RefusedError("an array of something other than numbers")
+    # "|" marks types of one byte, which have no byte order.
     stored = np.dtype(of_type.order.replace("|", "=") + of_type.kind)
+    # A copy: writable, and in this machine's byte order.
     return np.array(np.frombuffer(buffer, stored).reshape(shape, order=order), of_type.kind)
 
 

@@ -50,6 +50,7 @@ def resnet_of(names: Collection[str], owner: str = "The ResNet of the weights") 
         UserError: It is not one of the supported ResNets.
     """
     blocks = tuple(_count_numbered(names, f"layer{stage}.") for stage in (1, 2, 3, 4))
+    # Bottleneck blocks have a third convolution, basic blocks do not.
     convs = sum(f"layer1.0.conv{n}.weight" in names for n in (1, 2, 3))
     if (blocks, convs) not in _RESNETS:
         raise UserError(

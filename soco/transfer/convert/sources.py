@@ -120,6 +120,7 @@ def read_detectron2(path: Path) -> dict[str, np.ndarray]:
 
 def _from_tensors(path: Path, state: dict[str, Tensor]) -> Source:
     names = {theirs: _of_resnet(theirs) for theirs in state}
+    # A plain ResNet first: its names need no prefix, and `_is_ours` does not know them.
     if all(names.values()):
         return Source(
             with_batch_counts(
@@ -157,5 +158,7 @@ def _is_pickle(path: Path) -> bool:
     except OSError:
         return False  # `load_weights` reports the reason
     return (
+        # The first opcode of a pickle: a protocol, or a dictionary in protocols 0 and 1.
+        # safetensors begins with a length of 8 bytes, which may look like it, and then `{`.
         head.startswith((b"\x80", b"(", b"}")) and head[8:9] != b"{" and not head.startswith(_TORCH)
     )

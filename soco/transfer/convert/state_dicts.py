@@ -40,6 +40,7 @@ def find_mismatches(
     common = sorted(set(needed) & set(given))
     return {
         "unexpected": sorted(set(given) - set(needed)),
+        # Without prefixes, startswith(()) is false: every missing name counts.
         "missing": sorted(name for name in set(needed) - set(given) if not name.startswith(fresh)),
         "that should be fresh": [name for name in common if name.startswith(fresh)],
         "of another shape": [

@@ -55,6 +55,7 @@ def convert_file(
     read = read_source(source)
     state = read.state
     with tempfile.TemporaryDirectory() as folder:
+        # The library reads the file itself, not our tensors: this also verifies the format.
         converted = Path(folder) / f"weights{chosen.suffix}"
         chosen.write(converted, convert_state(state, target), origin)
         differences = verify_conversion(converted, state, chosen)
@@ -139,12 +140,14 @@ def verify_conversion(
 
 def _names(state: Mapping[str, Tensor], target: Target) -> dict[str, str | None]:
     """The target's name for each tensor that it takes."""
+    # One tensor for each: the head's convolutions have no bias.
     convs = len({name for name in state if part_of(name) == "head" and ".conv" in name})
     carried = [name for name in state if left_behind(name, target.kind) is None]
     return {name: renamed(name, target.column, convs) for name in carried}
 
 
 def _to_float32(value: Tensor) -> Tensor:
+    # Batch counts stay integers.
     return value.detach().float() if value.is_floating_point() else value.detach()
 
 

@@ -57,6 +57,7 @@ def read_split(split: SplitConfig) -> Split:
         content=content,
         categories=[category["id"] for category in categories],
         classes=[category["name"] for category in categories],
+        # COCO's crowd regions are run-length encoded, but detectron2 does not train on them.
         rle=any(
             isinstance(entry["segmentation"], dict)
             for entry in content["annotations"]
@@ -119,6 +120,7 @@ def _check_content(content: dict[str, Any], path: Path, folder: Path) -> None:
             count=len(bare),
             first=bare[0],
         )
+    # Only the first: a wrong folder lacks all, and COCO's 118,000 take long on a network disk.
     first = annotated_image(folder, content["images"][0])
     if not first.is_file():
         raise UserError(

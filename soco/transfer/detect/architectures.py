@@ -18,6 +18,7 @@ def set_fpn(cfg: CfgNode, settings: FinetuneConfig, detector: DetectorConfig, no
     cfg.MODEL.ANCHOR_GENERATOR.SIZES = [[side] for side in settings.anchor_sizes]
     cfg.MODEL.RPN.IN_FEATURES = _PYRAMID
     kept = _kept(settings)
+    # detectron2's Base-RCNN-FPN (before suppression, for each level): 2000 and 1000, 1000 and 1000.
     _set_proposals(cfg, train=(2 * kept, kept), test=(kept, kept))
     cfg.MODEL.ROI_HEADS.NAME = "StandardROIHeads"
     cfg.MODEL.ROI_HEADS.IN_FEATURES = _PYRAMID[:4]
@@ -27,6 +28,7 @@ def set_fpn(cfg: CfgNode, settings: FinetuneConfig, detector: DetectorConfig, no
     box.NUM_CONV, box.CONV_DIM = detector.head_convs, detector.head_channels
     box.NUM_FC, box.FC_DIM = 1, detector.head_fc
     box.NORM = mask.NORM = norm
+    # 7 as in pretraining, 14 as in Mask R-CNN.
     box.POOLER_RESOLUTION, mask.POOLER_RESOLUTION = 7, 14
     mask.NUM_CONV, mask.CONV_DIM = 4, detector.head_channels
 
@@ -38,6 +40,7 @@ def set_c4(cfg: CfgNode, settings: FinetuneConfig, detector: DetectorConfig) -> 
     cfg.MODEL.ANCHOR_GENERATOR.SIZES = [list(settings.anchor_sizes)]
     cfg.MODEL.RPN.IN_FEATURES = cfg.MODEL.ROI_HEADS.IN_FEATURES = ["res4"]
     kept = _kept(settings)
+    # detectron2's defaults, which are for one map: 12000 and 2000, 6000 and 1000.
     _set_proposals(cfg, train=(12 * kept, 2 * kept), test=(6 * kept, kept))
     # Pretraining pools C4 to 14x14 before res5, and so does this head.
     cfg.MODEL.ROI_HEADS.NAME = Res5ROIHeadsExtraNorm.__name__

@@ -23,6 +23,7 @@ from soco.transfer.detect.jobs import FinetuneJob
 FINAL = "model_final"
 _POINTER = "last_checkpoint"
 _LOCK = "lock"
+# The one before serves if the last one is damaged.
 _KEPT = 2
 _TRAINING = "training"
 
@@ -123,6 +124,7 @@ def _checkpoints(folder: Path) -> list[Path]:
     numbered = sorted(
         folder.glob("model_[0-9]*.pth"), key=lambda path: int(path.stem.removeprefix("model_"))
     )
+    # The final one last: it is the newest.
     return [*numbered, *folder.glob(f"{FINAL}.pth")]
 
 

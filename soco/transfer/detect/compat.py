@@ -95,6 +95,7 @@ class PreciseBN(hooks.PreciseBN):
 
     def update_stats(self) -> None:
         """Recompute the statistics over the loader's first batches."""
+        # detectron2's hook then begins the loader again.
         self._data_iter = None
         super().update_stats()
 
@@ -232,4 +233,5 @@ def _coco_limits(limit: int) -> list[int]:
     Each only once: COCO's mean over a repeated one would round differently.
     """
     fewer = [count for count in (1, 10) if count < limit]
+    # COCOeval needs three limits; a 0 admits no detection and affects recalls only.
     return [*[0] * (2 - len(fewer)), *fewer, limit]

@@ -59,10 +59,12 @@ def _lvis_records(split: Split, contiguous: dict[int, int]) -> list[dict[str, An
                 "bbox": entry["bbox"],
                 "bbox_mode": BoxMode.XYWH_ABS,
                 "category_id": contiguous[entry["category_id"]],
+                # LVIS's own files have no crowd regions.
                 "iscrowd": entry.get("iscrowd", 0),
                 "segmentation": _mask(entry["segmentation"]),
             }
         )
+    # By id, as detectron2 sorts them.
     return [records[key] for key in sorted(records)]
 
 

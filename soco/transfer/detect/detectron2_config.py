@@ -15,6 +15,7 @@ from soco.config.presets import changed
 from soco.transfer.detect.architectures import set_c4, set_fpn
 from soco.transfer.detect.schedule import schedule_of
 
+# ImageNet's mean and deviation, as in pretraining, times 255: detectron2 has pixels of 0..255.
 PIXEL_MEAN = [123.675, 116.280, 103.530]
 PIXEL_STD = [58.395, 57.120, 57.375]
 
@@ -126,6 +127,7 @@ def _set_images(cfg: CfgNode, settings: FinetuneConfig, rle: bool) -> None:
     cfg.INPUT.MIN_SIZE_TRAIN = settings.short_sides
     cfg.INPUT.MIN_SIZE_TEST = settings.test_short_side
     cfg.INPUT.MAX_SIZE_TRAIN = cfg.INPUT.MAX_SIZE_TEST = settings.max_long_side
+    # Only bitmasks take run lengths; polygons need less memory and are cropped exactly.
     cfg.INPUT.MASK_FORMAT = "bitmask" if rle else "polygon"
     cfg.DATALOADER.NUM_WORKERS = settings.workers
     if settings.repeat_threshold > 0:  # LVIS: images of rare categories are repeated

@@ -94,6 +94,7 @@ def _load(cfg: CfgNode, weights: Path) -> torch.nn.Module:
             path=weights,
             reason=error,
         ) from None
+    # torch's error for missing tensors and for other shapes.
     except RuntimeError as error:
         raise UserError(
             "detect.weights_do_not_fit",

@@ -76,6 +76,7 @@ def finetune(job: FinetuneJob) -> None:
         # Warn before a long training, not only with the final AP.
         report_limit(job.task, settings, val, job.dataset.format)
         with unwrap_user_errors():
+            # Spawned processes do not inherit the number of threads; `_train` divides it.
             arguments = (job, cfg, training, train, val, torch.get_num_threads())
             launch(_train, settings.processes, dist_url="auto", args=arguments)
         write_final_weights(checkpoints, folder / WEIGHTS, job.origin)
@@ -84,6 +85,7 @@ def finetune(job: FinetuneJob) -> None:
         copy_lines(checkpoints / CURVE, folder / CURVE)
         described = describe_run(settings, job.detector, settings.processes, job.seed)
         write_json(folder / TRAINING, described, job.origin)
+        # Last: a run that is killed before this line can still make all outputs.
         remove_folder(checkpoints)
 
 
@@ -97,6 +99,7 @@ def _train(
 ) -> None:
     """One process of the training."""
     if comm.get_world_size() > 1:
+        # Else spawned processes would go on training when the launcher is killed.
         ends_with_parent()()
     report_worker_errors()
     silence_loop_tracebacks()

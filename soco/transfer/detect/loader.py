@@ -44,6 +44,7 @@ class TrainingLoader:
         self._batch = cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
         self._workers = cfg.DATALOADER.NUM_WORKERS
         self._images = _AugmentedImages(records, ImageMapper(cfg, True), cfg.SEED)
+        # The rule of detectron2's AspectRatioGroupedDataset, which `skip_batches` must repeat.
         wide = [record["width"] > record["height"] for record in records]
         self._sampler = _ResumedSampler(_sampler(cfg, records), wide, self._batch, start)
 
@@ -65,6 +66,8 @@ class _AugmentedImages(Dataset[Record]):
     """Images by a code: position in the order of all processes x number of images + image."""
 
     def __init__(self, records: list[Record], mapper: ImageMapper, seed: int) -> None:
+        # Serialised into one array: workers share it, where Python objects would be copied page by
+        # page.
         self._records = DatasetFromList(records, copy=False)
         self._mapper, self._seed = mapper, seed
 
@@ -115,6 +118,7 @@ def skip_batches(
         if len(group) == batch:
             group.clear()
             start -= 1
+    # A code begins with its position, so this is the order in which they were drawn.
     yield from sorted(waiting[True] + waiting[False])
     yield from codes
 

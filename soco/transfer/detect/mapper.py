@@ -43,6 +43,7 @@ class ImageMapper(DatasetMapper):
         augmented = T.AugInput(_read_image(record, self.image_format))
         transforms = self.augmentations(augmented)
         image = augmented.image
+        # (H, W, 3) -> (3, H, W), copied: torch has no negative strides, which a flip leaves.
         record["image"] = torch.as_tensor(np.ascontiguousarray(image.transpose(2, 0, 1)))
         if not self.is_train:
             record.pop("annotations", None)
@@ -66,6 +67,7 @@ def _read_image(record: Record, image_format: str) -> npt.NDArray[np.generic]:
             reason=error,
         ) from None
     height, width = rgb.shape[:2]
+    # A set without sizes gets those of the image.
     listed = record.setdefault("width", width), record.setdefault("height", height)
     if (width, height) != listed:
         raise UserError(

@@ -31,6 +31,8 @@ class Schedule:
 
 def schedule_of(settings: FinetuneConfig) -> Schedule:
     """Apply the linear scaling rule; with `reference_batch` the protocol is unchanged."""
+    # lr = base_lr B / B_ref, and iterations = N B_ref / B. Exact fractions, so that rounding starts
+    # from the true quotient.
     scale = Fraction(settings.batch_size, settings.reference_batch)
     iterations = max(1, round(settings.iterations / scale))
     steps = (round(step / scale) for step in settings.steps)
@@ -38,6 +40,7 @@ def schedule_of(settings: FinetuneConfig) -> Schedule:
         batch_size=settings.batch_size,
         base_lr=float(settings.base_lr * scale) if scale != 1 else settings.base_lr,
         iterations=iterations,
+        # A step at the end or behind it would never be taken.
         steps=tuple(step for step in steps if step < iterations),
         warmup_iterations=round(settings.warmup_iterations / scale),
     )

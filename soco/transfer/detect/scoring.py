@@ -93,6 +93,7 @@ def _by_category(categories: Sequence[int], precision: np.ndarray) -> dict[int, 
 
     The arguments are the two parts of a `soco.transfer.detect.compat.Precision`.
     """
+    # (T, R, K, A) -> all sizes, A = 0: (T, R, K) -> (K, T, R).
     scored = [values[values > -1] for values in np.moveaxis(precision[..., 0], 2, 0)]
     means = [float(np.mean(values)) if values.size else None for values in scored]
     return {

@@ -20,6 +20,7 @@ from soco.transfer.detect.jobs import CURVE, HISTORY
 from soco.transfer.detect.loader import TrainingLoader
 from soco.transfer.detect.scoring import Scores
 
+# None: detectron2's list has it in place of PreciseBN, which our configuration leaves off.
 _REPLACED = (hooks.EvalHook, hooks.PeriodicCheckpointer, type(None))
 
 
@@ -38,6 +39,7 @@ class Trainer(DefaultTrainer):
         """
         self._score = score
         super().__init__(cfg)
+        # As in detectron2: trainer and checkpointer would else refer to each other.
         own = weakref.proxy(self)
         self.checkpointer = AtomicCheckpointer(self.model, cfg.OUTPUT_DIR, training, trainer=own)
 
@@ -64,6 +66,8 @@ class Trainer(DefaultTrainer):
         before, after = theirs[:2], theirs[2:]
         # Scores before checkpoints: a run that is killed in between scores again and omits nothing.
         ours = [self._precise_bn(), self._scoring(), self._checkpoints()]
+        # The seed first: no other hook may draw numbers before it. Statistics of norms before
+        # scores, which use them.
         return [SeedEachStep(self.cfg.SEED), *before, *ours, *after]
 
     def build_writers(self) -> list[EventWriter]:
