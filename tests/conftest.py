@@ -133,41 +133,53 @@ def place_of(item):
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items):
-    """Tests that need a background run come last."""
+    """Tests that need a background run come last.
+
+    With several processes (`-n 2`), one of them has all these tests and the runs; the others are
+    divided by files, whose tests share fixtures.
+    """
     items.sort(key=place_of)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("runs" if place_of(item) else item.path.name))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def beside(request, tmp_path_factory, readable_images):
-    """Start the background runs that the collected tests need."""
-    making, wanted = (
-        Beside(),
-        {name for item in request.session.items for name in item.fixturenames},
-    )
+@pytest.fixture(scope="session")
+def runs(request, tmp_path_factory, readable_images):
+    """The background runs that the collected tests need, by name; all start at once."""
+    background = Beside()
+    wanted = {name for item in request.session.items for name in item.fixturenames}
     for name in BESIDE:
         if name in wanted:
             workflow = Workflow(tmp_path_factory.mktemp(name))
             if name == "finished_on_own":
                 readable_images(workflow.folder / "images")
                 workflow.overlay["images"] |= {"path": "images"}
-            making.make(name, workflow)
-    yield making.made
-    making.close()
+            background.make(name, workflow)
+    yield background.made
+    background.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def early_runs(request):
+    """Start the background runs before the first test, if this process has all the tests."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        request.getfixturevalue("runs")
 
 
 @pytest.fixture(scope="session")
-def finished(beside, snakemake):
+def finished(runs, snakemake):
     """A finished run of `snakemake all`, with its output."""
-    workflow = beside["finished"].result()
+    workflow = runs["finished"].result()
     workflow.snakemake = snakemake
     return workflow
 
 
 @pytest.fixture(scope="session")
-def finished_on_own(beside):
+def finished_on_own(runs):
     """A finished pretraining on a folder of images inside the run's folder; weights converted."""
-    return beside["finished_on_own"].result()
+    return runs["finished_on_own"].result()
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ PHRASES = {
     "evaluate/shapes_coco/soco/seed_1/metrics.json": "fine-tuned from soco with seed 1",
     "evaluate/shapes_lvis/soco/seed_1/metrics.json": "by frequency of the categories",
     "evaluate/shapes_lvis/soco/seed_2/metrics.json": "fine-tuned from soco with seed 2",
-    "probe/shapes/soco/metrics.json": "a frozen backbone from soco separates",
+    "probe/shapes/soco/metrics.json": "a frozen backbone from soco separate the classes",
 }
 CATEGORIES = {
     "Results",
