@@ -145,6 +145,16 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.xdist_group("runs" if place_of(item) else item.path.name))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Spell out lone surrogates in what a test printed: pytest-xdist sends it as UTF-8."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
+    ]
+    return report
+
+
 @pytest.fixture(scope="session")
 def runs(request, tmp_path_factory, readable_images):
     """The background runs that the collected tests need, by name; all start at once."""
