@@ -1,6 +1,7 @@
 """The configuration: its keys (`schema`), and reading and checking it (`load`)."""
 
 from soco.config.effects import identity
+from soco.config.filter_strategy import Strategy
 from soco.config.finetune import DatasetConfig, FinetuneConfig, SplitConfig, WeightsConfig
 from soco.config.load import check_config, load_config, recipe
 from soco.config.pretrain import PretrainConfig, ViewConfig
@@ -14,7 +15,6 @@ from soco.config.schema import (
     ProposalsConfig,
     QualityConfig,
 )
-from soco.config.strategy import Strategy
 
 __all__ = [
     "Config",

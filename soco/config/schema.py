@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from soco.config.filter_strategy import Strategy
 from soco.config.finetune import DatasetConfig, FinetuneConfig, WeightsConfig
 from soco.config.known import KnownImagesName
 from soco.config.paths import GivenPath, MadeFolder
@@ -26,7 +27,6 @@ from soco.config.section import (
     Share,
     Width,
 )
-from soco.config.strategy import Strategy
 
 NAMED_SECTIONS = frozenset(("pretrain", "weights", "datasets", "finetune", "probes"))
 """Sections whose entries the user names; setting an entry to null removes it."""

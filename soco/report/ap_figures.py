@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from soco.errors import printable
 from soco.report.drawing.marks import PageImage
 from soco.report.drawing.plotting import SERIES, WIDTH, add_legend, as_image, styled
-from soco.report.seeds import PARTS
+from soco.report.seed_statistics import PARTS
 
 DRAWN = 30
 _LETTERS = 22

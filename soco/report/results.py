@@ -7,7 +7,7 @@ from typing import Any
 from soco.errors import UserError
 from soco.report.inputs import EvaluationFiles
 from soco.report.reading import read_lines, read_object
-from soco.report.seeds import PARTS, Group, from_scratch, grouped, mean_std, summarise
+from soco.report.seed_statistics import PARTS, Group, from_scratch, grouped, mean_std, summarise
 
 _KEYS = ("dataset", "format", "box", "mask", "per_category", "protocol", "images", "instances")
 
@@ -17,8 +17,8 @@ def task_results(evaluations: Sequence[EvaluationFiles]) -> list[dict[str, Any]]
 
     Returns:
         One entry per task: its name, `dataset` and `format`; `rows`, the metrics.json of each
-        evaluation; `summary`, see `seeds.summarise`, one entry per group of `seeds.grouped`;
-        `differences`, see `differences.from_scratch`; `categories`, see `by_category`; `curves`,
+        evaluation; `summary`, see `summarise`, one entry per group of `grouped`; `differences`, see
+        `from_scratch` (all three in `seed_statistics`); `categories`, see `by_category`; `curves`,
         see `curve_lines`, and `logged`, see `was_logged`.
 
     Raises:

@@ -4,7 +4,7 @@ from typing import Any
 
 from soco.report.ap_figures import DRAWN
 from soco.report.protocol import named_words, protocol_table, seed_words, setting_words, value_words
-from soco.report.seeds import BASELINE, PARTS
+from soco.report.seed_statistics import BASELINE, PARTS
 from soco.report.sentences import difference_words, limit_sentences
 
 LISTED = 200

@@ -13,7 +13,7 @@ from soco.report.paper import PAPER_ROWS, paper_rows
 from soco.report.protocol import value_words
 from soco.report.results import by_category, curve_lines, read_curve, task_results, was_logged
 from soco.report.schema import Report
-from soco.report.seeds import grouped, summarise
+from soco.report.seed_statistics import grouped, summarise
 from soco.report.tables import ap_table
 
 PAPER = {"paper": {key: {"rows": [], "protocol": ""} for key in ("coco", "lvis")}, "findings": []}

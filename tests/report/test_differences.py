@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from soco.report.seeds import difference, from_scratch, grouped, summarise
+from soco.report.seed_statistics import difference, from_scratch, grouped, summarise
 from soco.report.sentences import difference_words, signed, summary_sentences
 from soco.report.tables import ap_table
 

@@ -9,7 +9,7 @@ from soco.config.effects import runtime_keys
 from soco.provenance.changes import Change, changes, plural, value_words
 from soco.provenance.compare.sections import Section, changed_section
 from soco.provenance.reading import Run
-from soco.report.seeds import PARTS, mean_std, unlike_keys
+from soco.report.seed_statistics import PARTS, mean_std, unlike_keys
 
 SHOWN = ("AP", "AP50", "AP75")
 _MISSING = {"a": None, "b": None, "difference": None}

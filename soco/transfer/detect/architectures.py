@@ -1,12 +1,31 @@
 """The paper's two detectors as detectron2 configurations: Mask R-CNN with FPN and with C4."""
 
 from detectron2.config import CfgNode
+from detectron2.layers import get_norm
+from detectron2.modeling import ROI_HEADS_REGISTRY
+from detectron2.modeling.roi_heads import Res5ROIHeads
+from torch import nn
 
 from soco.config import DetectorConfig, FinetuneConfig
-from soco.transfer.detect.compat import Res5ROIHeadsExtraNorm
 
 _PYRAMID = ["p2", "p3", "p4", "p5", "p6"]
 _STAGES = ["res2", "res3", "res4", "res5"]
+
+
+@ROI_HEADS_REGISTRY.register()
+class Res5ROIHeadsExtraNorm(Res5ROIHeads):
+    """The paper's C4 head, which detectron2 lacks: res5 with one more norm after it.
+
+    The SoCo release names it in its configuration, as other projects do that fine-tune unfrozen C4
+    detectors: res5 ends in a sum without a norm, and a trained norm there keeps its scale from
+    drifting.
+    """
+
+    @classmethod
+    def _build_res5_block(cls, cfg: CfgNode) -> tuple[nn.Sequential, int]:
+        res5, channels = super()._build_res5_block(cfg)
+        res5.add_module("norm", get_norm(cfg.MODEL.RESNETS.NORM, channels))
+        return res5, channels
 
 
 def set_fpn(cfg: CfgNode, settings: FinetuneConfig, detector: DetectorConfig, norm: str) -> None:

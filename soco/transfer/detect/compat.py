@@ -1,6 +1,7 @@
-"""The private parts of detectron2, lvis and torch that we use, all in this module.
+"""The private parts of detectron2, lvis and torch that we use.
 
-Each use has a test in `tests/transfer/detect/test_compat.py` that fails when the library changes.
+Only the C4 head of `architectures.py` uses one elsewhere. Each use has a test in
+`tests/transfer/detect/test_compat.py` that fails when the library changes.
 """
 
 import contextlib
@@ -13,15 +14,10 @@ import detectron2.engine.defaults as engine
 import lvis
 import numpy as np
 import torch
-from detectron2.config import CfgNode
 from detectron2.data import DatasetMapper
 from detectron2.engine import DefaultTrainer, hooks
 from detectron2.evaluation import COCOEvaluator, LVISEvaluator
 from detectron2.evaluation.coco_evaluation import COCOevalMaxDets
-from detectron2.layers import get_norm
-from detectron2.modeling import ROI_HEADS_REGISTRY
-from detectron2.modeling.roi_heads import Res5ROIHeads
-from torch import nn
 
 from soco.data.coco import no_coco_detections, no_lvis_detections
 from soco.errors import UserError
@@ -112,22 +108,6 @@ def transform_annotations(
         size: Height and width of the augmented image.
     """
     mapper._transform_annotations(record, transforms, size)
-
-
-@ROI_HEADS_REGISTRY.register()
-class Res5ROIHeadsExtraNorm(Res5ROIHeads):
-    """The paper's C4 head, which detectron2 lacks: res5 with one more norm after it.
-
-    The SoCo release names it in its configuration, as other projects do that fine-tune unfrozen C4
-    detectors: res5 ends in a sum without a norm, and a trained norm there keeps its scale from
-    drifting.
-    """
-
-    @classmethod
-    def _build_res5_block(cls, cfg: CfgNode) -> tuple[nn.Sequential, int]:
-        res5, channels = super()._build_res5_block(cfg)
-        res5.add_module("norm", get_norm(cfg.MODEL.RESNETS.NORM, channels))
-        return res5, channels
 
 
 class CocoScorer(COCOEvaluator):

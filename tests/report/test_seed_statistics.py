@@ -5,7 +5,7 @@ import math
 import pytest
 
 from soco.report.protocol import named_words, protocol_table, seed_words, setting_words, value_words
-from soco.report.seeds import grouped, mean_std, summarise, unlike_keys
+from soco.report.seed_statistics import grouped, mean_std, summarise, unlike_keys
 
 
 @pytest.fixture
