@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 from workflow_runs import BESIDE, Beside, Snakemake, Workflow
+from xdist.scheduler import LoadScopeScheduling
 
 from soco.config import ImagesConfig, PretrainConfig, ViewConfig
 from soco.data import Entry, open_source
@@ -133,16 +134,28 @@ def place_of(item):
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items):
-    """Tests that need a background run come last.
+WITH_RUNS = ("tests/workflow/", "tests/provenance/")
+"""The folders whose tests need the background runs."""
 
-    With several processes (`-n 2`), one of them has all these tests and the runs; the others are
-    divided by files, whose tests share fixtures.
+
+class _ByFile(LoadScopeScheduling):
+    """With `-n 2`: one process makes the background runs and has all tests that need them.
+
+    The other files are divided; the tests of a file share fixtures.
     """
+
+    def _split_scope(self, nodeid):
+        return "runs" if nodeid.startswith(WITH_RUNS) else nodeid.split("::")[0]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return _ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that need a background run come last."""
     items.sort(key=place_of)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("runs" if place_of(item) else item.path.name))
+    assert all(item.nodeid.startswith(WITH_RUNS) for item in items if place_of(item))
 
 
 @pytest.hookimpl(wrapper=True)
