@@ -22,8 +22,8 @@ demo: install ## photographs to an AP and a report, on real parts at a small sca
 	snakemake all
 	@echo "The report: results/report/report.html"
 
-test: install ## the test suite, in two processes
-	python -m pytest -n 2
+test: install ## the test suite
+	python -m pytest
 
 # Installs Slurm where it is missing and apt may; the tests say why where they are skipped.
 test-slurm: install ## the same through Slurm, on a cluster of two nodes that is started here and stopped

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 from workflow_runs import BESIDE, Beside, Snakemake, Workflow
-from xdist.scheduler import LoadScopeScheduling
 
 from soco.config import ImagesConfig, PretrainConfig, ViewConfig
 from soco.data import Entry, open_source
@@ -134,41 +133,12 @@ def place_of(item):
     )
 
 
-WITH_RUNS = ("tests/workflow/", "tests/provenance/")
-"""The folders whose tests need the background runs."""
-
-
-class _ByFile(LoadScopeScheduling):
-    """With `-n 2`: one process makes the background runs and has all tests that need them.
-
-    The other files are divided; the tests of a file share fixtures.
-    """
-
-    def _split_scope(self, nodeid):
-        return "runs" if nodeid.startswith(WITH_RUNS) else nodeid.split("::")[0]
-
-
-def pytest_xdist_make_scheduler(config, log):
-    return _ByFile(config, log)
-
-
 def pytest_collection_modifyitems(items):
     """Tests that need a background run come last."""
     items.sort(key=place_of)
-    assert all(item.nodeid.startswith(WITH_RUNS) for item in items if place_of(item))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport():
-    """Spell out lone surrogates in what a test printed: pytest-xdist sends it as UTF-8."""
-    report = yield
-    report.sections = [
-        (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
-    ]
-    return report
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def runs(request, tmp_path_factory, readable_images):
     """The background runs that the collected tests need, by name; all start at once."""
     background = Beside()
@@ -182,13 +152,6 @@ def runs(request, tmp_path_factory, readable_images):
             background.make(name, workflow)
     yield background.made
     background.close()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def early_runs(request):
-    """Start the background runs before the first test, if this process has all the tests."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        request.getfixturevalue("runs")
 
 
 @pytest.fixture(scope="session")
