@@ -2,14 +2,11 @@
 
 import contextlib
 import errno
-import multiprocessing.queues
 import os
 import re
 import tempfile
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from soco.errors import UserError
 
@@ -118,25 +115,6 @@ def probe_write(path: Path) -> None:
         while remaining:
             remaining -= file.write(bytes(remaining))
         os.fsync(file.fileno())
-
-
-def report_worker_errors() -> None:
-    """Make data loader workers report that they cannot send a batch, such as for lack of memory.
-
-    Python prints such an error and continues without the batch, for which the loader would wait
-    forever. Workers that are forked later inherit this.
-    """
-    multiprocessing.queues.Queue._on_queue_feeder_error = _send_error_instead  # type: ignore[attr-defined]
-
-
-def _send_error_instead(queue: Any, error: Exception, item: Any) -> None:
-    """Called while the error is handled, in the thread that sends; an item is (number, batch)."""
-    from torch._utils import ExceptionWrapper
-
-    if not isinstance(item, tuple) or isinstance(item[1], ExceptionWrapper):
-        traceback.print_exception(error)
-        os._exit(1)
-    queue.put((item[0], ExceptionWrapper(where="in a data loader's worker")))
 
 
 def _is_memory(error: BaseException) -> bool:

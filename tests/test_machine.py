@@ -105,7 +105,8 @@ def test_other_errors_pass_unchanged():
 LOAD = """
 import torch
 from torch.utils.data import DataLoader
-from soco.machine import report_worker_errors, machine_faults
+from soco.machine import machine_faults
+from soco.torch_compat import report_worker_errors
 report_worker_errors()
 images = [torch.zeros(3, 1000, 1500) for _ in range(9)]
 with machine_faults():

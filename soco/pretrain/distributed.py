@@ -13,8 +13,8 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
+from soco import torch_compat
 from soco.errors import UserError
-from soco.pretrain import torch_compat
 
 Message = TypeVar("Message")
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from soco.pretrain import torch_compat
+from soco import torch_compat
 
 
 class LARS(torch.optim.Optimizer):

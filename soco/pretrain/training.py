@@ -15,12 +15,11 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+from soco import torch_compat
 from soco.data import open_source
 from soco.data.stores.torch_files import load_archive
 from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
-from soco.machine import report_worker_errors
-from soco.pretrain import torch_compat
 from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.distributed import Ranks, autocast_type
 from soco.pretrain.job import PretrainJob, identity
@@ -212,7 +211,7 @@ class Training:
         )
 
     def _batches(self) -> Generator[Batch]:
-        report_worker_errors()
+        torch_compat.report_worker_errors()
         loader = DataLoader(
             Reported(self.dataset),
             batch_sampler=self.sampler,

@@ -4,7 +4,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from soco.pretrain.torch_compat import BatchNorm
+from soco.torch_compat import BatchNorm
 
 
 def synchronise_norms(model: nn.Module, device: torch.device) -> nn.Module:

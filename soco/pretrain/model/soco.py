@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from soco import torch_compat
 from soco.config import DetectorConfig, PretrainConfig, recipe
-from soco.pretrain import torch_compat
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, c4_map, channels_of
 from soco.pretrain.model.heads import MLP, ROI_SIDE, BoxHead
 from soco.pretrain.model.loss import Vectors, collapse_metrics, total_loss

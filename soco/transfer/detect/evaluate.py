@@ -16,7 +16,7 @@ from soco.config.presets import changed
 from soco.data.stores.torch_files import DamagedArchive, load_archive
 from soco.errors import UserError
 from soco.io import write_json
-from soco.machine import report_worker_errors
+from soco.torch_compat import report_worker_errors
 from soco.transfer.detect.annotations import check_lvis, read_split
 from soco.transfer.detect.checkpoints import copy_file
 from soco.transfer.detect.compat import unwrap_user_errors

@@ -15,9 +15,10 @@ from soco.config.presets import PROTOCOLS, changed
 from soco.data.stores.lock import exclusive_lock
 from soco.errors import UserError
 from soco.io import remove_folder, write_json
-from soco.machine import machine_faults, report_worker_errors
+from soco.machine import machine_faults
 from soco.pretrain.distributed import check_cores
 from soco.pretrain.stop import ends_with_parent
+from soco.torch_compat import report_worker_errors
 from soco.transfer.detect import loading_report
 from soco.transfer.detect.annotations import Split, read_dataset
 from soco.transfer.detect.checkpoints import (

@@ -13,13 +13,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from soco.data import UnreadableImageError, read_rgb
 from soco.errors import UserError
-from soco.machine import report_worker_errors
 from soco.numba_cache import Bytes, Floats
 from soco.pretrain.model.encoder import channels_of
 from soco.pretrain.views import prepare_worker
 from soco.pretrain.views.colours import normalise
 from soco.pretrain.views.resize import resize
 from soco.progress import progress_bar
+from soco.torch_compat import report_worker_errors
 from soco.transfer.probe.backbone import pooled_c5
 from soco.transfer.probe.folder import LabelledFolder
 

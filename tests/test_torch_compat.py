@@ -1,6 +1,8 @@
 """What we assume of the undocumented parts of torch; a new version that changes one fails here."""
 
+import inspect
 import multiprocessing
+import multiprocessing.queues
 import threading
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from soco.pretrain import torch_compat
+from soco import torch_compat
 
 
 @pytest.fixture
@@ -83,3 +85,21 @@ def test_workers_that_are_stopped_may_be_killed_without_an_error():
     stopping.join(timeout=30)
     assert not stopping.is_alive() and not worker.is_alive()
     torch_compat.stop_workers(iter(DataLoader([1])))  # without workers there is nothing to stop
+
+
+def test_a_queue_that_cannot_send_calls_the_hook_that_we_replace():
+    """Its effect is tested with a full shared memory, where such a disk may be mounted."""
+    feeder = inspect.getsource(multiprocessing.queues.Queue._feed)
+    assert "onerror(e, obj)" in feeder
+    assert "self._on_queue_feeder_error" in inspect.getsource(
+        multiprocessing.queues.Queue._start_thread
+    )
+
+
+def test_a_wrapped_error_is_raised_again_with_its_message():
+    try:
+        raise OSError("no room")
+    except OSError:
+        wrapped = torch_compat.ExceptionWrapper(where="in a data loader's worker")
+    with pytest.raises(OSError, match="no room"):
+        wrapped.reraise()

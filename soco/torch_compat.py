@@ -1,13 +1,17 @@
 """Everything that we use of torch beyond its documented interface.
 
-`tests/pretrain/test_torch_compat.py` fails if a new version of torch changes any of it.
+`tests/test_torch_compat.py` fails if a new version of torch changes any of it.
 """
 
+import multiprocessing.queues
+import os
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._utils import ExceptionWrapper
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.utils.data import dataloader
 
@@ -19,6 +23,7 @@ __all__ = [
     "lerp_",
     "mul_",
     "norms",
+    "report_worker_errors",
     "stop_workers",
 ]
 
@@ -68,3 +73,20 @@ def stop_workers(batches: Any) -> None:
     """
     if isinstance(batches, dataloader._MultiProcessingDataLoaderIter):
         batches._shutdown_workers()
+
+
+def report_worker_errors() -> None:
+    """Make data loader workers report that they cannot send a batch, such as for lack of memory.
+
+    Python prints such an error and continues without the batch, for which the loader would wait
+    forever. Workers that are forked later inherit this.
+    """
+    multiprocessing.queues.Queue._on_queue_feeder_error = _send_error_instead  # type: ignore[attr-defined]
+
+
+def _send_error_instead(queue: Any, error: Exception, item: Any) -> None:
+    """Called while the error is handled, in the thread that sends; an item is (number, batch)."""
+    if not isinstance(item, tuple) or isinstance(item[1], ExceptionWrapper):
+        traceback.print_exception(error)
+        os._exit(1)
+    queue.put((item[0], ExceptionWrapper(where="in a data loader's worker")))
