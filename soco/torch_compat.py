@@ -35,14 +35,23 @@ Tensors = Sequence[Tensor]
 # parameters instead of one for each parameter. torch.optim uses them; they are not documented.
 
 
-def mul_(tensors: Tensors, factor: float | Tensors) -> None:
+# A scalar tensor as factor is read on the device, when the kernel runs: a CUDA graph needs that.
+
+
+def mul_(tensors: Tensors, factor: float | Tensor | Tensors) -> None:
     """Multiply each tensor in place by one number, or by the scalar tensor at its place."""
-    torch._foreach_mul_(list(tensors), factor if isinstance(factor, (int, float)) else list(factor))
+    if isinstance(factor, (int, float, Tensor)):
+        torch._foreach_mul_(list(tensors), factor)
+    else:
+        torch._foreach_mul_(list(tensors), list(factor))
 
 
-def add_(tensors: Tensors, others: Tensors, alpha: float = 1.0) -> None:
+def add_(tensors: Tensors, others: Tensors, alpha: float | Tensor = 1.0) -> None:
     """Add `alpha` times the other tensor to each tensor in place."""
-    torch._foreach_add_(list(tensors), list(others), alpha=alpha)
+    if isinstance(alpha, Tensor):
+        torch._foreach_add_(list(tensors), torch._foreach_mul(list(others), alpha))
+    else:
+        torch._foreach_add_(list(tensors), list(others), alpha=alpha)
 
 
 def add(tensors: Tensors, others: Tensors, alpha: float = 1.0) -> list[Tensor]:
@@ -50,9 +59,12 @@ def add(tensors: Tensors, others: Tensors, alpha: float = 1.0) -> list[Tensor]:
     return list(torch._foreach_add(list(tensors), list(others), alpha=alpha))
 
 
-def lerp_(tensors: Tensors, others: Tensors, weight: float) -> None:
+def lerp_(tensors: Tensors, others: Tensors, weight: float | Tensor) -> None:
     """Move each tensor in place towards the other one by a share `weight`."""
-    torch._foreach_lerp_(list(tensors), list(others), weight)
+    if isinstance(weight, Tensor):
+        add_(tensors, torch._foreach_sub(list(others), list(tensors)), alpha=weight)
+    else:
+        torch._foreach_lerp_(list(tensors), list(others), weight)
 
 
 def norms(tensors: Tensors) -> Tensor:
@@ -66,13 +78,17 @@ def cpu_multiplies_bf16() -> bool:
 
 
 def stop_workers(batches: Any) -> None:
-    """Make a data loader's iterator end its workers and stop watching them.
+    """Make a data loader's iterator end its workers and stop watching them; kill what is left.
 
     torch does this when the iterator is garbage-collected, which the traceback of an exception
-    delays. Until then, torch treats a killed worker as an error.
+    delays. Until then, torch treats a killed worker as an error. Workers that ignore SIGTERM are
+    left over, and Python would wait for them at exit.
     """
     if isinstance(batches, dataloader._MultiProcessingDataLoaderIter):
+        workers = list(batches._workers)
         batches._shutdown_workers()
+        for worker in workers:
+            worker.kill()
 
 
 def report_worker_errors() -> None:

@@ -43,6 +43,13 @@ def test_foreach_operations_that_return_are_those_on_each_tensor(tensors):
         (lambda a, b: torch_compat.mul_(a, [x.sum() for x in b]), lambda a, b: a * b.sum()),
         (lambda a, b: torch_compat.add_(a, b, alpha=-2.0), lambda a, b: a - 2.0 * b),
         (lambda a, b: torch_compat.lerp_(a, b, 0.25), lambda a, b: torch.lerp(a, b, 0.25)),
+        # Factors on the device.
+        (lambda a, b: torch_compat.mul_(a, torch.tensor(0.9)), lambda a, b: a * 0.9),
+        (lambda a, b: torch_compat.add_(a, b, alpha=torch.tensor(-2.0)), lambda a, b: a - 2.0 * b),
+        (
+            lambda a, b: torch_compat.lerp_(a, b, torch.tensor(0.25)),
+            lambda a, b: a + 0.25 * (b - a),
+        ),
     ],
 )
 def test_foreach_operations_in_place_are_those_on_each_tensor(tensors, in_place, each):

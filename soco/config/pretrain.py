@@ -116,9 +116,12 @@ class PretrainConfig(Section):
     ema_base: Share = Field(
         0.99, description="Momentum of the target branch at the first step; it rises to 1."
     )
-    precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(
+    precision: Literal["fp32", "tf32", "bf16", "fp16", "auto"] = Field(
         "auto",
-        description="Arithmetic of the model; `auto`: bf16 where the hardware has it, else fp32.",
+        description=(
+            "Arithmetic of the model; `auto`: on a GPU bf16 where the hardware has it, else fp32;"
+            " on a CPU what is faster in a trial of a few steps."
+        ),
     )
     processes: Processes = Field(
         1,
@@ -145,6 +148,19 @@ class PretrainConfig(Section):
     compile: bool = Field(
         False, description="Compile the model with torch.compile; needs a C++ compiler."
     )
+    cuda_graph: Literal["auto", "off"] = Field(
+        "auto",
+        description=(
+            "`auto`: on a single GPU, replay whole steps as a CUDA graph, so that it does not wait"
+            " for the host; not with fp16 or gradient accumulation."
+        ),
+        json_schema_extra=RUNTIME_ONLY,
+    )
+    deterministic: bool = Field(
+        False,
+        description="On GPUs, use only operations that give the same bits in each run; slower.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
     reduced_decoding: bool = Field(
         True,
         description="Decode a JPEG at 1/2, 1/4 or 1/8 of its size where every view is smaller.",
@@ -156,7 +172,7 @@ class PretrainConfig(Section):
     )
     checkpoint_minutes: Positive = Field(
         10.0,
-        description="Minutes between checkpoints; each epoch also ends with one.",
+        description="Minutes between checkpoints; the last step also ends with one.",
         json_schema_extra=RUNTIME_ONLY,
     )
     keep_checkpoints: Count = Field(

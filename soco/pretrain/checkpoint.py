@@ -2,11 +2,13 @@
 
 import logging
 import re
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import soco
 from soco.data.stores.torch_files import Content, newest_sound, save_archive
@@ -20,6 +22,7 @@ class Checkpoints:
     """The checkpoints of one run: a folder of `step-NNNNNNNN.pt`.
 
     They contain no random state: every draw follows from the seed, the epoch and the image number.
+    A thread writes them from a copy of the state, while training continues.
     """
 
     def __init__(
@@ -33,12 +36,16 @@ class Checkpoints:
 
         Args:
             folder: Created when the first checkpoint is written.
-            settings: The run's identity; a checkpoint of other settings is refused.
+            settings: The run's identity; a checkpoint of other settings is refused. The precision
+                `auto` accepts any, and must be set before a checkpoint is written.
             keep: How many of the newest checkpoints to keep.
             origin: What makes the files.
         """
         self.folder, self.settings, self.keep = Path(folder), settings, keep
         self.origin = origin
+        self._writer: threading.Thread | None = None
+        self._error: BaseException | None = None
+        self._pinned: dict[str, Any] = {}  # page-locked memory of the last copy, from a GPU
 
     def save(
         self,
@@ -47,7 +54,9 @@ class Checkpoints:
         optimiser: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler,
     ) -> None:
-        """Write a checkpoint, then remove the oldest ones beyond `keep`.
+        """Copy the state, and begin to write it; then the oldest files beyond `keep` are removed.
+
+        One checkpoint is written at a time: this waits for the one before.
 
         Args:
             step: The next step.
@@ -56,8 +65,9 @@ class Checkpoints:
             scaler: The loss scaler.
 
         Raises:
-            UserError: The file cannot be written; earlier checkpoints stay.
+            UserError: The checkpoint before could not be written; earlier ones stay.
         """
+        self.wait()
         state = {
             "step": step,
             "model": model.state_dict(),
@@ -67,14 +77,52 @@ class Checkpoints:
             "version": soco.__version__,
             **origin_inside(self.origin),
         }
-        save_archive(self.folder / f"step-{step:08d}.pt", state)
-        # After the new file is complete, so that there is always one to resume from.
-        for old in self._paths()[: -self.keep]:
-            old.unlink()
+        copied = _copied(state, self._pinned)
+        ready = None
+        if any(p.is_cuda for p in model.parameters()):
+            # The GPU copies after the steps up to now and before the next one, while the host
+            # launches that.
+            ready, self._pinned = torch.cuda.current_stream().record_event(), copied
+        self._writer = threading.Thread(target=self._write, args=(step, copied, ready))
+        self._writer.start()
+
+    def _write(self, step: int, state: Content, ready: torch.Event | None) -> None:
+        """Write a checkpoint, in a thread of its own."""
+        try:
+            if ready is not None:
+                ready.synchronize()
+            save_archive(self.folder / f"step-{step:08d}.pt", state)
+            # After the new file is complete, so that there is always one to resume from.
+            for old in self._paths()[: -self.keep]:
+                old.unlink()
+        except BaseException as error:  # raised again in the main thread
+            self._error = error
+
+    def wait(self) -> None:
+        """Wait until the checkpoint in progress is written.
+
+        Raises:
+            UserError: It could not be written.
+        """
+        self.join()
+        self.check()
+
+    def check(self) -> None:
+        """Raise the error of the last checkpoint, if it has failed by now."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def join(self) -> None:
+        """Wait until no checkpoint is being written, whether it succeeds or not."""
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
 
     @property
     def last(self) -> Path | None:
         """The newest checkpoint, whether readable or not."""
+        self.join()
         return next(reversed(self._paths()), None)
 
     def newest_readable(self) -> tuple[Path, Content] | None:
@@ -132,6 +180,8 @@ class Checkpoints:
 
     def _check_settings(self, path: Path, settings: dict[str, Any]) -> None:
         ours, theirs = _flat(self.settings), _flat(settings)
+        if ours.get("precision") == "auto":
+            ours["precision"] = theirs.get("precision")
         differing = sorted(
             key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)
         )
@@ -156,3 +206,27 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
             else {key: value}
         )
     return flat
+
+
+def _copied(value: Any, memory: Any) -> Any:
+    """Copy the tensors of nested dictionaries and lists to the CPU's memory.
+
+    Args:
+        value: A tensor, a dictionary, a list or a plain value.
+        memory: The result of an earlier copy, which this one may overwrite; empty for none.
+    """
+    if isinstance(value, Tensor):
+        # A GPU copies to page-locked memory without the host.
+        target = memory if isinstance(memory, Tensor) else _host_memory(value)
+        return target.copy_(value, non_blocking=True)
+    if isinstance(value, Mapping):
+        used = memory if isinstance(memory, Mapping) else {}
+        return {key: _copied(entry, used.get(key)) for key, entry in value.items()}
+    if isinstance(value, list):
+        parts = memory if isinstance(memory, list) else [None] * len(value)
+        return [_copied(entry, part) for entry, part in zip(value, parts, strict=True)]
+    return value
+
+
+def _host_memory(tensor: Tensor) -> Tensor:
+    return torch.empty_like(tensor, device="cpu", pin_memory=tensor.is_cuda)

@@ -13,7 +13,6 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
-from soco import torch_compat
 from soco.errors import UserError
 
 Message = TypeVar("Message")
@@ -96,25 +95,6 @@ def fix_threads(number: int | None = None) -> None:
             no longer uses fewer threads for small products.
     """
     torch.set_num_threads(number or torch.get_num_threads())
-
-
-def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
-    """Return the type in which autocast computes; None for float32.
-
-    Args:
-        precision: `fp32`, `bf16`, `fp16`, or `auto`: bf16 where the hardware has bf16 products.
-        device: The device that trains.
-    """
-    if precision == "auto":
-        return torch.bfloat16 if _multiplies_bf16(device) else None
-    return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-
-
-def _multiplies_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        # GPUs before Ampere emulate bf16, which is no faster than float32.
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch_compat.cpu_multiplies_bf16()
 
 
 def check_cores(processes: int, workers: int) -> None:

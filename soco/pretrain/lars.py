@@ -28,7 +28,8 @@ class LARS(torch.optim.Optimizer):
     ) -> None:
         """Split the parameters into weights, which are scaled, and 1-d ones, which are not.
 
-        The learning rate is 0 until it is set in `param_groups`, before each step.
+        The learning rate is 0 until it is set in `param_groups`, before each step: a number, or a
+        scalar tensor on the device of the parameters.
 
         Args:
             parameters: The parameters to train.

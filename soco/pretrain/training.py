@@ -1,37 +1,37 @@
 """The pretraining loop: from the first step, or the last checkpoint, to the end."""
 
 import contextlib
+import dataclasses
 import logging
-import math
-import multiprocessing
 import signal
 import time
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader
 
 from soco import torch_compat
 from soco.data import open_source
-from soco.data.stores.torch_files import load_archive
+from soco.data.stores.torch_files import Content, load_archive
 from soco.data.stores.without_proposals import count_without
 from soco.errors import UserError
 from soco.pretrain.checkpoint import Checkpoints
-from soco.pretrain.distributed import Ranks, autocast_type
+from soco.pretrain.distributed import Ranks
+from soco.pretrain.feed import Feed
+from soco.pretrain.graph import GraphedStep
 from soco.pretrain.job import PretrainJob, identity
 from soco.pretrain.lars import LARS
 from soco.pretrain.model import build_model
 from soco.pretrain.model.norms import synchronise_norms
+from soco.pretrain.precision import autocast_type, fastest_precision, known_precision, set_tf32
+from soco.pretrain.readings import Reading, Window
 from soco.pretrain.sampler import EpochSampler
 from soco.pretrain.schedules import learning_rate, peak_rate, target_momentum
+from soco.pretrain.step import Rates, TrainStep
 from soco.pretrain.stop import StopSignals, leave
 from soco.pretrain.training_log import TrainingLog
-from soco.pretrain.views import Batch, ViewDataset, prepare_worker
-from soco.pretrain.views.dataset import Reported
+from soco.pretrain.views import Batch, ViewDataset
+from soco.pretrain.views.batch import collate
 
 log = logging.getLogger(__name__)
 
@@ -39,21 +39,7 @@ log = logging.getLogger(__name__)
 # It falls below this after 30 overflows that no growth made up for.
 _LEAST_SCALE = 1e-4
 _MOST_NAMED = 8  # images that an error message names
-
-
-@dataclass
-class Step:
-    """The results of one step in this process.
-
-    Attributes:
-        values: Means over its gradient accumulation steps: `loss`, `spread`, `cosine_apart`.
-        waited: Seconds spent waiting for views.
-        failed: Numbers of the images in a batch whose loss was not finite.
-    """
-
-    values: dict[str, torch.Tensor] = field(default_factory=dict)
-    waited: float = 0.0
-    failed: list[int] = field(default_factory=list)
+_TRIAL_IMAGES = 8  # in the steps that choose a precision
 
 
 class Training:
@@ -68,24 +54,22 @@ class Training:
         settings = job.settings
         self.settings, self.ranks, self.device = settings, ranks, ranks.device
         self.dataset = ViewDataset(job.store, open_source(job.images), settings, job.seed)
-        self.autocast_type = autocast_type(settings.precision, self.device)
         self.sampler = EpochSampler(
             len(self.dataset), settings, job.seed, rank=ranks.rank, ranks=ranks.count
         )
         self.model = build_model(settings, job.detector, job.seed)
-        self.parallel = self._wrap_ddp()
-        online = (p for p in self.model.parameters() if p.requires_grad)
-        self.optimiser = LARS(online, settings.momentum, settings.weight_decay, settings.trust)
-        # bf16 has the range of float32 and needs no loss scaling; fp16 does.
-        self.scaler = torch.amp.GradScaler(
-            self.device.type, enabled=self.autocast_type is torch.float16
-        )
+        # Channels-last, as the views: see `soco.pretrain.feed`.
+        self.model = self.model.to(self.device, memory_format=torch.channels_last).train()
         # Only the first process reads and writes checkpoints.
-        decisive = identity(job, self.precision) if ranks.is_first else {}
+        decisive = identity(job, self._asked_precision()) if ranks.is_first else {}
         self.checkpoints = Checkpoints(
             job.folder, decisive, settings.keep_checkpoints, origin=job.origin
         )
-        self._resume()
+        newest = self.checkpoints.newest_readable() if ranks.is_first else None
+        self.precision = ranks.broadcast(self._precision(newest[1] if newest else None))
+        self.checkpoints.settings["precision"] = self.precision
+        self.step = self._build_step()
+        self._resume(newest)
         self.log_path, self.tensorboard = job.folder / "log.jsonl", job.tensorboard
 
     def log_plan(self, job: PretrainJob) -> None:
@@ -118,15 +102,10 @@ class Training:
             norms,
         )
 
-    @property
-    def precision(self) -> str:
-        """The precision that the model computes in."""
-        return {None: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.autocast_type]
-
     def run(self, stop: StopSignals) -> None:
         """Train from the checkpoint's step to the last one.
 
-        Checkpoints are written every `checkpoint_minutes` and at the end of each epoch.
+        Checkpoints are written every `checkpoint_minutes` and at the end.
 
         Args:
             stop: Whether to stop; the step in progress is then finished and saved.
@@ -138,58 +117,75 @@ class Training:
         """
         first, steps = self.sampler.first_step, self.sampler.steps
         with contextlib.ExitStack() as opened:
-            batches = opened.enter_context(contextlib.closing(self._batches()))
+            # Whatever ends the block, a checkpoint that is being written is completed first.
+            opened.callback(self.checkpoints.join)
+            feed = Feed(self.dataset, self.sampler, self.settings.workers, self.device)
+            opened.enter_context(contextlib.closing(feed))
             log_file = opened.enter_context(self._training_log()) if self.ranks.is_first else None
+            window = Window(first, steps, self.settings.log_every)
             saved = time.monotonic()
             for number in range(first, steps):
-                step = self._step(number, batches)
-                # Before log and checkpoint, which a failed step must not reach. All processes get
-                # the same answer, or some would wait forever for the gradients of one that left.
-                asked = self._sync_status(number, step, stop)
+                window.add(number, self.step(feed, self._rates(number)))
+                # Alone, a process stops at once; several must agree, after the same step.
+                if not window.is_due and (self.ranks.count > 1 or stop.asked is None):
+                    continue
+                # Before log and checkpoint, which a failed step must not reach.
+                reading, asked = self._read(window, stop)
                 if log_file:
-                    epoch = number // self.sampler.steps_per_epoch
-                    log_file.log_step(
-                        number,
-                        waited=step.waited,
-                        **step.values,
-                        **self._rates(number),
-                        epoch=epoch,
-                    )
+                    self._log(log_file, reading, feed)
+                self.checkpoints.check()
                 done = number + 1
-                due = done % self.sampler.steps_per_epoch == 0 or done == steps or asked
-                if due or time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
+                is_over = asked or done == steps
+                if is_over or time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
                     self._save(done)
                     saved = time.monotonic()
                 if asked and done < steps:
-                    self.ranks.total(0)  # a barrier: wait until the checkpoint is written
-                    log.info(
-                        "stopped on request after step %d of %d; checkpoint written, run again to"
-                        " resume",
-                        done,
-                        steps,
-                    )
-                    leave(asked)
+                    self._leave(done, asked)
+            self.checkpoints.wait()
 
-    def _wrap_ddp(self) -> nn.Module:
-        """Move the model to its device; with several processes, wrap it to average gradients."""
+    def _asked_precision(self) -> str:
+        """The precision that the configuration names; `auto` if it leaves the choice to us."""
+        setting = self.settings.precision
+        return setting if setting == "auto" else known_precision(setting, self.device) or setting
+
+    def _precision(self, newest: Content | None) -> str:
+        """The precision to compute in; with `auto`, a resumed run keeps that of its checkpoint."""
+        if self.settings.precision == "auto" and newest is not None:
+            return str(newest["settings"]["precision"])
+        known = known_precision(self.settings.precision, self.device)
+        if known is None and self.ranks.is_first:
+            return fastest_precision(self.model, self._trial_batch())
+        return known or "fp32"  # the first process tells the others
+
+    def _trial_batch(self) -> Batch:
+        share = self.settings.batch_size // self.ranks.count // self.settings.accumulate
+        count = min(share, _TRIAL_IMAGES)
+        batch = collate([self.dataset[0, number] for number in range(count)])
+        return batch.to(self.device, torch.channels_last)
+
+    def _build_step(self) -> TrainStep | GraphedStep:
+        s = self.settings
+        if self.device.type == "cuda":
+            set_tf32(self.precision == "tf32")
+            torch.use_deterministic_algorithms(s.deterministic, warn_only=True)
         if self.ranks.count > 1:
             self.model = synchronise_norms(self.model, self.device)
-        # Channels-last: convolutions need no transposed copies (1.2 times as fast on a CPU, see
-        # docs/pretraining.md), and RoIAlign reads the maps as views.
-        self.model = self.model.to(self.device, memory_format=torch.channels_last).train()
-        if self.settings.compile:
+        if s.compile:
             self.model.compile_parts()
-        if self.ranks.count == 1:
-            return self.model
-        devices = [self.device] if self.device.type == "cuda" else None
-        # No broadcast of buffers: synchronised norms have the same statistics in all processes.
-        # Gradients are views of DDP's buckets, which saves a copy of all of them.
-        return DistributedDataParallel(
-            self.model, devices, forward_sync_buffers=False, gradient_as_bucket_view=True
-        )
+        online = (p for p in self.model.parameters() if p.requires_grad)
+        self.optimiser = LARS(online, s.momentum, s.weight_decay, s.trust)
+        dtype = autocast_type(self.precision)
+        # bf16 has the range of float32 and needs no loss scaling; fp16 does.
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=dtype is torch.float16)
+        step = TrainStep(self.model, self.optimiser, self.scaler, dtype, s.accumulate)
+        if self.ranks.count > 1:
+            step.distribute(self.device)
+        # Loss scaling reads from the GPU in each step, and DDP's messages are not captured.
+        alone = self.ranks.count == 1 and s.accumulate == 1 and not self.scaler.is_enabled()
+        graphed = s.cuda_graph == "auto" and self.device.type == "cuda" and alone
+        return GraphedStep(step) if graphed else step
 
-    def _resume(self) -> None:
-        newest = self.checkpoints.newest_readable() if self.ranks.is_first else None
+    def _resume(self, newest: tuple[Path, Content] | None) -> None:
         path = self.ranks.broadcast(newest[0] if newest else None)
         if path is not None:
             # The first process has already read and checked the file.
@@ -210,116 +206,86 @@ class Training:
             self.tensorboard,
         )
 
-    def _batches(self) -> Generator[Batch]:
-        torch_compat.report_worker_errors()
-        loader = DataLoader(
-            Reported(self.dataset),
-            batch_sampler=self.sampler,
-            num_workers=self.settings.workers,
-            collate_fn=Reported.collate,
-            pin_memory=self.device.type == "cuda",
-            worker_init_fn=prepare_worker,
-            # Forked, so that workers share the mapped store and the compiled loops.
-            multiprocessing_context="fork" if self.settings.workers else None,
+    def _rates(self, number: int) -> Rates:
+        return Rates(
+            lr=learning_rate(number, self.sampler.steps_per_epoch, self.settings),
+            ema_momentum=target_momentum(number, self.sampler.steps, self.settings.ema_base),
         )
-        others = set(multiprocessing.active_children())
-        batches = iter(loader)
-        try:
-            for batch in batches:
-                if isinstance(batch, UserError):
-                    raise batch
-                yield batch
-        finally:
-            # Workers ignore SIGTERM (`prepare_worker`), and Python would wait for them at exit.
-            torch_compat.stop_workers(batches)
-            for worker in set(multiprocessing.active_children()) - others:
-                worker.kill()
 
-    def _step(self, number: int, batches: Iterator[Batch]) -> Step:
-        """Take one step; if a loss is not finite, leave the weights unchanged."""
-        rates = self._rates(number)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rates["lr"]
-        # As in the release, the EMA comes before the forward pass, with the weights that the last
-        # step left.
-        self.model.update_target(rates["ema_momentum"])
-        self.optimiser.zero_grad(set_to_none=True)
-        step = Step()
-        for last in [False] * (self.settings.accumulate - 1) + [True]:
-            start = time.monotonic()
-            batch = next(batches)
-            step.waited += time.monotonic() - start
-            self._accumulate(batch, last, step)
-        # Another process may still step with NaN gradients, but `_sync_status` then ends all of
-        # them before anything is saved.
-        if not step.failed:
-            self.scaler.step(self.optimiser)
-            self.scaler.update()
-        return step
+    def _read(self, window: Window, stop: StopSignals) -> tuple[Reading, signal.Signals | None]:
+        """Read the steps of a window; average their losses over the processes.
 
-    def _accumulate(self, batch: Batch, last: bool, step: Step) -> None:
-        """Run forward and backward for one of the gradient accumulation steps.
+        All processes get the same answers, or some would wait forever for the gradients of one that
+        left.
 
-        Gradients add up, and only the last step averages them over the processes: DDP would
-        otherwise communicate in each of them.
-        """
-        # Parts are equal, so that the mean of their means is that of the whole batch. The norms,
-        # however, have statistics of one part only.
-        share = 1 / self.settings.accumulate
-        with contextlib.nullcontext() if last or self.ranks.count == 1 else self.parallel.no_sync():
-            with torch.autocast(
-                self.device.type, self.autocast_type, enabled=self.autocast_type is not None
-            ):
-                agreement = self.parallel(batch.to(self.device, torch.channels_last))
-            self.scaler.scale(agreement.loss * share).backward()
-        for name, value in agreement._asdict().items():
-            step.values[name] = step.values.get(name, 0) + value.detach() * share
-        if not torch.isfinite(agreement.loss):
-            step.failed += batch.numbers.tolist()
-
-    def _rates(self, number: int) -> dict[str, float]:
-        return {
-            "lr": learning_rate(number, self.sampler.steps_per_epoch, self.settings),
-            "ema_momentum": target_momentum(number, self.sampler.steps, self.settings.ema_base),
-        }
-
-    def _sync_status(self, number: int, step: Step, stop: StopSignals) -> signal.Signals | None:
-        """Average the loss over the processes; return the signal that any of them received.
+        Returns:
+            The steps, and the signal that any of the processes received.
 
         Raises:
             UserError: A loss is not finite, in whichever process.
         """
-        loss = float(step.values["loss"])
-        if not math.isfinite(loss):  # the error names only some of the images
-            log.error("loss %g for the images %s", loss, ", ".join(self._keys(step.failed)))
-        failed, asked, loss = self.ranks.total(len(step.failed), stop.asked is not None, loss)
-        step.values["loss"] = torch.tensor(loss / self.ranks.count)
-        if failed:
-            keys = [key for keys in self.ranks.gather(self._keys(step.failed)) for key in keys]
+        reading = window.read()
+        for values, failed in zip(reading.values, reading.failed, strict=True):
+            if failed:  # the error names only some of the images
+                named = ", ".join(self._keys(failed))
+                log.error("loss %g for the images %s", values["loss"], named)
+        losses = [values["loss"] for values in reading.values]
+        *losses, asked, seconds = self.ranks.total(
+            *losses, stop.asked is not None, window.seconds_per_step
+        )
+        for values, loss in zip(reading.values, losses, strict=True):
+            values["loss"] = loss / self.ranks.count
+        self._check(reading)
+        window.restart(seconds / self.ranks.count)
+        return reading, (stop.asked or signal.SIGTERM) if asked else None
+
+    def _check(self, reading: Reading) -> None:
+        """Raise a `UserError` if a loss is not finite, or if gradients overflow in every step."""
+        index = reading.first_failed
+        if index is not None:
+            failed = self._keys(reading.failed[index])
+            keys = [key for keys in self.ranks.gather(failed) for key in keys]
             more = len(keys) - _MOST_NAMED
             raise UserError(
                 "pretrain.loss_not_finite",
                 "The loss is {loss:g} at step {step} (learning rate {lr:g}) for the images"
                 " {images}. {remedy}",
-                loss=loss,
+                loss=reading.values[index]["loss"],
                 images=", ".join(keys[:_MOST_NAMED])
                 + (f" and {more} more (see the log)" if more > 0 else ""),
-                **self._diverged(number),
+                **self._diverged(reading.numbers[index]),
             )
         if self.scaler.is_enabled() and self.scaler.get_scale() < _LEAST_SCALE:
             raise UserError(
                 "pretrain.fp16_overflow",
                 "Gradients overflow fp16 in every step up to step {step} (learning rate {lr:g})."
                 " bf16 has the range that they need. {remedy}",
-                **self._diverged(number),
+                **self._diverged(reading.numbers[-1]),
             )
-        return (stop.asked or signal.SIGTERM) if asked else None
+
+    def _log(self, log_file: TrainingLog, reading: Reading, feed: Feed) -> None:
+        waited, feed.waited = feed.waited / len(reading.numbers), 0.0
+        for number, values in zip(reading.numbers, reading.values, strict=True):
+            epoch, rates = number // self.sampler.steps_per_epoch, self._rates(number)
+            named = {**values, **dataclasses.asdict(rates), "epoch": epoch}
+            log_file.log_step(number, waited=waited, **named)
+
+    def _leave(self, done: int, asked: signal.Signals) -> None:
+        self.checkpoints.wait()
+        self.ranks.total(0)  # a barrier: wait until the checkpoint is written
+        log.info(
+            "stopped on request after step %d of %d; checkpoint written, run again to resume",
+            done,
+            self.sampler.steps,
+        )
+        leave(asked)
 
     def _save(self, done: int) -> None:
-        """Write a checkpoint.
+        """Begin to write a checkpoint.
 
         Raises:
-            UserError: A weight is not finite; such weights are never written.
+            UserError: A weight is not finite; such weights are never written. Or the checkpoint
+                before cannot be written.
         """
         # A norm is finite only if all of its values are: few kernels, and one answer.
         norms = torch_compat.norms([p.detach() for p in self.model.parameters()])
@@ -340,7 +306,7 @@ class Training:
         good = self.checkpoints.last or "none"
         return {
             "step": number,
-            "lr": self._rates(number)["lr"],
+            "lr": self._rates(number).lr,
             "checkpoint": str(good),
             "remedy": (
                 f"The last good checkpoint is {good}. Lower base_lr or lengthen warmup_epochs, and"

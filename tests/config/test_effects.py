@@ -12,7 +12,7 @@ def without(section, stage):
 def test_runtime_keys_affect_no_result():
     assert set(runtime_keys(PretrainConfig)) == {
         *("recipe", "processes", "nodes", "recompute", "workers", "max_without_proposals"),
-        *("checkpoint_minutes", "keep_checkpoints", "log_every"),
+        *("checkpoint_minutes", "keep_checkpoints", "log_every", "cuda_graph", "deterministic"),
     }
     assert runtime_keys(FinetuneConfig) == ("processes", "workers", "checkpoint_iterations")
     assert runtime_keys(ProbeConfig) == ("workers",)

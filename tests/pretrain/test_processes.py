@@ -14,7 +14,7 @@ from torch import nn
 from user_errors import refused
 
 from soco.errors import UserError
-from soco.pretrain.distributed import autocast_type, check_cores
+from soco.pretrain.distributed import check_cores
 from soco.pretrain.launch import _raise_end, report_end
 from soco.pretrain.model.norms import synchronise_norms
 from soco.pretrain.stop import StopSignals
@@ -184,10 +184,3 @@ def test_somewhat_more_than_the_cores_are_accepted(cores, monkeypatch):
     check_cores(16, 4)
     with refused("machine.too_many_workers"):
         check_cores(16, 5)
-
-
-def test_precisions_by_name():
-    cpu = torch.device("cpu")
-    assert autocast_type("fp32", cpu) is None
-    assert autocast_type("bf16", cpu) is torch.bfloat16
-    assert autocast_type("auto", cpu) in (None, torch.bfloat16)

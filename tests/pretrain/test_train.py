@@ -7,7 +7,9 @@ from user_errors import refused
 from soco.pretrain import training
 from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.distributed import Ranks
+from soco.pretrain.feed import Feed
 from soco.pretrain.model import load_weights
+from soco.pretrain.step import Rates
 
 
 def test_a_run_leaves_weights_log_and_metrics(run, weights, tiny_recipe):
@@ -61,17 +63,16 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, weights, tiny_recipe):
 def test_a_run_that_fails_leaves_its_last_good_checkpoint(
     run, weights, tiny_recipe, monkeypatch, tmp_path
 ):
-    """The learning rate explodes in the last step of an epoch, where a checkpoint is due."""
+    """The learning rate explodes in the last step, where a checkpoint is due."""
     monkeypatch.setattr(
         training, "learning_rate", lambda step, *_: 0.01 if step < 3 else float("inf")
     )
-    good = tmp_path / "broken/checkpoints/step-00000002.pt"
+    good = tmp_path / "broken/checkpoints/step-00000003.pt"
+    recipe = {"checkpoint_minutes": 1e-9, "keep_checkpoints": 1}
     with refused("pretrain.weight_not_finite", step=3, checkpoint=good):
-        run("broken", tiny_recipe)
-    assert [path.name for path in (tmp_path / "broken/checkpoints").glob("step*")] == [
-        "step-00000002.pt"
-    ]
-    model = load_weights(tmp_path / "broken/checkpoints/step-00000002.pt")
+        run("broken", tiny_recipe.model_copy(update=recipe))
+    assert [path.name for path in good.parent.glob("step*")] == [good.name]
+    model = load_weights(good)
     assert all(torch.isfinite(tensor).all() for tensor in model.values())
 
 
@@ -84,11 +85,13 @@ def test_gradient_accumulation_gives_the_gradient_of_the_whole_step(job_of, tiny
             job_of(f"passes{accumulate}", recipe), Ranks(0, 1, torch.device("cpu"))
         )
         whole.model.eval()
-        step = whole._step(0, whole._batches())
+        feed = Feed(whole.dataset, whole.sampler, 0, whole.device)
+        taken = whole.step(feed, Rates(lr=0.0, ema_momentum=0.99))
         gradients.append(
             {name: p.grad for name, p in whole.model.named_parameters() if p.grad is not None}
         )
-        assert torch.isfinite(step.values["loss"])
+        assert taken.values.shape == (accumulate, 3)
+        assert torch.isfinite(taken.values[:, 0]).all()
     assert gradients[0].keys() == gradients[1].keys()
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradients[1][name], gradient, atol=1e-5, rtol=1e-3, msg=name)

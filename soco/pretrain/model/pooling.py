@@ -6,6 +6,7 @@ levels, with a call for each level and box set, as the authors' program does.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -43,8 +44,8 @@ def levels(boxes: Tensor, size: int, bounds: Sequence[int]) -> Tensor:
     x1, y1, x2, y2 = pixel_boxes(boxes, size).unbind(-1)
     area = (x2 - x1 + 1) * (y2 - y1 + 1)
     # sqrt(w h) <= bound as w h <= bound^2, in integers; at a bound a box has the finer level.
-    squares = torch.tensor([bound**2 for bound in bounds], device=boxes.device)
-    level = torch.bucketize(area, squares)
+    # Counted one by one: a tensor of the bounds would have to be copied to the GPU in every step.
+    level = sum((area > bound**2 for bound in bounds), start=torch.zeros_like(area))
     return torch.where(level < len(bounds), level, NO_LEVEL)
 
 
@@ -66,38 +67,32 @@ class BoxSet:
 
 
 @dataclasses.dataclass(frozen=True)
-class Group:
-    """Boxes of one view that are pooled on one of its maps: up to M of each image.
+class ViewPlan:
+    """How the boxes of one view are pooled: those of all its sets, M for each image.
 
     Attributes:
-        view: Index of the view.
-        level: Index of its map.
-        rows: (B, M, side, H) weights along the map's rows.
-        columns: (B, M, side, W) weights along its columns.
+        levels: For each map of the view its weights along rows, (B, M, side, H), and along columns,
+            (B, M, side, W). Rows are 0 for a box of another level.
+        sets: Indices of the view's sets, in the order of the boxes.
     """
 
-    view: int
-    level: int
-    rows: Tensor
-    columns: Tensor
+    levels: Sequence[tuple[Tensor, Tensor]]
+    sets: Sequence[int]
 
 
 @dataclasses.dataclass(frozen=True)
 class PoolingPlan:
     """Which box is pooled on which map; both branches share a plan.
 
+    Every size follows from the recipe and the batch size alone, never from the boxes. So a step
+    reads nothing from the GPU, and can be captured as a CUDA graph or compiled once.
+
     Attributes:
-        groups: One for each map of each view. A map without boxes has a group with M = 0 and stays
-            in the graph, so that every parameter has a gradient at every step (DDP requires it).
-        taken: Indices of the rows of all groups that are a box; the other rows are padding, for
-            images with fewer boxes than M.
-        numbers: (R,) for each taken row, the index of its box among the boxes of all sets.
+        views: One plan for each view.
         sets: The box sets.
     """
 
-    groups: Sequence[Group]
-    taken: Tensor
-    numbers: Tensor
+    views: Sequence[ViewPlan]
     sets: Sequence[BoxSet]
 
 
@@ -105,63 +100,37 @@ class PoolingPlan:
 def plan_assigned(
     sets: Sequence[BoxSet], sizes: Sequence[Sequence[tuple[int, int]]], side: int
 ) -> PoolingPlan:
-    """Group boxes by the map that they belong to.
+    """Plan how to pool each box on the map that it belongs to.
 
-    A box without a level is left out: it is in no pair and would only change the batch statistics
-    of the norms. If fewer than two boxes have a level, those without one are pooled on the coarsest
-    map, since batch norm needs at least two rows.
+    A box without a level is pooled on the coarsest map. It is in no pair, but its vector enters the
+    batch statistics of the norms, as in the release. Leaving it out would make the number of rows
+    depend on the boxes.
 
     Args:
         sets: The box sets of all pairs of views.
         sizes: For each view, height and width of its maps, finest first.
         side: Width and height of a pooled box.
     """
-    # All boxes are numbered through, so that their vectors find the way back to their sets.
-    starts = [0]
-    for box_set in sets:
-        starts.append(starts[-1] + box_set.ids.numel())
-    has_level = torch.cat([box_set.levels.flatten() for box_set in sets]) >= 0
-    # By `where`: an `if` would wait for the GPU.
-    coarsest = torch.where(has_level.sum() < 2, len(sizes[0]) - 1, NO_LEVEL)
-    members = []
+    views = []
     for view, maps in enumerate(sizes):
         # View 1 is in every pair; the boxes of all its sets are pooled together: (B, sets K, 4).
         mine = [number for number, box_set in enumerate(sets) if box_set.view == view]
         boxes = torch.cat([sets[n].boxes for n in mine], dim=1)
         assigned = torch.cat([sets[n].levels for n in mine], dim=1)
-        assigned = torch.where(assigned >= 0, assigned, coarsest)
-        numbers = torch.cat([_numbers(sets[n], starts[n]) for n in mine], dim=1)
-        members += [
-            (view, level, size, boxes, assigned == level, numbers)
-            for level, size in enumerate(maps)
-        ]
-    # The only transfer from the GPU to the host: the number of rows of each group, all at once.
-    most = torch.stack([belongs.sum(dim=1).max() for *_, belongs, _ in members]).tolist()
-    groups, taken, chosen = [], [], []
-    for (view, level, (height, width), boxes, belongs, numbers), count in zip(
-        members, most, strict=True
-    ):
-        # This map's boxes first, in their own order, cut to the most that any image has: (B, M).
-        # Equal numbers make the pooling one batched product; `taken` then drops the padding.
-        order = belongs.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :count]
-        nearest = boxes.gather(1, order[..., None].expand(-1, -1, 4))
-        groups.append(Group(view, level, *box_weights(nearest, height, width, side)))
-        taken.append(belongs.gather(1, order).flatten())
-        chosen.append(numbers.gather(1, order).flatten())
-    rows = torch.cat(taken).nonzero()[:, 0]
-    return PoolingPlan(groups, rows, torch.cat(chosen)[rows], sets)
-
-
-def _numbers(box_set: BoxSet, start: int) -> Tensor:
-    ids = box_set.ids
-    return torch.arange(start, start + ids.numel(), device=ids.device).view_as(ids)
+        assigned = torch.where(assigned >= 0, assigned, len(maps) - 1)
+        levels = []
+        for level, (height, width) in enumerate(maps):
+            rows, columns = box_weights(boxes, height, width, side)
+            levels.append((rows * (assigned == level)[..., None, None], columns))
+        views.append(ViewPlan(levels, mine))
+    return PoolingPlan(views, sets)
 
 
 def describe_assigned(maps: Sequence[Maps], plan: PoolingPlan, describe: Describe) -> list[Vectors]:
     """Pool each box on its own level, and describe all boxes of all views in one call.
 
     Departure: in the release the head sees every box on all four levels. This is a quarter of its
-    work, and the batch statistics of the norms are those of the boxes that the loss compares.
+    work, and the batch statistics of the norms are those of boxes on their own level.
 
     Args:
         maps: For each view its feature maps, finest first, each (B, C, H, W).
@@ -169,26 +138,37 @@ def describe_assigned(maps: Sequence[Maps], plan: PoolingPlan, describe: Describ
         describe: Maps (R, C, side, side) to (R, D).
 
     Returns:
-        For each set (B, K, D) vectors; a box without a level has zeros and the id 0.
+        For each set (B, K, D) vectors; a box without a level has the id 0.
     """
-    # (rows of all groups, C, side, side), then without padding (R, C, side, side).
+    # (R, C, side, side), where R counts the boxes of all views: view by view, image by image.
     pooled = torch.cat(
-        [pool(maps[group.view][group.level], group.rows, group.columns) for group in plan.groups]
+        [_pool_on_levels(of_view, view) for of_view, view in zip(maps, plan.views, strict=True)]
     )
-    described = describe(
-        pooled.index_select(0, plan.taken).contiguous(memory_format=torch.channels_last)
-    )
-    shapes = [box_set.ids.shape for box_set in plan.sets]
-    # Back to the order of the sets: (all boxes, D), then (B K, D) for each set.
-    all_boxes = described.new_zeros(sum(shape.numel() for shape in shapes), described.shape[1])
-    values = all_boxes.index_copy(0, plan.numbers, described).split(
-        [shape.numel() for shape in shapes]
-    )
+    described = describe(pooled.contiguous(memory_format=torch.channels_last))
+    counts = [view.levels[0][0].shape[:2].numel() for view in plan.views]
+    values: dict[int, Tensor] = {}
+    for view, of_view in zip(plan.views, described.split(counts), strict=True):
+        # (B, M, D), then (B, K, D) for each set.
+        of_image = of_view.unflatten(0, view.levels[0][0].shape[:2])
+        boxes = [plan.sets[number].ids.shape[1] for number in view.sets]
+        values |= zip(view.sets, of_image.split(boxes, dim=1), strict=True)
     return [
-        # (B, K, D). The id is 0 without a level, even where a box was pooled only to have two rows.
-        Vectors(of_set.view(*box_set.ids.shape, -1), box_set.ids * (box_set.levels >= 0))
-        for of_set, box_set in zip(values, plan.sets, strict=True)
+        Vectors(values[number], box_set.ids * (box_set.levels >= 0))
+        for number, box_set in enumerate(plan.sets)
     ]
+
+
+def _pool_on_levels(maps: Maps, view: ViewPlan) -> Tensor:
+    """Pool all boxes of a view on each of its maps, and add: (B x M, C, side, side).
+
+    All but one of the terms are 0. Selecting the boxes of each map instead would be less work for
+    the products, which are a small part of a step, but with sizes that depend on the boxes.
+    """
+    pooled = [
+        pool(features, rows, columns)
+        for features, (rows, columns) in zip(maps, view.levels, strict=True)
+    ]
+    return functools.reduce(torch.add, pooled)
 
 
 def describe_on_all_levels(

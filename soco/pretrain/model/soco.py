@@ -155,10 +155,8 @@ class SoCo(nn.Module):
 
     def compile_parts(self) -> None:
         """Compile the parts before and after the pooling; parameters keep their names."""
-        # Not the pooling: it reads sizes from the GPU, which would break the graph.
-        self._maps = torch.compile(Branch.maps)
-        # The number of boxes changes from step to step.
-        self._describe = torch.compile(Branch.describe, dynamic=True)
+        self._maps = torch.compile(Branch.maps, dynamic=False)
+        self._describe = torch.compile(Branch.describe, dynamic=False)
 
     @property
     def online(self) -> Branch:
@@ -172,11 +170,14 @@ class SoCo(nn.Module):
         return Branch(self.encoder_k, self.neck_k, self.head_k, (self.projector_k,))
 
     @torch.no_grad()
-    def update_target(self, momentum: float) -> None:
+    def update_target(self, momentum: float | Tensor) -> None:
         """Update the target by exponential moving average: k = momentum k + (1 - momentum) q.
 
         As in the release, this comes before the forward pass of a step and updates parameters only:
         the target's batch norms have their own running statistics.
+
+        Args:
+            momentum: A number, or a scalar tensor on the model's device.
         """
         online, target = zip(*self._momentum_pairs(), strict=True)
         # lerp: k + (1 - m) (q - k) = m k + (1 - m) q, for all parameters in a few kernels.

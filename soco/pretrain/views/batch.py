@@ -63,6 +63,26 @@ class Batch:
         # `numbers` stay on the CPU, as only error messages read them.
         return Batch(tuple(views), tuple(pair.to(device) for pair in self.pairs), self.numbers)
 
+    def tensors(self) -> list[Tensor]:
+        """Everything that the model reads: views, boxes and ids, in a fixed order."""
+        fields = dataclasses.fields(Pair)
+        pairs = [getattr(pair, field.name) for pair in self.pairs for field in fields]
+        return [*self.views, *pairs]
+
+    def clone(self) -> "Batch":
+        """Copy to memory of its own; the views keep their memory format."""
+        fields = dataclasses.fields(Pair)
+        pairs = (
+            Pair(*(getattr(pair, field.name).clone() for field in fields)) for pair in self.pairs
+        )
+        views = tuple(view.clone() for view in self.views)
+        return Batch(views, tuple(pairs), self.numbers)
+
+    def record_stream(self, stream: torch.Stream) -> None:
+        """Keep the memory from being used again before the work of a stream up to now is done."""
+        for tensor in self.tensors():
+            tensor.record_stream(stream)
+
     def pin_memory(self) -> "Batch":
         """Move to page-locked memory; `DataLoader` calls this."""
         views = tuple(view.pin_memory() for view in self.views)

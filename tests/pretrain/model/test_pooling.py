@@ -57,17 +57,26 @@ def test_pooling_in_bf16_is_as_precise_as_bf16():
     assert error.square().mean().sqrt() < 2 * rounded.square().mean().sqrt()
 
 
-def test_each_box_is_pooled_on_its_own_level_and_boxes_without_one_are_left_out():
+def test_each_box_is_pooled_on_its_own_level_and_boxes_without_one_are_in_no_pair():
     generator = torch.Generator().manual_seed(2)
     maps = [
         [torch.randn(3, 4, size // s, size // s, generator=generator) for s in (1, 2)]
         for size in (16, 8)
     ]
     levels = [
-        torch.tensor(of_set) for of_set in ([[0, 1], [1, -1], [-1, -1]], [[1, 1], [0, 0], [-1, 0]])
+        torch.tensor(of_set)
+        for of_set in (
+            [[0, 1], [1, -1], [-1, -1]],
+            [[1, 1], [0, 0], [-1, 0]],
+            [[0, 0], [1, 0], [1, 1]],
+        )
     ]
     ids = torch.tensor([[1, 2]] * 3)
-    sets = [BoxSet(view, random_boxes(3, 2, seed=view), ids, levels[view]) for view in (0, 1)]
+    # As in training, view 1 has two sets, and the sets of both views alternate.
+    sets = [
+        BoxSet(view, random_boxes(3, 2, seed=number), ids, levels[number])
+        for number, view in enumerate((0, 1, 0))
+    ]
     calls = []
 
     def describe(rois):
@@ -76,13 +85,27 @@ def test_each_box_is_pooled_on_its_own_level_and_boxes_without_one_are_left_out(
 
     plan = plan_assigned(sets, [[tuple(m.shape[-2:]) for m in of_view] for of_view in maps], 7)
     vectors = describe_assigned(maps, plan, describe)
-    assert calls == [8]
-    for view, (box_set, of_set) in enumerate(zip(sets, vectors, strict=True)):
-        assert torch.equal(of_set.ids, ids * (levels[view] >= 0))
+    assert calls == [18]  # all boxes, whatever their levels
+    for box_set, of_set in zip(sets, vectors, strict=True):
+        assert torch.equal(of_set.ids, ids * (box_set.levels >= 0))
         on_each = torch.stack(
-            [reference(m, box_set.boxes, 7).flatten(1).view(3, 2, -1) for m in maps[view]]
+            [reference(m, box_set.boxes, 7).flatten(1).view(3, 2, -1) for m in maps[box_set.view]]
         )
         for image, box in torch.cartesian_prod(torch.arange(3), torch.arange(2)).tolist():
-            level = levels[view][image, box]
-            expected = on_each[level, image, box] if level >= 0 else torch.zeros(4 * 49)
+            level = box_set.levels[image, box]  # -1, no level, is the coarsest map
+            expected = on_each[level, image, box]
             assert torch.allclose(of_set.values[image, box], expected, atol=1e-5)
+
+
+def test_no_size_depends_on_the_boxes_and_every_map_has_a_gradient():
+    maps = [[torch.randn(2, 4, s, s, requires_grad=True) for s in (8, 4)]]
+    sizes = [[tuple(m.shape[-2:]) for m in maps[0]]]
+    shapes = set()
+    for level in (0, 1, -1):
+        box_set = BoxSet(0, random_boxes(2, 3), torch.ones(2, 3).long(), torch.full((2, 3), level))
+        plan = plan_assigned([box_set], sizes, 7)
+        (vectors,) = describe_assigned(maps, plan, lambda rois: rois.flatten(1))
+        shapes.add(vectors.values.shape)
+        vectors.values.sum().backward()
+    assert shapes == {(2, 3, 4 * 49)}
+    assert all(m.grad is not None for m in maps[0])

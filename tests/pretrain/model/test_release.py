@@ -115,6 +115,7 @@ def test_our_own_files_are_recognised_by_content(tmp_path, small_model):
     checkpoints = Checkpoints(tmp_path, {"seed": 1}, keep=1)
     optimiser = LARS(p for p in small_model.parameters() if p.requires_grad)
     checkpoints.save(5, small_model, optimiser, torch.amp.GradScaler("cpu", enabled=False))
+    checkpoints.wait()
     save_file(small_model.state_dict(), tmp_path / "weights.pth")
     for path in (tmp_path / "step-00000005.pt", tmp_path / "weights.pth"):
         state = load_weights(path)
