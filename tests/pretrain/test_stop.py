@@ -24,7 +24,7 @@ def wait_for_steps(job, process, count):
 def test_sigterm_to_all_processes_saves_and_exits_with_75(
     job_of, started, run, weights, tiny_recipe, processes
 ):
-    recipe = tiny_recipe.model_copy(update={"workers": 2, "epochs": 12, "processes": processes})
+    recipe = tiny_recipe.model_copy(update={"workers": 2, "epochs": 6, "processes": processes})
     job = job_of("stopped", recipe)
     process = started(job)
     wait_for_steps(job, process, 3)
@@ -32,7 +32,7 @@ def test_sigterm_to_all_processes_saves_and_exits_with_75(
     assert process.wait(timeout=60) == 75
     saved = [path.name for path in job.folder.glob("step-*.pt")]
     steps = len((job.folder / "log.jsonl").read_text().splitlines())
-    assert 3 <= steps < 24
+    assert 3 <= steps < 12
     assert f"step-{steps:08d}.pt" in saved
     pretrain(job)
     whole = weights(run("whole", recipe))
