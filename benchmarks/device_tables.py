@@ -19,8 +19,9 @@ from stepping import Stepper, Variant
 from torch.utils.flop_counter import FlopCounterMode
 
 from soco.config import DetectorConfig, PretrainConfig, ViewConfig, recipe
+from soco.pretrain.precision import set_tf32
 
-WARM_STEPS = 3  # the first ones choose algorithms and fill the allocator's cache
+WARM_STEPS = 5  # they choose algorithms, fill the allocator's cache and capture the CUDA graph
 COUNTED = 2  # images of the step whose FLOPs are counted
 LONGEST_REASON = 100  # characters of a failure's line
 
@@ -69,33 +70,39 @@ def tables() -> tuple[Table, ...]:
 
 def default_of(name: str) -> Variant:
     """Return what training does with a recipe on a GPU."""
-    return Variant("assigned, bf16, channels-last (default)", *recipe(name), dtype=torch.bfloat16)
+    return Variant(
+        "assigned, bf16, channels-last, CUDA graph (default)",
+        *recipe(name),
+        dtype=torch.bfloat16,
+        graph=True,
+    )
 
 
 def release_of(name: str) -> Variant:
     """Return the authors' way: fp16, contiguous, every box on all levels."""
-    variant = dataclasses.replace(default_of(name), dtype=torch.float16, channels_last=False)
+    variant = dataclasses.replace(
+        default_of(name), dtype=torch.float16, channels_last=False, graph=False
+    )
     return variant.changed("release, fp16, contiguous", pooling="release")
 
 
 def fpn_variants() -> tuple[Variant, ...]:
     """Return the variants of R50-FPN: the authors' way, types and memory formats, less memory."""
     default, release = default_of("fpn_100"), release_of("fpn_100")
-    single = dataclasses.replace(default, name="assigned, fp32, channels-last", dtype=None)
+    plain = dataclasses.replace(default, name="assigned, bf16, channels-last", graph=False)
+    single = dataclasses.replace(plain, name="assigned, fp32, channels-last", dtype=None)
     return (
         release,
         dataclasses.replace(release, name="release, fp32, contiguous", dtype=None),
         single,
         dataclasses.replace(single, name="assigned, tf32, channels-last", tf32=True),
         dataclasses.replace(
-            default,
-            name="assigned, fp16, contiguous",
-            dtype=torch.float16,
-            channels_last=False,
+            plain, name="assigned, fp16, contiguous", dtype=torch.float16, channels_last=False
         ),
+        plain,
+        plain.changed("the same with recompute", recompute=True),
+        plain.changed("the same with compile", compile=True),
         default,
-        default.changed("the default with recompute", recompute=True),
-        default.changed("the default with compile", compile=True),
     )
 
 
@@ -191,11 +198,12 @@ def _measure_into(
 
 def measure(variant: Variant, count: int, device: str, repeats: int) -> Figures:
     """Measure a variant on a device in this process."""
-    torch.backends.cuda.matmul.allow_tf32 = variant.tf32
-    torch.backends.cudnn.allow_tf32 = variant.tf32
+    set_tf32(variant.tf32)
     stepper = Stepper(variant, count, device)
     for _ in range(WARM_STEPS):
         stepper.step()
+    if stepper.has_no_graph:
+        raise RuntimeError("the step could not be captured as a CUDA graph; see the warning")
     synchronise(device)
     start = time.perf_counter()
     for _ in range(repeats):

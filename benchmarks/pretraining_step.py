@@ -14,15 +14,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from device_tables import print_device_tables
-from stepping import SECONDS, Stepper, Variant, timed
+from stepping import Stepper, Variant
 from torch import nn
 
 from soco.config import PretrainConfig
-from soco.pretrain.model import pooling
+from soco.pretrain.model import SoCo, pooling
 from soco.pretrain.model import soco as model_file
+from soco.pretrain.model.pooling import plan_assigned
 
 RELEASE = PretrainConfig(pooling="release")
 PEER = Variant("release, fp32, contiguous", RELEASE, channels_last=False)
@@ -37,7 +39,28 @@ VARIANTS = (
 
 def parts_of_a_step(stepper: Stepper, repeats: int) -> dict[str, float]:
     """Seconds of each part of a step."""
-    model = stepper.model
+    watch_modules(stepper.model)
+    step = stepper.plain
+    SECONDS.clear()
+    with (
+        patch.object(pooling, "pool", timing(pooling.pool, "pooling")),
+        patch.object(model_file, "plan_assigned", timing(plan_assigned, "plan of pooling")),
+        patch.object(step, "begin", timing(step.begin, "EMA")),
+        patch.object(torch.Tensor, "backward", timing(torch.Tensor.backward, "backward")),
+        patch.object(step, "finish", timing(step.finish, "LARS")),
+    ):
+        start = time.perf_counter()
+        for _ in range(repeats):
+            stepper.step()
+        SECONDS["all"] = time.perf_counter() - start
+    return {name: seconds / repeats for name, seconds in SECONDS.items()}
+
+
+SECONDS: dict[str, float] = {}
+
+
+def watch_modules(model: SoCo) -> None:
+    """Time the modules of both branches."""
     for suffix in ("", "_k"):
         encoder = getattr(model, f"encoder{suffix}")
         # The encoder and its stages are never called as a whole.
@@ -47,17 +70,6 @@ def parts_of_a_step(stepper: Stepper, repeats: int) -> dict[str, float]:
         for name in ("neck", "head", "projector"):
             watch(getattr(model, f"{name}{suffix}"), name)
     watch(model.predictor, "predictor")
-    whole_pool, whole_plan = pooling.pool, model_file.plan_assigned
-    try:
-        pooling.pool = timing(whole_pool, "pooling")
-        model_file.plan_assigned = timing(whole_plan, "plan of pooling")
-        SECONDS.clear()
-        with timed("all"):
-            for _ in range(repeats):
-                stepper.step()
-    finally:
-        pooling.pool, model_file.plan_assigned = whole_pool, whole_plan
-    return {name: seconds / repeats for name, seconds in SECONDS.items()}
 
 
 def watch(part: nn.Module, name: str) -> None:

@@ -1,16 +1,17 @@
 """A pretraining step to measure: a model, its optimiser, and a batch of random pixels."""
 
 import dataclasses
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
 from soco.config import DetectorConfig, PretrainConfig
+from soco.pretrain.graph import GraphedStep
 from soco.pretrain.lars import LARS
 from soco.pretrain.model import build_model
+from soco.pretrain.step import Rates, TrainStep
 from soco.pretrain.views.batch import Batch, Pair
+
+RATES = Rates(lr=0.01, ema_momentum=0.99)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Variant:
         dtype: The type in which autocast computes; None for float32.
         channels_last: Whether weights and views have channels-last memory.
         tf32: Whether a GPU may round the factors of float32 products to TF32.
+        graph: Whether steps are replayed as a CUDA graph; a CPU has none.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Variant:
     dtype: torch.dtype | None = None
     channels_last: bool = True
     tf32: bool = False
+    graph: bool = False
 
     def changed(self, name: str, **keys: object) -> "Variant":
         """Return it with another name and other values of the recipe's keys."""
@@ -74,37 +77,23 @@ class Stepper:
         )
         if variant.settings.compile:
             self.model.compile_parts()
-        self.optimiser = LARS(p for p in self.model.parameters() if p.requires_grad)
-        for group in self.optimiser.param_groups:
-            group["lr"] = 0.01
-        self.scaler = torch.amp.GradScaler(device, enabled=variant.dtype is torch.float16)
+        optimiser = LARS(p for p in self.model.parameters() if p.requires_grad)
+        scaler = torch.amp.GradScaler(device, enabled=variant.dtype is torch.float16)
+        self.plain = TrainStep(self.model, optimiser, scaler, variant.dtype, accumulate=1)
+        graphed = variant.graph and device == "cuda"
+        self._take = GraphedStep(self.plain) if graphed else self.plain
         self.batch = make_batch(variant.settings, count).to(device, memory_format)
-        self.device, self.dtype = device, variant.dtype
+
+    @property
+    def has_no_graph(self) -> bool:
+        """Whether a graph was asked for, but could not be used."""
+        return isinstance(self._take, GraphedStep) and self._take._graph is None
 
     def step(self) -> None:
-        """Take one step, as the training loop does."""
-        with timed("EMA"):
-            self.model.update_target(0.99)
-        self.gradient()
-        with timed("LARS"):
-            self.scaler.step(self.optimiser)
-            self.scaler.update()
+        """Take one step of the training loop."""
+        self._take(iter([self.batch]), RATES)
 
     def gradient(self) -> None:
         """Forward and backward pass."""
-        self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(self.device, self.dtype, enabled=self.dtype is not None):
-            loss = self.model(self.batch).loss
-        with timed("backward"):
-            self.scaler.scale(loss).backward()
-
-
-SECONDS: dict[str, float] = {}
-
-
-@contextmanager
-def timed(name: str) -> Iterator[None]:
-    """Add the time of the block to `SECONDS` under a name."""
-    start = time.perf_counter()
-    yield
-    SECONDS[name] = SECONDS.get(name, 0.0) + time.perf_counter() - start
+        self.plain.optimiser.zero_grad(set_to_none=True)
+        self.plain.differentiate(self.batch)

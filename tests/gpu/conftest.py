@@ -15,6 +15,7 @@ from soco.data.stores.parquet import write_table
 from soco.data.stores.proposal_store import write_arrow
 from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
 from soco.pretrain import PretrainJob
+from soco.pretrain.precision import set_tf32
 
 DEVICE = os.environ.get("SOCO_TEST_DEVICE", "cuda")
 if DEVICE == "cpu":
@@ -50,14 +51,10 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture
 def exact_products():
-    """float32 products without TF32, as the golden numbers were computed."""
-    flags = (torch.backends.cuda.matmul, torch.backends.cudnn)
-    before = [flag.allow_tf32 for flag in flags]
-    for flag in flags:
-        flag.allow_tf32 = False
+    """float32 products without TF32, as the golden numbers were computed; also at the end."""
+    set_tf32(False)
     yield
-    for flag, value in zip(flags, before, strict=True):
-        flag.allow_tf32 = value
+    set_tf32(False)
 
 
 @pytest.fixture(scope="session")

@@ -40,9 +40,11 @@ def test_fp32_is_not_rounded_to_tf32(device, job_of, recipe, error_of):
 
 @pytest.mark.usefixtures("exact_products")
 @pytest.mark.parametrize("error_of", [error_of_products, error_of_convolutions])
-def test_the_error_shows_tf32(device, error_of):
+def test_tf32_is(device, job_of, recipe, error_of):
     """Otherwise the test above would prove nothing."""
-    if device.type == "cpu" or torch.cuda.get_device_capability() < (8, 0):
+    if device.type == "cuda" and torch.cuda.get_device_capability() < (8, 0):
         pytest.skip("TF32 needs a GPU of compute capability 8.0")
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    assert error_of(device) > MOST
+    job = job_of("rounded", recipe.model_copy(update={"precision": "tf32"}))
+    training = Training(job, Ranks(0, 1, device))
+    assert training.precision == ("tf32" if device.type == "cuda" else "fp32")
+    assert (error_of(device) > MOST) == (device.type == "cuda")

@@ -1,5 +1,6 @@
 """Whole pretrainings on a GPU: their first loss, a stop and resume, a lack of memory."""
 
+import contextlib
 import json
 import os
 import resource
@@ -17,10 +18,11 @@ from user_errors import refused
 from soco.config import ViewConfig
 from soco.pretrain import pretrain
 from soco.pretrain.distributed import Ranks
+from soco.pretrain.feed import Feed
+from soco.pretrain.graph import GraphedStep
 from soco.pretrain.training import Training
 
 pytestmark = pytest.mark.gpu
-PROGRAM = Path(__file__).parent / "deterministic.py"
 LITTLE = 200 << 20  # bytes
 
 
@@ -31,9 +33,32 @@ def test_a_run_computes_on_the_device_and_its_first_loss_is_the_cpus(device, job
     assert (metrics["device"], metrics["steps"]) == (device.type, 40)
     first = json.loads(job.log.read_text().splitlines()[0])["loss"]
     on_cpu = Training(job_of("cpu", recipe), Ranks(0, 1, torch.device("cpu")))
-    step = on_cpu._step(0, on_cpu._batches())
-    # The log has four digits; with norms in train mode, rounding shows in the fifth.
-    assert first == pytest.approx(step.values["loss"].item(), abs=2e-4)
+    (expected,) = losses_of(on_cpu, 1)
+    # With norms in train mode, rounding shows in the fifth digit.
+    assert first == pytest.approx(expected, abs=2e-4)
+
+
+def losses_of(training, steps):
+    """Take the first steps of a pretraining; return their losses."""
+    with contextlib.closing(
+        Feed(training.dataset, training.sampler, 0, training.device)
+    ) as batches:
+        taken = [training.step(batches, training._rates(number)) for number in range(steps)]
+    return [step.values[0, 0].item() for step in taken]
+
+
+def test_steps_replayed_as_a_graph_have_the_losses_of_plain_ones(device, job_of, recipe, tell):
+    graphed, plain = (
+        Training(job_of(way, recipe.model_copy(update={"cuda_graph": way})), Ranks(0, 1, device))
+        for way in ("auto", "off")
+    )
+    assert isinstance(graphed.step, GraphedStep) == (device.type == "cuda")
+    ours, theirs = losses_of(graphed, 20), losses_of(plain, 20)
+    apart = max(abs(a / b - 1) for a, b in zip(ours, theirs, strict=True))
+    tell(f"20 losses of a CUDA graph and of plain steps: apart by up to {apart:.1g}, relative")
+    assert ours == pytest.approx(theirs, rel=1e-3)
+    if device.type == "cuda":
+        assert graphed.step._graph is not None, "the graph was given up; see the log"
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -45,22 +70,23 @@ def test_reduced_precision_trains_to_finite_weights(device, job_of, recipe, prec
     assert all(torch.isfinite(tensor.float()).all() for tensor in weights.values())
 
 
-def started(job, deterministic):
+def started(job):
     """Start a pretraining as a program."""
-    path = job.folder.parent / "job.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(job.model_dump_json())
-    program = [str(PROGRAM)] if deterministic else ["-m", "soco.pretrain"]
-    with (job.folder.parent / "printed").open("ab") as printed:
+    folder = job.folder.parent
+    folder.mkdir(exist_ok=True)
+    (folder / "job.json").write_text(job.model_dump_json())
+    with (folder / "printed").open("ab") as printed:
         return subprocess.Popen(
-            [sys.executable, *program, str(path)], stderr=printed, start_new_session=True
+            [sys.executable, "-m", "soco.pretrain", str(folder / "job.json")],
+            stderr=printed,
+            start_new_session=True,
         )
 
 
-def weights_of(job, deterministic, stop_after=None):
+def weights_of(job, stop_after=None):
     """Run a pretraining to its end, stopped once after some steps; return its weights."""
     if stop_after is not None:
-        process = started(job, deterministic)
+        process = started(job)
         log, until = job.folder / "log.jsonl", time.monotonic() + 300
         while not log.exists() or len(log.read_text().splitlines()) < stop_after:
             assert process.poll() is None, (job.folder.parent / "printed").read_text()[-3000:]
@@ -69,7 +95,7 @@ def weights_of(job, deterministic, stop_after=None):
         os.killpg(process.pid, signal.SIGTERM)
         assert process.wait(timeout=120) == 75
         assert list(job.folder.glob("step-*.pt"))
-    assert started(job, deterministic).wait(timeout=600) == 0
+    assert started(job).wait(timeout=600) == 0
     return safetensors.torch.load_file(job.weights)
 
 
@@ -78,8 +104,9 @@ def test_a_stopped_and_resumed_run_ends_with_the_weights_of_a_whole_one(
     job_of, recipe, tell, deterministic
 ):
     """The same bits with deterministic algorithms; without them, the difference is printed."""
-    whole = weights_of(job_of("whole", recipe), deterministic)
-    resumed = weights_of(job_of("resumed", recipe), deterministic, stop_after=5)
+    recipe = recipe.model_copy(update={"deterministic": deterministic})
+    whole = weights_of(job_of("whole", recipe))
+    resumed = weights_of(job_of("resumed", recipe), stop_after=5)
     floats = [name for name, tensor in whole.items() if tensor.is_floating_point()]
     largest = max(
         ((resumed[n] - whole[n]).norm() / whole[n].norm().clamp(min=1e-12)).item() for n in floats
