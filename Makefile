@@ -7,7 +7,7 @@ SLURM_TESTS := tests/slurm
 DEMO_LOG := results/pretrain/soco/log.jsonl
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo test test-slurm check bench figures clean lock
+.PHONY: help install demo test test-slurm test-gpu check bench figures clean lock
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,9 @@ test-slurm: install ## the same through Slurm, on a cluster of two nodes that is
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; fi || true
 	python -m pytest -m slurm -rs $(SLURM_TESTS)
+
+test-gpu: install ## the tests on a GPU; docs/gpu.md
+	python -m pytest -m gpu -rs tests/gpu
 
 check: install ## style, types and the workflow's lint
 	ruff check .

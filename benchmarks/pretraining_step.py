@@ -3,42 +3,32 @@
 Images are random pixels; boxes have the sizes of proposals. The variants alternate in one process,
 and a ratio is the median of the ratios within a round. Also prints the time of each part of the
 fastest variant's step, and peak memory per image.
+
+With `--device cuda` it prints tables of a GPU instead: see docs/gpu.md.
 """
 
 import argparse
-import dataclasses
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
+from device_tables import print_device_tables
+from stepping import Stepper, Variant
 from torch import nn
 
-from soco.config import DetectorConfig, PretrainConfig
-from soco.pretrain.lars import LARS
-from soco.pretrain.model import build_model, pooling
+from soco.config import PretrainConfig
+from soco.pretrain.model import SoCo, pooling
 from soco.pretrain.model import soco as model_file
-from soco.pretrain.views.batch import Batch, Pair
+from soco.pretrain.model.pooling import plan_assigned
 
-
-@dataclasses.dataclass(frozen=True)
-class Variant:
-    """One way to compute a step."""
-
-    name: str
-    pooling: str = "assigned"
-    bf16: bool = False
-    channels_last: bool = True
-    recompute: bool = False
-    compile: bool = False
-
-
-PEER = Variant("release, fp32, contiguous", pooling="release", channels_last=False)
-BEST = Variant("assigned, bf16, channels-last", bf16=True)
+RELEASE = PretrainConfig(pooling="release")
+PEER = Variant("release, fp32, contiguous", RELEASE, channels_last=False)
+BEST = Variant("assigned, bf16, channels-last", dtype=torch.bfloat16)
 VARIANTS = (
     PEER,
     Variant("assigned, fp32, contiguous", channels_last=False),
@@ -47,71 +37,30 @@ VARIANTS = (
 )
 
 
-def make_batch(settings: PretrainConfig, count: int) -> Batch:
-    """Make random images with boxes whose sides are 0.3 to 0.8 of a view's side."""
-    generator = torch.Generator().manual_seed(0)
-    views = tuple(
-        torch.randn(count, 3, view.size, view.size, generator=generator) for view in settings.views
-    )
-
-    def boxes() -> torch.Tensor:
-        side = 0.3 + 0.5 * torch.rand(count, settings.boxes, 2, generator=generator)
-        corner = torch.rand(count, settings.boxes, 2, generator=generator) * (1 - side)
-        return torch.cat([corner, corner + side], dim=-1)
-
-    ids = torch.arange(1, settings.boxes + 1).expand(count, -1)
-    pairs = tuple(Pair(boxes(), ids, boxes(), ids) for _ in settings.views[1:])
-    return Batch(views, pairs, torch.arange(count))
-
-
-class Stepper:
-    """A model, its optimiser and a batch."""
-
-    def __init__(self, variant: Variant, count: int) -> None:
-        settings = PretrainConfig(pooling=variant.pooling, recompute=variant.recompute)
-        memory_format = torch.channels_last if variant.channels_last else torch.contiguous_format
-        self.model = (
-            build_model(settings, DetectorConfig(), seed=0).to(memory_format=memory_format).train()
-        )
-        if variant.compile:
-            self.model.compile_parts()
-        self.optimiser = LARS(p for p in self.model.parameters() if p.requires_grad)
-        for group in self.optimiser.param_groups:
-            group["lr"] = 0.01
-        self.batch = make_batch(settings, count).to("cpu", memory_format)
-        self.bf16 = variant.bf16
-
-    def step(self) -> None:
-        """Take one step, as the training loop does."""
-        with timed("EMA"):
-            self.model.update_target(0.99)
-        self.gradient()
-        with timed("LARS"):
-            self.optimiser.step()
-
-    def gradient(self) -> None:
-        """Forward and backward pass."""
-        self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-            loss = self.model(self.batch).loss
-        with timed("backward"):
-            loss.backward()
+def parts_of_a_step(stepper: Stepper, repeats: int) -> dict[str, float]:
+    """Seconds of each part of a step."""
+    watch_modules(stepper.model)
+    step = stepper.plain
+    SECONDS.clear()
+    with (
+        patch.object(pooling, "pool", timing(pooling.pool, "pooling")),
+        patch.object(model_file, "plan_assigned", timing(plan_assigned, "plan of pooling")),
+        patch.object(step, "begin", timing(step.begin, "EMA")),
+        patch.object(torch.Tensor, "backward", timing(torch.Tensor.backward, "backward")),
+        patch.object(step, "finish", timing(step.finish, "LARS")),
+    ):
+        start = time.perf_counter()
+        for _ in range(repeats):
+            stepper.step()
+        SECONDS["all"] = time.perf_counter() - start
+    return {name: seconds / repeats for name, seconds in SECONDS.items()}
 
 
 SECONDS: dict[str, float] = {}
 
 
-@contextmanager
-def timed(name: str) -> Iterator[None]:
-    """Add the time of the block to `SECONDS` under a name."""
-    start = time.perf_counter()
-    yield
-    SECONDS[name] = SECONDS.get(name, 0.0) + time.perf_counter() - start
-
-
-def parts_of_a_step(stepper: Stepper, repeats: int) -> dict[str, float]:
-    """Seconds of each part of a step."""
-    model = stepper.model
+def watch_modules(model: SoCo) -> None:
+    """Time the modules of both branches."""
     for suffix in ("", "_k"):
         encoder = getattr(model, f"encoder{suffix}")
         # The encoder and its stages are never called as a whole.
@@ -121,17 +70,6 @@ def parts_of_a_step(stepper: Stepper, repeats: int) -> dict[str, float]:
         for name in ("neck", "head", "projector"):
             watch(getattr(model, f"{name}{suffix}"), name)
     watch(model.predictor, "predictor")
-    whole_pool, whole_plan = pooling.pool, model_file.plan_assigned
-    try:
-        pooling.pool = timing(whole_pool, "pooling")
-        model_file.plan_assigned = timing(whole_plan, "plan of pooling")
-        SECONDS.clear()
-        with timed("all"):
-            for _ in range(repeats):
-                stepper.step()
-    finally:
-        pooling.pool, model_file.plan_assigned = whole_pool, whole_plan
-    return {name: seconds / repeats for name, seconds in SECONDS.items()}
 
 
 def watch(part: nn.Module, name: str) -> None:
@@ -201,28 +139,47 @@ def print_parts(parts: dict[str, float]) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=4, help="images in a step [4]")
-    parser.add_argument("--repeats", type=int, default=3, help="timed steps of each variant [3]")
+    parser.add_argument(
+        "--batch", type=int, help="images in a step [4; with --device as in its tables]"
+    )
+    parser.add_argument(
+        "--repeats", type=int, help="timed steps of each variant [3; with --device 12]"
+    )
     parser.add_argument(
         "--compile", action="store_true", help="time compiled variants too (needs a C++ compiler)"
     )
-    chosen = parser.parse_args()
-    extra = [dataclasses.replace(v, name=f"{v.name}, compiled", compile=True) for v in VARIANTS[2:]]
-    variants = [*VARIANTS, *(extra if chosen.compile else [])]
-    steppers = {variant: Stepper(variant, chosen.batch) for variant in variants}
-    print(
-        f"{chosen.batch} images per step, {torch.get_num_threads()} threads, median of"
-        f" {chosen.repeats} steps"
+    parser.add_argument(
+        "--device",
+        choices=("cuda", "cpu"),
+        help="print the GPU's tables instead; cpu tries them without one",
     )
-    print_speed(steppers, chosen.batch, chosen.repeats)
+    parser.add_argument(
+        "--limit", type=int, default=150, help="with --device: seconds for each variant [150]"
+    )
+    chosen = parser.parse_args()
+    if chosen.device:
+        print_device_tables(chosen.device, chosen.batch, chosen.repeats or 12, chosen.limit)
+    else:
+        print_cpu_tables(chosen.batch or 4, chosen.repeats or 3, chosen.compile)
+
+
+def print_cpu_tables(count: int, repeats: int, with_compiled: bool) -> None:
+    """Print speed, parts of a step and memory on the CPU.
+
+    Args:
+        count: Images in a step.
+        repeats: Timed steps of each variant.
+        with_compiled: Whether to time compiled variants, too.
+    """
+    compiled = [v.changed(f"{v.name}, compiled", compile=True) for v in VARIANTS[2:]]
+    variants = [*VARIANTS, *(compiled if with_compiled else [])]
+    steppers = {variant: Stepper(variant, count) for variant in variants}
+    print(f"{count} images per step, {torch.get_num_threads()} threads, median of {repeats} steps")
+    print_speed(steppers, count, repeats)
     print(f"Where a step of '{BEST.name}' spends its time")
-    print_parts(parts_of_a_step(steppers[BEST], chosen.repeats))
+    print_parts(parts_of_a_step(steppers[BEST], repeats))
     print("Peak memory per additional image")
-    for variant in (
-        PEER,
-        BEST,
-        dataclasses.replace(BEST, name=f"{BEST.name}, recompute", recompute=True),
-    ):
+    for variant in (PEER, BEST, BEST.changed(f"{BEST.name}, recompute", recompute=True)):
         few, many = (peak_memory(variant, count) for count in (2, 4))
         print(f"  {variant.name:<42}{(many - few) / 2:8.0f} MB")
 

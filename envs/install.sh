@@ -3,9 +3,16 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 venv=$1
-python=${PYTHON:-python3.11}
 
-command -v "$python" >/dev/null || { echo "Python 3.11 is needed and '$python' is not there: install it, or give its path as PYTHON=..." >&2; exit 1; }
+# The lock is made with 3.11 and installs unchanged on the later ones. A name on the path may be an empty shim: try it.
+candidates=(python3.11 python3.12 python3.13)
+[ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+usable() { "$1" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
+python=
+for candidate in "${candidates[@]}"; do
+    if usable "$candidate"; then python=$candidate && break; fi
+done
+[ -n "$python" ] || { echo "Python 3.11, 3.12 or 3.13 with its module venv is needed: install one, or give its path as PYTHON=..." >&2; exit 1; }
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 

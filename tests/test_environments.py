@@ -1,11 +1,14 @@
 """Every way to install the project uses one installer and one lock file."""
 
 import re
+import shutil
+import subprocess
 import tomllib
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def test_conda_docker_and_apptainer_call_the_installer_that_make_install_calls(r
     ]  # all else comes from the lock
 
 
-def test_all_of_them_have_one_python(repository, envs):
+def test_all_of_them_have_one_python_and_the_installer_accepts_later_ones(repository, envs):
     asked = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["requires-python"]
     (python, _) = yaml.safe_load((envs / "soco.yaml").read_text())["dependencies"]
     images = [
@@ -54,5 +57,26 @@ def test_all_of_them_have_one_python(repository, envs):
         for name in ("Dockerfile", "soco.def")
     ]
     assert {python.removeprefix("python="), *images} == {"3.11"}
-    assert asked == ">=3.11,<3.12"
-    assert "python3.11" in (envs / "install.sh").read_text()
+    offered = re.search(r"candidates=\((python.+)\)", (envs / "install.sh").read_text())[1].split()
+    assert offered == ["python3.11", "python3.12", "python3.13"]
+    allowed = SpecifierSet(asked)
+    assert all(allowed.contains(name.removeprefix("python")) for name in offered)
+    assert not allowed.contains("3.10") and not allowed.contains("3.14")
+
+
+@pytest.mark.parametrize("given", ["", "nowhere/python3.11", "old python"])
+def test_without_a_python_of_these_the_installer_says_so(repository, tmp_path, given):
+    """The path has only what the script needs before it looks for Python, and a wrong Python."""
+    for tool in ("bash", "dirname"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    (tmp_path / "old python").write_text("#!/bin/bash\nexit 1\n")
+    (tmp_path / "old python").chmod(0o755)
+    done = subprocess.run(
+        [tmp_path / "bash", repository / "envs" / "install.sh", tmp_path / "venv"],
+        env={"PATH": str(tmp_path), "PYTHON": given},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Python 3.11, 3.12 or 3.13 ") and done.stderr.count("\n") == 1
+    assert not (tmp_path / "venv").exists()

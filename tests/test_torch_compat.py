@@ -91,6 +91,7 @@ def test_workers_that_are_stopped_may_be_killed_without_an_error():
     stopping = threading.Thread(target=torch_compat.stop_workers, args=(batches,))
     stopping.start()
     stopping.join(timeout=30)
+    worker.join(timeout=30)  # torch 2.11 does not wait after its SIGTERM
     assert not stopping.is_alive() and not worker.is_alive()
     torch_compat.stop_workers(iter(DataLoader([1])))  # without workers there is nothing to stop
 

@@ -152,7 +152,7 @@ class PretrainConfig(Section):
         "auto",
         description=(
             "`auto`: on a single GPU, replay whole steps as a CUDA graph, so that it does not wait"
-            " for the host; not with fp16 or gradient accumulation."
+            " for the host; not with fp16, gradient accumulation or `deterministic`."
         ),
         json_schema_extra=RUNTIME_ONLY,
     )

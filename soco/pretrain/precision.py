@@ -33,9 +33,12 @@ def set_tf32(allowed: bool) -> None:
 
     torch's default allows it for convolutions, which moves the losses of a batch by up to 0.03.
     """
-    torch.backends.fp32_precision = "tf32" if allowed else "ieee"
-    torch.backends.cuda.matmul.fp32_precision = "tf32" if allowed else "ieee"
-    torch.backends.cudnn.conv.fp32_precision = "tf32" if allowed else "ieee"
+    # torch has two generations of flags, and its own code reads both (`cudnn.flags`, templates of
+    # inductor). It raises an error where they contradict each other.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+    name = "tf32" if allowed else "ieee"
+    torch.backends.cuda.matmul.fp32_precision = name
+    torch.backends.cudnn.conv.fp32_precision = torch.backends.cudnn.rnn.fp32_precision = name
 
 
 def known_precision(precision: str, device: torch.device) -> str | None:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import logging
+import os
 import signal
 import time
 from pathlib import Path
@@ -167,7 +168,7 @@ class Training:
         s = self.settings
         if self.device.type == "cuda":
             set_tf32(self.precision == "tf32")
-            torch.use_deterministic_algorithms(s.deterministic, warn_only=True)
+            _set_deterministic(s.deterministic)
         if self.ranks.count > 1:
             self.model = synchronise_norms(self.model, self.device)
         if s.compile:
@@ -182,6 +183,9 @@ class Training:
             step.distribute(self.device)
         # Loss scaling reads from the GPU in each step, and DDP's messages are not captured.
         alone = self.ranks.count == 1 and s.accumulate == 1 and not self.scaler.is_enabled()
+        # A resumed run begins with steps without a graph, in which the rates are numbers: they
+        # round differently from a graph's tensors.
+        alone = alone and not s.deterministic
         graphed = s.cuda_graph == "auto" and self.device.type == "cuda" and alone
         return GraphedStep(step) if graphed else step
 
@@ -313,3 +317,11 @@ class Training:
                 f" remove {self.checkpoints.folder} to start over."
             ),
         }
+
+
+def _set_deterministic(wanted: bool) -> None:
+    """Let GPUs use only operations with a fixed order of summation, or any."""
+    if wanted:
+        # cuBLAS reads this at its first product: one workspace for each stream.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(wanted, warn_only=True)

@@ -83,15 +83,17 @@ def test_a_resumed_run_keeps_its_precision(run, tiny_recipe, measured, monkeypat
 
 
 def test_tf32_is_allowed_only_by_its_own_name():
-    before = torch.backends.fp32_precision
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
     try:
-        for allowed in (True, False):
+        for allowed in (True, False, True):
             precision.set_tf32(allowed)
-            found = {
-                torch.backends.cuda.matmul.fp32_precision,
-                torch.backends.cudnn.conv.fp32_precision,
-            }
-            assert found == {"tf32" if allowed else "ieee"}
+            name = "tf32" if allowed else "ieee"
+            assert {matmul.fp32_precision, cudnn.conv.fp32_precision} == {name}
+            # torch refuses to read these if they contradict the ones above.
+            assert {matmul.allow_tf32, cudnn.allow_tf32} == {allowed}
+            with cudnn.flags(enabled=False):
+                pass
     finally:
-        torch.backends.fp32_precision = before
+        matmul.allow_tf32, cudnn.allow_tf32 = before
     assert training.set_tf32 is precision.set_tf32
