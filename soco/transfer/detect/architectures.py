@@ -1,15 +1,36 @@
 """The paper's two detectors as detectron2 configurations: Mask R-CNN with FPN and with C4."""
 
+from typing import Any
+
 from detectron2.config import CfgNode
 from detectron2.layers import get_norm
-from detectron2.modeling import ROI_HEADS_REGISTRY
+from detectron2.modeling import META_ARCH_REGISTRY, ROI_HEADS_REGISTRY, GeneralizedRCNN
 from detectron2.modeling.roi_heads import Res5ROIHeads
+from detectron2.structures import Instances
 from torch import nn
 
 from soco.config import DetectorConfig, FinetuneConfig
+from soco.transfer.detect.masks import to_output_sizes
 
 _PYRAMID = ["p2", "p3", "p4", "p5", "p6"]
 _STAGES = ["res2", "res3", "res4", "res5"]
+
+
+@META_ARCH_REGISTRY.register()
+class BatchRCNN(GeneralizedRCNN):
+    """detectron2's Mask R-CNN, which pastes the masks of all images of a batch at once."""
+
+    def inference(
+        self,
+        batched_inputs: list[dict[str, Any]],
+        detected_instances: list[Instances] | None = None,
+        do_postprocess: bool = True,
+    ) -> list[Any]:
+        """Detect objects; arguments and results are those of detectron2's method."""
+        found = super().inference(batched_inputs, detected_instances, do_postprocess=False)
+        if not do_postprocess:
+            return found
+        return [{"instances": each} for each in to_output_sizes(found, batched_inputs)]
 
 
 @ROI_HEADS_REGISTRY.register()
