@@ -1,9 +1,8 @@
-"""Fine-tuning and evaluation at the demo's size: ours against detectron2's stock way.
+"""Fine-tuning and evaluation at the demo's size: ours against detectron2's own way.
 
-Stock are detectron2's model, optimiser, loaders and evaluator, one validation image at a time. Both
-ways have the same weights and images; they alternate in one process, and a ratio is the median of
-the ratios within a round. Every way finds the most detections on each image, as the demo does once
-it is trained.
+Its own are model, optimiser, loaders and evaluator, with one validation image at a time. All ways
+begin with the same weights and alternate in one process, and a ratio is the median of the ratios
+within a round. Each finds the most detections on every image.
 """
 
 import argparse
@@ -11,7 +10,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +59,11 @@ def configuration(device: str, workers: int) -> tuple[CfgNode, Any]:
     return cfg, val
 
 
-def stock(cfg: CfgNode) -> CfgNode:
-    """The same configuration with detectron2's own model."""
-    theirs = cfg.clone()
-    theirs.MODEL.META_ARCHITECTURE = "GeneralizedRCNN"
-    return theirs
+def changed(cfg: CfgNode, model: str = "BatchRCNN", precision: str = "fp32") -> CfgNode:
+    """The same configuration with another model or precision."""
+    other = cfg.clone()
+    other.MODEL.META_ARCHITECTURE, other.MODEL.PRECISION = model, precision
+    return other
 
 
 def iterations(trainer: DefaultTrainer, count: int) -> Run:
@@ -99,23 +98,27 @@ def evaluations(cfg: CfgNode, name: str, model: torch.nn.Module) -> Run:
     return run
 
 
-def rounds(old: Run, new: Run, count: int) -> Iterator[tuple[float, float]]:
-    """Seconds of the old and the new way in turn, after one of each that is not counted."""
-    for number in range(count + 1):
-        times = []
-        for run in (old, new):
+def compare(what: str, runs: dict[str, Run], rounds: int, units: int) -> None:
+    """Run each way in turn, and print its median time and its median ratio to the first one.
+
+    Args:
+        what: Name of a unit.
+        runs: Each way by its name.
+        rounds: Number of rounds, after one that is not counted.
+        units: Number of units in a run.
+    """
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(rounds + 1):
+        for name, run in runs.items():
             begin = time.perf_counter()
             run()
-            times.append(time.perf_counter() - begin)
-        if number:
-            yield times[0], times[1]
-
-
-def report(what: str, times: list[tuple[float, float]], units: int) -> None:
-    """Print the median time of a unit in each way, and the median ratio."""
-    old, new = (1000 * statistics.median(column) / units for column in zip(*times, strict=True))
-    ratio = statistics.median(theirs / ours for theirs, ours in times)
-    print(f"{what}: detectron2 {old:.1f} ms, ours {new:.1f} ms, {ratio:.2f} times as fast")
+            if number:
+                times[name].append(time.perf_counter() - begin)
+    first = next(iter(times.values()))
+    for name, own in times.items():
+        ratio = statistics.median(peer / each for peer, each in zip(first, own, strict=True))
+        each = 1000 * statistics.median(own) / units
+        print(f"{what}, {name}: {each:.1f} ms, {ratio:.2f} times as fast", flush=True)
 
 
 def main() -> None:
@@ -129,17 +132,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         cfg, val = configuration(given.device, given.workers)
-        name, ours, theirs = register(val, "coco"), Trainer(cfg, {}, dict), Stock(stock(cfg))
-        theirs.model.load_state_dict(ours.model.state_dict())
-        times = rounds(
-            iterations(theirs, given.iterations), iterations(ours, given.iterations), given.rounds
-        )
-        report("iteration of 8 images", list(times), given.iterations)
-        theirs.model.load_state_dict(ours.model.state_dict())
+        ours, stock = Trainer(cfg, {}, dict), Stock(changed(cfg, "GeneralizedRCNN"))
+        trainers: dict[str, DefaultTrainer] = {
+            "detectron2": stock,
+            "ours": ours,
+            "ours in bf16": Trainer(changed(cfg, precision="bf16"), {}, dict),
+        }
+        for trainer in trainers.values():
+            trainer.model.load_state_dict(ours.model.state_dict())
+        runs = {name: iterations(each, given.iterations) for name, each in trainers.items()}
+        compare("iteration of 8 images", runs, given.rounds, given.iterations)
+        stock.model.load_state_dict(ours.model.state_dict())
+        name = register(val, "coco")
         evaluation = Evaluation(cfg, name, val, "coco")
-        old = evaluations(theirs.cfg, name, theirs.model)
-        times = rounds(old, lambda: evaluation.score(ours.model), max(1, given.rounds // 2))
-        report("evaluated image", list(times), len(val.content["images"]))
+        runs = {
+            "detectron2": evaluations(stock.cfg, name, stock.model),
+            "ours": lambda: evaluation.score(ours.model),
+        }
+        compare("evaluated image", runs, max(1, given.rounds // 2), len(val.content["images"]))
         evaluation.close()
         os.chdir(Path(folder).parent)
 

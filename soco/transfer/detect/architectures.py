@@ -31,10 +31,17 @@ class BatchRCNN(GeneralizedRCNN):
         """Build the detector that a configuration describes, with detectron2's tensor names."""
         super().__init__(cfg)
         pool_small_maps(self)
+        self._bf16 = cfg.MODEL.PRECISION == "bf16"
         self._format = torch.contiguous_format
         if cfg.MODEL.DEVICE == "cpu":
             self._format = torch.channels_last
             self.to(memory_format=self._format)
+
+    def forward(self, batched_inputs: list[dict[str, Any]]) -> Any:
+        """As detectron2's: the losses of a batch in training, else its detections."""
+        bf16 = self._bf16 and self.training
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+            return super().forward(batched_inputs)
 
     def preprocess_image(self, batched_inputs: list[dict[str, Any]]) -> ImageList:
         """Normalise images and pad them to one tensor, as detectron2 does."""

@@ -136,7 +136,18 @@ def _in_coco_format(found: Instances, key: int) -> list[dict[str, Any]]:
     masks = encode_masks(found.pred_masks)
     found.remove("pred_masks")
     listed = instances_to_coco_json(found, key)
-    return [entry | {"segmentation": mask} for entry, mask in zip(listed, masks, strict=True)]
+    return [_Detection(entry, segmentation=mask) for entry, mask in zip(listed, masks, strict=True)]
+
+
+class _Detection(dict[str, Any]):
+    """A detection whose copies share its box and mask.
+
+    Before it scores masks, detectron2 copies all detections deeply to remove their boxes. That
+    takes as long as a part of the scoring, and nothing changes a box or mask in place.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Detection":
+        return _Detection(self)
 
 
 class CocoScorer(_BatchEvaluator, COCOEvaluator):

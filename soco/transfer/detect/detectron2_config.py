@@ -53,6 +53,7 @@ def build_config(
     cfg.SEED = seed
     cfg.MODEL.DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
     cfg.MODEL.META_ARCHITECTURE = BatchRCNN.__name__
+    cfg.MODEL.PRECISION = settings.precision  # a key of `BatchRCNN`; detectron2's AMP needs a GPU
     norm = norm_of(processes, cfg.MODEL.DEVICE)
     _set_resnet(cfg, detector, norm)
     if settings.architecture == "fpn":
@@ -101,6 +102,7 @@ def describe_run(
         "rois_per_image": settings.rois_per_image,
         "repeat_threshold": settings.repeat_threshold,
         "precise_bn_batches": settings.precise_bn_batches,
+        "precision": settings.precision,
         "processes": processes,
         "device": device,
         "detectron2": detectron2.__version__,

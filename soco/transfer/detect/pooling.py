@@ -31,12 +31,14 @@ class SmallMapAlign(ROIAlign):
         Returns:
             (R, C, side, side).
         """
-        height, width = features.shape[-2:]
-        small = features.device.type == "cpu" and height * width <= _MOST_CELLS and len(rois) > 0
-        if small and features.requires_grad:
-            return _align(features, rois, self)
-        pooled: Tensor = super().forward(features, rois)
-        return pooled
+        # detectron2 rounds boxes to the type of the features; bf16 has 8 digits, or whole pixels.
+        values = features.float()
+        height, width = values.shape[-2:]
+        small = values.device.type == "cpu" and height * width <= _MOST_CELLS and len(rois) > 0
+        if small and values.requires_grad:
+            return _align(values, rois, self).to(features.dtype)
+        pooled: Tensor = super().forward(values, rois)
+        return pooled.to(features.dtype)
 
 
 def pool_small_maps(model: nn.Module) -> None:

@@ -52,3 +52,14 @@ def test_only_the_pooling_that_the_products_compute_is_replaced():
     pool_small_maps(poolers)
     replaced = [{type(each) for each in pooler.level_poolers} for pooler in poolers]
     assert replaced == [{SmallMapAlign}, {ROIAlign}, {ROIAlign}]
+
+
+def test_boxes_are_not_rounded_to_the_type_of_the_features(boxes):
+    align = SmallMapAlign((7, 7), 0.25, 0, True)
+    features = torch.rand(4, 2, 32, 32)
+    half = features.bfloat16().requires_grad_()
+    pooled = align(half, boxes)
+    assert pooled.dtype == torch.bfloat16
+    torch.testing.assert_close(pooled, align(half.float(), boxes).bfloat16(), rtol=0, atol=0)
+    pooled.sum().backward()
+    assert half.grad.dtype == torch.bfloat16
