@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from soco.torch_compat import stop_workers
 from soco.transfer.detect.mapper import ImageMapper
+from soco.transfer.detect.parcels import packed, unpacked
 
 Record = dict[str, Any]
 
@@ -42,18 +43,18 @@ class EvaluationLoader:
             batch_sampler=batches_by_size(InferenceSampler(len(records)), sizes),
             num_workers=cfg.DATALOADER.NUM_WORKERS,
             persistent_workers=cfg.DATALOADER.NUM_WORKERS > 0,
-            collate_fn=list,
+            collate_fn=packed,
             # Else the loader would draw from the training's generator.
             generator=torch.Generator(),
         )
-        self._batches: Iterator[list[Record]] | None = None
+        self._batches: Iterator[list[Record | bytes]] | None = None
 
     def __len__(self) -> int:
         return len(self._loader)
 
     def __iter__(self) -> Iterator[list[Record]]:
         self._batches = iter(self._loader)
-        return self._batches
+        return map(unpacked, self._batches)
 
     def close(self) -> None:
         """End the workers."""

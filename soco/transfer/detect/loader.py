@@ -6,8 +6,7 @@ image's augmentation depends on the seed and its position in the order, and imag
 interrupted run used are skipped without reading them.
 """
 
-import copy
-import operator
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from detectron2.utils import comm
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from soco.transfer.detect.mapper import ImageMapper
+from soco.transfer.detect.parcels import packed, unpacked
 
 Record = dict[str, Any]
 
@@ -56,10 +56,11 @@ class TrainingLoader:
             self._images,
             sampler=self._sampler,
             num_workers=self._workers,
-            collate_fn=operator.itemgetter(0),
+            collate_fn=packed,
             generator=torch.Generator(),
         )
-        return iter(AspectRatioGroupedDataset(one_by_one, self._batch))
+        singles = itertools.chain.from_iterable(map(unpacked, one_by_one))
+        return iter(AspectRatioGroupedDataset(singles, self._batch))
 
 
 class _AugmentedImages(Dataset[Record]):
@@ -78,7 +79,7 @@ class _AugmentedImages(Dataset[Record]):
         position, number = divmod(code, len(self._records))
         # detectron2's augmentations draw from NumPy's global generator.
         np.random.seed((self._seed, position))  # noqa: NPY002
-        mapped: Record = self._mapper(copy.deepcopy(self._records[number]))
+        mapped: Record = self._mapper(self._records[number])
         return mapped
 
 

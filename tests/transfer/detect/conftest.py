@@ -22,6 +22,7 @@ if importlib.util.find_spec("detectron2") is None:
         "loading_report",
         "mapper",
         "masks",
+        "parcels",
         "pooling",
     )
     collect_ignore = [f"test_{name}.py" for name in needing]

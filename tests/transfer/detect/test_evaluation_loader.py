@@ -105,7 +105,8 @@ def test_the_workers_stay_for_the_next_evaluation(prepared):
         assert keys == [[1, 2, 4, 5], [3, 6]]
         assert len(loader) == 2
     workers = {worker.pid for worker in loader._batches._workers}
-    assert {worker.pid for worker in iter(loader)._workers} == workers
+    next(iter(loader))
+    assert {worker.pid for worker in loader._batches._workers} == workers
     assert torch.equal(torch.get_rng_state(), before)
     loader.close()
     for pid in workers:
