@@ -146,6 +146,8 @@ class _Detection(dict[str, Any]):
     takes as long as a part of the scoring, and nothing changes a box or mask in place.
     """
 
+    __slots__ = ()
+
     def __deepcopy__(self, memo: dict[int, Any]) -> "_Detection":
         return _Detection(self)
 

@@ -64,6 +64,7 @@ class Trainer(DefaultTrainer):
     def resume_or_load(self, resume: bool = True) -> None:
         """Load the last checkpoint or the initial weights, and skip images already trained on."""
         super().resume_or_load(resume)
+        match_memory(self.optimizer)
         if self.start_iter:
             replace_data_loader(self, lambda: TrainingLoader(self.cfg, self.start_iter))
 
@@ -103,6 +104,18 @@ class Trainer(DefaultTrainer):
     def _scoring(self) -> HookBase:
         file = Path(self.cfg.OUTPUT_DIR) / CURVE
         return ScoreWhileTraining(self.cfg.TEST.EVAL_PERIOD, lambda: self._score(self.model), file)
+
+
+def match_memory(optimizer: torch.optim.Optimizer) -> None:
+    """Lay momentum out in memory as its weight.
+
+    SGD in one pass reads weight, gradient and momentum side by side, and ignores strides. Autograd
+    lays a gradient out as its weight; a checkpoint of another device may have another layout.
+    """
+    for weight, state in optimizer.state.items():
+        momentum = state.get("momentum_buffer")
+        if momentum is not None and momentum.stride() != weight.stride():
+            state["momentum_buffer"] = torch.empty_like(weight).copy_(momentum)
 
 
 class SeedEachStep(HookBase):

@@ -14,6 +14,7 @@ from soco.transfer.convert import convert_state, write_detectron2
 
 if importlib.util.find_spec("detectron2") is None:
     needing = (
+        "architectures",
         "broken",
         "datasets",
         "evaluate",
