@@ -43,6 +43,9 @@ class TrainingLoader:
         )
         self._batch = cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
         self._workers = cfg.DATALOADER.NUM_WORKERS
+        # The workers prepare the next batch during a step. torch's 2 images for each worker may be
+        # less than a batch, and the step would wait for the rest.
+        self._ahead = max(2, -(-self._batch // self._workers)) if self._workers else None
         self._images = _AugmentedImages(records, ImageMapper(cfg, True), cfg.SEED)
         # The rule of detectron2's AspectRatioGroupedDataset, which `skip_batches` must repeat.
         wide = [record["width"] > record["height"] for record in records]
@@ -56,6 +59,7 @@ class TrainingLoader:
             self._images,
             sampler=self._sampler,
             num_workers=self._workers,
+            prefetch_factor=self._ahead,
             collate_fn=packed,
             generator=torch.Generator(),
         )
