@@ -171,6 +171,13 @@ class FinetuneConfig(Section):
             "Batches over which PreciseBN averages norm statistics before evaluation; 0: off."
         ),
     )
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32",
+        description=(
+            "Type of the detector's products in training; bf16 is faster on CPUs and GPUs that have"
+            " it, and gives another result. Evaluation is in fp32."
+        ),
+    )
     evaluate_every: CountOrNone = Field(
         0,
         description=(

@@ -29,11 +29,16 @@ def axis_weights(low: Tensor, high: Tensor, size: int, side: int) -> Tensor:
         (R, side, size) float32; the weights of a bin sum to 1 unless it reaches more than one cell
         beyond the map.
     """
+    return cell_weights(low.float() * size, high.float() * size, size, side)
+
+
+def cell_weights(low: Tensor, high: Tensor, size: int, side: int) -> Tensor:
+    """Return the weights of `axis_weights` for boxes in cells of the map instead of 0..1."""
     # Aligned: the centre of cell i is at i, so that edges move by half a cell.
-    start = low.float() * size - 0.5
+    start = low - 0.5
     # The operations are in torchvision's order: the number of sampling points jumps where an extent
     # is a whole number, and another rounding would give another number.
-    extent = (high.float() * size - 0.5) - start
+    extent = (high - 0.5) - start
     bin_size = extent / side
     points = torch.ceil(bin_size)
     # One more than needed, for an extent that rounding made longer than the axis.

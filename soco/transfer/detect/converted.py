@@ -65,7 +65,8 @@ def _loaded(model: nn.Module, path: Path) -> nn.Module:
         "that should be fresh": [name for name in report["taken_names"] if name.startswith(FRESH)],
     }
     raise_mismatches("detectron2's model", mismatches)
-    return model.eval()
+    # The other library computes in this memory format, too: another one rounds differently.
+    return model.to(memory_format=torch.contiguous_format).eval()
 
 
 def _run_fpn(model: nn.Module, image: Tensor, rois: Tensor) -> Features:

@@ -12,7 +12,7 @@ from detectron2.config import CfgNode, get_cfg
 
 from soco.config import DetectorConfig, FinetuneConfig
 from soco.config.presets import changed
-from soco.transfer.detect.architectures import set_c4, set_fpn
+from soco.transfer.detect.architectures import BatchRCNN, set_c4, set_fpn
 from soco.transfer.detect.schedule import schedule_of
 
 # ImageNet's mean and deviation, as in pretraining, times 255: detectron2 has pixels of 0..255.
@@ -52,6 +52,8 @@ def build_config(
     cfg = get_cfg()
     cfg.SEED = seed
     cfg.MODEL.DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+    cfg.MODEL.META_ARCHITECTURE = BatchRCNN.__name__
+    cfg.MODEL.PRECISION = settings.precision  # a key of `BatchRCNN`; detectron2's AMP needs a GPU
     norm = norm_of(processes, cfg.MODEL.DEVICE)
     _set_resnet(cfg, detector, norm)
     if settings.architecture == "fpn":
@@ -100,6 +102,7 @@ def describe_run(
         "rois_per_image": settings.rois_per_image,
         "repeat_threshold": settings.repeat_threshold,
         "precise_bn_batches": settings.precise_bn_batches,
+        "precision": settings.precision,
         "processes": processes,
         "device": device,
         "detectron2": detectron2.__version__,

@@ -1,5 +1,6 @@
 """Score a fine-tuned detector on the validation split."""
 
+import contextlib
 import json
 import tempfile
 from pathlib import Path
@@ -23,7 +24,7 @@ from soco.transfer.detect.compat import unwrap_user_errors
 from soco.transfer.detect.datasets import register
 from soco.transfer.detect.detectron2_config import build_config
 from soco.transfer.detect.jobs import TRAINING, WEIGHTS, EvaluateJob
-from soco.transfer.detect.scoring import report_limit, score
+from soco.transfer.detect.scoring import Evaluation, report_limit
 
 _DETECTIONS = {"coco": "coco_instances_results.json", "lvis": "lvis_instances_results.json"}
 _EVALUATION_KEYS = tuple(
@@ -57,8 +58,9 @@ def evaluate(job: EvaluateJob) -> dict[str, Any]:
     over = report_limit(job.task, settings, val, form)
     model, protocol = _load(cfg, job.trained / WEIGHTS), _read(job.trained / TRAINING)
     with tempfile.TemporaryDirectory() as folder:
-        with unwrap_user_errors():
-            scores = score(cfg, model, register(val, form), val, form, folder)
+        evaluation = Evaluation(cfg, register(val, form), val, form)
+        with unwrap_user_errors(), contextlib.closing(evaluation):
+            scores = evaluation.score(model, folder)
         copy_file(Path(folder) / _DETECTIONS[form], job.detections)
     result = {
         "task": job.task,

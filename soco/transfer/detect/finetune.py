@@ -1,5 +1,6 @@
 """Fine-tune one detector with detectron2's training loop and launcher."""
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from soco.transfer.detect.datasets import register
 from soco.transfer.detect.detectron2_config import build_config, describe_run
 from soco.transfer.detect.jobs import CURVE, HISTORY, LOADING, TRAINING, WEIGHTS, FinetuneJob
 from soco.transfer.detect.schedule import in_words
-from soco.transfer.detect.scoring import report_limit, score
+from soco.transfer.detect.scoring import Evaluation, report_limit
 from soco.transfer.detect.trainer import Trainer
 
 _MORE_MEMORY = "lower `batch_size`, `workers` or the detector's channels, or use a larger machine"
@@ -112,14 +113,14 @@ def _train(
     form = job.dataset.format
     with machine_faults(Path(cfg.OUTPUT_DIR), memory=_MORE_MEMORY):
         cfg.DATASETS.TRAIN, name = (register(train, form),), register(val, form)
-        trainer = Trainer(
-            cfg, training, lambda model: score(cfg, model, name, val, form, folder=None)
-        )
+        evaluation = Evaluation(cfg, name, val, form)
+        trainer = Trainer(cfg, training, evaluation.score)
         trainer.resume_or_load()
         if comm.is_main_process():
             _report_initialisation(trainer, job)
         try:
-            trainer.train()
+            with contextlib.closing(evaluation):
+                trainer.train()
         except FloatingPointError:  # detectron2 raises it for losses and for boxes
             raise UserError(
                 "detect.not_finite",

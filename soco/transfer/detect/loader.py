@@ -6,8 +6,7 @@ image's augmentation depends on the seed and its position in the order, and imag
 interrupted run used are skipped without reading them.
 """
 
-import copy
-import operator
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from detectron2.utils import comm
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from soco.transfer.detect.mapper import ImageMapper
+from soco.transfer.detect.parcels import packed, unpacked
 
 Record = dict[str, Any]
 
@@ -43,6 +43,9 @@ class TrainingLoader:
         )
         self._batch = cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
         self._workers = cfg.DATALOADER.NUM_WORKERS
+        # The workers prepare the next batch during a step. torch's 2 images for each worker may be
+        # less than a batch, and the step would wait for the rest.
+        self._ahead = max(2, -(-self._batch // self._workers)) if self._workers else None
         self._images = _AugmentedImages(records, ImageMapper(cfg, True), cfg.SEED)
         # The rule of detectron2's AspectRatioGroupedDataset, which `skip_batches` must repeat.
         wide = [record["width"] > record["height"] for record in records]
@@ -56,10 +59,12 @@ class TrainingLoader:
             self._images,
             sampler=self._sampler,
             num_workers=self._workers,
-            collate_fn=operator.itemgetter(0),
+            prefetch_factor=self._ahead,
+            collate_fn=packed,
             generator=torch.Generator(),
         )
-        return iter(AspectRatioGroupedDataset(one_by_one, self._batch))
+        singles = itertools.chain.from_iterable(map(unpacked, one_by_one))
+        return iter(AspectRatioGroupedDataset(singles, self._batch))
 
 
 class _AugmentedImages(Dataset[Record]):
@@ -78,7 +83,7 @@ class _AugmentedImages(Dataset[Record]):
         position, number = divmod(code, len(self._records))
         # detectron2's augmentations draw from NumPy's global generator.
         np.random.seed((self._seed, position))  # noqa: NPY002
-        mapped: Record = self._mapper(copy.deepcopy(self._records[number]))
+        mapped: Record = self._mapper(self._records[number])
         return mapped
 
 

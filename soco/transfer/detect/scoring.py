@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from detectron2.config import CfgNode
-from detectron2.data import build_detection_test_loader
 from detectron2.evaluation import inference_on_dataset
 from detectron2.utils import comm
 
@@ -18,7 +17,7 @@ from soco.data.coco import limit_sentences, over_limit
 from soco.transfer.detect.annotations import Split
 from soco.transfer.detect.compat import CocoScorer, LvisScorer, Precision
 from soco.transfer.detect.datasets import Form
-from soco.transfer.detect.mapper import ImageMapper
+from soco.transfer.detect.evaluation_loader import EvaluationLoader
 
 _METRICS = {
     "coco": ("AP", "AP50", "AP75", "APs", "APm", "APl"),
@@ -31,38 +30,55 @@ _NO_OBJECTS: Precision = ([], np.empty((0, 0, 0, 1)))
 Scores = dict[str, Any]
 
 
-def score(
-    cfg: CfgNode, model: torch.nn.Module, name: str, val: Split, form: Form, folder: str | None
-) -> Scores:
-    """Detect on the images of a registered set, and score boxes and masks.
+class Evaluation:
+    """Scores detectors on one registered set, as often as asked, with the same workers."""
 
-    All processes of a training take part; the first one returns the scores.
+    def __init__(self, cfg: CfgNode, name: str, val: Split, form: Form) -> None:
+        """Prepare the evaluation.
 
-    Args:
-        cfg: detectron2's configuration.
-        model: The detector.
-        name: The set's name in detectron2's catalogues.
-        val: The set.
-        form: Its format, which decides the evaluator.
-        folder: Receives the detections in detectron2's own file; None writes none.
+        Args:
+            cfg: detectron2's configuration.
+            name: The set's name in detectron2's catalogues.
+            val: The set.
+            form: Its format, which decides the evaluator.
+        """
+        self._cfg, self._name, self._val, self._form = cfg, name, val, form
+        self._loader: EvaluationLoader | None = None  # a training may never evaluate
 
-    Returns:
-        `box` and `mask`, each with AP, AP50 and so on from 0 to 100: 0 where no object was found,
-        None where there are no objects of that size, frequency or category; `per_category` by name,
-        each with `box`, `mask` and the number of `instances`. Empty in other processes.
-    """
-    scorer = CocoScorer if form == "coco" else LvisScorer
-    evaluator = scorer(name, folder, limit=cfg.TEST.DETECTIONS_PER_IMAGE)
-    loader = build_detection_test_loader(cfg, name, mapper=ImageMapper(cfg, False))
-    results = inference_on_dataset(model, loader, evaluator)
-    if not comm.is_main_process():
-        return {}
-    metrics = {part: _metrics(results.get(theirs, {}), form) for part, theirs in _PARTS.items()}
-    by_part = {
-        part: _by_category(*evaluator.precision.get(theirs, _NO_OBJECTS))
-        for part, theirs in _PARTS.items()
-    }
-    return metrics | {"per_category": _per_category(val, by_part)}
+    def score(self, model: torch.nn.Module, folder: str | None = None) -> Scores:
+        """Detect on all images, and score boxes and masks.
+
+        All processes of a training take part; the first one returns the scores.
+
+        Args:
+            model: The detector.
+            folder: Receives the detections in detectron2's own file; None writes none.
+
+        Returns:
+            `box` and `mask`, each with AP, AP50 and so on from 0 to 100: 0 where no object was
+            found, None where there are no objects of that size, frequency or category;
+            `per_category` by name, each with `box`, `mask` and the number of `instances`. Empty in
+            other processes.
+        """
+        scorer = CocoScorer if self._form == "coco" else LvisScorer
+        evaluator = scorer(self._name, folder, limit=self._cfg.TEST.DETECTIONS_PER_IMAGE)
+        self._loader = self._loader or EvaluationLoader(self._cfg, self._name)
+        results = inference_on_dataset(model, self._loader, evaluator)
+        if not comm.is_main_process():
+            return {}
+        metrics = {
+            part: _metrics(results.get(theirs, {}), self._form) for part, theirs in _PARTS.items()
+        }
+        by_part = {
+            part: _by_category(*evaluator.precision.get(theirs, _NO_OBJECTS))
+            for part, theirs in _PARTS.items()
+        }
+        return metrics | {"per_category": _per_category(self._val, by_part)}
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._loader:
+            self._loader.close()
 
 
 def report_limit(task: str, settings: FinetuneConfig, val: Split, form: Form) -> dict[str, int]:

@@ -62,6 +62,16 @@ def source():
             "COCOEvaluator._eval_predictions",
             "else None  # cocoapi does not",
         ),
+        # _BatchEvaluator, _in_coco_format
+        ("detectron2.evaluation", "COCOEvaluator.reset", "self._predictions = []"),
+        ("detectron2.evaluation", "COCOEvaluator.process", "instances_to_coco_json(instances, "),
+        ("detectron2.evaluation", "LVISEvaluator.reset", "self._predictions = []"),
+        ("detectron2.evaluation", "LVISEvaluator.process", "instances_to_coco_json(instances, "),
+        (
+            "detectron2.evaluation.coco_evaluation",
+            "_evaluate_predictions_on_coco",
+            "coco_results = copy.deepcopy(coco_results)",
+        ),
         # LvisScorer, recorded_lvis_evals
         ("detectron2.evaluation", "LVISEvaluator.__init__", "self._lvis_api = LVIS("),
         ("detectron2.evaluation", "LVISEvaluator._eval_predictions", "self._do_evaluation"),

@@ -202,6 +202,20 @@ def test_the_same_seed_gives_the_same_bits(finetuning, datasets):
     assert differing(*finals) == []
 
 
+def test_bf16_trains_to_similar_losses_and_other_weights(finetuning):
+    losses, finals = [], []
+    for precision in ("fp32", "bf16"):
+        job = finetuning({"precision": precision, "base_lr": 1e-4})
+        finetune(job)
+        last = json.loads((job.folder / "history.jsonl").read_text().splitlines()[-1])
+        losses.append(last["total_loss"])
+        finals.append(trained(job))
+        assert json.loads((job.folder / "training.json").read_text())["precision"] == precision
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert {value.dtype for value in finals[1].values()} == {torch.float32, torch.int64}
+    assert differing(*finals)
+
+
 def test_bad_input_is_refused_before_training(finetuning, datasets, tmp_path):
     absent = SplitConfig(images=str(tmp_path), annotations=str(tmp_path / "absent.json"))
     with pytest.raises(UserError, match=r"absent\.json"):
