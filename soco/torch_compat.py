@@ -25,6 +25,7 @@ __all__ = [
     "norms",
     "report_worker_errors",
     "stop_workers",
+    "torchrun_grace",
 ]
 
 # BatchNorm: the base class of torch's batch norms of all dimensions, SyncBatchNorm among them.
@@ -106,3 +107,14 @@ def _send_error_instead(queue: Any, error: Exception, item: Any) -> None:
         traceback.print_exception(error)
         os._exit(1)
     queue.put((item[0], ExceptionWrapper(where="in a data loader's worker")))
+
+
+def torchrun_grace(seconds: int) -> list[str]:
+    """Return torchrun's option for the seconds from SIGTERM to SIGKILL; none where it has none.
+
+    torch 2.11 always kills after 30 seconds, and refuses options that it does not know.
+    """
+    from torch.distributed.run import get_args_parser
+
+    option = "--shutdown-timeout"
+    return [f"{option}={seconds}"] if option in get_args_parser().format_help() else []
