@@ -123,3 +123,8 @@ def test_torchrun_takes_the_option_that_it_is_given_and_ours_has_it():
         assert chosen.shutdown_timeout == 7
     else:
         assert option == [] or chosen.shutdown_timeout == 7
+
+
+def test_ddp_takes_the_argument_for_buffers_that_it_is_given():
+    (name,) = torch_compat.buffers_of_their_own()
+    assert name in inspect.signature(nn.parallel.DistributedDataParallel).parameters
