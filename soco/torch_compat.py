@@ -3,6 +3,7 @@
 `tests/test_torch_compat.py` fails if a new version of torch changes any of it.
 """
 
+import inspect
 import multiprocessing.queues
 import os
 import traceback
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._utils import ExceptionWrapper
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.utils.data import dataloader
@@ -19,12 +20,14 @@ __all__ = [
     "BatchNorm",
     "add",
     "add_",
+    "buffers_of_their_own",
     "cpu_multiplies_bf16",
     "lerp_",
     "mul_",
     "norms",
     "report_worker_errors",
     "stop_workers",
+    "torchrun_grace",
 ]
 
 # BatchNorm: the base class of torch's batch norms of all dimensions, SyncBatchNorm among them.
@@ -106,3 +109,24 @@ def _send_error_instead(queue: Any, error: Exception, item: Any) -> None:
         traceback.print_exception(error)
         os._exit(1)
     queue.put((item[0], ExceptionWrapper(where="in a data loader's worker")))
+
+
+def torchrun_grace(seconds: int) -> list[str]:
+    """Return torchrun's option for the seconds from SIGTERM to SIGKILL; none where it has none.
+
+    torch 2.11 always kills after 30 seconds, and refuses options that it does not know.
+    """
+    from torch.distributed.run import get_args_parser
+
+    option = "--shutdown-timeout"
+    return [f"{option}={seconds}"] if option in get_args_parser().format_help() else []
+
+
+def buffers_of_their_own() -> dict[str, bool]:
+    """Return DDP's argument for not broadcasting buffers, which torch 2.11 calls by another name.
+
+    The older name is deprecated where there is the newer one.
+    """
+    known = inspect.signature(nn.parallel.DistributedDataParallel).parameters
+    newer = "forward_sync_buffers"
+    return {newer if newer in known else "broadcast_buffers": False}

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from packaging.version import Version
 from torch import nn
+from torch.distributed.run import get_args_parser
 from torch.utils.data import DataLoader, Dataset
 
 from soco import torch_compat
@@ -112,3 +114,17 @@ def test_a_wrapped_error_is_raised_again_with_its_message():
         wrapped = torch_compat.ExceptionWrapper(where="in a data loader's worker")
     with pytest.raises(OSError, match="no room"):
         wrapped.reraise()
+
+
+def test_torchrun_takes_the_option_that_it_is_given_and_ours_has_it():
+    option = torch_compat.torchrun_grace(7)
+    chosen = get_args_parser().parse_args([*option, "script.py"])
+    if Version(torch.__version__) >= Version("2.14"):
+        assert chosen.shutdown_timeout == 7
+    else:
+        assert option == [] or chosen.shutdown_timeout == 7
+
+
+def test_ddp_takes_the_argument_for_buffers_that_it_is_given():
+    (name,) = torch_compat.buffers_of_their_own()
+    assert name in inspect.signature(nn.parallel.DistributedDataParallel).parameters

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from soco import torch_compat
 from soco.config import PretrainConfig
 from soco.data.stores.lock import exclusive_lock
 from soco.data.stores.proposal_store import ProposalStore
@@ -232,7 +233,7 @@ def torchrun_command(settings: PretrainConfig, job_file: Path, threads: int | No
     each = settings.processes // settings.nodes
     rendezvous = ["--standalone"] if settings.nodes == 1 else _rendezvous_args(settings.nodes)
     torchrun = [sys.executable, "-m", "torch.distributed.run", *rendezvous]
-    torchrun += [f"--nproc-per-node={each}", f"--shutdown-timeout={_GRACE}"]
+    torchrun += [f"--nproc-per-node={each}", *torch_compat.torchrun_grace(_GRACE)]
     torchrun += ["-m", "soco.pretrain", str(job_file)]
     return torchrun if settings.nodes == 1 else [*_srun_args(settings.nodes, threads), *torchrun]
 

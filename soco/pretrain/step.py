@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from soco import torch_compat
 from soco.pretrain.lars import LARS
 from soco.pretrain.model import SoCo
 from soco.pretrain.views import Batch
@@ -72,7 +73,10 @@ class TrainStep:
         # No broadcast of buffers: synchronised norms have the same statistics in all processes.
         # Gradients are views of DDP's buckets, which saves a copy of all of them.
         self._parallel = DistributedDataParallel(
-            self.model, devices, forward_sync_buffers=False, gradient_as_bucket_view=True
+            self.model,
+            devices,
+            gradient_as_bucket_view=True,
+            **torch_compat.buffers_of_their_own(),
         )
 
     def __call__(self, batches: Iterator[Batch], rates: Rates) -> Taken:
