@@ -92,7 +92,9 @@ class Capture:
         step.optimiser.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # thread_local: meanwhile the loader's thread may allocate page-locked memory, which a
+        # global capture forbids.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             step.begin(self._momentum)
             self._values = step.differentiate(self._batch)
             step.finish(self._lr)
