@@ -205,6 +205,8 @@ def measure(variant: Variant, count: int, device: str, repeats: int) -> Figures:
     if stepper.has_no_graph:
         raise RuntimeError("the step could not be captured as a CUDA graph; see the warning")
     synchronise(device)
+    if device == "cuda":  # without what the comparison of a graph needs once
+        torch.cuda.reset_peak_memory_stats()
     start = time.perf_counter()
     for _ in range(repeats):
         stepper.step()

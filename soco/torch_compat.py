@@ -3,11 +3,12 @@
 `tests/test_torch_compat.py` fails if a new version of torch changes any of it.
 """
 
+import contextlib
 import inspect
 import multiprocessing.queues
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ __all__ = [
     "add",
     "add_",
     "buffers_of_their_own",
+    "captured",
     "cpu_multiplies_bf16",
     "lerp_",
     "mul_",
@@ -109,6 +111,28 @@ def _send_error_instead(queue: Any, error: Exception, item: Any) -> None:
         traceback.print_exception(error)
         os._exit(1)
     queue.put((item[0], ExceptionWrapper(where="in a data loader's worker")))
+
+
+@contextlib.contextmanager
+def captured(graph: torch.cuda.CUDAGraph) -> Iterator[None]:
+    """Capture the block as a CUDA graph; after an error, torch can go on without it.
+
+    If an operation invalidates the capture, torch leaves the stream of the capture current. Older
+    versions also leave their allocator in the state of a capture, in which it frees no memory that
+    several streams use.
+    """
+    before, pool = torch.cuda.current_stream(), torch.cuda.graph_pool_handle()
+    try:
+        # thread_local: meanwhile a data loader's thread may allocate page-locked memory, which a
+        # global capture forbids.
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+            yield
+    except BaseException:
+        torch.cuda.set_stream(before)
+        with contextlib.suppress(RuntimeError):  # newer versions have ended it
+            torch._C._cuda_endAllocateToPool(before.device.index, pool)
+        graph.reset()
+        raise
 
 
 def torchrun_grace(seconds: int) -> list[str]:

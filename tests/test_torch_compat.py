@@ -61,6 +61,12 @@ def test_foreach_operations_in_place_are_those_on_each_tensor(tensors, in_place,
     assert equal(these, expected)
 
 
+def test_a_capture_has_the_arguments_and_the_clean_up_that_we_use():
+    parameters = inspect.signature(torch.cuda.graph).parameters
+    assert {"pool", "capture_error_mode"} <= parameters.keys()
+    assert callable(torch._C._cuda_endAllocateToPool)
+
+
 def test_batch_norms_of_all_dimensions_share_the_base_class():
     for norm in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm):
         assert issubclass(norm, torch_compat.BatchNorm)

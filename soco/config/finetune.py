@@ -175,7 +175,8 @@ class FinetuneConfig(Section):
         "fp32",
         description=(
             "Type of the detector's products in training; bf16 is faster on CPUs and GPUs that have"
-            " it, and gives another result. Evaluation is in fp32."
+            " it, and gives another result. Evaluation is in fp32. On GPUs, fp32 has torch's"
+            " default, TF32 in convolutions."
         ),
     )
     evaluate_every: CountOrNone = Field(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from soco import torch_compat
 from soco.pretrain.step import Rates, Taken, TrainStep
 from soco.pretrain.views import Batch
 
@@ -87,14 +88,14 @@ class Capture:
         self._batch = batch.clone()
         # Rates are read from the GPU's memory: numbers would be captured as they are now.
         self._lr = torch.zeros((), device=device)
-        self._momentum = torch.zeros((), device=device)
+        # In float32, 1 - momentum would lose its digits at the end of the schedule.
+        self._momentum = torch.zeros((), device=device, dtype=torch.float64)
         # Gradients of the steps before: the graph has memory of its own.
         step.optimiser.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
+        _load_kernels(self._lr)
         self._graph = torch.cuda.CUDAGraph()
-        # thread_local: meanwhile the loader's thread may allocate page-locked memory, which a
-        # global capture forbids.
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+        with torch_compat.captured(self._graph):
             step.begin(self._momentum)
             self._values = step.differentiate(self._batch)
             step.finish(self._lr)
@@ -110,19 +111,28 @@ class Capture:
         return Taken(self._values.clone()[None], [batch.numbers])
 
 
+def _load_kernels(rate: Tensor) -> None:
+    """Run what only rates on the GPU need: a kernel is loaded when it is first used."""
+    some = [torch.zeros_like(rate)]
+    torch_compat.lerp_(some, some, rate)
+    torch_compat.add_(some, some, alpha=-rate)
+
+
 def _state(step: TrainStep) -> State:
     """Everything that a step changes, by kind: each moves by its own rule."""
     weights = list(step.model.parameters())
     return {
         "weights": [p.detach() for p in weights if p.requires_grad],
         "target": [p.detach() for p in weights if not p.requires_grad],
-        "statistics": list(step.model.buffers()),
+        "statistics": [b for b in step.model.buffers() if b.is_floating_point()],
+        "counts": [b for b in step.model.buffers() if not b.is_floating_point()],
         "momentum": [b for entry in step.optimiser.state.values() for b in entry.values()],
     }
 
 
 def _copies(state: State) -> State:
-    return {kind: [tensor.clone() for tensor in tensors] for kind, tensors in state.items()}
+    """Copies on the host: on the GPU, a step that just fits would not fit beside them."""
+    return {kind: [t.to("cpu", copy=True) for t in tensors] for kind, tensors in state.items()}
 
 
 @torch.no_grad()
@@ -149,5 +159,8 @@ def _wrong_part(state: State, after: State, before: State) -> str | None:
 
 
 def _distance(these: list[Tensor], others: list[Tensor]) -> float:
-    squares = [(a.double() - b.double()).square().sum() for a, b in zip(these, others, strict=True)]
+    squares = [
+        (a.cpu().double() - b.cpu().double()).square().sum()
+        for a, b in zip(these, others, strict=True)
+    ]
     return float(torch.stack(squares).sum().sqrt())

@@ -1,4 +1,8 @@
-"""One optimisation step, all of it on the device: nothing in it waits for the GPU."""
+"""One optimisation step, all of it on the device: nothing in it waits for the GPU.
+
+There are two exceptions: fp16's loss scaling, and torch's SyncBatchNorm on several GPUs, which
+reads in each norm which processes have rows.
+"""
 
 import contextlib
 import dataclasses

@@ -115,9 +115,10 @@ def align(features: Tensor, boxes: Tensor, side: int) -> Tensor:
     """
     height, width = features.shape[-2:]
     # In cells of this map: torchvision's spatial_scale is one number, but height and width may
-    # differ.
-    scale = boxes.new_tensor([width, height, width, height])
-    rois = list((boxes * scale).float().unbind())
+    # differ. By numbers, since a tensor of them would have to be copied to the GPU.
+    x1, y1, x2, y2 = boxes.unbind(-1)
+    cells = torch.stack([x1 * width, y1 * height, x2 * width, y2 * height], dim=-1)
+    rois = list(cells.float().unbind())
     with torch.autocast(features.device.type, enabled=False):
         pooled = roi_align(
             features.float(), rois, side, spatial_scale=1.0, sampling_ratio=-1, aligned=True

@@ -181,7 +181,8 @@ class SoCo(nn.Module):
         """
         online, target = zip(*self._momentum_pairs(), strict=True)
         # lerp: k + (1 - m) (q - k) = m k + (1 - m) q, for all parameters in a few kernels.
-        torch_compat.lerp_(target, online, 1 - momentum)
+        share = 1 - momentum
+        torch_compat.lerp_(target, online, share.float() if isinstance(share, Tensor) else share)
 
     def _momentum_pairs(self) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
         """Each online parameter with its counterpart in the target."""

@@ -8,7 +8,7 @@ from detectron2.layers import get_norm
 from detectron2.modeling import META_ARCH_REGISTRY, ROI_HEADS_REGISTRY, GeneralizedRCNN
 from detectron2.modeling.roi_heads import Res5ROIHeads
 from detectron2.structures import ImageList, Instances
-from torch import nn
+from torch import Tensor, nn
 
 from soco.config import DetectorConfig, FinetuneConfig
 from soco.transfer.detect.masks import to_output_sizes
@@ -31,6 +31,9 @@ class BatchRCNN(GeneralizedRCNN):
         """Build the detector that a configuration describes, with detectron2's tensor names."""
         super().__init__(cfg)
         pool_small_maps(self)
+        for part in self.modules():
+            if isinstance(part, nn.SyncBatchNorm):
+                part.register_forward_pre_hook(widen_empty)
         self._bf16 = cfg.MODEL.PRECISION == "bf16"
         self._format = torch.contiguous_format
         if cfg.MODEL.DEVICE == "cpu":
@@ -60,6 +63,17 @@ class BatchRCNN(GeneralizedRCNN):
         if not do_postprocess:
             return found
         return [{"instances": each} for each in to_output_sizes(found, batched_inputs)]
+
+
+def widen_empty(norm: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    """Turn a bf16 input without rows into float32; a forward pre-hook of synchronised norms.
+
+    torch's SyncBatchNorm sends float32 statistics, but those of an empty input in the input's type.
+    Between GPUs the messages would then differ in length, as in the mask head of a process whose
+    images have no object.
+    """
+    (features,) = inputs
+    return inputs if features.numel() else (features.float(),)
 
 
 @ROI_HEADS_REGISTRY.register()

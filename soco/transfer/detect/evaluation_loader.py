@@ -38,9 +38,10 @@ class EvaluationLoader:
         """
         records = get_detection_dataset_dicts(name, filter_empty=False)
         sizes = [_padded_size(cfg, record) for record in records]
+        areas = [record["height"] * record["width"] for record in records]
         self._loader = DataLoader(
             _Images(records, ImageMapper(cfg, False)),
-            batch_sampler=batches_by_size(InferenceSampler(len(records)), sizes),
+            batch_sampler=batches_by_size(InferenceSampler(len(records)), sizes, areas),
             num_workers=cfg.DATALOADER.NUM_WORKERS,
             persistent_workers=cfg.DATALOADER.NUM_WORKERS > 0,
             collate_fn=packed,
@@ -76,14 +77,18 @@ class _Images(Dataset[Record]):
 
 
 def batches_by_size(
-    numbers: Iterable[int], sizes: Sequence[tuple[int, int]], pixels: int = _PIXELS
+    numbers: Iterable[int],
+    sizes: Sequence[tuple[int, int]],
+    areas: Sequence[int],
+    pixels: int = _PIXELS,
 ) -> list[list[int]]:
     """Divide images into batches of one size, so that each image is padded as it would be alone.
 
     Args:
         numbers: The images to divide.
         sizes: Height and width of each image of the set as the detector gets it, with padding.
-        pixels: The most pixels of a batch; a larger image is alone.
+        areas: Pixels of each image before it is resized: its masks are pasted at that size.
+        pixels: The most pixels of a batch in either size; a larger image is alone.
 
     Returns:
         Batches of numbers, by their first image.
@@ -93,7 +98,8 @@ def batches_by_size(
         same_size[sizes[number]].append(number)
     batches = []
     for size, group in same_size.items():
-        count = min(_MOST, max(1, pixels // (size[0] * size[1])))
+        largest = max(size[0] * size[1], *(areas[number] for number in group))
+        count = min(_MOST, max(1, pixels // largest))
         batches += [group[start : start + count] for start in range(0, len(group), count)]
     return sorted(batches, key=operator.itemgetter(0))
 

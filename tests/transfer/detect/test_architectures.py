@@ -5,6 +5,7 @@ import torch
 from detectron2.modeling import build_model
 from detectron2.solver import build_optimizer
 from detectron2.utils.events import EventStorage
+from torch import nn
 
 from soco.transfer.detect.annotations import read_split
 from soco.transfer.detect.datasets import register
@@ -84,3 +85,14 @@ def test_momentum_is_read_into_the_memory_format_of_the_weights(prepared):
         matched = optimizer.state[each]["momentum_buffer"]
         assert matched.stride() == each.stride()
         assert torch.equal(matched, buffer)
+
+
+def test_a_synchronised_norm_sends_float32_also_without_rows(prepared):
+    *_, ours = prepared
+    norms = [part for part in ours.modules() if isinstance(part, nn.SyncBatchNorm)]
+    assert norms
+    for norm in norms:
+        rows = torch.zeros(2, norm.num_features, 1, 1, dtype=torch.bfloat16)
+        norm.eval()
+        assert norm(rows[:0]).dtype is torch.float32
+        assert norm(rows).dtype is torch.bfloat16

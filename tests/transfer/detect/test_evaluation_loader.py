@@ -27,10 +27,20 @@ from soco.transfer.detect.scoring import Evaluation
 def test_a_batch_has_images_of_one_size_and_not_too_many_pixels():
     small, wide, large = (32, 32), (32, 64), (64, 64)
     sizes = [small, large, small, wide, small, large, small]
-    assert batches_by_size(range(7), sizes, pixels=3 * 32 * 32) == [[0, 2, 4], [1], [3], [5], [6]]
-    assert batches_by_size([2, 3, 4], sizes) == [[2, 4], [3]]
-    assert [len(batch) for batch in batches_by_size(range(40), [small] * 40)] == [16, 16, 8]
-    assert batches_by_size([], sizes) == []
+    areas = [9] * 7
+    batches = batches_by_size(range(7), sizes, areas, pixels=3 * 32 * 32)
+    assert batches == [[0, 2, 4], [1], [3], [5], [6]]
+    assert batches_by_size([2, 3, 4], sizes, areas) == [[2, 4], [3]]
+    many = batches_by_size(range(40), [small] * 40, [9] * 40)
+    assert [len(batch) for batch in many] == [16, 16, 8]
+    assert batches_by_size([], sizes, []) == []
+
+
+def test_photographs_that_are_resized_to_a_small_size_are_in_small_batches():
+    photograph = 1 << 16
+    batches = batches_by_size(range(9), [(64, 64)] * 9, [100] * 8 + [photograph])
+    assert [len(batch) for batch in batches] == [4, 4, 1]
+    assert batches_by_size(range(3), [(64, 64)] * 3, [12_000_000] * 3) == [[0], [1], [2]]
 
 
 @pytest.fixture
