@@ -86,7 +86,7 @@ def _made_batches(
 def _copied_ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
     """Copy batches to the device; on a GPU while it computes the steps before.
 
-    The views are channels-last: convolutions need no transposed copies (1.2 times as fast on a CPU,
+    The views are channels-last: convolutions need no transposed copies (1.1 times as fast on a CPU,
     see docs/pretraining.md), and RoIAlign reads the maps as views.
     """
     if device.type != "cuda":
