@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
+from small_settings import small_recipe
 from workflow_runs import BESIDE, Beside, Snakemake, Workflow
 
-from soco.config import ImagesConfig, PretrainConfig, ViewConfig
+from soco.config import ImagesConfig
 from soco.data import Entry, open_source
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import write_table
@@ -84,18 +85,7 @@ def write_images(root, photograph):
 @pytest.fixture
 def tiny_recipe():
     """A recipe whose steps take milliseconds."""
-    return PretrainConfig(
-        views=(ViewConfig(size=64), ViewConfig(size=64, crop="a"), ViewConfig(size=32, crop="b")),
-        level_bounds=(14, 28, 56, 64),
-        projector_hidden=16,
-        projector_out=8,
-        epochs=2,
-        batch_size=2,
-        warmup_epochs=1,
-        workers=0,
-        precision="fp32",
-        log_every=1,
-    )
+    return small_recipe()
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
+from small_settings import DETECTOR, small_recipe
 
-from soco.config import DetectorConfig, ImagesConfig, PretrainConfig, ViewConfig
+from soco.config import ImagesConfig
 from soco.data import Entry
 from soco.data.stores.merging import merge_files
 from soco.data.stores.parquet import write_table
@@ -25,9 +26,6 @@ if DEVICE == "cpu":
 IMAGES = 64
 SIDE = 96
 MEASURED = pytest.StashKey[list[str]]()
-SMALL = DetectorConfig(
-    backbone="resnet18", fpn_channels=16, head_channels=16, head_convs=2, head_fc=32
-)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -86,18 +84,7 @@ def images(tmp_path_factory):
 @pytest.fixture
 def recipe():
     """A recipe of 40 small steps in float32."""
-    return PretrainConfig(
-        views=(ViewConfig(size=64), ViewConfig(size=64, crop="a"), ViewConfig(size=32, crop="b")),
-        level_bounds=(14, 28, 56, 64),
-        projector_hidden=32,
-        projector_out=16,
-        epochs=5,
-        batch_size=8,
-        warmup_epochs=1,
-        workers=2,
-        precision="fp32",
-        log_every=1,
-    )
+    return small_recipe(projector_hidden=32, projector_out=16, epochs=5, batch_size=8, workers=2)
 
 
 @pytest.fixture
@@ -109,7 +96,7 @@ def job_of(images, tmp_path):
         return PretrainJob(
             run=name,
             settings=recipe,
-            detector=SMALL,
+            detector=DETECTOR,
             store=images / "store.arrow",
             images=ImagesConfig(path=str(images / "images")),
             folder=folder / "checkpoints",

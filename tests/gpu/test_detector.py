@@ -7,34 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from small_settings import DETECTOR, SIDE, small_finetuning
 
-from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.config import DatasetConfig
 from soco.transfer.detect import EvaluateJob, FinetuneJob, evaluate, finetune
 
 pytestmark = pytest.mark.gpu
-SIDE = 64
-DETECTOR = DetectorConfig(
-    backbone="resnet18", fpn_channels=16, head_channels=16, head_convs=2, head_fc=32
-)
-SETTINGS = FinetuneConfig(
-    dataset="squares",
-    initialisations=("scratch",),
-    batch_size=2,
-    reference_batch=2,
-    iterations=4,
-    steps=(),
-    warmup_iterations=1,
-    short_sides=(SIDE,),
-    test_short_side=SIDE,
-    max_long_side=2 * SIDE,
-    anchor_sizes=(8, 16, 32, 64, 128),
-    rois_per_image=8,
-    score_threshold=0.0,
-    detections_per_image=5,
-    precise_bn_batches=1,
-    workers=1,
-    checkpoint_iterations=2,
-)
+SETTINGS = small_finetuning("squares", iterations=4, workers=1, checkpoint_iterations=2)
 
 
 @pytest.fixture

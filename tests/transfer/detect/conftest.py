@@ -8,8 +8,9 @@ import pytest
 import torch
 import torchvision
 from PIL import Image, ImageDraw
+from small_settings import DETECTOR, SIDE, small_finetuning
 
-from soco.config import DatasetConfig, DetectorConfig, FinetuneConfig
+from soco.config import DatasetConfig
 from soco.transfer.convert import convert_state, write_detectron2
 
 if importlib.util.find_spec("detectron2") is None:
@@ -28,39 +29,18 @@ if importlib.util.find_spec("detectron2") is None:
     )
     collect_ignore = [f"test_{name}.py" for name in needing]
 
-SIDE = 64
 CATEGORIES = [(2, "disc", "f"), (5, "square", "c"), (9, "triangle", "r")]
 """Category ids with gaps, as in some users' own sets."""
 
 
 @pytest.fixture(scope="session")
 def detector():
-    return DetectorConfig(
-        backbone="resnet18", fpn_channels=16, head_channels=16, head_convs=2, head_fc=32
-    )
+    return DETECTOR
 
 
 @pytest.fixture(scope="session")
 def settings():
-    return FinetuneConfig(
-        dataset="tiny",
-        initialisations=("scratch",),
-        batch_size=2,
-        reference_batch=2,
-        iterations=2,
-        steps=(),
-        warmup_iterations=1,
-        short_sides=(SIDE,),
-        test_short_side=SIDE,
-        max_long_side=2 * SIDE,
-        anchor_sizes=(8, 16, 32, 64, 128),
-        rois_per_image=8,
-        score_threshold=0.0,
-        detections_per_image=5,
-        precise_bn_batches=1,
-        workers=0,
-        checkpoint_iterations=1,
-    )
+    return small_finetuning("tiny")
 
 
 @pytest.fixture(scope="session")
