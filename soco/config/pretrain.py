@@ -100,21 +100,49 @@ class PretrainConfig(Section):
             " pair, as the authors' program does."
         ),
     )
-    epochs: Epochs = Field(100, description="Passes over the images.")
+    epochs: Epochs = Field(
+        100, description="Length: passes over the images; without effect if `steps` is set."
+    )
+    steps: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description=(
+            "Length in steps, whatever the number of images, with a tenth of them as warm-up; null:"
+            " `epochs` and `warmup_epochs`."
+        ),
+    )
     batch_size: Batch = Field(2048, description="Images per step, over all processes.")
     base_lr: Rate = Field(
         1.0, description="Learning rate at 256 images per step; scaled with the batch size."
     )
     final_lr: NotNegative = Field(1e-6, description="Learning rate at the end of the cosine.")
-    warmup_epochs: NotNegative = Field(10, description="Epochs of linear warm-up.")
+    warmup_epochs: NotNegative = Field(
+        10, description="Epochs of linear warm-up; without effect if `steps` is set."
+    )
     warmup_divisor: Positive = Field(
         100.0, description="Warm-up begins at the learning rate divided by this number."
     )
-    momentum: Share = Field(0.9, description="Momentum of SGD.")
+    optimiser: Literal["lars", "sgd", "adamw"] = Field(
+        "lars",
+        description=(
+            "`lars`, the paper's, needs many steps to leave the initial weights; `sgd` and `adamw`"
+            " suit smaller runs, each with its own `base_lr`."
+        ),
+    )
+    momentum: Share = Field(0.9, description="Momentum of LARS and SGD.")
     weight_decay: NotNegative = Field(1e-5, description="Weight decay of weights, not of norms.")
     trust: Positive = Field(0.001, description="LARS trust coefficient.")
+    predictor_rate: Positive = Field(
+        1.0, description="Factor of the learning rate of the predictor."
+    )
     ema_base: Share = Field(
         0.99, description="Momentum of the target branch at the first step; it rises to 1."
+    )
+    fresh_weights: Literal["release", "detectron2"] = Field(
+        "release",
+        description=(
+            "How weights are drawn at first: as the release draws them, with the last norm of each"
+            " block at 0, or as detectron2 draws those of a detector trained from scratch."
+        ),
     )
     precision: Literal["fp32", "tf32", "bf16", "fp16", "auto"] = Field(
         "auto",
@@ -230,7 +258,7 @@ class PretrainConfig(Section):
                 "level_bounds must rise from P2 to P5, but {bounds} does not",
                 bounds=list(self.level_bounds),
             )
-        if self.warmup_epochs >= self.epochs:
+        if self.steps is None and self.warmup_epochs >= self.epochs:
             raise InvalidValue(
                 "config.only_warmup",
                 "warmup_epochs is {warmup:g} of {epochs} epochs: lower it, or raise epochs",

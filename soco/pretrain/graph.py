@@ -126,8 +126,17 @@ def _state(step: TrainStep) -> State:
         "target": [p.detach() for p in weights if not p.requires_grad],
         "statistics": [b for b in step.model.buffers() if b.is_floating_point()],
         "counts": [b for b in step.model.buffers() if not b.is_floating_point()],
-        "momentum": [b for entry in step.optimiser.state.values() for b in entry.values()],
+        **_optimiser_state(step.optimiser),
     }
+
+
+def _optimiser_state(optimiser: torch.optim.Optimizer) -> State:
+    """Momentum and what else an optimiser keeps for each parameter, by its name."""
+    kinds: State = {}
+    for entry in optimiser.state.values():
+        for kind, tensor in entry.items():
+            kinds.setdefault(kind, []).append(tensor)
+    return kinds
 
 
 def _copies(state: State) -> State:

@@ -1,5 +1,6 @@
 """The order of the images: a function of seed and step, so that a run resumes where it stopped."""
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +9,7 @@ from torch.utils.data import Sampler
 
 from soco.config import PretrainConfig
 from soco.errors import UserError
+from soco.pretrain.schedules import total_steps
 from soco.seeds import generator
 
 # Samples draw from generator(seed, epoch, number of the image). No image has this number.
@@ -45,7 +47,7 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
                 step evenly.
         """
         self.images, self.seed, self.first_step = images, seed, first_step
-        self.batch_size, self.epochs = settings.batch_size, settings.epochs
+        self.batch_size, self._settings = settings.batch_size, settings
         self.accumulate, self.rank, self.ranks = settings.accumulate, rank, ranks
         if images < self.batch_size:
             raise UserError(
@@ -74,7 +76,7 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
     @property
     def steps(self) -> int:
         """Steps of the whole run."""
-        return self.epochs * self.steps_per_epoch
+        return total_steps(self.steps_per_epoch, self._settings)
 
     def of_epoch(self, epoch: int) -> npt.NDArray[np.int64]:
         """Return the images of an epoch in order: (steps_per_epoch * batch_size,)."""
@@ -87,10 +89,14 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         share = self.batch_size // self.accumulate // self.ranks
         first_epoch, offset = divmod(self.first_step, self.steps_per_epoch)
-        for epoch in range(first_epoch, self.epochs):
+        left = len(self)
+        for epoch in itertools.count(first_epoch):
             # (steps, accumulate, ranks, share): processes split each part of a step, which has the
             # same images whatever their number.
             shares = self.of_epoch(epoch).reshape(-1, self.accumulate, self.ranks, share)
             for own in shares[offset:, :, self.rank].reshape(-1, share):
+                if not left:
+                    return
+                left -= 1
                 yield [(epoch, int(number)) for number in own]
             offset = 0  # only the epoch in which the run resumes begins in its middle

@@ -14,6 +14,19 @@ def peak_rate(settings: PretrainConfig) -> float:
     return settings.base_lr * settings.batch_size / 256
 
 
+def total_steps(steps_per_epoch: int, settings: PretrainConfig) -> int:
+    """Return the steps of a run: `steps`, or those of `epochs`."""
+    return settings.epochs * steps_per_epoch if settings.steps is None else settings.steps
+
+
+def warmup_steps(steps_per_epoch: int, settings: PretrainConfig) -> float:
+    """Return the steps of warm-up: those of `warmup_epochs`, or a tenth of `steps`."""
+    # A tenth: the paper's 10 of 100 epochs.
+    return (
+        settings.warmup_epochs * steps_per_epoch if settings.steps is None else settings.steps / 10
+    )
+
+
 def learning_rate(step: int, steps_per_epoch: int, settings: PretrainConfig) -> float:
     """Return the learning rate of a step: linear warm-up, then a cosine down to `final_lr`.
 
@@ -24,12 +37,12 @@ def learning_rate(step: int, steps_per_epoch: int, settings: PretrainConfig) -> 
         steps_per_epoch: Steps in an epoch.
         settings: The recipe.
     """
-    peak, warmup = peak_rate(settings), settings.warmup_epochs * steps_per_epoch
+    peak, warmup = peak_rate(settings), warmup_steps(steps_per_epoch, settings)
     if step < warmup:
         start = peak / settings.warmup_divisor
         # start + (peak - start) t / T over the T steps of warm-up.
         return start + (peak - start) * step / warmup
-    remaining = settings.epochs * steps_per_epoch - warmup
+    remaining = total_steps(steps_per_epoch, settings) - warmup
     return (
         # final + (peak - final) (1 + cos(pi t / T)) / 2 at step t of the T after warm-up.
         settings.final_lr

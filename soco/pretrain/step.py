@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from soco import torch_compat
-from soco.pretrain.lars import LARS
 from soco.pretrain.model import SoCo
+from soco.pretrain.optimiser import set_rate
 from soco.pretrain.views import Batch
 
 VALUES = ("loss", "spread", "cosine_apart")
@@ -48,12 +48,12 @@ class Taken:
 
 
 class TrainStep:
-    """EMA, forward and backward pass, LARS."""
+    """EMA, forward and backward pass, the optimiser's step."""
 
     def __init__(
         self,
         model: SoCo,
-        optimiser: LARS,
+        optimiser: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler,
         autocast_type: torch.dtype | None,
         accumulate: int,
@@ -130,7 +130,6 @@ class TrainStep:
         A loss that is not finite may reach the weights here, but nothing else: it is read before
         anything is saved.
         """
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
+        set_rate(self.optimiser, lr)
         self.scaler.step(self.optimiser)
         self.scaler.update()

@@ -21,9 +21,9 @@ from soco.pretrain.distributed import Ranks
 from soco.pretrain.feed import Feed
 from soco.pretrain.graph import GraphedStep
 from soco.pretrain.job import PretrainJob, identity
-from soco.pretrain.lars import LARS
 from soco.pretrain.model import build_model
 from soco.pretrain.model.norms import synchronise_norms
+from soco.pretrain.optimiser import build_optimiser
 from soco.pretrain.precision import autocast_type, fastest_precision, known_precision, set_tf32
 from soco.pretrain.readings import Reading, Window
 from soco.pretrain.sampler import EpochSampler
@@ -77,11 +77,11 @@ class Training:
         """Log what is about to be trained; images without proposals are a warning."""
         s, count = self.settings, self.ranks.count
         log.info(
-            "%s: %d images, %d epochs of %d steps",
+            "%s: %d images, %d steps, %.4g epochs",
             job.run,
             len(self.dataset),
-            s.epochs,
-            self.sampler.steps_per_epoch,
+            self.sampler.steps,
+            self.sampler.steps / self.sampler.steps_per_epoch,
         )
         counts = count_without(self.dataset.store)
         if counts.without:
@@ -173,8 +173,7 @@ class Training:
             self.model = synchronise_norms(self.model, self.device)
         if s.compile:
             self.model.compile_parts()
-        online = (p for p in self.model.parameters() if p.requires_grad)
-        self.optimiser = LARS(online, s.momentum, s.weight_decay, s.trust)
+        self.optimiser = build_optimiser(self.model, s)
         dtype = autocast_type(self.precision)
         # bf16 has the range of float32 and needs no loss scaling; fp16 does.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=dtype is torch.float16)

@@ -7,7 +7,7 @@ from soco.pretrain.sampler import EpochSampler
 
 def sampler(images, batch_size, epochs, accumulate=1, **more):
     keys = {"batch_size": batch_size, "epochs": epochs, "accumulate": accumulate}
-    recipe = PretrainConfig(**keys, warmup_epochs=0)
+    recipe = PretrainConfig(**keys, warmup_epochs=0, steps=more.pop("steps", None))
     return EpochSampler(images, recipe, **{"seed": 1, **more})
 
 
@@ -26,6 +26,18 @@ def test_the_order_from_a_later_step_is_the_rest_of_the_order(first):
     rest = sampler(11, 3, 2, first_step=first)
     assert list(rest) == order[first:]
     assert len(rest) == len(order) - first
+
+
+@pytest.mark.parametrize("first", [0, 4])
+def test_a_length_in_steps_ends_within_an_epoch(first):
+    order = list(sampler(11, 3, 9, accumulate=3))
+    some = sampler(11, 3, 1, accumulate=3, steps=5, first_step=first)
+    assert list(some) == order[3 * first : 15]
+    assert (some.steps, len(some)) == (5, 3 * (5 - first))
+
+
+def test_a_length_of_no_steps_has_no_batches():
+    assert list(sampler(11, 3, 1, steps=0)) == []
 
 
 def test_fewer_images_than_a_batch_are_refused():

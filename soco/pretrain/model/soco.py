@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from soco import torch_compat
 from soco.config import DetectorConfig, PretrainConfig, recipe
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, c4_map, channels_of
+from soco.pretrain.model.fresh_weights import draw_as_detectron2
 from soco.pretrain.model.heads import MLP, ROI_SIDE, BoxHead
 from soco.pretrain.model.loss import Vectors, collapse_metrics, total_loss
 from soco.pretrain.model.neck import FPN
@@ -120,6 +121,8 @@ class SoCo(nn.Module):
                 detector.fpn_channels, detector.head_channels, detector.head_convs, detector.head_fc
             )
             features = detector.head_fc
+        if settings.fresh_weights == "detectron2":
+            draw_as_detectron2(self.encoder, self.neck, self.head)
         self.projector = MLP(features, settings.projector_hidden, settings.projector_out)
         # Only in the online branch: part of what keeps BYOL, which has no negative pairs, from
         # collapse.
