@@ -171,6 +171,13 @@ class FinetuneConfig(Section):
             "Batches over which PreciseBN averages norm statistics before evaluation; 0: off."
         ),
     )
+    rescale_convolutions: bool = Field(
+        False,
+        description=(
+            "Scale loaded convolutions before norms to the length that detectron2 draws; no output"
+            " changes, but the learning rate then suits them. The paper does not."
+        ),
+    )
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
         description=(

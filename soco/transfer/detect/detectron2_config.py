@@ -102,6 +102,7 @@ def describe_run(
         "rois_per_image": settings.rois_per_image,
         "repeat_threshold": settings.repeat_threshold,
         "precise_bn_batches": settings.precise_bn_batches,
+        "rescale_convolutions": settings.rescale_convolutions,
         "precision": settings.precision,
         "processes": processes,
         "device": device,

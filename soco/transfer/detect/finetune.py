@@ -37,6 +37,7 @@ from soco.transfer.detect.compat import (
 from soco.transfer.detect.datasets import register
 from soco.transfer.detect.detectron2_config import build_config, describe_run
 from soco.transfer.detect.jobs import CURVE, HISTORY, LOADING, TRAINING, WEIGHTS, FinetuneJob
+from soco.transfer.detect.rescale import lengths, rescale_convolutions
 from soco.transfer.detect.schedule import in_words
 from soco.transfer.detect.scoring import Evaluation, report_limit
 from soco.transfer.detect.trainer import Trainer
@@ -115,9 +116,13 @@ def _train(
         cfg.DATASETS.TRAIN, name = (register(train, form),), register(val, form)
         evaluation = Evaluation(cfg, name, val, form)
         trainer = Trainer(cfg, training, evaluation.score)
+        drawn = lengths(trainer.model)
         trainer.resume_or_load()
         if comm.is_main_process():
             _report_initialisation(trainer, job)
+        if job.weights and job.settings.rescale_convolutions and not trainer.start_iter:
+            factors = rescale_convolutions(trainer.model, drawn)
+            print(_rescaled_words(list(factors.values())), flush=True)
         try:
             with contextlib.closing(evaluation):
                 trainer.train()
@@ -142,6 +147,13 @@ def _report_initialisation(trainer: Trainer, job: FinetuneJob) -> None:
     print(loading_report.describe(report), flush=True)
     loading_report.check_all_used(report)
     write_json(job.checkpoints / LOADING, report, job.origin)
+
+
+def _rescaled_words(factors: list[float]) -> str:
+    return (
+        f"Scaled {len(factors)} convolutions to the length that detectron2 draws, by factors of"
+        f" {min(factors):.2f} to {max(factors):.2f}; features are the same."
+    )
 
 
 def _check_machine(settings: FinetuneConfig) -> None:
