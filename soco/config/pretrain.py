@@ -92,6 +92,13 @@ class PretrainConfig(Section):
     )
     projector_hidden: Width = Field(4096, description="Hidden width of projector and predictor.")
     projector_out: Width = Field(256, description="Width of the vectors that the loss compares.")
+    projector_norm: bool = Field(
+        False,
+        description=(
+            "Batch norm at the end of the projector, so that vectors cannot share a direction,"
+            " as they tend to in short runs; the paper has none."
+        ),
+    )
     pooling: Literal["assigned", "release"] = Field(
         "assigned",
         description=(

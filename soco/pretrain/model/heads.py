@@ -37,14 +37,18 @@ class BoxHead(nn.Module):
 
 
 class MLP(nn.Module):
-    """Linear, norm, ReLU, linear: BYOL's form of projector and predictor."""
+    """Linear, norm, ReLU, linear: BYOL's form of projector and predictor.
 
-    def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
+    With `normed`, a batch norm without weights follows, as in SimSiam (Chen and He, CVPR 2021).
+    """
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, normed: bool = False) -> None:
         super().__init__()
         self.linear1 = nn.Linear(inputs, hidden)
         self.bn1 = nn.BatchNorm1d(hidden)
         self.linear2 = nn.Linear(hidden, outputs)
+        self.bn2 = nn.BatchNorm1d(outputs, affine=False) if normed else nn.Identity()
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Map (R, inputs) to (R, outputs)."""
-        return self.linear2(F.relu(self.bn1(self.linear1(vectors))))
+        return self.bn2(self.linear2(F.relu(self.bn1(self.linear1(vectors)))))

@@ -123,12 +123,11 @@ class SoCo(nn.Module):
             features = detector.head_fc
         if settings.fresh_weights == "detectron2":
             draw_as_detectron2(self.encoder, self.neck, self.head)
-        self.projector = MLP(features, settings.projector_hidden, settings.projector_out)
+        hidden, outputs = settings.projector_hidden, settings.projector_out
+        self.projector = MLP(features, hidden, outputs, normed=settings.projector_norm)
         # Only in the online branch: part of what keeps BYOL, which has no negative pairs, from
         # collapse.
-        self.predictor = MLP(
-            settings.projector_out, settings.projector_hidden, settings.projector_out
-        )
+        self.predictor = MLP(outputs, hidden, outputs)
         self.encoder_k, self.neck_k = copy.deepcopy(self.encoder), copy.deepcopy(self.neck)
         self.head_k, self.projector_k = copy.deepcopy(self.head), copy.deepcopy(self.projector)
         for _, target in self._momentum_pairs():
