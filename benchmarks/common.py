@@ -34,7 +34,7 @@ def write_photographs(folder: Path, size: tuple[int, int], count: int) -> list[E
     folder.mkdir(parents=True)
     entries: list[Entry] = []
     step = max(1, len(PHOTOGRAPHS) // count)
-    for photograph in [p for p in PHOTOGRAPHS if not p.plain][::step][:count]:
+    for photograph in [p for p in PHOTOGRAPHS if p.use != "material"][::step][:count]:
         pixels = pixels_of(photograph)
         height, width = pixels.shape[:2]
         across, down = (

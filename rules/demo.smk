@@ -1,13 +1,13 @@
 # The embedded demo's data. Included only if the configuration has `demo`.
 #
-# in:  photographs that the packages mvtb-data, scikit-image and scikit-learn install out:
-# {demo.path}/images             unlabelled images, which proposals and pretraining read
-#      {demo.path}/shapes/{train,val}   composed images, which fine-tuning and evaluation read
+# in:  photographs that the packages mvtb-data, scikit-image and scikit-learn install
+# out: {demo.path}/images               unlabelled images, which proposals and pretraining read
+#      {demo.path}/shapes/{train,val}   labelled images, which fine-tuning and evaluation read
 #      {demo.path}/shapes/*.json        their annotations: 6 categories in COCO format, 16 in LVIS
 #      v1 format
 #      {demo.path}/classes/{train,val}  cut-outs of their objects, in one folder per category, which
 #      probes read
-#      {demo.path}/sources.csv          the photographs, with their origin and split
+#      {demo.path}/sources.csv          the photographs, with their origin and use
 
 DEMO = config["demo"]["path"]
 

@@ -12,7 +12,7 @@ def test_keys_lists_every_level(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("pretrain.NAME.views.NUMBER.crop [None]: ") for line in lines)
     assert any(line.startswith("filter.strategy ['ratio3size0308']: ") for line in lines)
-    assert any(line.startswith("demo.images [480]: ") for line in lines)
+    assert any(line.startswith("demo.images [2000]: ") for line in lines)
 
 
 def test_check_accepts_every_recipe(repository, capsys):

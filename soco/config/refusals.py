@@ -36,7 +36,6 @@ _EXPECTED = {
 _RENAMED = {
     "pictures": "images",
     "demo.pictures": "demo.images",
-    "demo.picture_side": "demo.image_side",
     "quality.pictures": "quality.images",
 }
 """Keys of earlier versions, and their current names."""

@@ -43,14 +43,13 @@ class DemoConfig(Section):
         "data/demo", description="Folder that receives the demo's images and annotations."
     )
     images: DemoCount = Field(
-        480, description="Unlabelled images cut from the photographs for pretraining."
+        2000, description="Unlabelled images for pretraining, composed as the training images."
     )
-    image_side: Pixels = Field(256, description="Longest side of an unlabelled image, in pixels.")
-    train: DemoCount = Field(600, description="Composed training images of the detection sets.")
-    val: DemoCount = Field(120, description="Composed validation images of the detection sets.")
-    side: Pixels = Field(128, description="Width and height of a composed image, in pixels.")
+    train: DemoCount = Field(120, description="Labelled training images of the detection sets.")
+    val: DemoCount = Field(100, description="Labelled validation images of the detection sets.")
+    side: Pixels = Field(96, description="Width and height of an image, in pixels.")
     objects: tuple[DemoObjects, DemoObjects] = Field(
-        (1, 4), description="Fewest and most objects painted on a composed image."
+        (1, 4), description="Fewest and most objects in an image."
     )
 
     @model_validator(mode="after")

@@ -17,8 +17,9 @@ Json = dict[str, Any]
 def write_coco(path: Path, images: list[Composed], side: int) -> None:
     """Write a COCO instances file of the six coarse categories.
 
-    Two keys are not in COCO's format: an image's `background` and an annotation's `texture` name
-    their photographs.
+    Three keys are not in COCO's format: an image's `background` and an annotation's `texture` name
+    their photographs, and `texture_box` is the patch of the texture: x, y, width and height in the
+    photograph as `soco.demo.photographs.pixels_of` returns it.
     """
     content = {
         "info": _info("COCO"),
@@ -79,7 +80,10 @@ def lvis_categories(train: list[Composed]) -> list[Json]:
 
 
 def _info(form: str) -> Json:
-    return {"description": f"Forms painted over photographs, {form} format", "version": "1"}
+    return {
+        "description": f"Forms of six materials over photographs, {form} format",
+        "version": "1",
+    }
 
 
 def _image(image: Composed, side: int) -> Json:
@@ -114,6 +118,7 @@ def _annotations(images: list[Composed], category_of: Callable[[Instance], int])
             "bbox": list(it.box),
             "iscrowd": 0,
             "texture": it.texture,
+            "texture_box": list(it.texture_box),
         }
         for id_, (image, it) in enumerate(pairs, start=1)
     ]

@@ -1,21 +1,25 @@
-"""Paint the composed images of a split, record what they show, and cut out their objects."""
+"""Compose the images of the demo, record what they show, and cut out their objects."""
 
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from soco.data import read_rgb
-from soco.demo.arrange import arrange, ownership
+from soco.demo.arrange import Placed, arrange, ownership
 from soco.demo.categories import FINE_BY_NAME
-from soco.demo.images import write_image
+from soco.demo.materials import MATERIALS, Patch, draw_patch
 from soco.demo.paint import paint
 from soco.demo.photographs import Split
 from soco.demo.plan import PlannedImage
 from soco.demo.polygons import polygons_of
+from soco.errors import UserError
 from soco.seeds import generator
 
+JPEG_QUALITY = 92
+IMAGES_PER_FOLDER = 500  # of unlabelled images
 MOST_CUTOUTS = {"train": 60, "val": 20}  # of a category
 _MARGIN = 1.2  # side of a cut-out, relative to the longer side of the object's box
 
@@ -27,6 +31,7 @@ class Instance:
     Attributes:
         category: Name of its fine category.
         texture: Key of the photograph that covers it.
+        texture_box: x, y, width and height of the patch in that photograph.
         area: Number of visible pixels.
         box: x, y, width and height in pixels.
         polygons: See `soco.demo.polygons`.
@@ -34,6 +39,7 @@ class Instance:
 
     category: str
     texture: str
+    texture_box: tuple[int, int, int, int]
     area: int
     box: tuple[int, int, int, int]
     polygons: list[list[int]]
@@ -49,10 +55,34 @@ class Composed:
     instances: tuple[Instance, ...]
 
 
+@dataclass(frozen=True)
+class _Scene:
+    """An image in memory: uint8 (side, side, 3) in BGR, and its objects with their patches."""
+
+    pixels: np.ndarray
+    objects: list[tuple[Placed, Patch]]
+
+
+def compose_unlabelled(folder: Path, plans: list[PlannedImage], side: int, seed: int) -> None:
+    """Write unlabelled images as `folder/NNN/NUMBER.jpg`, composed as training images are.
+
+    Args:
+        folder: Receives sub-folders of `IMAGES_PER_FOLDER` images.
+        plans: What to paint.
+        side: Width and height of an image in pixels.
+        seed: Seed of every draw.
+    """
+    for plan in plans:
+        part = folder / f"{plan.number // IMAGES_PER_FOLDER:03d}"
+        part.mkdir(parents=True, exist_ok=True)
+        scene = _compose(plan, "train", side, generator(seed, "unlabelled", plan.number))
+        write_image(part / f"{plan.number:06d}.jpg", scene.pixels)
+
+
 def compose_split(
     folder: Path, split: Split, plans: list[PlannedImage], side: int, seed: int
 ) -> list[Composed]:
-    """Write a split's images as `folder/NUMBER.png`.
+    """Write a split's labelled images as `folder/NUMBER.png`.
 
     Args:
         folder: Receives the images.
@@ -65,29 +95,52 @@ def compose_split(
         One record per image, in the order of the plans.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return [
-        _compose(folder, plan, side, generator(seed, f"shapes/{split}", plan.number))
-        for plan in plans
+    records = []
+    for plan in plans:
+        scene = _compose(plan, split, side, generator(seed, f"shapes/{split}", plan.number))
+        file = f"{plan.number:06d}.png"
+        write_image(folder / file, scene.pixels)
+        records.append(Composed(plan.number, file, plan.background.key, _instances(scene)))
+    return records
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write uint8 (height, width, 3) BGR pixels in the format of the path's suffix.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else []
+    if not cv2.imwrite(str(path), image, options):
+        raise UserError(
+            "demo.not_written",
+            "Cannot write {path}; check free space and permissions of its folder.",
+            path=path,
+        )
+
+
+def _compose(plan: PlannedImage, split: Split, side: int, rng: np.random.Generator) -> _Scene:
+    objects = [
+        (placed, draw_patch(MATERIALS[FINE_BY_NAME[placed.category].coarse], split, rng))
+        for placed in arrange(plan.objects, side, rng)
     ]
+    return _Scene(paint(plan.background, objects, side, rng), objects)
 
 
-def _compose(folder: Path, plan: PlannedImage, side: int, rng: np.random.Generator) -> Composed:
-    placed = arrange(plan.objects, side, rng)
-    file = f"{plan.number:06d}.png"
-    write_image(folder / file, paint(plan.background, placed, side, rng))
-    owner = ownership(placed, side)
-    instances = tuple(
-        _instance(item.planned.category, item.planned.texture.key, owner == index)
-        for index, item in enumerate(placed, start=1)
+def _instances(scene: _Scene) -> tuple[Instance, ...]:
+    owner = ownership([placed for placed, _ in scene.objects], len(scene.pixels))
+    return tuple(
+        _instance(placed.category, patch, owner == index)
+        for index, (placed, patch) in enumerate(scene.objects, start=1)
     )
-    return Composed(plan.number, file, plan.background.key, instances)
 
 
-def _instance(category: str, texture: str, mask: np.ndarray) -> Instance:
+def _instance(category: str, patch: Patch, mask: np.ndarray) -> Instance:
     rows, columns = np.nonzero(mask)
     left, top = int(columns.min()), int(rows.min())
     box = (left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top)
-    return Instance(category, texture, int(mask.sum()), box, polygons_of(mask))
+    texture = patch.material.photograph.key
+    return Instance(category, texture, patch.box, int(mask.sum()), box, polygons_of(mask))
 
 
 def write_cutouts(folder: Path, split: Split, images: list[Composed], shapes: Path) -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from soco.config.schema import DemoConfig
 from soco.demo.annotations import write_coco, write_lvis
-from soco.demo.compose import compose_split, write_cutouts
-from soco.demo.images import write_images
+from soco.demo.compose import compose_split, compose_unlabelled, write_cutouts
 from soco.demo.photographs import PHOTOGRAPHS, SPLITS, path_of
-from soco.demo.plan import plan_split
+from soco.demo.plan import plan_split, plan_unlabelled
 from soco.errors import UserError
 from soco.io import atomic_write
 
@@ -17,10 +16,11 @@ from soco.io import atomic_write
 def make_demo(settings: DemoConfig, seed: int) -> None:
     """Write the demo's images and annotations in `settings.path`, with the same bytes for a seed.
 
-    `images/SCENE/*.jpg` are unlabelled. `shapes/train` and `shapes/val` hold the composed images,
-    which `shapes/coco_SPLIT.json` annotates with six categories and `shapes/lvis_v1_SPLIT.json`
-    with sixteen. `classes/SPLIT/CATEGORY` holds cut-outs of their objects, and `sources.csv` lists
-    the photographs.
+    One composer makes all images. `images/NNN/*.jpg` are unlabelled and distributed as the
+    training images. `shapes/train` and `shapes/val` hold the labelled images, which
+    `shapes/coco_SPLIT.json` annotates with six categories and `shapes/lvis_v1_SPLIT.json` with
+    sixteen. `classes/SPLIT/CATEGORY` holds cut-outs of their objects, and `sources.csv` lists the
+    photographs.
 
     Args:
         settings: Folder, numbers and sizes.
@@ -35,16 +35,17 @@ def make_demo(settings: DemoConfig, seed: int) -> None:
     root = Path(settings.path)
     _clear(root)
     write_sources(root / "sources.csv")
-    write_images(root / "images", settings.images, settings.image_side, seed)
+    plans = plan_unlabelled(settings.images, settings.objects, seed)
+    compose_unlabelled(root / "images", plans, settings.side, seed)
     _write_shapes(root, settings, seed)
 
 
 def write_sources(path: Path) -> None:
-    """Write one CSV row per photograph: file, package, scene, split and origin."""
+    """Write one CSV row per photograph: file, package, scene, use and origin."""
     with atomic_write(path) as temporary, temporary.open("w", newline="") as stream:
         rows = csv.writer(stream, lineterminator="\n")
-        rows.writerow(["file", "package", "scene", "split", "note"])
-        rows.writerows([p.file, p.package, p.scene, p.split, p.note] for p in PHOTOGRAPHS)
+        rows.writerow(["file", "package", "scene", "use", "note"])
+        rows.writerows([p.file, p.package, p.scene, p.use, p.note] for p in PHOTOGRAPHS)
 
 
 def _write_shapes(root: Path, settings: DemoConfig, seed: int) -> None:

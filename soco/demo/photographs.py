@@ -1,7 +1,8 @@
-"""The photographs that the demo is made of: the package, scene and split of each.
+"""The photographs that the demo is made of: the package, scene and use of each.
 
-Photographs of one place or thing (stereo pairs, several views of one garden) share a scene, and
-each scene is in only one split: validation shows nothing that pretraining or training has seen.
+Photographs of one place or thing (stereo pairs, several views of one campus) share a scene, and
+each scene has one use: backgrounds of the training and unlabelled images, backgrounds of the
+validation images, or a material of the objects. `soco.demo.materials` divides the materials.
 """
 
 import functools
@@ -17,6 +18,7 @@ from soco.errors import UserError
 
 Split = Literal["train", "val"]
 SPLITS: tuple[Split, ...] = ("train", "val")
+Use = Literal["train", "val", "material"]
 
 # Longest side of a photograph in memory, in pixels: the smallest crop (40 %) still has 410.
 WORKING_SIDE = 1024
@@ -44,18 +46,16 @@ class Photograph:
     Attributes:
         package: The distribution that installs it.
         file: Its path in the package's image folder.
-        scene: What it shows; all photographs of a scene are in one split.
-        split: `train` or `val`.
+        scene: What it shows; all photographs of a scene have the same use.
+        use: The split whose backgrounds it gives, or `material`.
         note: Origin and licence, as far as the package states them.
-        plain: A surface that fills the frame: used as a texture, never as a background.
     """
 
     package: str
     file: str
     scene: str
-    split: Split
+    use: Use
     note: str
-    plain: bool = False
 
     @property
     def key(self) -> str:
@@ -63,28 +63,24 @@ class Photograph:
         return f"{self.package}/{self.file}"
 
 
-def _mvtb(scene: str, split: Split, *files: str) -> tuple[Photograph, ...]:
-    return tuple(Photograph("mvtb-data", file, scene, split, _MVTB) for file in files)
+def _mvtb(scene: str, use: Use, *files: str) -> tuple[Photograph, ...]:
+    return tuple(Photograph("mvtb-data", file, scene, use, _MVTB) for file in files)
 
 
-def _skimage(
-    scene: str, split: Split, note: str, *files: str, plain: bool = False
-) -> tuple[Photograph, ...]:
-    return tuple(Photograph("scikit-image", file, scene, split, note, plain) for file in files)
+def _skimage(scene: str, use: Use, note: str, *files: str) -> tuple[Photograph, ...]:
+    return tuple(Photograph("scikit-image", file, scene, use, note) for file in files)
 
 
-def _sklearn(scene: str, split: Split, note: str, file: str) -> tuple[Photograph, ...]:
-    return (Photograph("scikit-learn", file, scene, split, note),)
+def _sklearn(scene: str, use: Use, note: str, file: str) -> tuple[Photograph, ...]:
+    return (Photograph("scikit-learn", file, scene, use, note),)
 
 
 PHOTOGRAPHS: tuple[Photograph, ...] = (
     *_mvtb("campus", "train", *_CAMPUS),
-    *_mvtb("garden", "train", *(f"flowers{i}.png" for i in range(1, 10))),
     *_mvtb("apartments", "train", "building2-1.png", "building2-2.png", "building2-3.png"),
     *_mvtb("church", "train", "church.jpg", "church.png"),
     *_mvtb("eiffel", "train", "eiffel-1.png", "eiffel-2.png"),
     *_mvtb("rocks", "train", "rocks2-l.png", "rocks2-r.png"),
-    *_mvtb("cottage", "train", "walls-l.png", "walls-r.png"),
     *_mvtb("butterfly", "train", "butterfly.jpg"),
     *_mvtb("cart", "train", "image3.jpg"),
     *_mvtb("laboratory", "train", "lab-scene.png"),
@@ -101,23 +97,25 @@ PHOTOGRAPHS: tuple[Photograph, ...] = (
         "motorcycle_right.png",
     ),
     *_skimage("rocket", "train", "SpaceX, public domain", "rocket.jpg"),
-    *_skimage("brick", "train", _CC0_TEXTURE, "brick.png", plain=True),
-    *_skimage("gravel", "train", _CC0_TEXTURE, "gravel.png", plain=True),
     *_mvtb("greenscreen", "val", "greenscreen.png"),
     *_mvtb("cathedral", "val", "notre-dame.png"),
     *_mvtb("roof", "val", "roof.png"),
     *_mvtb("tomatoes", "val", "tomato_14.png", "tomato_35.png", "tomato_54.png", "tomato_124.png"),
     *_skimage("cat", "val", "CC0 by the photographer, Stefan van der Walt", "chelsea.png"),
     *_skimage("coffee", "val", "CC0 by the photographer, Rachel Michetti", "coffee.png"),
-    *_skimage("grass", "val", _CC0_TEXTURE, "grass.png", plain=True),
     *_sklearn("pagoda", "val", "CC BY 2.0, danielbuechele on Flickr (6061409035)", "china.jpg"),
     *_sklearn("dahlia", "val", "CC BY 2.0, vultilion on Flickr (6056698931)", "flower.jpg"),
+    *_mvtb("garden", "material", "flowers1.png", "flowers2.png"),
+    *_mvtb("cottage", "material", "walls-l.png"),
+    *_skimage("brick", "material", _CC0_TEXTURE, "brick.png"),
+    *_skimage("grass", "material", _CC0_TEXTURE, "grass.png"),
+    *_skimage("gravel", "material", _CC0_TEXTURE, "gravel.png"),
 )
 
 
-def of_split(split: Split, *, scenes_only: bool = False) -> tuple[Photograph, ...]:
-    """The photographs that a split may use, without the plain surfaces if `scenes_only`."""
-    return tuple(p for p in PHOTOGRAPHS if p.split == split and not (scenes_only and p.plain))
+def backgrounds_of(split: Split) -> tuple[Photograph, ...]:
+    """The photographs that may be behind the objects of a split."""
+    return tuple(photograph for photograph in PHOTOGRAPHS if photograph.use == split)
 
 
 def path_of(photograph: Photograph) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from soco.demo.categories import FINE
-from soco.demo.photographs import Photograph, Split, of_split
+from soco.demo.photographs import Photograph, Split, backgrounds_of
 from soco.seeds import generator
 
 # Fewest objects of a fine category in a split, if there is room: AP of one object means little.
@@ -13,24 +13,16 @@ FEWEST = {"train": 1, "val": 4}
 
 
 @dataclass(frozen=True)
-class PlannedObject:
-    """One object: its fine category and the photograph whose patch covers it."""
-
-    category: str
-    texture: Photograph
-
-
-@dataclass(frozen=True)
 class PlannedImage:
-    """One image: its number from 1, its background, and its objects, back to front."""
+    """One image: its number from 1, background, and its objects' fine categories, back to front."""
 
     number: int
     background: Photograph
-    objects: tuple[PlannedObject, ...]
+    objects: tuple[str, ...]
 
 
 def plan_split(split: Split, count: int, objects: tuple[int, int], seed: int) -> list[PlannedImage]:
-    """Plan the images of a split.
+    """Plan the labelled images of a split, with as many objects of each category as it needs.
 
     Args:
         split: `train` or `val`; decides which photographs are used.
@@ -39,19 +31,51 @@ def plan_split(split: Split, count: int, objects: tuple[int, int], seed: int) ->
         seed: Seed of every draw.
 
     Returns:
-        One plan per image. No texture shows the scene of its background.
+        One plan per image.
     """
     rng = generator(seed, f"plan/{split}", 0)
     sizes = rng.integers(objects[0], objects[1], size=count, endpoint=True)
     deck = iter(_deck(split, count, int(sizes.sum()), rng))
-    backgrounds = _turns(of_split(split, scenes_only=True), count, rng)
-    plans = []
-    for number, (size, background) in enumerate(zip(sizes, backgrounds, strict=True), start=1):
-        painted = tuple(
-            PlannedObject(next(deck), _texture(split, background, rng)) for _ in range(size)
-        )
-        plans.append(PlannedImage(number, background, painted))
-    return plans
+    backgrounds = _turns(backgrounds_of(split), count, rng)
+    return [
+        PlannedImage(number, background, tuple(next(deck) for _ in range(size)))
+        for number, (size, background) in enumerate(zip(sizes, backgrounds, strict=True), start=1)
+    ]
+
+
+def plan_unlabelled(count: int, objects: tuple[int, int], seed: int) -> list[PlannedImage]:
+    """Plan unlabelled images, distributed as the training images.
+
+    A plan depends on its number alone: more images do not change the first ones.
+
+    Args:
+        count: Number of images.
+        objects: Fewest and most objects in an image.
+        seed: Seed of every draw.
+
+    Returns:
+        One plan per image.
+    """
+    return [_unlabelled(number, objects, seed) for number in range(1, count + 1)]
+
+
+def _unlabelled(number: int, objects: tuple[int, int], seed: int) -> PlannedImage:
+    rng = generator(seed, "plan/unlabelled", number)
+    backgrounds = backgrounds_of("train")
+    background = backgrounds[rng.integers(len(backgrounds))]
+    size = int(rng.integers(*objects, endpoint=True))
+    chosen = rng.choice(len(FINE), size=size, p=_probabilities(sum(objects) / 2))
+    return PlannedImage(number, background, tuple(FINE[i].name for i in chosen))
+
+
+def _probabilities(objects: float) -> np.ndarray:
+    """The share of each fine category, at a mean number of objects per image."""
+    shares = np.array([category.share or 0.0 for category in FINE])
+    # Where images have room for less than the tail, the tail is all that they show.
+    rest = max(0.0, objects - shares.sum())
+    head = np.array([category.share is None for category in FINE])
+    weights = shares + head * (rest / head.sum())
+    return weights / weights.sum()
 
 
 def _deck(split: Split, images: int, slots: int, rng: np.random.Generator) -> list[str]:
@@ -76,12 +100,3 @@ def _turns(
         [rng.permutation(len(photographs)) for _ in range(-(-count // len(photographs)))]
     )
     return [photographs[i] for i in indices[:count]]
-
-
-def _texture(split: Split, background: Photograph, rng: np.random.Generator) -> Photograph:
-    """A photograph of another scene; scenes are equally likely, whatever their size."""
-    others = [photograph for photograph in of_split(split) if photograph.scene != background.scene]
-    scenes = sorted({photograph.scene for photograph in others})
-    scene = scenes[rng.integers(len(scenes))]
-    shown = [photograph for photograph in others if photograph.scene == scene]
-    return shown[rng.integers(len(shown))]

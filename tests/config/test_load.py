@@ -81,7 +81,6 @@ def test_an_unknown_key_is_refused_and_the_nearest_named(demo, config_refused, p
     [
         (("pictures",), "images"),
         (("demo", "pictures"), "demo.images"),
-        (("demo", "picture_side"), "demo.image_side"),
         (("quality", "pictures"), "quality.images"),
     ],
 )

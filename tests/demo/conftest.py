@@ -7,9 +7,7 @@ from soco.demo import make_demo
 
 
 def small(path: Path) -> DemoConfig:
-    return DemoConfig(
-        path=str(path), images=12, image_side=96, train=24, val=12, side=96, objects=(1, 4)
-    )
+    return DemoConfig(path=str(path), images=12, train=24, val=12, side=96, objects=(1, 4))
 
 
 @pytest.fixture(scope="session")

@@ -129,8 +129,8 @@ def test_lvis_counts_are_those_of_the_training_split(demo: Path) -> None:
 
 
 def test_frequency_follows_images_not_objects() -> None:
-    disc = Instance("round_disc", "", 1, (0, 0, 1, 1), [])
-    cross = Instance("upright_cross", "", 1, (0, 0, 1, 1), [])
+    disc = Instance("round_disc", "", (0, 0, 1, 1), 1, (0, 0, 1, 1), [])
+    cross = Instance("upright_cross", "", (0, 0, 1, 1), 1, (0, 0, 1, 1), [])
     images = [
         Composed(n, "", "", (disc, disc, disc) if n <= 10 else (cross,)) for n in range(1, 112)
     ]

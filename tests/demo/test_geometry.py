@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as mask_tools
 
-from soco.demo.arrange import LEAST_VISIBLE, arrange, ownership
+from soco.demo.arrange import LEAST_VISIBLE, _box, _coverage, arrange, ownership
 from soco.demo.forms import FORMS, loops_of
-from soco.demo.photographs import PHOTOGRAPHS
-from soco.demo.plan import PlannedObject
 from soco.demo.polygons import polygons_of
 
 
@@ -50,21 +48,39 @@ def test_a_form_fills_the_side_it_is_given(form: str) -> None:
 
 
 def test_many_objects_stay_visible_and_inside() -> None:
-    crowd = tuple(PlannedObject(form, PHOTOGRAPHS[0]) for form in list(FORMS)[:12])
-    placed = arrange(crowd, side=96, rng=np.random.default_rng(5))
+    placed = arrange(tuple(FORMS)[:12], side=96, rng=np.random.default_rng(5))
     owner = ownership(placed, 96)
     hidden = 0
     for index, item in enumerate(placed, start=1):
         seen = (owner == index).sum()
         hidden += item.mask.sum() - seen
         assert seen >= LEAST_VISIBLE * item.mask.sum()
-        assert item.coverage[[0, -1]].max() == item.coverage[:, [0, -1]].max() == 0
+        assert not item.mask[[0, -1]].any() and not item.mask[:, [0, -1]].any()
     assert hidden > 0
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_box_holds_all_of_an_object_and_little_else(form: str) -> None:
+    (item,) = arrange((form,), side=96, rng=np.random.default_rng(2))
+    rows, columns = np.nonzero(item.mask)
+    # Half a pixel of an edge may be in the box but not in the mask; a sharp tip loses more.
+    for covered, bounds in zip((rows, columns), item.box, strict=True):
+        assert 0 <= covered.min() - bounds.start <= 3
+        assert 0 <= bounds.stop - 1 - covered.max() <= 3
+    assert np.array_equal(item.mask[item.box], item.coverage >= 0.5)
+
+
+def test_a_rectangle_s_coverage_is_its_share_of_each_pixel() -> None:
+    corners = np.array([(2.5, 1.0), (6.0, 1.0), (6.0, 3.25), (2.5, 3.25)])
+    covered = _coverage([corners], _box(corners, 8))
+    assert covered.shape == (3, 4)
+    # fillPoly fills the points on the outline too: up to a point more on each side.
+    expected = np.array([1.0, 1.0, 0.25])[:, None] * np.array([0.5, 1.0, 1.0, 1.0])
+    assert np.abs(covered - expected).max() <= 0.25
+
+
 def test_later_objects_own_what_they_cover() -> None:
-    planned = PlannedObject("round_disc", PHOTOGRAPHS[0])
-    placed = arrange((planned, planned, planned), side=64, rng=np.random.default_rng(0))
+    placed = arrange(("round_disc",) * 3, side=64, rng=np.random.default_rng(0))
     owner = ownership(placed, 64)
     assert np.array_equal(owner == len(placed), placed[-1].mask)
     assert np.array_equal(owner > 0, np.any([item.mask for item in placed], axis=0))

@@ -12,7 +12,7 @@ import pytest
 from user_errors import refused
 
 from soco.config.schema import DemoConfig
-from soco.demo import make_demo, photographs
+from soco.demo import compose, make_demo, photographs
 from soco.demo.compose import MOST_CUTOUTS
 from soco.demo.photographs import PHOTOGRAPHS
 
@@ -49,18 +49,29 @@ def test_more_images_do_not_change_the_first_ones(demo: Path, settings: DemoConf
 
 def test_images_are_readable_and_of_the_right_size(demo: Path) -> None:
     unlabelled = sorted((demo / "images").rglob("*.jpg"))
-    assert len(unlabelled) == 12
-    assert all(max(cv2.imread(str(path)).shape[:2]) == 96 for path in unlabelled)
+    assert [path.name for path in unlabelled] == [f"{number:06d}.jpg" for number in range(1, 13)]
+    assert all(cv2.imread(str(path)).shape == (96, 96, 3) for path in unlabelled)
     for split, count in (("train", 24), ("val", 12)):
         composed = sorted((demo / "shapes" / split).iterdir())
         assert len(composed) == count
         assert all(cv2.imread(str(path)).shape == (96, 96, 3) for path in composed)
 
 
-def test_unlabelled_images_show_training_scenes_only(demo: Path) -> None:
-    shown = {path.name for path in (demo / "images").iterdir()}
-    assert shown <= {photograph.scene for photograph in PHOTOGRAPHS if photograph.split == "train"}
-    assert len(shown) > 3
+def test_unlabelled_images_are_not_the_training_images(demo: Path) -> None:
+    labelled = np.stack([cv2.imread(str(path)) for path in (demo / "shapes/train").iterdir()])
+    for path in (demo / "images").rglob("*.jpg"):
+        differences = np.abs(labelled.astype(float) - cv2.imread(str(path))).mean(axis=(1, 2, 3))
+        assert differences.min() > 10  # of 255; a JPEG of the same image differs by 2
+
+
+def test_a_folder_holds_some_hundred_unlabelled_images(
+    settings: DemoConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compose, "IMAGES_PER_FOLDER", 5)
+    make_demo(settings, seed=1)
+    folders = sorted(Path(settings.path, "images").iterdir())
+    assert [folder.name for folder in folders] == ["000", "001", "002"]
+    assert [len(list(folder.iterdir())) for folder in folders] == [4, 5, 3]
 
 
 def test_objects_are_cut_out_by_category(demo: Path) -> None:
@@ -93,7 +104,8 @@ def test_sources_list_every_photograph(demo: Path) -> None:
     assert [(row["package"], row["file"]) for row in rows] == [
         (p.package, p.file) for p in PHOTOGRAPHS
     ]
-    assert all(row["scene"] and row["note"] and row["split"] in ("train", "val") for row in rows)
+    assert {row["use"] for row in rows} == {"train", "val", "material"}
+    assert all(row["scene"] and row["note"] for row in rows)
 
 
 def test_fewer_images_leave_no_old_ones_behind(settings: DemoConfig) -> None:

@@ -62,7 +62,7 @@ def listed_as(content, classes):
 def make_stand_ins(folder):
     """Make composed images in the layouts of COCO 2017 and LVIS v1, and an untrained ResNet-50."""
     make_demo(
-        DemoConfig(path=str(folder / "demo"), images=8, image_side=160, train=8, val=4, side=128),
+        DemoConfig(path=str(folder / "demo"), images=8, train=8, val=4, side=128),
         seed=1,
     )
     shapes = folder / "demo/shapes"
