@@ -8,9 +8,10 @@ from soco.demo.materials import Patch, mean_light, pixels_of_patch
 from soco.demo.photographs import Photograph, pixels_of
 
 BACKGROUND_SHARES = (0.4, 1.0)  # side of a crop, of the photograph's shorter side
-BACKGROUND_CONTRAST = 0.6
-BACKGROUND_LIGHT = (45.0, 105.0)  # bounds of the mean, of 255
-BACKGROUND_BLUR = 0.8  # sigma in pixels, in an image of REFERENCE_SIDE
+BACKGROUND_CONTRAST = 12.0  # standard deviation, of 255
+BACKGROUND_LIGHT = (60.0, 90.0)  # mean, of 255
+BACKGROUND_BLUR = 3.0  # sigma in pixels, in an image of REFERENCE_SIDE
+_LEAST_CONTRAST = 8.0  # a sky is not stretched to the contrast of the others
 OBJECT_LIGHT = (120.0, 170.0)  # mean of a material, of 255; above BACKGROUND_LIGHT
 TINT = 0.08  # most that a channel's factor differs from the light's
 SLOPE = 0.2  # most that the light changes across an object
@@ -44,12 +45,16 @@ def paint(
 
 
 def _background(photograph: Photograph, side: int, rng: np.random.Generator) -> np.ndarray:
-    """float32 (side, side, 3): a large square crop, slightly blurred and with less contrast."""
+    """float32 (side, side, 3): a large square crop, out of focus, grey and faint.
+
+    A background in its own colours would tell images apart better than any object does, and
+    pretraining would learn backgrounds.
+    """
     crop = _square(photograph, side, rng)
     crop = cv2.GaussianBlur(crop, (0, 0), BACKGROUND_BLUR * side / REFERENCE_SIDE)
-    mean = crop.mean(axis=(0, 1))
-    level = max(float(mean.mean()), 1.0)
-    return (crop - mean) * BACKGROUND_CONTRAST + mean * (np.clip(level, *BACKGROUND_LIGHT) / level)
+    grey = crop.mean(axis=2, keepdims=True)
+    grey = (grey - grey.mean()) / max(float(grey.std()), _LEAST_CONTRAST) * BACKGROUND_CONTRAST
+    return np.repeat(grey + rng.uniform(*BACKGROUND_LIGHT), 3, axis=2).astype(np.float32)
 
 
 def _square(photograph: Photograph, side: int, rng: np.random.Generator) -> np.ndarray:
