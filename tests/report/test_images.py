@@ -77,7 +77,7 @@ def test_the_loss_of_a_constant_answer_is_drawn_where_the_log_has_it():
         svg_of(loss_figure({"run": "a", "curve": curve_of(of), "loss_floor": -8}))
         for of in (lines, known)
     )
-    assert "of a constant answer" in new and "of a constant answer" not in old
+    assert "orange: constant answer" in new and "constant answer" not in old
 
 
 def test_signs_of_collapse_are_drawn_where_the_log_has_them():

@@ -42,10 +42,10 @@ def draw_curve(curve: Sequence[Mapping[str, Any]], floor: float) -> Figure:
     loss, *panels = figure.subplots(1 + small, 1, sharex=True, height_ratios=[3, *[1] * small])
     _line(loss, steps, [point["loss"] for point in curve], BLUE)
     loss.axhline(floor, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    title = f"dashed: its lowest possible value, {floor}"
+    title = f"dashed: lowest possible, {floor}"
     if curve and "constant" in curve[0]:
         _line(loss, steps, [point["constant"] for point in curve], ORANGE)
-        title += "; orange: of a constant answer"
+        title += "; orange: constant answer"
     loss.set(title=f"loss ({title})".replace("-", "\u2212"))
     _line(panels[0], steps, [point["lr"] for point in curve], ORANGE)
     panels[0].set(title="learning rate", ylim=(0, None))
