@@ -19,10 +19,11 @@ from soco.pretrain.travel import Moved, warn_of_stay
 def write_outcome(job: PretrainJob, training: Training) -> None:
     """Write the files of a finished run; the summary comes last.
 
-    A run whose weights stayed at their first values is a warning.
+    A run whose weights stayed at their first values, though it had steps, is a warning.
     """
     moved = training.travel()
-    warn_of_stay(moved, job.settings.optimiser)
+    if training.sampler.steps:
+        warn_of_stay(moved, job.settings.optimiser)
     _write_weights(job, training.model)
     with atomic_write(job.log) as temporary:
         shutil.copyfile(training.log_path, temporary)

@@ -131,9 +131,9 @@ def warn_of_walk(walk: Walk) -> None:
     """Warn before a run of LARS whose steps are too short to leave the first weights.
 
     Args:
-        walk: From `lars_walk`.
+        walk: From `lars_walk`; a run of no steps is meant to stay.
     """
-    if walk.distance < LEAST_DISTANCE:
+    if 0 < walk.distance < LEAST_DISTANCE:
         log.warning(
             "This run will stay near its first weights: expect LARS to move them by %.2g times"
             " their length (at least %g to leave them; the paper: 12). Its steps have the length"

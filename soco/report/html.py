@@ -39,7 +39,11 @@ def render(content: dict[str, Any], images: dict[str, Any]) -> str:
         "commits": commit_words(content["git"], [each["code"] for each in content["environments"]]),
         "report_file": shlex.quote(f"{config['results']}/report/report.json"),
         "parts": PARTS,
-        "stayed": [run["run"] for run in content["pretraining"] if stayed(run.get("travel") or {})],
+        "stayed": [
+            run["run"]
+            for run in content["pretraining"]
+            if run.get("steps") and stayed(run.get("travel") or {})
+        ],
         "loading_lists": loading_lists(content["loading"]),
         **files_shown(content),
     }

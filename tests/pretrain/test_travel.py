@@ -138,6 +138,7 @@ def test_a_walk_of_no_steps_leads_nowhere(momentum):
         (walk_of(4000, batch_size=64, epochs=110), True),
         (walk_of(4000, batch_size=128, epochs=110), True),
         (walk_of(IMAGENET), False),
+        (Walk(0.0, 0.0), False),  # no steps: meant to stay
         (Walk(path=0.75, distance=1.2), False),  # 60 steps of a rate of 25: measured, it moves
     ],
 )
