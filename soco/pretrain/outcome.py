@@ -13,19 +13,26 @@ from soco.pretrain.job import PretrainJob
 from soco.pretrain.model import SoCo
 from soco.pretrain.schedules import peak_rate
 from soco.pretrain.training import Training
+from soco.pretrain.travel import Moved, warn_of_stay
 
 
 def write_outcome(job: PretrainJob, training: Training) -> None:
-    """Write the files of a finished run; the summary comes last."""
+    """Write the files of a finished run; the summary comes last.
+
+    A run whose weights stayed at their first values, though it had steps, is a warning.
+    """
+    moved = training.travel()
+    if training.sampler.steps:
+        warn_of_stay(moved, job.settings.optimiser)
     _write_weights(job, training.model)
     with atomic_write(job.log) as temporary:
         shutil.copyfile(training.log_path, temporary)
-    write_json(job.metrics, _summary(job, training), job.origin)
+    write_json(job.metrics, _summary(job, training, moved), job.origin)
 
 
-def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
+def _summary(job: PretrainJob, training: Training, moved: Moved) -> dict[str, Any]:
     """The values of the run that the report shows."""
-    settings, steps = job.settings, training.sampler.steps
+    settings, steps, walk = job.settings, training.sampler.steps, training.walk
     last = json.loads(training.log_path.read_text().splitlines()[-1])
     return {
         "run": job.run,
@@ -37,6 +44,9 @@ def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
         "accumulate": settings.accumulate,
         "peak_lr": peak_rate(settings),
         "final_loss": last["loss"],
+        "path_length": walk.path if walk else None,
+        "expected_distance": walk.distance if walk else None,
+        "travel": moved,
         "seconds": round(last["seconds"], 1),
         "images_per_second": round(steps * settings.batch_size / last["seconds"], 2),
         "precision": training.precision,

@@ -73,7 +73,7 @@ class Window:
 
     def read(self) -> Reading:
         """Wait for the device, and return the results of the steps collected."""
-        # All at once: (steps, accumulate, 3).
+        # All at once: (steps, accumulate, 4).
         values = torch.stack([taken.values for _, taken in self._taken]).cpu()
         means = (values / values.shape[1]).sum(dim=1).tolist()
         finite = torch.isfinite(values[..., 0]).tolist()

@@ -18,7 +18,7 @@ from soco.pretrain.model import SoCo
 from soco.pretrain.optimiser import set_rate
 from soco.pretrain.views import Batch
 
-VALUES = ("loss", "spread", "cosine_apart")
+VALUES = ("loss", "constant", "spread", "cosine_apart")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Taken:
     """A step whose results are still on the device.
 
     Attributes:
-        values: (accumulate, 3) `VALUES` of each gradient accumulation step.
+        values: (accumulate, 4) `VALUES` of each gradient accumulation step.
         images: For each of them the numbers of its images, on the CPU.
     """
 

@@ -31,6 +31,7 @@ from soco.pretrain.schedules import learning_rate, peak_rate, target_momentum
 from soco.pretrain.step import Rates, TrainStep
 from soco.pretrain.stop import StopSignals, leave
 from soco.pretrain.training_log import TrainingLog
+from soco.pretrain.travel import Moved, Travel, Walk, lars_walk, travelling_weights, warn_of_walk
 from soco.pretrain.views import Batch, ViewDataset
 from soco.pretrain.views.batch import collate
 
@@ -61,6 +62,8 @@ class Training:
         self.model = build_model(settings, job.detector, job.seed)
         # Channels-last, as the views: see `soco.pretrain.feed`.
         self.model = self.model.to(self.device, memory_format=torch.channels_last).train()
+        # Before a checkpoint is loaded: a resumed run compares with the same first weights.
+        self._travel = Travel(travelling_weights(self.model))
         # Only the first process reads and writes checkpoints.
         decisive = identity(job, self._asked_precision()) if ranks.is_first else {}
         self.checkpoints = Checkpoints(
@@ -94,6 +97,8 @@ class Training:
             s.batch_size // count // s.accumulate,
         )
         log.info("learning rate %g: %g x %d / 256", peak_rate(s), s.base_lr, s.batch_size)
+        if walk := self.walk:
+            warn_of_walk(walk)
         threads, norms = torch.get_num_threads(), ", synchronised norms" if count > 1 else ""
         log.info(
             "on %s in %s, %d CPU thread(s) per process%s",
@@ -102,6 +107,18 @@ class Training:
             threads,
             norms,
         )
+
+    @property
+    def walk(self) -> Walk | None:
+        """How far the whole run can go; None: only LARS knows it before."""
+        s, steps = self.settings, range(self.sampler.steps)
+        if s.optimiser != "lars":
+            return None
+        return lars_walk([self._rates(number).lr for number in steps], s.trust, s.momentum)
+
+    def travel(self) -> Moved:
+        """Measure how far the weights are from those before the first step."""
+        return self._travel.measure(travelling_weights(self.model))
 
     def run(self, stop: StopSignals) -> None:
         """Train from the checkpoint's step to the last one.
@@ -271,6 +288,9 @@ class Training:
         for number, values in zip(reading.numbers, reading.values, strict=True):
             epoch, rates = number // self.sampler.steps_per_epoch, self._rates(number)
             named = {**values, **dataclasses.asdict(rates), "epoch": epoch}
+            # Such a step is the last one of its reading: the weights are those that it left.
+            if number % self.settings.log_every**2 == 0 or number + 1 == self.sampler.steps:
+                named["travel"] = self.travel()
             log_file.log_step(number, waited=waited, **named)
 
     def _leave(self, done: int, asked: signal.Signals) -> None:

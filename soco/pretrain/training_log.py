@@ -82,8 +82,8 @@ class TrainingLog:
         Args:
             step: The step just done, from 0.
             waited: Seconds that the step waited for its images.
-            values: `loss`, `lr`, ...; numbers, or one-element tensors. A tensor is read only for a
-                line, since reading synchronises with the GPU.
+            values: `loss`, `lr`, ...; numbers, one-element tensors, or dictionaries of them. A
+                tensor is read only for a line, since reading synchronises with the GPU.
         """
         self._waited += waited
         if step % self._every == 0 or step + 1 == self._steps:
@@ -119,7 +119,7 @@ class TrainingLog:
             file.write(json.dumps(line, allow_nan=False) + "\n")
         if self._events is not None:
             self._events.write(
-                step, {name: value for name, value in line.items() if name != "step"}
+                step, _flat({name: value for name, value in line.items() if name != "step"})
             )
         shown = (form.format(line[k]) for k, form in _BAR.items() if line.get(k) is not None)
         self._bar.set_postfix_str(", ".join(shown), refresh=False)
@@ -146,12 +146,25 @@ class TrainingLog:
         return lines
 
 
-def _number(name: str, value: Any) -> float | int | None:
+def _number(name: str, value: Any) -> Any:
     """The value for JSON: counts as integers, and null for what is not finite."""
+    if isinstance(value, Mapping):
+        return {key: _number(key, entry) for key, entry in value.items()}
     if name in _COUNTS:
         return int(value)
     number = float(value)
     return number if math.isfinite(number) else None
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, float | None]:
+    """Nested values with names such as `travel/stem/cosine`, which TensorBoard groups."""
+    flat: dict[str, float | None] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}/{key}": entry for key, entry in _flat(value).items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 def _memory() -> dict[str, float]:

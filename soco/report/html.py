@@ -11,6 +11,7 @@ import yaml
 from markupsafe import Markup, escape
 
 from soco.errors import printable, printable_lines
+from soco.pretrain.travel import PARTS, stayed
 from soco.report.drawn import Undrawn
 from soco.report.sentences import commit_words, signed, summary_sentences
 from soco.report.tables import ap_table, files_shown, loading_lists
@@ -37,6 +38,12 @@ def render(content: dict[str, Any], images: dict[str, Any]) -> str:
         "given_weights": [name for name in config["weights"] if name in used],
         "commits": commit_words(content["git"], [each["code"] for each in content["environments"]]),
         "report_file": shlex.quote(f"{config['results']}/report/report.json"),
+        "parts": PARTS,
+        "stayed": [
+            run["run"]
+            for run in content["pretraining"]
+            if run.get("steps") and stayed(run.get("travel") or {})
+        ],
         "loading_lists": loading_lists(content["loading"]),
         **files_shown(content),
     }

@@ -9,7 +9,7 @@ from soco.pretrain.step import Taken
 
 def taken(*losses, first_image=0):
     """A step of gradient accumulation steps with these losses, of two images each."""
-    values = torch.tensor([[loss, 0.5, 0.25] for loss in losses])
+    values = torch.tensor([[loss, -3.0, 0.5, 0.25] for loss in losses])
     images = torch.arange(first_image, first_image + 2 * len(losses)).view(-1, 2)
     return Taken(values, list(images))
 
@@ -42,7 +42,7 @@ def test_values_are_means_over_the_accumulation_steps():
     window = Window(0, 10, 5)
     window.add(0, taken(-1.0, -3.0))
     reading = window.read()
-    assert reading.values == [{"loss": -2.0, "spread": 0.5, "cosine_apart": 0.25}]
+    assert reading.values == [{"loss": -2.0, "constant": -3.0, "spread": 0.5, "cosine_apart": 0.25}]
     assert reading.failed == [[]] and reading.first_failed is None
 
 

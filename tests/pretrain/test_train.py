@@ -90,7 +90,7 @@ def test_gradient_accumulation_gives_the_gradient_of_the_whole_step(job_of, tiny
         gradients.append(
             {name: p.grad for name, p in whole.model.named_parameters() if p.grad is not None}
         )
-        assert taken.values.shape == (accumulate, 3)
+        assert taken.values.shape == (accumulate, 4)
         assert torch.isfinite(taken.values[:, 0]).all()
     assert gradients[0].keys() == gradients[1].keys()
     for name, gradient in gradients[0].items():

@@ -112,6 +112,19 @@ def test_tensorboard_has_one_value_a_step_after_a_resume(tmp_path):
         assert dict(events["cosine_apart"])[line["step"]] == pytest.approx(line["cosine_apart"])
 
 
+def test_tensorboard_groups_nested_values_and_the_line_keeps_them(tmp_path):
+    path, travel = (
+        tmp_path / "log.jsonl",
+        {"stem": {"distance": torch.tensor(0.5), "cosine": math.nan}},
+    )
+    with TrainingLog(path, 0, 1, 4, every=1, tensorboard=tmp_path / "events") as training_log:
+        training_log.log_step(0, loss=-1.0, travel=travel)
+    (line,) = lines_of(path)
+    assert line["travel"] == {"stem": {"distance": 0.5, "cosine": None}}
+    events = events_of(tmp_path / "events")
+    assert events["travel/stem/distance"] == [(0, 0.5)] and "travel/stem/cosine" not in events
+
+
 def test_a_run_from_the_first_step_removes_only_the_old_events(tmp_path):
     for loss in (-1.0, -3.0):
         with TrainingLog(

@@ -147,6 +147,7 @@ def _pretraining(root: Path, random: np.random.Generator) -> PretrainFiles:
             "step": step,
             "epoch": step / 15,
             "loss": value,
+            "constant": 0.98 * value,
             "lr": 0.125 * min(1, step / 15) * (1 - step / 152),
         }
         for step, value in zip(steps, loss, strict=True)
@@ -157,6 +158,10 @@ def _pretraining(root: Path, random: np.random.Generator) -> PretrainFiles:
         "total_batch": 32, "peak_lr": 0.125, "final_loss": loss[-1], "seconds": 213.7,
         "images_per_second": 22.46, "precision": "bf16",
         "device": "cpu", "processes": 1, "seed": 1, "parameters": 17_300_000, "more": float("nan"),
+        "path_length": 0.0094, "expected_distance": 0.0094, "travel": {
+            "stem": {"distance": 0.0123, "cosine": 0.99992},
+            "neck": {"distance": 0.1412, "cosine": 0.98986},
+        },
     }  # fmt: skip
     files.metrics.write_text(json.dumps(metrics))
     files.weights.write_bytes(random.bytes(5000))

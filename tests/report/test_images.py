@@ -70,6 +70,16 @@ def test_plots_use_the_readers_colours_and_show_names_literally():
     assert svg == svg_of(loss_figure({"run": "a$b$", "curve": points, "loss_floor": -8}))
 
 
+def test_the_loss_of_a_constant_answer_is_drawn_where_the_log_has_it():
+    lines = [{"step": step, "loss": -1.0, "lr": 0.1} for step in range(3)]
+    known = [line | {"constant": -0.9} for line in lines]
+    old, new = (
+        svg_of(loss_figure({"run": "a", "curve": curve_of(of), "loss_floor": -8}))
+        for of in (lines, known)
+    )
+    assert "orange: constant answer" in new and "constant answer" not in old
+
+
 def test_signs_of_collapse_are_drawn_where_the_log_has_them():
     old = [{"step": step, "loss": -1.0, "lr": 0.1} for step in range(900)]
     new = [

@@ -1,8 +1,10 @@
 """Sections that are on the page only if there is something to show."""
 
+import dataclasses
 import json
 import re
 
+import pytest
 from user_errors import refused
 
 from soco.report.collect import set_findings
@@ -53,6 +55,38 @@ def test_what_the_checks_write_is_read(inputs, tmp_path):
     assert any(
         entry["kind"] == "repaired" and entry["split"] == "val" for entry in found["findings"]
     )
+
+
+def test_a_run_that_stayed_at_its_first_weights_is_named(built, parsed):
+    text = parsed(built[1]).text
+    assert re.search(r"stem\s*neck\s*distance\s*0\.012\s*0\.141\s*cosine\s*1\.000\s*0\.990", text)
+    words = " ".join(text.split())
+    assert "together were 0.0094 times as long as the weights; without" in words
+    assert "This run stayed near its first weights" in words
+    assert "the loss of a constant answer" in words
+
+
+STAYED, MOVED = {"distance": 0.1, "cosine": 0.99}, {"distance": 0.8, "cosine": 0.7}
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"travel": {"neck": MOVED}, "path_length": None, "expected_distance": None},  # not LARS
+        {"travel": {"neck": dict.fromkeys(STAYED)}},
+        {"travel": {"neck": STAYED}, "steps": 0},
+        {},  # of a version that did not measure it
+    ],
+)
+def test_other_runs_are_not(changed, inputs, build, tmp_path, moved):
+    metrics = json.loads(inputs.pretrain[0].metrics.read_text())
+    ours = ("travel", "path_length", "expected_distance")
+    kept = {key: value for key, value in metrics.items() if key not in ours}
+    (tmp_path / "metrics.json").write_text(json.dumps(kept | moved))
+    files = dataclasses.replace(inputs.pretrain[0], metrics=tmp_path / "metrics.json")
+    _, page = build(changed(pretrain=(files,), evaluations=()), tmp_path)
+    assert ("How far the weights moved" in page) is ("travel" in moved)
+    assert "stayed near" not in page and "times as long" not in page
 
 
 def test_probes_are_a_table(built, parsed):

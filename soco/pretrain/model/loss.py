@@ -65,6 +65,45 @@ def total_loss(
 
 
 @torch.no_grad()
+def constant_loss(
+    online: list[tuple[Vectors, Vectors]], target: list[tuple[Vectors, Vectors]]
+) -> Tensor:
+    """Return the lowest loss that a single vector, the same for all boxes, reaches on a batch.
+
+    It is not part of the paper: a model that ignores its images can reach it, so that only a lower
+    loss distinguishes objects. docs/loss.md explains how to read it.
+
+    Args:
+        online: As for `total_loss`; only its ids count.
+        target: The vectors of the target branch.
+    """
+    means = [
+        mean
+        for q, k in zip(online, target, strict=True)
+        for mean in (_mean_target(q[0].ids, k[1]), _mean_target(q[1].ids, k[0]))
+    ]
+    # The loss of a unit vector c is -2 sum of c.m, which is lowest along the sum of all means m.
+    return -2 * torch.stack(means).sum(dim=0).norm()
+
+
+def _mean_target(ids: Tensor, target: Vectors) -> Tensor:
+    """The mean m of the target's unit vectors for which `similarity` to a constant c is c.m.
+
+    Args:
+        ids: (B, M) ids of the online entries.
+        target: N vectors an image.
+
+    Returns:
+        (D,), counted as in `similarity`: the mean over images of the mean over their pairs.
+    """
+    corresponds = (ids[:, :, None] == target.ids[:, None, :]) & (ids[:, :, None] > 0)
+    pairs = corresponds.sum(dim=1)
+    shares = pairs / pairs.sum(dim=1, keepdim=True).clamp(min=1)
+    units = F.normalize(target.values.float(), dim=-1)
+    return (shares[..., None] * units).sum(dim=1).mean(dim=0)
+
+
+@torch.no_grad()
 def collapse_metrics(values: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
     """Measure how far the vectors of a batch are from collapse, where all are the same.
 

@@ -15,7 +15,7 @@ from soco.config import DetectorConfig, PretrainConfig, recipe
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, c4_map, channels_of
 from soco.pretrain.model.fresh_weights import draw_as_detectron2
 from soco.pretrain.model.heads import MLP, ROI_SIDE, BoxHead
-from soco.pretrain.model.loss import Vectors, collapse_metrics, total_loss
+from soco.pretrain.model.loss import Vectors, collapse_metrics, constant_loss, total_loss
 from soco.pretrain.model.neck import FPN
 from soco.pretrain.model.pooling import (
     BoxSet,
@@ -87,11 +87,13 @@ class Agreement(NamedTuple):
 
     Attributes:
         loss: From 0 down to -4 for each pair of views.
+        constant: The lowest loss of one vector for all boxes, see `constant_loss`.
         spread: Spread of view 1's target vectors; 0 after collapse, see `collapse_metrics`.
         cosine_apart: Mean cosine between their vectors of different images.
     """
 
     loss: Tensor
+    constant: Tensor
     spread: Tensor
     cosine_apart: Tensor
 
@@ -153,7 +155,11 @@ class SoCo(nn.Module):
         first = target[0][0]
         # In float32: a cosine in bf16 has two significant digits.
         with torch.autocast(first.values.device.type, enabled=False):
-            return Agreement(total_loss(online, target), *collapse_metrics(first.values, first.ids))
+            return Agreement(
+                total_loss(online, target),
+                constant_loss(online, target),
+                *collapse_metrics(first.values, first.ids),
+            )
 
     def compile_parts(self) -> None:
         """Compile the parts before and after the pooling; parameters keep their names."""

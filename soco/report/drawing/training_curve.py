@@ -1,4 +1,4 @@
-"""Plots of a pretraining's log: loss, learning rate and signs of collapse."""
+"""Plots of a pretraining's log: loss, that of a constant answer, rate and signs of collapse."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from soco.proposals.choice import evenly
 from soco.report.drawing.plotting import BLUE, INK, ORANGE, WIDTH
 
 POINTS = 400
-_KEYS = ("step", "loss", "lr", "spread", "cosine_apart")
+_KEYS = ("step", "loss", "constant", "lr", "spread", "cosine_apart")
 _SIGNS = {
     "spread": "spread of the vectors (0: collapse)",
     "cosine_apart": "mean cosine between images (1: collapse)",
@@ -42,7 +42,11 @@ def draw_curve(curve: Sequence[Mapping[str, Any]], floor: float) -> Figure:
     loss, *panels = figure.subplots(1 + small, 1, sharex=True, height_ratios=[3, *[1] * small])
     _line(loss, steps, [point["loss"] for point in curve], BLUE)
     loss.axhline(floor, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    loss.set(title=f"loss (dashed: its lowest possible value, {floor})".replace("-", "\u2212"))
+    title = f"dashed: lowest possible, {floor}"
+    if curve and "constant" in curve[0]:
+        _line(loss, steps, [point["constant"] for point in curve], ORANGE)
+        title += "; orange: constant answer"
+    loss.set(title=f"loss ({title})".replace("-", "\u2212"))
     _line(panels[0], steps, [point["lr"] for point in curve], ORANGE)
     panels[0].set(title="learning rate", ylim=(0, None))
     for panel, (name, title) in zip(panels[1:], _SIGNS.items(), strict=False):

@@ -9,7 +9,13 @@ from torchvision.ops import FeaturePyramidNetwork
 from soco.config import DetectorConfig, ViewConfig
 from soco.pretrain.model import build_model
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, channels_of
-from soco.pretrain.model.loss import Vectors, collapse_metrics, similarity
+from soco.pretrain.model.loss import (
+    Vectors,
+    collapse_metrics,
+    constant_loss,
+    similarity,
+    total_loss,
+)
 from soco.pretrain.model.neck import FPN
 from soco.pretrain.model.pooling import levels
 from soco.pretrain.model.recompute import recomputed
@@ -228,6 +234,40 @@ def test_collapse_metrics_agree_with_their_definitions():
         values[:1, :1].expand(6, 4, 32), torch.ones(6, 4, dtype=torch.long)
     )
     assert (spread.item(), apart.item()) == pytest.approx((0, 1), abs=1e-5)
+
+
+def test_the_constant_loss_is_the_lowest_of_a_single_vector():
+    generator = torch.Generator().manual_seed(0)
+
+    def random_vectors(entries):
+        ids = torch.randint(0, 4, (5, entries), generator=generator)
+        return Vectors(torch.randn(5, entries, 8, generator=generator) + 0.3, ids)
+
+    online = [(random_vectors(4), random_vectors(6)) for _ in range(2)]
+    target = [(Vectors(random_vectors(4).values, q.ids), random_vectors(6)) for q, _ in online]
+
+    def loss_of(vector):
+        constant = [
+            tuple(Vectors(vector.expand(*q.ids.shape, 8), q.ids) for q in pair) for pair in online
+        ]
+        return total_loss(constant, target)
+
+    best = torch.zeros(8, requires_grad=True)
+    with torch.no_grad():
+        best += 1
+    (gradient,) = torch.autograd.grad(loss_of(best), best)
+    for _ in range(500):
+        best = (best - gradient).detach().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(loss_of(best), best)
+    lowest = constant_loss(online, target)
+    assert loss_of(best).item() == pytest.approx(lowest.item(), abs=1e-4)
+    for _ in range(20):
+        assert loss_of(torch.randn(8, generator=generator)) >= lowest - 1e-5
+
+
+def test_after_collapse_the_constant_loss_is_the_lowest_possible():
+    same = Vectors(torch.ones(2, 3, 4), torch.arange(1, 4).expand(2, 3))
+    assert constant_loss([(same, same)], [(same, same)]).item() == pytest.approx(-4)
 
 
 def test_our_fpn_agrees_with_torchvisions():

@@ -31,6 +31,20 @@ def test_the_curve_is_drawn_with_its_mean_cosine(log, tmp_path, capsys):
     assert np.corrcoef(columns[falls], rows[falls])[0, 1] > 0.9
 
 
+def test_the_constant_answer_and_the_travel_are_in_the_line(log, tmp_path, capsys):
+    travel = {"stem": {"distance": 0.2, "cosine": 0.98}, "neck": {"distance": 0.3, "cosine": 0.96}}
+    lines = [json.loads(line) | {"constant": -2.5} for line in log.read_text().splitlines()]
+    lines[-2]["travel"] = travel
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert main(["show", "loss", str(log), "--out", str(tmp_path / "loss.png")]) == 0
+    shown = capsys.readouterr().out
+    assert "a constant answer reaches -2.500" in shown
+    assert "weights and first weights have a median cosine of 0.970" in shown
+    drawn = np.array(Image.open(tmp_path / "loss.png").convert("RGB")).astype(int)
+    orange = ((drawn - [0xD9, 0x82, 0x2B]) ** 2).sum(axis=-1) < 20
+    assert orange[: len(drawn) // 3].any()
+
+
 def test_the_run_says_how_many_pairs_there_are(log, repository, tmp_path, capsys):
     call = [
         "show",
