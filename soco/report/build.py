@@ -102,7 +102,7 @@ def _images(
 
     def views(run: str) -> list[list[PageImage]]:
         recipe = PretrainConfig.model_validate(config["pretrain"][run])
-        return run_views(recipe, inputs.arrow, source, config["seed"])
+        return run_views(recipe, inputs.arrow, source, recipe.seed_or(config["seed"]))
 
     return {
         "curves": {
