@@ -12,6 +12,7 @@ from soco.config.section import (
     Architecture,
     Batch,
     Count,
+    CountOrNone,
     Epochs,
     InvalidValue,
     Name,
@@ -112,11 +113,11 @@ class PretrainConfig(Section):
     epochs: Epochs = Field(
         100, description="Length: passes over the images; without effect if `steps` is set."
     )
-    steps: Annotated[int, Field(ge=0)] | None = Field(
+    steps: CountOrNone | None = Field(
         None,
         description=(
-            "Length in steps, whatever the number of images, with a tenth of them as warm-up; null:"
-            " `epochs` and `warmup_epochs`."
+            "Length in steps, whatever the number of images, with a tenth of them as warm-up; 0:"
+            " the weights stay as drawn; null: `epochs` and `warmup_epochs`."
         ),
     )
     batch_size: Batch = Field(2048, description="Images per step, over all processes.")
