@@ -28,7 +28,7 @@ def _summary(job: PretrainJob, training: Training) -> dict[str, Any]:
     settings, steps = job.settings, training.sampler.steps
     lines = training.log_path.read_text().splitlines()
     # A run of no steps has no line: its weights are as they were drawn.
-    last = json.loads(lines[-1]) if lines else {"loss": None, "seconds": 0.0}
+    last: dict[str, Any] = json.loads(lines[-1]) if lines else {"loss": None, "seconds": 0.0}
     images = steps * settings.batch_size
     return {
         "run": job.run,

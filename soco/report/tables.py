@@ -27,8 +27,9 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         that AP counts), `protocols`, `differences` and `paired` with `words`, `paper_rows`,
         `paper_differences` (from scratch with the same detector), `paper_protocol`, `listed`
         (categories of the table), `left` (how many more there are), `drawn` (how many are in the
-        figure), `alike` (iterations and batch_size, if all rows share them), `found` and `repaired`
-        (whether the checks found anything, or repaired the validation split).
+        figure), `alike` (iterations and batch_size, if all rows share them), `train_images` (how
+        many images it was trained on, if its set was checked), `found` and `repaired` (whether the
+        checks found anything, or repaired the validation split).
     """
     detectors = {
         _DETECTORS.get(entry["protocol"].get("architecture", "")) for entry in task["summary"]
@@ -54,9 +55,15 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         "left": max(0, len(categories) - LISTED),
         "drawn": min(DRAWN, len(categories)),
         "alike": _alike(task["rows"]),
+        "train_images": next((_train_images(entry) for entry in checks), None),
         "found": any(entry["findings"] for entry in checks),
         "repaired": any(entry["val_repaired"] for entry in checks),
     }
+
+
+def _train_images(check: dict[str, Any]) -> int | None:
+    images: int | None = check["splits"].get("train", {}).get("images")
+    return images
 
 
 def loading_lists(loading: list[dict[str, Any]]) -> list[dict[str, Any]]:
