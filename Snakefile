@@ -3,8 +3,8 @@
 #   (demo) -> shards -> proposals -> pretrain -> convert -> finetune -> report
 #
 # Each is a target of that name. Other targets: quality measures the proposals for the report;
-# probes classify labelled images with the pretrained backbones; audit checks a finished run without
-# changing it; crate packs a finished run.
+# probes classify labelled images with the pretrained backbones; claim is a report that compares
+# initialisations; audit checks a finished run without changing it; crate packs a finished run.
 
 from pathlib import Path
 
@@ -116,6 +116,12 @@ rule probes:
     """The accuracies of every probe and initialisation."""
     input:
         of_probes(rules.probe_backbone.output.metrics),
+
+
+rule claim:
+    """The report, with the section "Does pretraining help?"."""
+    input:
+        compared_report,
 
 
 rule crate:

@@ -40,7 +40,7 @@ def pretraining_row(wildcards, output):
     return row(
         index_of(wildcards.run, config["pretrain"]),
         ("pretraining", wildcards.run),
-        epochs=content["epochs"],
+        epochs=number_text(content["epochs"], "g"),
         steps=content["steps"],
         last_loss=number_text(content["final_loss"], ".3f"),
         images_per_second=number_text(content["images_per_second"]),

@@ -47,6 +47,11 @@ def pretrain_settings(wildcards):
     return identity(checked.pretrain[wildcards.run], "pretrain")
 
 
+def pretrain_seed(wildcards):
+    """The run's own seed, or the top-level one."""
+    return checked.pretrain[wildcards.run].seed_or(config["seed"])
+
+
 def made_by_demo(path):
     """Whether rule demo_data makes the path."""
     if not config["demo"]:

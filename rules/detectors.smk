@@ -37,6 +37,11 @@ def set_settings(name):
     return identity(checked.datasets[name], "finetune")
 
 
+def subset_seed(wildcards):
+    """The seed that chooses the training images of {dataset}; None if all are used."""
+    return config["seed"] if config["datasets"][wildcards.dataset]["max_train_images"] else None
+
+
 def dataset_of(wildcards):
     """The keys of the task's detection set that affect what is trained and scored on it."""
     return set_settings(config["finetune"][wildcards.task]["dataset"])

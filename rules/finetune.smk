@@ -44,6 +44,7 @@ rule check_dataset:
         runtime=growing(60),
     params:
         dataset=lambda wildcards: set_settings(wildcards.dataset),
+        seed=subset_seed,
     script:
         "../workflow_scripts/check_dataset.py"
 

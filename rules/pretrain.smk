@@ -49,7 +49,7 @@ rule pretrain_model:
     params:
         settings=pretrain_settings,
         detector=config["detector"],
-        seed=config["seed"],
+        seed=pretrain_seed,
         checkpoints=f"{RESULTS}/checkpoints/pretrain/{{run}}",
         tensorboard=f"{RESULTS}/tensorboard/{{run}}",
     script:

@@ -119,6 +119,17 @@ def report_files():
     }
 
 
+def compared_report(wildcards):
+    """The report, if it can compare initialisations: some fine-tuning has two, and two seeds."""
+    tasks = config["finetune"].values()
+    if any(min(len(task["seeds"]), len(task["initialisations"])) > 1 for task in tasks):
+        return rules.report.output
+    raise WorkflowError(
+        "There is nothing to compare: no entry of finetune has at least two seeds and two"
+        " initialisations. Add them, or give --configfile recipes/claim.yaml."
+    )
+
+
 def report_paths():
     """The same paths as a list; each is the output of a rule."""
     for given in REPORT.values():

@@ -14,6 +14,8 @@ with stage(snakemake, "data", without_origin=("train", "val")) as origin:
         DatasetConfig.model_validate({**snakemake.params.dataset, "known_as": known}),
         threads=snakemake.threads,
         cache=decoded_folder(snakemake.config["results"], name),
+        # Null for a set without max_train_images, which draws nothing.
+        seed=snakemake.params.seed or 0,
     )
     print(checked.describe(name))
     checked.write(

@@ -54,6 +54,13 @@ class DatasetConfig(Section):
         ),
         json_schema_extra=RUNTIME_ONLY,
     )
+    max_train_images: Count | None = Field(
+        None,
+        description=(
+            "Number of training images to use, chosen with `seed` among those with an object; a"
+            " smaller number chooses a subset of a larger one's. null: all."
+        ),
+    )
     train: SplitConfig = Field(description="The training split.")
     val: SplitConfig = Field(description="The validation split.")
 

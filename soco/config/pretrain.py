@@ -12,6 +12,7 @@ from soco.config.section import (
     Architecture,
     Batch,
     Count,
+    CountOrNone,
     Epochs,
     InvalidValue,
     Name,
@@ -22,6 +23,7 @@ from soco.config.section import (
     Rate,
     Real,
     Section,
+    Seed,
     Share,
     Width,
     Workers,
@@ -51,6 +53,14 @@ class PretrainConfig(Section):
             " defaults."
         ),
         json_schema_extra=RUNTIME_ONLY,  # its values count, not its name
+    )
+    seed: Seed | None = Field(
+        None,
+        description=(
+            "Seed of its weights and views; entries that differ only in it are pretrainings of one"
+            " recipe, which the report pools. null: the top-level `seed`."
+        ),
+        json_schema_extra=RUNTIME_ONLY,  # the job's own seed counts, not where it is set
     )
     architecture: Architecture = Field(
         "fpn", description="`fpn`: backbone, FPN and box head; `c4`: backbone to res5."
@@ -110,11 +120,11 @@ class PretrainConfig(Section):
     epochs: Epochs = Field(
         100, description="Length: passes over the images; without effect if `steps` is set."
     )
-    steps: Annotated[int, Field(ge=0)] | None = Field(
+    steps: CountOrNone | None = Field(
         None,
         description=(
-            "Length in steps, whatever the number of images, with a tenth of them as warm-up; null:"
-            " `epochs` and `warmup_epochs`."
+            "Length in steps, whatever the number of images, with a tenth of them as warm-up; 0:"
+            " the weights stay as drawn; null: `epochs` and `warmup_epochs`."
         ),
     )
     batch_size: Batch = Field(2048, description="Images per step, over all processes.")
@@ -216,6 +226,10 @@ class PretrainConfig(Section):
     log_every: Count = Field(
         10, description="Steps between two lines of the JSONL log.", json_schema_extra=RUNTIME_ONLY
     )
+
+    def seed_or(self, default: int) -> int:
+        """Its own seed, or the top-level one, which is given."""
+        return default if self.seed is None else self.seed
 
     @model_validator(mode="before")
     @classmethod

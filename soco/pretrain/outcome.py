@@ -33,11 +33,14 @@ def write_outcome(job: PretrainJob, training: Training) -> None:
 def _summary(job: PretrainJob, training: Training, moved: Moved) -> dict[str, Any]:
     """The values of the run that the report shows."""
     settings, steps, walk = job.settings, training.sampler.steps, training.walk
-    last = json.loads(training.log_path.read_text().splitlines()[-1])
+    lines = training.log_path.read_text().splitlines()
+    # A run of no steps has no line: its weights are as they were drawn.
+    last: dict[str, Any] = json.loads(lines[-1]) if lines else {"loss": None, "seconds": 0.0}
+    images = steps * settings.batch_size
     return {
         "run": job.run,
         "architecture": settings.architecture,
-        "epochs": settings.epochs,
+        "epochs": round(steps / training.sampler.steps_per_epoch, 3),
         "steps": steps,
         "images": len(training.dataset),
         "total_batch": settings.batch_size,
@@ -48,7 +51,7 @@ def _summary(job: PretrainJob, training: Training, moved: Moved) -> dict[str, An
         "expected_distance": walk.distance if walk else None,
         "travel": moved,
         "seconds": round(last["seconds"], 1),
-        "images_per_second": round(steps * settings.batch_size / last["seconds"], 2),
+        "images_per_second": round(images / last["seconds"], 2) if images else None,
         "precision": training.precision,
         "device": training.device.type,
         "processes": training.ranks.count,

@@ -100,9 +100,13 @@ def _images(
         if files.detections:
             detected.setdefault(files.task, []).append(files)
 
-    def views(run: str) -> list[list[PageImage]]:
-        recipe = PretrainConfig.model_validate(config["pretrain"][run])
-        return run_views(recipe, inputs.arrow, source, config["seed"])
+    recipes = {
+        files.run: PretrainConfig.model_validate(config["pretrain"][files.run])
+        for files in inputs.pretrain
+    }
+
+    def views(recipe: PretrainConfig) -> list[list[PageImage]]:
+        return run_views(recipe, inputs.arrow, source, recipe.seed_or(config["seed"]))
 
     return {
         "curves": {
@@ -112,7 +116,9 @@ def _images(
         },
         "gallery": draw("gallery of proposals", proposal_gallery, store, source),
         "views": {
-            files.run: draw(f"views of {files.run}", views, files.run) for files in inputs.pretrain
+            run: draw(f"views of {run}", views, recipe)
+            for run, recipe in recipes.items()
+            if recipe.steps != 0  # a run of no steps saw none
         },
         "shapes": draw("number, size and shape of boxes", shape_figure, statistics),
         "without": draw("images without a proposal", without_figure, statistics),

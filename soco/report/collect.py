@@ -22,6 +22,7 @@ from soco.report.inputs import (
     ReportInputs,
 )
 from soco.report.paper import PROTOCOL, paper_rows
+from soco.report.pooling import recipes_of
 from soco.report.provenance import provenance, redo_commands, rule_resources
 from soco.report.reading import plain, read_json, read_lines, read_object
 from soco.report.results import task_results
@@ -100,7 +101,7 @@ def spread(counts: np.ndarray) -> dict[str, float]:
 def _results(inputs: ReportInputs, artefacts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The tasks; each row with `artefact`, the index of its metrics.json among the artefacts."""
     indices = {artefact["path"]: index for index, artefact in enumerate(artefacts)}
-    tasks = task_results(inputs.evaluations)
+    tasks = task_results(inputs.evaluations, recipes_of(inputs.config))
     for task in tasks:
         files = [files for files in inputs.evaluations if files.task == task["task"]]
         for row, of_row in zip(task["rows"], files, strict=True):

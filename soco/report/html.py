@@ -34,6 +34,7 @@ def render(content: dict[str, Any], images: dict[str, Any]) -> str:
         "config_yaml": yaml.safe_dump(config, allow_unicode=True, width=100),
         "style": Markup((_FOLDER / "style.css").read_text()),
         "tables": [ap_table(task, content) for task in results],
+        "claimed": any(task["paired"] for task in results),
         "sentences": [sentence for task in results for sentence in summary_sentences(task)],
         "given_weights": [name for name in config["weights"] if name in used],
         "commits": commit_words(content["git"], [each["code"] for each in content["environments"]]),

@@ -1,25 +1,34 @@
 """The AP of each fine-tuning: rows, means over seeds, by category and during training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from soco.errors import UserError
 from soco.report.inputs import EvaluationFiles
+from soco.report.paired import paired_differences, pretraining_spread
+from soco.report.pooling import arms_of
 from soco.report.reading import read_lines, read_object
 from soco.report.seed_statistics import PARTS, Group, from_scratch, grouped, mean_std, summarise
 
 _KEYS = ("dataset", "format", "box", "mask", "per_category", "protocol", "images", "instances")
 
 
-def task_results(evaluations: Sequence[EvaluationFiles]) -> list[dict[str, Any]]:
+def task_results(
+    evaluations: Sequence[EvaluationFiles], recipes: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Collect the results of all evaluations.
+
+    Args:
+        evaluations: Their files.
+        recipes: Which pretrainings differ only in their seed, see `recipes_of`; None: none do.
 
     Returns:
         One entry per task: its name, `dataset` and `format`; `rows`, the metrics.json of each
         evaluation; `summary`, see `summarise`, one entry per group of `grouped`; `differences`, see
-        `from_scratch` (all three in `seed_statistics`); `categories`, see `by_category`; `curves`,
-        see `curve_lines`, and `logged`, see `was_logged`.
+        `from_scratch` (all three in `seed_statistics`); `paired`, see `paired_differences`;
+        `pretrainings`, see `pretraining_spread`; `categories`, see `by_category`; `curves`, see
+        `curve_lines`, and `logged`, see `was_logged`.
 
     Raises:
         UserError: A file is missing or malformed.
@@ -27,7 +36,7 @@ def task_results(evaluations: Sequence[EvaluationFiles]) -> list[dict[str, Any]]
     tasks: dict[str, list[EvaluationFiles]] = {}
     for files in evaluations:
         tasks.setdefault(files.task, []).append(files)
-    return [_task(task, files) for task, files in tasks.items()]
+    return [_task(task, files, recipes or {}) for task, files in tasks.items()]
 
 
 def by_category(groups: Sequence[Group]) -> list[dict[str, Any]]:
@@ -122,7 +131,9 @@ def was_logged(lines: Sequence[dict[str, Any]]) -> bool:
     return any(len(points) > 1 for line in lines for points in line["seeds"].values())
 
 
-def _task(task: str, evaluations: list[EvaluationFiles]) -> dict[str, Any]:
+def _task(
+    task: str, evaluations: list[EvaluationFiles], recipes: Mapping[str, str]
+) -> dict[str, Any]:
     rows = [
         read_object(files.metrics, *_KEYS)
         | {"initialisation": files.initialisation, "seed": files.seed}
@@ -133,6 +144,7 @@ def _task(task: str, evaluations: list[EvaluationFiles]) -> dict[str, Any]:
         for files, row in zip(evaluations, rows, strict=True)
     }
     groups = grouped(rows)
+    arms = arms_of(groups, recipes)
     lines = curve_lines(
         groups,
         [[curves[row["initialisation"], row["seed"]] for row in group.rows] for group in groups],
@@ -144,6 +156,8 @@ def _task(task: str, evaluations: list[EvaluationFiles]) -> dict[str, Any]:
         "rows": rows,
         "summary": [summarise(group) for group in groups],
         "differences": from_scratch(groups),
+        "paired": paired_differences(arms),
+        "pretrainings": pretraining_spread(arms),
         "categories": by_category(groups),
         "curves": lines,
         "logged": was_logged(lines),

@@ -152,6 +152,19 @@ class Task(_Closed):
         description="Each initialisation minus scratch, with the 95 % confidence interval over"
         " fine-tuning seeds."
     )
+    paired: list[
+        Annotated[Object, Keys("label", "baseline", "n", "seeds", "unlike", "box", "mask", "alone")]
+    ] = Field(
+        description="Every two initialisations, the later minus the earlier, paired by fine-tuning"
+        " seed: mean difference of AP, 95 % confidence interval (Student's t), and verdict;"
+        " pretrainings of one recipe are averaged for each seed, and `alone` has each of them."
+    )
+    pretrainings: list[Annotated[Object, Keys("label", "n", "pretrainings", "box", "mask")]] = (
+        Field(
+            description="Mean and standard deviation of AP over the pretrainings of one recipe; the"
+            " AP of each is the mean over fine-tuning seeds."
+        )
+    )
     categories: list[Object] = Field(description="AP of each category, means over seeds.")
     curves: list[Object] = Field(description="AP during training, per initialisation.")
     logged: bool = Field(description="Whether AP was measured before the end of training.")

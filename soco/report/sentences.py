@@ -40,6 +40,20 @@ def difference_words(entry: Mapping[str, Any]) -> str:
     return f"{words}. {_unlike(entry)}" if entry["unlike"] else words
 
 
+def paired_words(entry: Mapping[str, Any]) -> str:
+    """What a paired comparison is based on, and what each of its pretrainings alone says.
+
+    Args:
+        entry: An entry of a task's `paired`, or of its `alone`.
+    """
+    words = f"{len(entry['seeds'])} seeds: {', '.join(map(str, entry['seeds']))}"
+    if alone := entry.get("alone"):
+        verdicts = [each["box"]["verdict"] for each in alone]
+        counts = (f"{verdicts.count(kind)} {kind}" for kind in dict.fromkeys(verdicts))
+        words += f"; box AP of each pretraining alone: {', '.join(counts)}"
+    return f"{words}. {_unlike(entry)}" if entry["unlike"] else words
+
+
 def limit_sentences(task: Mapping[str, Any]) -> list[str]:
     """Warnings if the limit of detections per image is not the format's own, or too low.
 

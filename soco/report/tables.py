@@ -5,7 +5,7 @@ from typing import Any
 from soco.report.ap_figures import DRAWN
 from soco.report.protocol import named_words, protocol_table, seed_words, setting_words, value_words
 from soco.report.seed_statistics import BASELINE, PARTS
-from soco.report.sentences import difference_words, limit_sentences
+from soco.report.sentences import difference_words, limit_sentences, paired_words
 
 LISTED = 200
 FILES = 20
@@ -24,11 +24,12 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         The task's keys, and `metrics` (names of the columns), `lines` (the rows of `summary`, each
         with its protocol in `words`), `several` (whether any row is a mean), `unlike` (sentences on
         initialisations whose seeds have different protocols), `limits` (sentences on the detections
-        that AP counts), `protocols`, `differences` with `words`, `paper_rows`, `paper_differences`
-        (from scratch with the same detector), `paper_protocol`, `listed` (categories of the table),
-        `left` (how many more there are), `drawn` (how many are in the figure), `alike` (iterations
-        and batch_size, if all rows share them), `found` and `repaired` (whether the checks found
-        anything, or repaired the validation split).
+        that AP counts), `protocols`, `differences` and `paired` with `words`, `paper_rows`,
+        `paper_differences` (from scratch with the same detector), `paper_protocol`, `listed`
+        (categories of the table), `left` (how many more there are), `drawn` (how many are in the
+        figure), `alike` (iterations and batch_size, if all rows share them), `train_images` (how
+        many images it was trained on, if its set was checked), `found` and `repaired` (whether the
+        checks found anything, or repaired the validation split).
     """
     detectors = {
         _DETECTORS.get(entry["protocol"].get("architecture", "")) for entry in task["summary"]
@@ -46,6 +47,7 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         "differences": [
             entry | {"words": difference_words(entry)} for entry in task["differences"]
         ],
+        "paired": [_with_words(entry) for entry in task["paired"]],
         "paper_differences": _paper_differences(rows) if task["differences"] else [],
         "paper_rows": [row | _as_summary(row, std=None) for row in rows],
         "paper_protocol": paper["protocol"],
@@ -53,9 +55,15 @@ def ap_table(task: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
         "left": max(0, len(categories) - LISTED),
         "drawn": min(DRAWN, len(categories)),
         "alike": _alike(task["rows"]),
+        "train_images": next((_train_images(entry) for entry in checks), None),
         "found": any(entry["findings"] for entry in checks),
         "repaired": any(entry["val_repaired"] for entry in checks),
     }
+
+
+def _train_images(check: dict[str, Any]) -> int | None:
+    images: int | None = check["splits"].get("train", {}).get("images")
+    return images
 
 
 def loading_lists(loading: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -91,6 +99,11 @@ def files_shown(content: dict[str, Any]) -> dict[str, Any]:
 def _words(entry: dict[str, Any]) -> list[str]:
     protocol = entry["protocol"]
     return [seed_words(entry["seeds"]), named_words(protocol), setting_words(protocol)]
+
+
+def _with_words(entry: dict[str, Any]) -> dict[str, Any]:
+    alone = [each | {"words": paired_words(each)} for each in entry["alone"]]
+    return entry | {"words": paired_words(entry), "alone": alone}
 
 
 def _unlike(summary: list[dict[str, Any]]) -> list[str]:

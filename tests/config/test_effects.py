@@ -11,7 +11,7 @@ def without(section, stage):
 
 def test_runtime_keys_affect_no_result():
     assert set(runtime_keys(PretrainConfig)) == {
-        *("recipe", "processes", "nodes", "recompute", "workers", "max_without_proposals"),
+        *("recipe", "seed", "processes", "nodes", "recompute", "workers", "max_without_proposals"),
         *("checkpoint_minutes", "keep_checkpoints", "log_every", "cuda_graph", "deterministic"),
     }
     assert runtime_keys(FinetuneConfig) == ("processes", "workers", "checkpoint_iterations")
@@ -48,3 +48,10 @@ def test_a_recipe_is_the_same_run_as_its_values():
     by_name = PretrainConfig(recipe="soco_fpn_100")
     spelled = PretrainConfig.model_validate(by_name.model_dump() | {"recipe": None})
     assert identity(by_name, "pretrain") == identity(spelled, "pretrain")
+
+
+def test_a_pretraining_has_its_own_seed_or_the_top_level_one():
+    own, other = PretrainConfig(seed=0), PretrainConfig()
+    assert (own.seed_or(7), other.seed_or(7)) == (0, 7)
+    # The job has the seed; where it was set makes no other run.
+    assert identity(own, "pretrain") == identity(other, "pretrain")

@@ -8,7 +8,7 @@ from soco.pretrain import training
 from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.distributed import Ranks
 from soco.pretrain.feed import Feed
-from soco.pretrain.model import load_weights
+from soco.pretrain.model import build_model, load_weights
 from soco.pretrain.step import Rates
 
 
@@ -51,6 +51,27 @@ def test_a_run_stopped_and_resumed_ends_with_the_same_bits(
 def test_another_seed_gives_other_weights(run, weights, tiny_recipe):
     one, two = weights(run("one", tiny_recipe)), weights(run("two", tiny_recipe, seed=2))
     assert not torch.equal(one["encoder.conv1.weight"], two["encoder.conv1.weight"])
+
+
+def test_a_run_of_no_steps_leaves_the_weights_as_drawn(run, job_of, weights, tiny_recipe):
+    recipe = tiny_recipe.model_copy(update={"steps": 0, "workers": 1})
+    folder = run("start", recipe)
+    drawn = build_model(recipe, job_of("start", recipe).detector, seed=1).state_dict()
+    found = weights(folder)
+    assert found.keys() == drawn.keys()
+    assert [name for name, tensor in found.items() if not torch.equal(tensor, drawn[name])] == []
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert (metrics["steps"], metrics["epochs"], metrics["seconds"]) == (0, 0, 0)
+    assert metrics["final_loss"] is None and metrics["images_per_second"] is None
+    assert (folder / "log.jsonl").read_text() == ""
+    assert not (folder / "checkpoints").exists()
+
+
+def test_the_summary_has_the_epochs_that_were_trained(run, tiny_recipe):
+    folder = run("part", tiny_recipe.model_copy(update={"steps": 3}))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    # Five images in batches of two: two steps per epoch.
+    assert (metrics["steps"], metrics["epochs"]) == (3, 1.5)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(run, weights, tiny_recipe):

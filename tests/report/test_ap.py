@@ -186,6 +186,7 @@ def test_of_many_categories_those_with_the_most_instances_are_shown(built, metri
     task |= {
         "summary": [summarise(group) for group in groups],
         "differences": [],
+        "paired": [],
         "rows": groups[0].rows,
     }
     svg = svg_of(category_figure(task))

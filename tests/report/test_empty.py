@@ -126,6 +126,26 @@ def test_a_pretraining_that_logged_nothing_has_a_sentence(changed, inputs, build
     assert "Its log has no steps." in page
 
 
+def test_a_pretraining_of_no_steps_has_neither_curve_nor_views(
+    changed, inputs, build, parsed, tmp_path
+):
+    (run,) = inputs.pretrain
+    none = {"epochs": 0.0, "steps": 0, "final_loss": None, "images_per_second": None}
+    metrics = json.loads(run.metrics.read_text()) | none | {"seconds": 0.0}
+    (tmp_path / "log.jsonl").write_text("")
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    files = {"log": tmp_path / "log.jsonl", "metrics": tmp_path / "metrics.json"}
+    config = json.loads(json.dumps(inputs.config))
+    config["pretrain"]["soco"]["steps"] = 0
+    runs = (dataclasses.replace(run, **files),)
+    content, page = build(changed(config=config, pretrain=runs), tmp_path / "out")
+    assert content["pretraining"][0]["curve"] == []
+    text = " ".join(parsed(page).text.split())
+    assert "its weights as they were drawn, no step" in text
+    assert "Its steps are 0" in text and "Its log has no steps." not in text
+    assert "#views" not in [link["href"] for link in parsed(page).all("a")]
+
+
 def test_ap_that_was_never_scored_is_drawn_as_a_dash(changed, inputs, build, parsed, tmp_path):
     evaluations = []
     for number, files in enumerate(inputs.evaluations[:4]):

@@ -31,6 +31,8 @@ def test_a_second_run_does_nothing(again):
         ("quality", {"engines": ["soco"]}, {"measure_recall", "report"}),
         ("quality", {"recall": []}, {"report"}),
         ("pretrain", {"soco": {"epochs": 3}}, AFTER),
+        ("pretrain", {"soco": {"seed": 2}}, AFTER),
+        ("pretrain", {"soco": {"seed": 1}}, {"report"}),  # the top-level seed
         ("finetune", {"shapes_coco": {"score_threshold": 0.3}}, {"evaluate_detector", "report"}),
         (
             "pretrain",
@@ -41,6 +43,11 @@ def test_a_second_run_does_nothing(again):
         ("finetune", {"shapes_lvis": {"seeds": [1]}}, {"report"}),
         ("images", {"known_as": "imagenet_1k"}, {"report"}),
         ("datasets", {"shapes_coco": {"known_as": "coco_2017"}}, {"report"}),
+        (
+            "datasets",
+            {"shapes_lvis": {"max_train_images": 9}},
+            {"check_dataset", "finetune_detector", "evaluate_detector", "report"},
+        ),
         (
             "finetune",
             {"shapes_lvis": {"seeds": [2, 3]}},

@@ -11,9 +11,10 @@ from soco.config import Config, DatasetConfig
 from soco.config.known import KNOWN
 from soco.data.checks.categories import match_categories
 from soco.data.checks.findings import Finding, Findings, SplitName
-from soco.data.checks.images import Images
+from soco.data.checks.images import Images, shown_name
 from soco.data.checks.split import CheckedSplit, SplitJob, check_split
-from soco.data.checks.tables import Entry, lvis_faults
+from soco.data.checks.subset import Subset
+from soco.data.checks.tables import lvis_faults
 from soco.errors import UserError, printable
 from soco.io import Origin, atomic_write, origin_inside, write_json
 
@@ -44,7 +45,7 @@ class CheckedDataset:
 
         Args:
             train: Receives the training split: the file itself, byte for byte, if nothing was
-                repaired.
+                repaired or left out.
             val: Receives the validation split.
             report: Receives the findings as JSON.
             origin: What makes the files.
@@ -60,14 +61,14 @@ class CheckedDataset:
             )
         for split, path in ((self.splits["train"], train), (self.splits["val"], val)):
             with atomic_write(path) as temporary:
-                if self.is_repaired(split):
+                if self.is_repaired(split) or split.is_part:
                     temporary.write_text(json.dumps({**split.content, **origin_inside(origin)}))
                 else:
                     shutil.copyfile(split.config.annotations, temporary)
         write_json(report, self.as_json(), origin)
 
     def is_repaired(self, split: CheckedSplit) -> bool:
-        """Whether the copy of a split differs from its file."""
+        """Whether the copy of a split repairs what its file says."""
         together = any(
             finding.kind == "repaired" and finding.split == "both" for finding in self.findings
         )
@@ -79,6 +80,7 @@ class CheckedDataset:
             "splits": {
                 name: split.counts()
                 | {"annotations": split.config.annotations, "repaired": self.is_repaired(split)}
+                | {"part": split.is_part}
                 for name, split in self.splits.items()
             },
             "findings": [vars(finding) for finding in self.findings],
@@ -86,7 +88,10 @@ class CheckedDataset:
 
 
 def check_dataset(
-    dataset: DatasetConfig, threads: int | None = None, cache: Path | None = None
+    dataset: DatasetConfig,
+    threads: int | None = None,
+    cache: Path | None = None,
+    seed: int = 1,
 ) -> CheckedDataset:
     """Check a detection set without changing any of the user's files.
 
@@ -98,10 +103,13 @@ def check_dataset(
         dataset: The set.
         threads: How many images are decoded at once; None: one for each core.
         cache: Folder of the cache of decoded images, see `decoded_folder`; None: no cache.
+        seed: Chooses the training images that are used, if `max_train_images` limits them.
     """
     splits: dict[SplitName, CheckedSplit] = {}
     findings: list[Finding] = []
     known = KNOWN.datasets[dataset.known_as] if dataset.known_as else None
+    most = dataset.max_train_images
+    subsets = {"train": Subset(most, seed)} if most else {}
     names: tuple[SplitName, ...] = ("train", "val")
     for name in names:
         job = SplitJob(
@@ -110,6 +118,7 @@ def check_dataset(
             known=getattr(known, name, None),
             threads=threads,
             cache=cache / f"{name}.parquet" if cache else None,
+            subset=subsets.get(name),
         )
         in_split = Findings(name)
         try:
@@ -145,7 +154,8 @@ def check_data(config: Config) -> None:
         )
     refused = []
     for name, dataset in config.datasets.items():
-        checked = check_dataset(dataset, cache=decoded_folder(config.results, name))
+        cache = decoded_folder(config.results, name)
+        checked = check_dataset(dataset, cache=cache, seed=config.seed)
         print(checked.describe(name))
         if checked.refused:
             refused.append(name)
@@ -183,15 +193,11 @@ def _note_copies(train: Images, val: Images, findings: Findings) -> None:
     """Note images with the same bytes in both splits."""
     known = {content: key for key, content in train.contents.items()}
     copies = [
-        f"{_name(train.usable[known[content]])} and {_name(val.usable[key])}"
+        f"{shown_name(train.usable[known[content]])} and {shown_name(val.usable[key])}"
         for key, content in val.contents.items()
         if content in known
     ]
     findings.add("image.in_both_splits", copies, total=len(val.usable))
-
-
-def _name(image: Entry) -> str:
-    return str(image.get("file_name") or image.get("coco_url"))
 
 
 def _lines(checked: CheckedDataset, name: str) -> Iterator[str]:

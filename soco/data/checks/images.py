@@ -131,6 +131,11 @@ def _check_file(entry: Entry, name: str, file: ImageFile, faults: Mapping[str, l
     return True
 
 
+def shown_name(entry: Entry) -> str:
+    """The name of an image in findings."""
+    return str(entry.get("file_name") or entry.get("coco_url"))
+
+
 def _listed_size(entry: Entry) -> Size | None:
     """Width and height that an entry lists; None if they are not two numbers above 0."""
     width, height = to_integer(entry.get("width")), to_integer(entry.get("height"))

@@ -165,6 +165,16 @@ SENTENCES: dict[str, tuple[Kind, str, str]] = {
         "Validation images, of {total}, that are also in the training split",
         "WARNING: AP on images that were trained on is meaningless; remove them from one split",
     ),
+    "subset.left_out": (
+        "noted",
+        "Training images that are left out, since max_train_images is {count}",
+        "the seed chose the {count} images that are used",
+    ),
+    "subset.too_few": (
+        "refused",
+        "Fewer training images with an object than max_train_images, which is {count}",
+        "lower it, or set it to null to use all",
+    ),
     # Objects
     "object.unknown_image": (
         "repaired",

@@ -12,6 +12,7 @@ from soco.data.checks.categories import check_categories, note_unused
 from soco.data.checks.findings import Finding, Findings
 from soco.data.checks.images import Images, check_images
 from soco.data.checks.objects import check_objects
+from soco.data.checks.subset import Subset, keep_subset
 from soco.data.checks.tables import Tables, encoding, read_tables
 
 _COUNTED = {"images": "images", "objects": "annotations", "categories": "categories"}
@@ -26,12 +27,14 @@ class CheckedSplit:
         content: The tables as they are used.
         images: Its images.
         findings: What was found in it.
+        is_part: Whether only some of its images are used.
     """
 
     config: SplitConfig
     content: Tables
     images: Images
     findings: Findings
+    is_part: bool = False
 
     def counts(self) -> dict[str, int]:
         """Images, objects and categories as they are used."""
@@ -48,6 +51,7 @@ class SplitJob:
         known: The published split that it should be; None: it is the user's own.
         threads: How many images are decoded at once; None: one for each core.
         cache: Parquet file of the decoded images; None: no cache.
+        subset: Which images are used; None: all.
     """
 
     config: SplitConfig
@@ -55,6 +59,7 @@ class SplitJob:
     known: KnownSplit | None
     threads: int | None
     cache: Path | None
+    subset: Subset | None = None
 
 
 def check_split(job: SplitJob, findings: Findings) -> CheckedSplit | None:
@@ -88,10 +93,12 @@ def check_split(job: SplitJob, findings: Findings) -> CheckedSplit | None:
         content["annotations"], images, categories, job.form, job.known is not None, findings
     )
     if content["annotations"]:
+        if job.subset:
+            images = keep_subset(content, images, job.subset, findings)
         note_unused(content, job.form, findings)
     elif images.usable:
         findings.add("file.no_usable_object", [config.annotations])
-    return CheckedSplit(config, content, images, findings)
+    return CheckedSplit(config, content, images, findings, is_part=job.subset is not None)
 
 
 def _refuse_other_counts(content: Tables, known: KnownSplit, path: str, findings: Findings) -> None:

@@ -110,7 +110,7 @@ def _views(chosen: argparse.Namespace, config: Config | None) -> str:
         raise UserError("show.no_images", "Give either image files to search, or --store.")
     recipe, seed = _recipe(config, chosen.run_name), chosen.seed
     if seed is None:
-        seed = config.seed if config else 1
+        seed = recipe.seed_or(config.seed if config else 1)
     opened: contextlib.AbstractContextManager[ViewDataset]
     if chosen.images:
         most_pixels = (config.images if config else ImagesConfig(path=".")).max_pixels
