@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, WrapValidator, model_validator
+from pydantic_core import PydanticCustomError
 
 from soco.config.effects import RUNTIME_ONLY
 from soco.config.presets import RECIPES, with_recipe
@@ -26,6 +27,20 @@ from soco.config.section import (
     Width,
     Workers,
 )
+
+_BOX_COUNT: TypeAdapter[int] = TypeAdapter(Annotated[Count, Field(le=10_000)])
+
+
+def _count_or_whole(given: Any, _: Any) -> Any:
+    """Check a number of boxes, or the word; pydantic's own union would report both as faults."""
+    if given == "whole":
+        return given
+    if isinstance(given, str) and given.isalpha():
+        raise PydanticCustomError("boxes", "a number of boxes, or the word whole, is expected")
+    return _BOX_COUNT.validate_python(given)
+
+
+BoxCount = Annotated[int | Literal["whole"], WrapValidator(_count_or_whole)]
 
 
 class ViewConfig(Section):
@@ -62,8 +77,12 @@ class PretrainConfig(Section):
     crop_scale: Share = Field(
         0.5, description="Smallest share of the image that a random crop shows."
     )
-    boxes: Annotated[Count, Field(le=10_000)] = Field(
-        4, description="Proposals drawn for each pair of views."
+    boxes: BoxCount = Field(
+        4,
+        description=(
+            "Proposals drawn for each pair of views; `whole`: each view is one box, the image-level"
+            " baseline without proposals."
+        ),
     )
     level_bounds: tuple[Count, Count, Count, Count] = Field(
         (48, 96, 192, 224),
@@ -264,6 +283,15 @@ class PretrainConfig(Section):
                 "config.level_bounds_fall",
                 "level_bounds must rise from P2 to P5, but {bounds} does not",
                 bounds=list(self.level_bounds),
+            )
+        largest = max(view.size for view in self.views)
+        if self.boxes == "whole" and self.architecture == "fpn" and largest > self.level_bounds[-1]:
+            raise InvalidValue(
+                "config.whole_without_level",
+                "boxes is whole, but a view of {largest} pixels is above {bound}, the last of"
+                " level_bounds, and would be in no pair: raise that bound, or lower its size",
+                largest=largest,
+                bound=self.level_bounds[-1],
             )
         if self.steps is None and self.warmup_epochs >= self.epochs:
             raise InvalidValue(

@@ -83,9 +83,7 @@ class Training:
             self.sampler.steps,
             self.sampler.steps / self.sampler.steps_per_epoch,
         )
-        counts = count_without(self.dataset.store)
-        if counts.without:
-            log.warning("%s; each has one box, the whole image", counts.words(job.filter))
+        self._log_boxes(job)
         log.info(
             "total batch %d: %d process(es) x %d gradient accumulation step(s) x %d images",
             s.batch_size,
@@ -102,6 +100,14 @@ class Training:
             threads,
             norms,
         )
+
+    def _log_boxes(self, job: PretrainJob) -> None:
+        if self.settings.boxes == "whole":
+            log.info("boxes: whole: each view is one box, and proposals are not used")
+            return
+        counts = count_without(self.dataset.store)
+        if counts.without:
+            log.warning("%s; each has one box, the whole image", counts.words(job.filter))
 
     def run(self, stop: StopSignals) -> None:
         """Train from the checkpoint's step to the last one.

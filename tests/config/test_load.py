@@ -24,6 +24,16 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_whole_views_need_a_level_for_the_largest(demo, config_refused):
+    demo["pretrain"]["soco"]["boxes"] = "whole"
+    assert check_config(demo).pretrain["soco"].boxes == "whole"
+    demo["pretrain"]["soco"]["level_bounds"] = [28, 56, 112, 127]
+    with config_refused("whole_without_level", "pretrain.soco", "128 pixels"):
+        check_config(demo)
+    demo["pretrain"]["soco"]["architecture"] = "c4"
+    assert check_config(demo).pretrain["soco"].boxes == "whole"
+
+
 def test_the_demo_is_accepted(repository):
     config = load_config(repository / "config.yaml")
     assert config.finetune["shapes_lvis"].repeat_threshold > 0
