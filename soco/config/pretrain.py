@@ -170,6 +170,13 @@ class PretrainConfig(Section):
             " block at 0, or as detectron2 draws those of a detector trained from scratch."
         ),
     )
+    initial_weights: Name | None = Field(
+        None,
+        description=(
+            "A key of `weights`, or of another entry of `pretrain`, whose weights it begins with;"
+            " null: weights drawn from the seed. What that file lacks is drawn."
+        ),
+    )
     precision: Literal["fp32", "tf32", "bf16", "fp16", "auto"] = Field(
         "auto",
         description=(

@@ -20,6 +20,7 @@ from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.distributed import Ranks
 from soco.pretrain.feed import Feed
 from soco.pretrain.graph import GraphedStep
+from soco.pretrain.initial import Initial, load_initial
 from soco.pretrain.job import PretrainJob, identity
 from soco.pretrain.model import build_model
 from soco.pretrain.model.norms import synchronise_norms
@@ -50,7 +51,8 @@ class Training:
         """Build model, optimiser and data, and load the newest checkpoint.
 
         Raises:
-            UserError: There are too few images, or the checkpoints belong to another run.
+            UserError: There are too few images, the initial weights do not fit, or the checkpoints
+                belong to another run.
         """
         settings = job.settings
         self.settings, self.ranks, self.device = settings, ranks, ranks.device
@@ -59,6 +61,9 @@ class Training:
             len(self.dataset), settings, job.seed, rank=ranks.rank, ranks=ranks.count
         )
         self.model = build_model(settings, job.detector, job.seed)
+        self.initial: Initial | None = None
+        if job.initial_weights is not None:
+            self.initial = load_initial(self.model, job.initial_weights)
         # Channels-last, as the views: see `soco.pretrain.feed`.
         self.model = self.model.to(self.device, memory_format=torch.channels_last).train()
         # Only the first process reads and writes checkpoints.
@@ -83,6 +88,8 @@ class Training:
             self.sampler.steps,
             self.sampler.steps / self.sampler.steps_per_epoch,
         )
+        if self.initial is not None:
+            log.info("initialised from %s: %s", job.initial_name, self.initial.words())
         self._log_boxes(job)
         log.info(
             "total batch %d: %d process(es) x %d gradient accumulation step(s) x %d images",
