@@ -157,6 +157,7 @@ def _pretraining(root: Path, random: np.random.Generator) -> PretrainFiles:
         "total_batch": 32, "peak_lr": 0.125, "final_loss": loss[-1], "seconds": 213.7,
         "images_per_second": 22.46, "precision": "bf16",
         "device": "cpu", "processes": 1, "seed": 1, "parameters": 17_300_000, "more": float("nan"),
+        "initial_weights": {"name": "a<b", "loaded": ["encoder"], "drawn": ["neck", "head"]},
     }  # fmt: skip
     files.metrics.write_text(json.dumps(metrics))
     files.weights.write_bytes(random.bytes(5000))

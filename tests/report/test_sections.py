@@ -55,6 +55,11 @@ def test_what_the_checks_write_is_read(inputs, tmp_path):
     )
 
 
+def test_the_weights_that_a_pretraining_began_with_are_named(built, parsed):
+    text = " ".join(parsed(built[1]).text.split())
+    assert "Initialised from a<b: encoder. Drawn from the seed: neck, head." in text
+
+
 def test_probes_are_a_table(built, parsed):
     content, page = built
     text = " ".join(parsed(page).text.split())

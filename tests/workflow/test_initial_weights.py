@@ -1,11 +1,15 @@
 """Pretrainings that begin with a file of `weights` or with another pretraining."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 import torchvision
 from safetensors.torch import load_file
+
+from soco.provenance.audit.checks import failed
+from soco.provenance.audit.run import Options, audit
 
 FURTHER = "results/pretrain/further/weights.safetensors"
 
@@ -99,3 +103,23 @@ def test_both_kinds_of_weights_are_trained_further(finished_on_own, further, cop
     torch.save({k: v * 2 for k, v in resnet.items()}, workflow.folder / "resnet18.pth")
     again = workflow("pretrain", options=("--dry-run",))
     assert jobs_of(again, "pretrain_model") == {"from_file"}
+
+
+@pytest.mark.slow
+def test_a_run_from_a_file_is_reported_and_audited(supervised, monkeypatch):
+    supervised.overlay["pretrain"]["soco"] = None
+    tasks = {"shapes_coco": None, "shapes_lvis": None}
+    supervised.overlay |= {"quality": {"recall": []}, "finetune": tasks, "probes": {"shapes": None}}
+    supervised("report", "crate")
+    report = json.loads(supervised.path("report/report.json").read_text())
+    (entry,) = [entry for entry in report["data"] if entry["kind"] == "weights"]
+    assert entry["name"] == "supervised"
+    assert set(entry["used_by"]) == {"prepare_weights", "convert_weights"}
+    (job,) = [job for job in report["jobs"] if job["rule"] == "pretrain_model"]
+    assert "results/initial_weights/supervised.safetensors" in job["inputs"]
+    page = supervised.path("report/report.html").read_text()
+    assert "Initialised from supervised: encoder." in page
+    monkeypatch.chdir(supervised.folder)
+    checks = audit(Path("results/report/report.json"), Options(seed=1))
+    assert failed(checks) == []
+    assert any("prepare_weights" in check.name and "repeated" in check.compared for check in checks)

@@ -18,7 +18,8 @@ def prepare_initial(
         source: A file that `read_source` accepts.
         only_resnet: Whether to take only the ResNet, or also FPN, box head, projector and predictor
             where the file has them.
-        output: Receives the tensors by our name, as `PretrainJob.initial_weights` takes them.
+        output: Receives the tensors by our name, as `PretrainJob.initial_weights` takes them, real
+            numbers in float32.
         origin: What made the file.
 
     Raises:
@@ -26,7 +27,11 @@ def prepare_initial(
     """
     read = read_source(source)
     parts = ("encoder",) if only_resnet else INITIAL_PARTS
-    taken = {name: value for name, value in read.state.items() if part_of(name) in parts}
+    taken = {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in read.state.items()
+        if part_of(name) in parts
+    }
     with atomic_write(output) as temporary:
         write_safetensors(temporary, taken, origin)
     if read.choice():
