@@ -154,6 +154,17 @@ def test_the_first_loss_is_that_of_the_weights(run, job_of, tiny_recipe, weights
     assert other != pytest.approx(expected, rel=1e-3)
 
 
+def test_two_processes_begin_with_the_same_weights_as_one(job_of, tiny_recipe, file_with):
+    path, _ = file_with("encoder", "neck")
+    losses = []
+    for processes in (1, 2):
+        changes = {"batch_size": 4, "epochs": 2, "processes": processes}
+        job = job_of(f"by{processes}", tiny_recipe.model_copy(update=changes))
+        pretrain(job.model_copy(update={"initial_weights": path}))
+        losses.append([json.loads(line)["loss"] for line in job.log.read_text().splitlines()])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
 def test_the_content_is_part_of_the_identity_and_not_the_name(job_of, tiny_recipe, file_with):
     path, given = file_with("encoder")
     job = begun_with(job_of, tiny_recipe, path)
