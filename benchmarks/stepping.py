@@ -48,12 +48,14 @@ def make_batch(settings: PretrainConfig, count: int) -> Batch:
         torch.randn(count, 3, view.size, view.size, generator=generator) for view in settings.views
     )
 
+    drawn = 1 if settings.boxes == "whole" else settings.boxes
+
     def boxes() -> torch.Tensor:
-        side = 0.3 + 0.5 * torch.rand(count, settings.boxes, 2, generator=generator)
-        corner = torch.rand(count, settings.boxes, 2, generator=generator) * (1 - side)
+        side = 0.3 + 0.5 * torch.rand(count, drawn, 2, generator=generator)
+        corner = torch.rand(count, drawn, 2, generator=generator) * (1 - side)
         return torch.cat([corner, corner + side], dim=-1)
 
-    ids = torch.arange(1, settings.boxes + 1).expand(count, -1)
+    ids = torch.arange(1, drawn + 1).expand(count, -1)
     pairs = tuple(Pair(boxes(), ids, boxes(), ids) for _ in settings.views[1:])
     return Batch(views, pairs, torch.arange(count))
 

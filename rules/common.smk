@@ -62,6 +62,16 @@ def made_by_demo(path):
     )
 
 
+def initial_weights(wildcards):
+    """The weights that {run} begins with: another run's, or a prepared file; nothing if drawn."""
+    name = config["pretrain"][wildcards.run]["initial_weights"]
+    if name is None:
+        return []
+    prepared = rules.prepare_weights.output.weights.format(pretrained=name)
+    trained = rules.pretrain_model.output.weights.format(run=name)
+    return once_listed(prepared if name in config["weights"] else trained)(wildcards)
+
+
 def given(path, key):
     """The path, if the demo makes it or it is what the configuration says; else list all faults."""
     # The process of a job builds the graph again, but the main process has checked the files.

@@ -1,18 +1,47 @@
 # Pretraining without labels: minutes for the demo, GPU days for the paper's recipes.
 #
-# In:  {results}/proposals/store.arrow, and the images.
-# Out: {results}/pretrain/{run}/weights.safetensors, under the release's parameter names; log.jsonl,
-#      a line every few steps; metrics.json, a summary.
+# In:  {results}/proposals/store.arrow, and the images; with `initial_weights` the weights of another
+#      run, or a file of the section `weights`, {pretrained}.
+# Out: {results}/initial_weights/{pretrained}.safetensors, what that file has of our model, under the
+#      release's parameter names;
+#      {results}/pretrain/{run}/weights.safetensors, under the same names; log.jsonl, a line every
+#      few steps; metrics.json, a summary.
 # Checkpoints are in {results}/checkpoints/pretrain/ and are not outputs: Snakemake removes the
 # outputs of a failed job, and a stopped run resumes from its last checkpoint. Before the time limit
 # of a Slurm job, training saves a checkpoint and requeues the job. TensorBoard events are in
 # {results}/tensorboard/{run}.
 
 
+rule prepare_weights:
+    """Read a file of weights, in whatever format, for the pretrainings that begin with it."""
+    input:
+        weights=lambda wildcards: pretrained_weights(wildcards.pretrained),
+    output:
+        weights=f"{RESULTS}/initial_weights/{{pretrained}}.safetensors",
+        origin=f"{RESULTS}/origins/prepare_weights/{{pretrained}}.json",
+    log:
+        f"{RESULTS}/logs/prepare_weights/{{pretrained}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/prepare_weights/{{pretrained}}.tsv"
+    wildcard_constraints:
+        pretrained="|".join(config["weights"]) or "none",
+    conda:
+        "../envs/soco.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(10),
+    params:
+        holds=lambda wildcards: config["weights"][wildcards.pretrained]["holds"],
+    script:
+        "../workflow_scripts/prepare_weights.py"
+
+
 rule pretrain_model:
     """Pretrain backbone, FPN and box head of one run in the configuration."""
     input:
         store=once_listed(rules.merge_proposals.output.arrow),
+        initial=initial_weights,
         images=ancient(lambda wildcards: given(config["images"]["path"], "images.path")),
     output:
         weights=f"{RESULTS}/pretrain/{{run}}/weights.safetensors",

@@ -5,6 +5,12 @@
 # Out: REPORT, report_files(), report_paths(); all_origins().
 
 CHECKED = list(dict.fromkeys([*DATASETS, *config["quality"]["recall"]]))
+# The files of `weights` that pretrainings begin with.
+PREPARED = [
+    name
+    for name in config["weights"]
+    if name in [settings["initial_weights"] for settings in config["pretrain"].values()]
+]
 
 
 def uses_demo():
@@ -35,6 +41,7 @@ def all_origins():
         rules.describe_proposals.output.origin,
         *expand(rules.check_dataset.output.origin, dataset=CHECKED),
         *expand(rules.measure_recall.output.origin, dataset=config["quality"]["recall"]),
+        *expand(rules.prepare_weights.output.origin, pretrained=PREPARED),
         *of_runs(rules.pretrain_model.output.origin),
         *of_conversions(rules.convert_weights.output.origin),
         *of_evaluations(rules.finetune_detector.output.origin),

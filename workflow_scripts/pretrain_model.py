@@ -21,6 +21,8 @@ with stage(snakemake, "pretrain", varying=("log", "metrics"), without_origin=("l
             "metrics": snakemake.output.metrics,
             "tensorboard": snakemake.params.tensorboard,
             "seed": snakemake.params.seed,
+            # Nothing is listed where the seed draws the weights.
+            "initial_weights": snakemake.input.initial or None,
             "origin": origin,
         }
     )

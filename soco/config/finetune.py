@@ -66,7 +66,7 @@ class DatasetConfig(Section):
 
 
 class WeightsConfig(Section):
-    """Your own file of pretrained weights, as another initialisation of detectors."""
+    """Your own file of pretrained weights, to initialise detectors or pretrainings."""
 
     path: GivenPath = Field(
         description=(
@@ -79,7 +79,7 @@ class WeightsConfig(Section):
         "resnet",
         description=(
             "What to load from it: only the `resnet`, or the ResNet, FPN and box head of a"
-            " `detector`."
+            " `detector` (a pretraining also takes its projector and predictor)."
         ),
     )
     known_as: KnownWeightsName | None = Field(

@@ -1,7 +1,7 @@
 """Named sets of values (`presets.yaml`): recipes of pretraining, protocols of fine-tuning."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,9 @@ def with_protocol(settings: Mapping[str, Any]) -> dict[str, Any]:
     return _filled(settings, "protocol", PROTOCOLS)
 
 
-def nearest(name: str, presets: Mapping[str, Any]) -> str:
-    """The preset whose name is most like a misspelled one."""
-    return difflib.get_close_matches(name, presets, n=1, cutoff=0.0)[0]
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that is most like a misspelled one; there must be one."""
+    return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
 
 
 def changed(settings: Mapping[str, Any]) -> dict[str, Any]:

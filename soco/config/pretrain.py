@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, WrapValidator, model_validator
+from pydantic_core import PydanticCustomError
 
 from soco.config.effects import RUNTIME_ONLY
 from soco.config.presets import RECIPES, with_recipe
@@ -28,6 +29,20 @@ from soco.config.section import (
     Width,
     Workers,
 )
+
+_BOX_COUNT: TypeAdapter[int] = TypeAdapter(Annotated[Count, Field(le=10_000)])
+
+
+def _count_or_whole(given: Any, _: Any) -> Any:
+    """Check a number of boxes, or the word; pydantic's own union would report both as faults."""
+    if given == "whole":
+        return given
+    if isinstance(given, str) and given.isalpha():
+        raise PydanticCustomError("boxes", "a number of boxes, or the word whole, is expected")
+    return _BOX_COUNT.validate_python(given)
+
+
+BoxCount = Annotated[int | Literal["whole"], WrapValidator(_count_or_whole)]
 
 
 class ViewConfig(Section):
@@ -72,8 +87,12 @@ class PretrainConfig(Section):
     crop_scale: Share = Field(
         0.5, description="Smallest share of the image that a random crop shows."
     )
-    boxes: Annotated[Count, Field(le=10_000)] = Field(
-        4, description="Proposals drawn for each pair of views."
+    boxes: BoxCount = Field(
+        4,
+        description=(
+            "Proposals drawn for each pair of views; `whole`: each view is one box, the image-level"
+            " baseline without proposals."
+        ),
     )
     level_bounds: tuple[Count, Count, Count, Count] = Field(
         (48, 96, 192, 224),
@@ -159,6 +178,13 @@ class PretrainConfig(Section):
         description=(
             "How weights are drawn at first: as the release draws them, with the last norm of each"
             " block at 0, or as detectron2 draws those of a detector trained from scratch."
+        ),
+    )
+    initial_weights: Name | None = Field(
+        None,
+        description=(
+            "A key of `weights`, or of another entry of `pretrain`, whose weights it begins with;"
+            " null: weights drawn from the seed. What that file lacks is drawn."
         ),
     )
     precision: Literal["fp32", "tf32", "bf16", "fp16", "auto"] = Field(
@@ -278,6 +304,15 @@ class PretrainConfig(Section):
                 "config.level_bounds_fall",
                 "level_bounds must rise from P2 to P5, but {bounds} does not",
                 bounds=list(self.level_bounds),
+            )
+        largest = max(view.size for view in self.views)
+        if self.boxes == "whole" and self.architecture == "fpn" and largest > self.level_bounds[-1]:
+            raise InvalidValue(
+                "config.whole_without_level",
+                "boxes is whole, but a view of {largest} pixels is above {bound}, the last of"
+                " level_bounds, and would be in no pair: raise that bound, or lower its size",
+                largest=largest,
+                bound=self.level_bounds[-1],
             )
         if self.steps is None and self.warmup_epochs >= self.epochs:
             raise InvalidValue(

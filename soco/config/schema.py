@@ -4,6 +4,7 @@ Defaults are what the SoCo release uses for SoCo-FPN at 100 epochs, unless the d
 otherwise.
 """
 
+import graphlib
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -12,6 +13,7 @@ from soco.config.filter_strategy import Strategy
 from soco.config.finetune import DatasetConfig, FinetuneConfig, WeightsConfig
 from soco.config.known import KnownImagesName
 from soco.config.paths import GivenPath, MadeFolder
+from soco.config.presets import nearest
 from soco.config.pretrain import PretrainConfig
 from soco.config.probe import ProbeConfig
 from soco.config.section import (
@@ -291,6 +293,34 @@ class Config(Section):
             self._check_initialisations(f"finetune.{task}", settings.initialisations)
         for probe, probing in self.probes.items():
             self._check_initialisations(f"probes.{probe}", probing.initialisations)
+        return self
+
+    @model_validator(mode="after")
+    def _initial_weights_exist(self) -> "Config":
+        begins_with = {run: settings.initial_weights for run, settings in self.pretrain.items()}
+        for run, name in begins_with.items():
+            if name is not None and name not in (*self.weights, *self.pretrain):
+                others = [*self.weights, *(other for other in self.pretrain if other != run)]
+                raise InvalidValue(
+                    "config.unknown_initial_weights",
+                    "pretrain.{run}.initial_weights names '{name}'{hint}, which is neither a key of"
+                    " weights nor another key of pretrain; known are {known}",
+                    run=run,
+                    name=name,
+                    hint=f" (did you mean '{nearest(name, others)}'?)" if others else "",
+                    known=", ".join(others) or "none",
+                )
+        graph = {run: [name] for run, name in begins_with.items() if name is not None}
+        try:
+            graphlib.TopologicalSorter(graph).prepare()
+        except graphlib.CycleError as error:
+            raise InvalidValue(
+                "config.initial_weights_in_a_circle",
+                "no pretraining can begin with its own weights, but initial_weights leads from"
+                " {circle}: set one of them to null",
+                # The error has the order of the training: each before the one that needs it.
+                circle=" to ".join(reversed(error.args[1])),
+            ) from None
         return self
 
     @model_validator(mode="after")

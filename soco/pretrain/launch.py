@@ -79,14 +79,15 @@ def pretrain(job: PretrainJob, threads: int | None = None) -> None:
 def check_proposals(job: PretrainJob) -> None:
     """Refuse a store in which too many images have no proposals.
 
-    Such images are trained on as one box, the whole image, which is no longer object-level.
+    Such images are trained on as one box, the whole image, which is no longer object-level. With
+    `boxes: whole` that is wanted.
 
     Raises:
         UserError: Their share is above `max_without_proposals`, or there is no such store.
     """
     counts = count_without(ProposalStore(job.store))
     most = job.settings.max_without_proposals
-    if counts.share <= most:
+    if counts.share <= most or job.settings.boxes == "whole":
         return
     if counts.mostly_regionless:
         remedy = "check proposals.engine and the names in proposals.file"

@@ -1,5 +1,6 @@
 """The results of a finished pretraining: weights, log and summary."""
 
+import dataclasses
 import json
 import shutil
 from typing import Any
@@ -56,8 +57,16 @@ def _summary(job: PretrainJob, training: Training, moved: Moved) -> dict[str, An
         "device": training.device.type,
         "processes": training.ranks.count,
         "seed": job.seed,
+        "initial_weights": _initial_weights(job, training),
         "parameters": sum(p.numel() for p in training.model.parameters() if p.requires_grad),
     }
+
+
+def _initial_weights(job: PretrainJob, training: Training) -> dict[str, Any] | None:
+    """What the run began with: `name`, and the parts `loaded` and `drawn`; None for the seed."""
+    if training.initial is None:
+        return None
+    return {"name": job.initial_name, **dataclasses.asdict(training.initial)}
 
 
 def _write_weights(job: PretrainJob, model: SoCo) -> None:

@@ -20,6 +20,7 @@ from soco.pretrain.checkpoint import Checkpoints
 from soco.pretrain.distributed import Ranks
 from soco.pretrain.feed import Feed
 from soco.pretrain.graph import GraphedStep
+from soco.pretrain.initial import Initial, load_initial
 from soco.pretrain.job import PretrainJob, identity
 from soco.pretrain.model import build_model
 from soco.pretrain.model.norms import synchronise_norms
@@ -51,7 +52,8 @@ class Training:
         """Build model, optimiser and data, and load the newest checkpoint.
 
         Raises:
-            UserError: There are too few images, or the checkpoints belong to another run.
+            UserError: There are too few images, the initial weights do not fit, or the checkpoints
+                belong to another run.
         """
         settings = job.settings
         self.settings, self.ranks, self.device = settings, ranks, ranks.device
@@ -60,6 +62,9 @@ class Training:
             len(self.dataset), settings, job.seed, rank=ranks.rank, ranks=ranks.count
         )
         self.model = build_model(settings, job.detector, job.seed)
+        self.initial: Initial | None = None
+        if job.initial_weights is not None:
+            self.initial = load_initial(self.model, job.initial_weights)
         # Channels-last, as the views: see `soco.pretrain.feed`.
         self.model = self.model.to(self.device, memory_format=torch.channels_last).train()
         # Before a checkpoint is loaded: a resumed run compares with the same first weights.
@@ -86,9 +91,9 @@ class Training:
             self.sampler.steps,
             self.sampler.steps / self.sampler.steps_per_epoch,
         )
-        counts = count_without(self.dataset.store)
-        if counts.without:
-            log.warning("%s; each has one box, the whole image", counts.words(job.filter))
+        if self.initial is not None:
+            log.info("initialised from %s: %s", job.initial_name, self.initial.words())
+        self._log_boxes(job)
         log.info(
             "total batch %d: %d process(es) x %d gradient accumulation step(s) x %d images",
             s.batch_size,
@@ -119,6 +124,14 @@ class Training:
     def travel(self) -> Moved:
         """Measure how far the weights are from those before the first step."""
         return self._travel.measure(travelling_weights(self.model))
+
+    def _log_boxes(self, job: PretrainJob) -> None:
+        if self.settings.boxes == "whole":
+            log.info("boxes: whole: each view is one box, and proposals are not used")
+            return
+        counts = count_without(self.dataset.store)
+        if counts.without:
+            log.warning("%s; each has one box, the whole image", counts.words(job.filter))
 
     def run(self, stop: StopSignals) -> None:
         """Train from the checkpoint's step to the last one.

@@ -24,6 +24,51 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_whole_views_need_a_level_for_the_largest(demo, config_refused):
+    demo["pretrain"]["soco"]["boxes"] = "whole"
+    assert check_config(demo).pretrain["soco"].boxes == "whole"
+    demo["pretrain"]["soco"]["level_bounds"] = [28, 56, 112, 127]
+    with config_refused("whole_without_level", "pretrain.soco", "128 pixels"):
+        check_config(demo)
+    demo["pretrain"]["soco"]["architecture"] = "c4"
+    assert check_config(demo).pretrain["soco"].boxes == "whole"
+
+
+def beginning_with(demo, **names):
+    """The demo with pretrainings that begin with weights of these names."""
+    soco = demo["pretrain"].pop("soco")
+    demo["finetune"], demo["probes"], demo["weights"] = {}, {}, {"supervised": {"path": "r.pth"}}
+    demo["pretrain"] = {run: {**soco, "initial_weights": name} for run, name in names.items()}
+    return demo
+
+
+def test_a_pretraining_may_begin_with_a_file_or_with_another_pretraining(demo):
+    config = check_config(beginning_with(demo, c="b", b="a", a="supervised", d="a", e=None))
+    assert config.pretrain["c"].initial_weights == "b"
+
+
+def test_unknown_initial_weights_are_refused_and_the_nearest_named(demo, config_refused):
+    with config_refused("unknown_initial_weights", None, "did you mean 'supervised'?"):
+        check_config(beginning_with(demo, a="superwised"))
+    alone = beginning_with({**demo, "pretrain": {"soco": {}}}, a="other") | {"weights": {}}
+    with config_refused("unknown_initial_weights", None, "known are none"):
+        check_config(alone)
+
+
+@pytest.mark.parametrize(
+    ("names", "circle"),
+    [({"a": "a"}, "a to a"), ({"a": "b", "b": "c", "c": "a", "d": "a"}, "a to b to c to a")],
+)
+def test_pretrainings_that_begin_with_each_other_are_refused(demo, config_refused, names, circle):
+    # A circle has no beginning: compare it from each of its names.
+    with config_refused("initial_weights_in_a_circle") as caught:
+        check_config(beginning_with(demo, **names))
+    (fault,) = caught.value.values["faults"]
+    found = fault.sentence.split("leads from ")[1].split(":")[0].split(" to ")[:-1]
+    expected = circle.split(" to ")[:-1]
+    assert found in [expected[n:] + expected[:n] for n in range(len(expected))]
+
+
 def test_the_demo_is_accepted(repository):
     config = load_config(repository / "config.yaml")
     assert config.finetune["shapes_lvis"].repeat_threshold > 0

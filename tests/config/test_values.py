@@ -139,6 +139,12 @@ def test_every_number_and_path_has_bounds():
             "'pretrain.soco.views.0.size' is 1000000000: it must be at most 10,000.",
         ),
         ((*RUN, "boxes"), 10**9, "it must be at most 10,000."),
+        ((*RUN, "boxes"), 0, "'pretrain.soco.boxes' is 0: it must be at least 1."),
+        (
+            (*RUN, "boxes"),
+            "hole",
+            "'pretrain.soco.boxes' is 'hole': a number of boxes, or the word whole, is expected.",
+        ),
         ((*RUN, "workers"), 10**6, "it must be at most 1,000."),
         ((*RUN, "processes"), 10**6, "it must be at most 10,000."),
         ((*RUN, "projector_hidden"), 10**21, "it must be at most 100,000."),

@@ -16,6 +16,7 @@ from soco.data.stores.schema import PROPOSAL_SCHEMA, image_columns, rect_columns
 from soco.data.stores.without_proposals import count_without
 from soco.pretrain import pretrain
 from soco.pretrain.job import identity
+from soco.pretrain.views import ViewDataset
 
 
 @pytest.fixture
@@ -90,3 +91,31 @@ def test_images_without_proposals_are_reported_first_and_trained_on(job_of, tiny
 def test_the_largest_share_without_proposals_is_not_part_of_the_identity(job_of, tiny_recipe):
     changed = tiny_recipe.model_copy(update={"max_without_proposals": 1.0})
     assert identity(job_of("a", tiny_recipe), "fp32") == identity(job_of("a", changed), "fp32")
+
+
+@pytest.mark.parametrize("architecture", ["fpn", "c4"])
+@pytest.mark.parametrize("pooling", ["assigned", "release"])
+def test_whole_views_are_trained_on_without_proposals(
+    job_of, store_of, tiny_recipe, caplog, architecture, pooling
+):
+    changes = {"boxes": "whole", "architecture": architecture, "pooling": pooling}
+    job = job_of("image-level", tiny_recipe.model_copy(update=changes | {"epochs": 1, "steps": 2}))
+    counts = count_without(ProposalStore(job.store))
+    assert counts.without
+    job = job.model_copy(
+        update={"settings": job.settings.model_copy(update={"max_without_proposals": 0.0})}
+    )
+    with caplog.at_level("INFO"):
+        pretrain(job)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    assert any("boxes: whole" in record.getMessage() for record in caplog.records)
+    lines = [json.loads(line) for line in job.log.read_text().splitlines()]
+    # Two pairs of views, each from 0 to -4: they have corresponding boxes.
+    assert all(-8 < line["loss"] != 0 for line in lines)
+
+
+def test_the_box_of_every_image_is_the_whole_image(small_store, tiny_recipe):
+    recipe = tiny_recipe.model_copy(update={"boxes": "whole"})
+    dataset = ViewDataset(*small_store, recipe, seed=1)
+    assert [dataset.boxes(number).tolist() for number in range(2)] == [[[0, 0, 199, 149]]] * 2
+    assert dataset[0, 0].pairs[0].ids_1.tolist() == [1]

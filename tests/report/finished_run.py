@@ -162,6 +162,7 @@ def _pretraining(root: Path, random: np.random.Generator) -> PretrainFiles:
             "stem": {"distance": 0.0123, "cosine": 0.99992},
             "neck": {"distance": 0.1412, "cosine": 0.98986},
         },
+        "initial_weights": {"name": "a<b", "loaded": ["encoder"], "drawn": ["neck", "head"]},
     }  # fmt: skip
     files.metrics.write_text(json.dumps(metrics))
     files.weights.write_bytes(random.bytes(5000))

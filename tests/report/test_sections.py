@@ -89,6 +89,11 @@ def test_other_runs_are_not(changed, inputs, build, tmp_path, moved):
     assert "stayed near" not in page and "times as long" not in page
 
 
+def test_the_weights_that_a_pretraining_began_with_are_named(built, parsed):
+    text = " ".join(parsed(built[1]).text.split())
+    assert "Initialised from a<b: encoder. Drawn from the seed: neck, head." in text
+
+
 def test_probes_are_a_table(built, parsed):
     content, page = built
     text = " ".join(parsed(page).text.split())

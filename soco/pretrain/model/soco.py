@@ -30,6 +30,8 @@ from soco.pretrain.model.recompute import Call, plain, recomputed
 from soco.pretrain.views.batch import Batch
 from soco.seeds import seeded_torch
 
+_MOMENTUM_PARTS = ("encoder", "neck", "head", "projector")  # those that the target has, too
+
 # As in detectron2's C4 models: res5 begins with stride 2, which leaves 7x7.
 _C4_ROI_SIDE = 14
 
@@ -192,12 +194,22 @@ class SoCo(nn.Module):
         share = 1 - momentum
         torch_compat.lerp_(target, online, share.float() if isinstance(share, Tensor) else share)
 
+    def copy_to_target(self) -> None:
+        """Make the target a copy of the online branch, with the statistics of its norms."""
+        for online, target in self._momentum_modules():
+            target.load_state_dict(online.state_dict())
+
     def _momentum_pairs(self) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
         """Each online parameter with its counterpart in the target."""
-        for name in ("encoder", "neck", "head", "projector"):
-            online, target = getattr(self, name), getattr(self, f"{name}_k")
+        for online, target in self._momentum_modules():
+            yield from zip(online.parameters(), target.parameters(), strict=True)
+
+    def _momentum_modules(self) -> Iterator[tuple[nn.Module, nn.Module]]:
+        """Each online module with its counterpart in the target."""
+        for name in _MOMENTUM_PARTS:
+            online = getattr(self, name)
             if online is not None:
-                yield from zip(online.parameters(), target.parameters(), strict=True)
+                yield online, getattr(self, f"{name}_k")
 
     def _pairs(
         self, branch: Branch, maps: Sequence[Maps], sets: list[BoxSet], plan: PoolingPlan | None

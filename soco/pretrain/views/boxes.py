@@ -52,6 +52,16 @@ def clip_to_crop(boxes: Boxes, crop: Crop) -> Boxes:
     return (np.clip(boxes - origin, 0, last) / size).astype(np.float32)
 
 
+def whole_view(size: int) -> Boxes:
+    """Return the box that is a whole view of `size` pixels: (1, 4) float32 in 0..1.
+
+    It ends inside the last pixel: with its end at 1 it would count as a pixel larger than the view,
+    which is above the bounds of all levels.
+    """
+    end = (size - 0.5) / size
+    return np.array([[0, 0, end, end]], np.float32)
+
+
 def draw(
     rng: np.random.Generator, candidates: npt.NDArray[np.integer], count: int
 ) -> npt.NDArray[np.integer]:

@@ -25,7 +25,7 @@ class ViewDataset(Dataset[Batch]):
 
     `dataset[epoch, number]` draws from a generator seeded with (seed, epoch, number): a sample does
     not depend on workers, ranks, the order of loading, or where a run was resumed. An image without
-    proposals has one box, the whole image.
+    proposals has one box, the whole image; with `boxes: whole`, every image has.
     """
 
     def __init__(
@@ -71,8 +71,11 @@ class ViewDataset(Dataset[Batch]):
 
     def boxes(self, number: int) -> Boxes:
         """Return an image's boxes, (N, 4) in its pixels; the box with index i has the id i + 1."""
+        whole = np.array([[0, 0, *self.store.size(number)]])
+        if self.settings.boxes == "whole":
+            return rects_to_boxes(whole)
         rects = self.store.rects(number)
-        return rects_to_boxes(rects if len(rects) else np.array([[0, 0, *self.store.size(number)]]))
+        return rects_to_boxes(rects if len(rects) else whole)
 
     def _image(self, number: int, reduction: int) -> Decoded:
         entry = self.store.entry(number)

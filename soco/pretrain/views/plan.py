@@ -5,6 +5,7 @@ another one at half the resolution. SoCo* adds view 4, view 2's crop at a lower 
 """
 
 import dataclasses
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from soco.pretrain.views.boxes import (
     flip,
     jitter,
     overlapping,
+    whole_view,
 )
 from soco.pretrain.views.colours import Colours, draw_colours
 from soco.pretrain.views.crops import Crop, random_crop, whole
@@ -70,23 +72,36 @@ def plan_views(
 
     Args:
         rng: The random generator of all draws.
-        boxes: (N, 4) x1, y1, x2, y2, in pixels of the image; at least one.
+        boxes: (N, 4) x1, y1, x2, y2, in pixels of the image; at least one. With `boxes: whole` in
+            the recipe they have no effect.
         width: Width of the image, in pixels.
         height: Height of the image, in pixels.
         settings: The recipe.
     """
-    crops = _draw_crops(rng, boxes, width, height, settings)
+    if settings.boxes == "whole":
+        return _plan_whole_views(rng, width, height, settings)
+    return _plan_boxes(rng, boxes, (width, height), settings, settings.boxes)
+
+
+def _plan_boxes(
+    rng: np.random.Generator,
+    boxes: Boxes,
+    image: tuple[int, int],
+    settings: PretrainConfig,
+    count: int,
+) -> Plan:
+    """Draw views that are compared on `count` of the image's boxes."""
+    crops = _draw_crops(
+        settings, image, lambda: _crop_with_boxes(rng, boxes, *image, settings.crop_scale)
+    )
     # Views with the same crop name share crop and boxes: views 2 and 4 of SoCo*. Departure: the
     # release resizes view 2 once more to get view 4; here both are resized from the image.
     names = [view.crop for view in settings.views[1:]]
     by_name = dict(zip(names, crops[1:], strict=True))
-    chosen = {
-        name: draw(rng, _candidates(boxes, crop), settings.boxes) for name, crop in by_name.items()
-    }
-    flips = (rng.random(len(crops)) < 0.5).tolist()
+    chosen = {name: draw(rng, _candidates(boxes, crop), count) for name, crop in by_name.items()}
+    flips = _draw_flips(rng, crops)
     jittered = {
-        name: _jitter_once(rng, boxes, own, (width, height), settings)
-        for name, own in chosen.items()
+        name: _jitter_once(rng, boxes, own, image, settings) for name, own in chosen.items()
     }
     # View 1 has no boxes to cut out: the release's cut-out is for the other views.
     pairs, seen_by_view = [], [np.empty((0, 4), np.float32)]
@@ -100,12 +115,25 @@ def plan_views(
         )
         seen_by_view.append(seen_v)
         pairs.append(_pair(seen_1, seen_v, of_pair))
-    views = []
-    for number, (view, crop) in enumerate(zip(settings.views, crops, strict=True)):
-        colours = draw_colours(rng, first=number == 0)
-        holes = draw_holes(rng, seen_by_view[number], view.size, settings.cutout_probability)
-        views.append(ViewPlan(crop, view.size, flips[number], colours, holes))
-    return Plan(tuple(views), tuple(pairs))
+    return Plan(_draw_views(rng, settings, crops, flips, seen_by_view), tuple(pairs))
+
+
+def _plan_whole_views(
+    rng: np.random.Generator, width: int, height: int, settings: PretrainConfig
+) -> Plan:
+    """Draw views that are compared as a whole: image-level learning, without proposals.
+
+    Any crop will do, and each view is one box, which neither jitter nor flipping changes. Nothing
+    is cut out: a square of 0.1 to 0.3 of the box would be one of the view.
+    """
+    crops = _draw_crops(
+        settings, (width, height), lambda: random_crop(rng, width, height, settings.crop_scale)
+    )
+    flips = _draw_flips(rng, crops)
+    first, *others = (whole_view(view.size) for view in settings.views)
+    pairs = tuple(_pair(first, other, np.zeros(1, np.int64)) for other in others)
+    uncut = [np.empty((0, 4), np.float32)] * len(crops)
+    return Plan(_draw_views(rng, settings, crops, flips, uncut), pairs)
 
 
 def largest_reduction(plan: Plan) -> int:
@@ -119,15 +147,35 @@ def largest_reduction(plan: Plan) -> int:
 
 
 def _draw_crops(
-    rng: np.random.Generator, boxes: Boxes, width: int, height: int, settings: PretrainConfig
+    settings: PretrainConfig, image: tuple[int, int], draw_one: Callable[[], Crop]
 ) -> list[Crop]:
+    """The crop of each view; views of one name share a crop, which is drawn once."""
     named: dict[str, Crop] = {}
     for view in settings.views:
         if view.crop is not None and view.crop not in named:
-            named[view.crop] = _crop_with_boxes(rng, boxes, width, height, settings.crop_scale)
-    return [
-        whole(width, height) if view.crop is None else named[view.crop] for view in settings.views
-    ]
+            named[view.crop] = draw_one()
+    return [whole(*image) if view.crop is None else named[view.crop] for view in settings.views]
+
+
+def _draw_flips(rng: np.random.Generator, crops: Sequence[Crop]) -> list[bool]:
+    flips: list[bool] = (rng.random(len(crops)) < 0.5).tolist()
+    return flips
+
+
+def _draw_views(
+    rng: np.random.Generator,
+    settings: PretrainConfig,
+    crops: Sequence[Crop],
+    flips: Sequence[bool],
+    cut_out: Sequence[Boxes],
+) -> tuple[ViewPlan, ...]:
+    """Draw the colours and holes of each view; `cut_out` has its boxes that may lose a square."""
+    views = []
+    for number, (view, crop) in enumerate(zip(settings.views, crops, strict=True)):
+        colours = draw_colours(rng, first=number == 0)
+        holes = draw_holes(rng, cut_out[number], view.size, settings.cutout_probability)
+        views.append(ViewPlan(crop, view.size, flips[number], colours, holes))
+    return tuple(views)
 
 
 def _crop_with_boxes(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from safetensors.numpy import load_file
 
 from soco.data.stores.schema import RECT_COLUMNS, rects_of
 from soco.environment import environment, same_machine
@@ -84,8 +85,15 @@ def _stores(stored: Path, again: Path, _: bool) -> Outcome:
         return faults, f"{len(ours):,} rows"
 
 
-def _arrays(stored: Path, again: Path, _: bool) -> Outcome:
-    ours, theirs = read_pickle(stored)["model"], read_pickle(again)["model"]
+def _pickles(stored: Path, again: Path, _: bool) -> Outcome:
+    return _arrays(read_pickle(stored)["model"], read_pickle(again)["model"])
+
+
+def _safetensors(stored: Path, again: Path, _: bool) -> Outcome:
+    return _arrays(load_file(stored), load_file(again))
+
+
+def _arrays(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> Outcome:
     faults = [f"{name} is in one of the two only" for name in sorted(ours.keys() ^ theirs.keys())]
     for name in sorted(ours.keys() & theirs.keys()):
         one, two = ours[name], theirs[name]
@@ -124,6 +132,7 @@ def _bytes(stored: Path, again: Path, _: bool) -> Outcome:
 _COMPARE: dict[str, Callable[[Path, Path, bool], Outcome]] = {
     ".parquet": _tables,
     ".arrow": _stores,
-    ".pkl": _arrays,
+    ".pkl": _pickles,
+    ".safetensors": _safetensors,
     ".json": _json,
 }

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from soco.config import PretrainConfig, ViewConfig
+from soco.pretrain.model.pooling import NO_LEVEL, levels
+from soco.pretrain.views.boxes import whole_view
 from soco.pretrain.views.plan import largest_reduction, plan_views
 
 FPN = (ViewConfig(size=224), ViewConfig(size=224, crop="a"), ViewConfig(size=112, crop="b"))
@@ -24,6 +26,42 @@ def test_an_image_without_proposals_is_one_box(tiny_recipe):
     pairs = plan_views(np.random.default_rng(0), box, 60, 40, recipe).pairs
     assert pairs[0].ids_1.tolist() == [1, 1, 1, 1]
     assert pairs[0].boxes_1[0].tolist() == pytest.approx([0, 0, 59 / 60, 39 / 40], abs=1 / 30)
+
+
+def test_whole_views_are_compared_as_one_box_each_on_the_level_of_their_size():
+    recipe = PretrainConfig(views=FPN, boxes="whole", cutout_probability=1.0)
+    flipped = set()
+    for plan in plans(recipe, 600, 450):
+        assert (plan.views[0].crop.width, plan.views[0].crop.height) == (600, 450)
+        assert all(view.crop.width < 600 or view.crop.height < 450 for view in plan.views[1:])
+        assert not any(view.holes for view in plan.views)
+        flipped.add(tuple(view.flipped for view in plan.views))
+        for pair, other in zip(plan.pairs, plan.views[1:], strict=True):
+            assert pair.ids_1.tolist() == pair.ids_v.tolist() == [1]
+            for boxes, size in ((pair.boxes_1, 224), (pair.boxes_v, other.size)):
+                assert (boxes * size).long().tolist() == [[0, 0, size - 1, size - 1]]
+        # P5 and P4: sqrt(w h) is the view's size.
+        found = [levels(pair.boxes_v, view.size, recipe.level_bounds).item()
+                 for pair, view in zip(plan.pairs, plan.views[1:], strict=True)]  # fmt: skip
+        assert found == [3, 2]
+        assert levels(plan.pairs[0].boxes_1, 224, recipe.level_bounds).item() == 3
+    assert len(flipped) > 4
+
+
+def test_whole_views_do_not_depend_on_the_proposals(tiny_recipe):
+    recipe = tiny_recipe.model_copy(update={"boxes": "whole"})
+    drawn = [
+        plan_views(np.random.default_rng(3), np.array([box], np.float32), 200, 150, recipe)
+        for box in ([0, 0, 9, 9], [50, 60, 150, 140])
+    ]
+    assert drawn[0].views == drawn[1].views
+
+
+@pytest.mark.parametrize("size", [1, 33, 63, 64, 100, 224, 10_000])
+def test_a_whole_view_is_as_large_as_the_view_in_whole_pixels(size):
+    box = torch.from_numpy(whole_view(size))
+    assert levels(box, size, (size,)).item() == 0
+    assert size == 1 or levels(box, size, (size - 1,)).item() == NO_LEVEL
 
 
 def test_views_of_one_crop_name_show_the_same_crop():
