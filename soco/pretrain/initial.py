@@ -108,8 +108,9 @@ def _check_part(
 def _remedy(part: str) -> str:
     if part == "encoder":
         return "Set detector.backbone to the ResNet of that file."
-    keys = "projector_hidden and projector_out" if part.endswith("or") else "the keys of `detector`"
+    of_mlp = part in ("projector", "predictor")
+    keys = "projector_hidden, _out and _norm" if of_mlp else "the keys of `detector`"
     return (
-        f"Set {keys} to the sizes of that file, with its `architecture`, or list the file under"
+        f"Set {keys} as they were for that file, with its `architecture`, or list the file under"
         " `weights` with `holds: resnet` to take only its ResNet."
     )

@@ -101,7 +101,10 @@ def test_another_width_of_the_projector_is_refused_with_its_keys(model, file_wit
     path, _ = file_with(*ALL, recipe=tiny_recipe.model_copy(update={"projector_out": 4}))
     with refused("pretrain.initial_shape", name="projector.linear2.bias") as caught:
         load_initial(model, path)
-    assert "projector_out" in caught.value.values["remedy"]
+    assert "projector_hidden, _out and _norm" in caught.value.values["remedy"]
+    path, _ = file_with(*ALL, recipe=tiny_recipe.model_copy(update={"projector_norm": True}))
+    with refused("pretrain.initial_tensors", count=2, name="projector.bn2.running_mean"):
+        load_initial(model, path)
 
 
 @pytest.mark.parametrize(
