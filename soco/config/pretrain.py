@@ -128,6 +128,13 @@ class PretrainConfig(Section):
             " as they tend to in short runs; the paper has none."
         ),
     )
+    decorrelation: NotNegative = Field(
+        0.0,
+        description=(
+            "Weight of a term against dimensions of the vectors that repeat each other, as in"
+            " Barlow Twins; it keeps short runs from learning only where boxes are. The paper: 0."
+        ),
+    )
     pooling: Literal["assigned", "release"] = Field(
         "assigned",
         description=(

@@ -121,7 +121,7 @@ class TrainStep:
             device = batch.views[0].device.type
             with torch.autocast(device, self.autocast_type, enabled=self.autocast_type is not None):
                 agreement = self._parallel(batch)
-            self.scaler.scale(agreement.loss * share).backward()
+            self.scaler.scale(agreement.objective * share).backward()
         return torch.stack([getattr(agreement, name).detach() for name in VALUES])
 
     def finish(self, lr: float | Tensor) -> None:

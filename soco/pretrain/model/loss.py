@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_LEAST_VARIANCE = 1e-8  # of a dimension in which all vectors are equal
+
 
 @dataclasses.dataclass(frozen=True)
 class Vectors:
@@ -101,6 +103,29 @@ def _mean_target(ids: Tensor, target: Vectors) -> Tensor:
     shares = pairs / pairs.sum(dim=1, keepdim=True).clamp(min=1)
     units = F.normalize(target.values.float(), dim=-1)
     return (shares[..., None] * units).sum(dim=1).mean(dim=0)
+
+
+def redundancy(projections: list[Vectors]) -> Tensor:
+    """Return how much the dimensions of vectors repeat each other; 0 if none do.
+
+    The sum of squared correlations between different dimensions, divided by their number D: the
+    second term of Barlow Twins (Zbontar et al., ICML 2021, equation 1). This is not part of the
+    paper. A short run learns few things about a box, such as its place and size, and all
+    dimensions repeat them; this term makes it look for more.
+
+    Args:
+        projections: For each set (B, M, D) vectors of the online projector.
+    """
+    values = torch.cat([each.values.flatten(0, 1) for each in projections]).float()
+    counted = (torch.cat([each.ids.flatten() for each in projections]) > 0).float()[:, None]
+    total = counted.sum().clamp(min=1)
+    centred = (values - (values * counted).sum(dim=0) / total) * counted
+    deviation = (centred.square().sum(dim=0) / total + _LEAST_VARIANCE).sqrt()
+    units = centred / deviation
+    # (D, D) correlations, 1 on the diagonal.
+    correlations = units.T @ units / total
+    off_diagonal = correlations.square().sum() - correlations.diagonal().square().sum()
+    return off_diagonal / len(correlations)
 
 
 @torch.no_grad()

@@ -15,7 +15,13 @@ from soco.config import DetectorConfig, PretrainConfig, recipe
 from soco.pretrain.model.encoder import build_encoder, c2_to_c5, c4_map, channels_of
 from soco.pretrain.model.fresh_weights import draw_as_detectron2
 from soco.pretrain.model.heads import MLP, ROI_SIDE, BoxHead
-from soco.pretrain.model.loss import Vectors, collapse_metrics, constant_loss, total_loss
+from soco.pretrain.model.loss import (
+    Vectors,
+    collapse_metrics,
+    constant_loss,
+    redundancy,
+    total_loss,
+)
 from soco.pretrain.model.neck import FPN
 from soco.pretrain.model.pooling import (
     BoxSet,
@@ -51,6 +57,7 @@ class Branch:
         head: The box head.
         mlps: The projector and, in the online branch, the predictor.
         call: Calls a module and keeps its activations, or recomputes them for the gradient.
+        with_projections: Whether `describe` also returns the projector's vectors, as more columns.
     """
 
     encoder: nn.Module
@@ -58,6 +65,7 @@ class Branch:
     head: nn.Module | None
     mlps: tuple[nn.Module, ...]
     call: Call = plain
+    with_projections: bool = False
 
     @property
     def roi_side(self) -> int:
@@ -71,7 +79,7 @@ class Branch:
         return self.call(self.neck, c2_to_c5(self.encoder, view, self.call))
 
     def describe(self, rois: Tensor) -> Tensor:
-        """Map (R, C, side, side) to vectors, (R, D)."""
+        """Map (R, C, side, side) to vectors, (R, D), or (R, 2 D) `with_projections`."""
         if self.head is None:
             # For a ResNet-50: (R, 1024, 14, 14) to (R, 2048, 7, 7), then averaged.
             for block in self.encoder.layer4:
@@ -79,9 +87,12 @@ class Branch:
             vectors = rois.mean(dim=(2, 3))
         else:
             vectors = self.call(self.head, rois)
-        for mlp in self.mlps:
+        projector, *predictor = self.mlps
+        vectors = projections = projector(vectors)
+        for mlp in predictor:
             vectors = mlp(vectors)
-        return vectors
+        # Side by side: the pooling passes a single tensor on.
+        return torch.cat([vectors, projections], dim=1) if self.with_projections else vectors
 
 
 class Agreement(NamedTuple):
@@ -92,12 +103,14 @@ class Agreement(NamedTuple):
         constant: The lowest loss of one vector for all boxes, see `constant_loss`.
         spread: Spread of view 1's target vectors; 0 after collapse, see `collapse_metrics`.
         cosine_apart: Mean cosine between their vectors of different images.
+        objective: What is minimised: the loss, and with `decorrelation` the weighted `redundancy`.
     """
 
     loss: Tensor
     constant: Tensor
     spread: Tensor
     cosine_apart: Tensor
+    objective: Tensor
 
 
 class SoCo(nn.Module):
@@ -149,6 +162,9 @@ class SoCo(nn.Module):
                 sets, [[tuple(m.shape[-2:]) for m in of_view] for of_view in maps], side
             )
         online = self._pairs(self.online, maps, sets, plan)
+        projections: list[Vectors] = []
+        if self.settings.decorrelation:
+            online, projections = _apart(online)
         with weights_cast_once(target for _, target in self._momentum_pairs()):
             target = self._pairs(
                 self.target, [self._maps(self.target, view) for view in batch.views], sets, plan
@@ -157,11 +173,12 @@ class SoCo(nn.Module):
         first = target[0][0]
         # In float32: a cosine in bf16 has two significant digits.
         with torch.autocast(first.values.device.type, enabled=False):
-            return Agreement(
-                total_loss(online, target),
-                constant_loss(online, target),
-                *collapse_metrics(first.values, first.ids),
-            )
+            loss = objective = total_loss(online, target)
+            if projections:
+                objective = loss + self.settings.decorrelation * redundancy(projections)
+            constant = constant_loss(online, target)
+            metrics = collapse_metrics(first.values, first.ids)
+            return Agreement(loss, constant, *metrics, objective)
 
     def compile_parts(self) -> None:
         """Compile the parts before and after the pooling; parameters keep their names."""
@@ -172,7 +189,8 @@ class SoCo(nn.Module):
     def online(self) -> Branch:
         """The branch that is trained."""
         call = recomputed if self.settings.recompute else plain
-        return Branch(self.encoder, self.neck, self.head, (self.projector, self.predictor), call)
+        mlps, decorrelates = (self.projector, self.predictor), self.settings.decorrelation > 0
+        return Branch(self.encoder, self.neck, self.head, mlps, call, decorrelates)
 
     @property
     def target(self) -> Branch:
@@ -236,6 +254,19 @@ class SoCo(nn.Module):
             # C4 has a single map: every box is on it, whatever its size.
             return BoxSet(index, boxes, ids, torch.zeros_like(ids))
         return BoxSet(index, boxes, ids, levels(boxes, view.shape[-1], self.settings.level_bounds))
+
+
+def _apart(
+    pairs: list[tuple[Vectors, Vectors]],
+) -> tuple[list[tuple[Vectors, Vectors]], list[Vectors]]:
+    """Take vectors and projections apart, which a branch `with_projections` returns as one."""
+    halves = [
+        [Vectors(half, each.ids) for half in each.values.chunk(2, dim=-1)]
+        for pair in pairs
+        for each in pair
+    ]
+    vectors = [half[0] for half in halves]
+    return list(zip(vectors[::2], vectors[1::2], strict=True)), [half[1] for half in halves]
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from soco.pretrain.model.loss import (
     Vectors,
     collapse_metrics,
     constant_loss,
+    redundancy,
     similarity,
     total_loss,
 )
@@ -79,6 +80,44 @@ def test_both_poolings_give_the_same_loss_in_eval_mode(tiny_recipe, kind):
         model = build_model(recipe.model_copy(update={"pooling": pooling}), SMALL, seed=1).eval()
         losses.append(model(batch).loss.item())
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["fpn", "c4"])
+@pytest.mark.parametrize("pooling", ["assigned", "release"])
+def test_decorrelation_adds_the_projections_redundancy_to_what_is_minimised(
+    tiny_recipe, kind, pooling
+):
+    recipe = recipe_of(tiny_recipe, kind).model_copy(update={"pooling": pooling})
+    batch = make_batch([view.size for view in recipe.views])
+    plain = build_model(recipe, SMALL, seed=1)(batch)
+    assert plain.objective is plain.loss
+    model = build_model(recipe.model_copy(update={"decorrelation": 0.5}), SMALL, seed=1)
+    first = model(batch)
+    assert first.loss.item() == pytest.approx(plain.loss.item(), abs=1e-5)
+    assert first.objective > first.loss
+    (first.objective - first.loss).backward()
+    assert model.projector.linear2.weight.grad.norm() > 0
+    assert model.encoder.conv1.weight.grad.norm() > 0
+    # The predictor comes after the projections.
+    assert not any(p.grad is not None and p.grad.any() for p in model.predictor.parameters())
+
+
+def test_redundancy_sums_the_squared_correlations_of_different_dimensions():
+    column = torch.tensor([1.0, -1.0, 1.0, -1.0])
+    other = torch.tensor([1.0, 1.0, -1.0, -1.0])
+    # Of the third image, only the first box counts.
+    ids = torch.tensor([[1, 2], [1, 2], [1, 0]])
+
+    def of(*columns):
+        rows = torch.stack(columns, dim=1)
+        values = torch.cat([rows, rows.new_full((2, len(columns)), 7.0)]).reshape(3, 2, -1)
+        values[2, 0] = rows.mean(dim=0)
+        return redundancy([Vectors(values[:1], ids[:1]), Vectors(values[1:], ids[1:])])
+
+    assert of(column, other).item() == pytest.approx(0, abs=1e-6)
+    # Four equal dimensions: 4 x 3 correlations of 1, divided by 4.
+    assert of(column, column, -column, 3 * column).item() == pytest.approx(3)
+    assert of(column, column + other).item() == pytest.approx(0.5, rel=1e-5)
 
 
 def test_only_the_online_branch_has_gradients(tiny_recipe):
