@@ -55,9 +55,9 @@ def check_memory(wildcards):
 
 
 def detector_threads(wildcards):
-    """A core for each process that trains or loads images."""
+    """`threads`, or at least 8, and a core for each process that trains or loads images."""
     settings = config["finetune"][wildcards.task]
-    return max(8, settings["processes"] * (1 + settings["workers"]))
+    return max(settings["threads"] or 8, settings["processes"] * (1 + settings["workers"]))
 
 
 def evaluation_memory(wildcards):

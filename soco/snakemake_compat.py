@@ -12,6 +12,9 @@ from snakemake.exceptions import IncompleteCheckpointException
 from snakemake.utils import update_config
 
 
+_NO_LIMIT = 10_000  # more jobs than any machine runs at a time
+
+
 def lay_over(config: dict[str, Any], overlay: dict[str, Any]) -> None:
     """Update a nested mapping in place, key by key, as `--configfile` and `--config` do."""
     update_config(config, overlay)
@@ -37,14 +40,16 @@ def share_resources(workflow: Any) -> None:
 
     The profile slurm/ sets max-threads to the cores of a node; profiles/default sets `_cores` to
     those of this machine, which only submits jobs to Slurm. Without Slurm, every job sees all GPUs
-    of the machine and uses the first ones, so only one GPU job may run at a time.
+    of the machine and uses the first ones, so only one GPU job may run at a time. A machine without
+    a GPU runs as many as its cores allow.
     """
     if is_job_process(workflow):
         return
     if workflow.resource_settings.max_threads:
         workflow.register_resource("_cores", workflow.resource_settings.max_threads)
     elif workflow.global_resources.get("gpu").value is None:
-        workflow.register_resource("gpu", 1)
+        has_gpu = any(Path("/dev").glob("nvidia[0-9]*"))
+        workflow.register_resource("gpu", 1 if has_gpu else _NO_LIMIT)
 
 
 def block_group(workflow: Any, name: str, number: int) -> str:

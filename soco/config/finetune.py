@@ -210,6 +210,14 @@ class FinetuneConfig(Section):
         description="Data loading processes for each training process.",
         json_schema_extra=RUNTIME_ONLY,
     )
+    threads: Count | None = Field(
+        None,
+        description=(
+            "CPU cores of one training; null: at least 8, as far as there are. With fewer, several"
+            " trainings run at a time on a machine without a GPU."
+        ),
+        json_schema_extra=RUNTIME_ONLY,
+    )
     checkpoint_iterations: Count = Field(
         5000, description="Steps between checkpoints.", json_schema_extra=RUNTIME_ONLY
     )
