@@ -11,7 +11,6 @@ from typing import Any
 from snakemake.exceptions import IncompleteCheckpointException
 from snakemake.utils import update_config
 
-
 _NO_LIMIT = 10_000  # more jobs than any machine runs at a time
 
 

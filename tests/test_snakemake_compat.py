@@ -1,6 +1,7 @@
 """Each use of Snakemake beyond its documented interface; a test fails when Snakemake changes it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from soco.snakemake_compat import lay_over
 
 HEAD = """
 import json
+from pathlib import Path
 from soco import snakemake_compat as compat
 
 def note(name, value):

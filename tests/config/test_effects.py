@@ -14,7 +14,9 @@ def test_runtime_keys_affect_no_result():
         *("recipe", "seed", "processes", "nodes", "recompute", "workers", "max_without_proposals"),
         *("checkpoint_minutes", "keep_checkpoints", "log_every", "cuda_graph", "deterministic"),
     }
-    assert runtime_keys(FinetuneConfig) == ("processes", "workers", "checkpoint_iterations")
+    assert runtime_keys(FinetuneConfig) == (
+        *("processes", "workers", "threads", "checkpoint_iterations"),
+    )
     assert runtime_keys(ProbeConfig) == ("workers",)
     assert runtime_keys(DatasetConfig) == ("known_as",)
     for section, stage in ((PretrainConfig, "pretrain"), (ProbeConfig, "probe")):
