@@ -167,7 +167,7 @@ def warn_of_stay(moved: Mapping[str, Mapping[str, float | None]], optimiser: str
 def _remedy(optimiser: str) -> str:
     more = "Train for more steps (steps or epochs)"
     if optimiser == "lars":
-        return f"{more}, raise base_lr, or set optimiser to sgd"
+        return f"{more}, raise base_lr, or use the recipe of docs/small_runs.md"
     return f"{more}, or raise base_lr"
 
 
