@@ -24,9 +24,10 @@ import torch
 import torch.nn.functional as F
 import yaml
 from common import REPOSITORY
-from torch import Tensor
+from torch import Tensor, nn
 
 from soco.config import Config, PretrainConfig, SplitConfig, load_config
+from soco.data import read_rgb
 from soco.demo import make_demo
 from soco.pretrain.distributed import Ranks
 from soco.pretrain.feed import Feed
@@ -67,7 +68,7 @@ def objects(split: SplitConfig, side: int) -> Objects:
     views, boxes, categories = [], [], []
     for image in content["images"]:
         own = [a for a in content["annotations"] if a["image_id"] == image["id"]][:MOST_OBJECTS]
-        pixels = cv2.imread(str(Path(split.images) / image["file_name"]))[..., ::-1]
+        pixels = read_rgb(Path(split.images) / image["file_name"])
         height, width = pixels.shape[:2]
         views.append(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA))
         padded = np.zeros((MOST_OBJECTS, 4), np.float32)
@@ -85,7 +86,8 @@ def objects(split: SplitConfig, side: int) -> Objects:
 @torch.no_grad()
 def head_features(model: SoCo, given: Objects, settings: PretrainConfig) -> tuple[Tensor, Tensor]:
     """The online head's outputs (O, D) for all objects, and their categories (O,)."""
-    branch, side = model.online, given.views.shape[-1]
+    # Without projector and predictor: what detectors take.
+    branch, side = dataclasses.replace(model.online, mlps=(nn.Identity(),)), given.views.shape[-1]
     model.eval()
     vectors = []
     for start in range(0, len(given.views), 64):
@@ -96,7 +98,7 @@ def head_features(model: SoCo, given: Objects, settings: PretrainConfig) -> tupl
         maps = branch.maps(views)
         sizes = [[tuple(m.shape[-2:]) for m in maps]]
         plan = plan_assigned([BoxSet(0, boxes, present, of_level)], sizes, branch.roi_side)
-        vectors.append(describe_assigned([maps], plan, branch.head)[0].values)
+        vectors.append(describe_assigned([maps], plan, branch.describe)[0].values)
     model.train()
     kept = given.categories > 0
     return torch.cat(vectors)[kept].float(), given.categories[kept]
@@ -126,7 +128,7 @@ def pretrain(job: PretrainJob, every: int, probed: list[Objects]) -> Iterator[di
     """Pretrain, and yield a line for every `every` steps; the weights are written at the end."""
     training = Training(job, Ranks(0, 1, torch.device("cpu")))
     model, settings, steps = training.model, job.settings, training.sampler.steps
-    travel, taken = Travel(travelling_weights(model)), []
+    travel, taken = Travel(travelling_weights(model)), list[Tensor]()
     feed = Feed(training.dataset, training.sampler, settings.workers, training.device)
     with contextlib.closing(feed):
         for number in range(steps + 1):
@@ -170,6 +172,8 @@ def average_precision(
 def data(config: Config) -> Path:
     """Make the demo's images and their proposals in the current folder, if they are not there."""
     store = Path("proposals/store.arrow")
+    if config.demo is None:
+        raise SystemExit("config.yaml has no demo")
     if not store.exists():
         make_demo(config.demo, config.seed)
         propose(config.images, store.parent, config.proposals, config.filter)

@@ -176,9 +176,9 @@ class SoCo(nn.Module):
             loss = objective = total_loss(online, target)
             if projections:
                 objective = loss + self.settings.decorrelation * redundancy(projections)
+            spread, cosine_apart = collapse_metrics(first.values, first.ids)
             constant = constant_loss(online, target)
-            metrics = collapse_metrics(first.values, first.ids)
-            return Agreement(loss, constant, *metrics, objective)
+            return Agreement(loss, constant, spread, cosine_apart, objective)
 
     def compile_parts(self) -> None:
         """Compile the parts before and after the pooling; parameters keep their names."""
