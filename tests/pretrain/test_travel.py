@@ -146,7 +146,7 @@ def test_a_short_walk_is_a_warning_with_its_length(caplog, walk, warned):
     warn_of_walk(walk)
     texts = warnings_of(caplog, "will stay near its first weights")
     assert len(texts) == warned
-    assert all(word in text for text in texts for word in ("0.85 |w|", "sgd", "docs/loss.md"))
+    assert all(word in text for text in texts for word in ("0.85 |w|", "docs/small_runs.md"))
 
 
 def moved_to(cosine, **others):

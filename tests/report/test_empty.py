@@ -77,7 +77,7 @@ def test_a_run_without_any_proposal_has_an_empty_gallery_and_says_so(
         "No image has a proposal, so the gallery is empty: training uses each whole image as its"
         " only box." in text
     )
-    assert "smaller than filter.min_side, here 32 pixels" in text
+    assert "smaller than filter.min_side, here 16 pixels" in text
     assert "could not be drawn" not in text and 'class="gallery"' not in page
 
 

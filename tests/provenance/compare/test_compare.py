@@ -49,18 +49,18 @@ def test_equal_runs_have_one_line_for_each_section(tmp_path, report, compared):
 def test_the_configuration_is_compared_key_by_key(compared):
     def change(copy):
         copy["config"]["filter"]["min_side"] = 48
-        copy["config"]["pretrain"]["soco"]["views"][1]["size"] = 96
+        copy["config"]["pretrain"]["soco"]["views"][1]["size"] = 80
         copy["config"]["finetune"]["again"] = copy["config"]["finetune"].pop("shapes_lvis")
 
     section = compared(change)["configuration"]
     assert section.heading == "Configuration: 4 keys differ."
     assert section.lines[:2] == (
-        "filter.min_side: 32 -> 48",
-        "pretrain.soco.views.1.size: 128 -> 96",
+        "filter.min_side: 16 -> 48",
+        "pretrain.soco.views.1.size: 96 -> 80",
     )
     assert section.lines[2].startswith("finetune.shapes_lvis: only in A (")
     assert section.lines[3].startswith("finetune.again: only in B (")
-    assert section.data["changes"][0] == {"key": "filter.min_side", "a": 32, "b": 48}
+    assert section.data["changes"][0] == {"key": "filter.min_side", "a": 16, "b": 48}
 
 
 def test_a_null_is_not_a_missing_key(compared):
