@@ -209,7 +209,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the pretraining")
     parser.add_argument("--every", type=int, default=100, help="steps between probes")
     parser.add_argument("--finetune", type=int, default=0, help="number of seeds")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()  # keys may follow options
     if not given.name:
         parser.print_usage()
         raise SystemExit(0)
