@@ -27,7 +27,7 @@ def losses(folder):
 def test_two_processes_have_the_loss_of_one_at_the_same_batch_size(
     run, tiny_recipe, monkeypatch, capfd
 ):
-    recipe = tiny_recipe.model_copy(update={"batch_size": 4, "epochs": 3})
+    recipe = tiny_recipe.model_copy(update={"batch_size": 4, "epochs": 3, "projector_norm": True})
     alone = run("alone", recipe)
     each = max(1, os.cpu_count() // 2)
     monkeypatch.setenv("MKL_NUM_THREADS", str(2 * each))  # as in a job of Snakemake
@@ -81,7 +81,7 @@ def rows(rank):
 
 def norm_over_processes(rank, folder):
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=3)
-    model = synchronise_norms(nn.Sequential(nn.BatchNorm2d(3), nn.ReLU()), torch.device("cpu"))
+    model = synchronise_norms(two_norms(), torch.device("cpu"))
     own = rows(rank).requires_grad_()
     out = model(own)
     (out * out.detach().cos()).sum().backward()
@@ -92,10 +92,15 @@ def norm_over_processes(rank, folder):
     dist.destroy_process_group()
 
 
+def two_norms():
+    """The second one is as the projector's with `projector_norm`: without weights."""
+    return nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.BatchNorm2d(3, affine=False))
+
+
 def test_norms_take_statistics_over_the_rows_of_all_processes(tmp_path):
     multiprocessing.spawn(norm_over_processes, (str(tmp_path),), nprocs=3)
     parts = [torch.load(tmp_path / str(rank)) for rank in range(3)]
-    model = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU())
+    model = two_norms()
     everything = torch.cat([rows(rank) for rank in range(3)]).requires_grad_()
     out = model(everything)
     (out * out.detach().cos()).sum().backward()

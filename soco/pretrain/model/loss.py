@@ -114,7 +114,8 @@ def redundancy(projections: list[Vectors]) -> Tensor:
     dimensions repeat them; this term makes it look for more.
 
     Args:
-        projections: For each set (B, M, D) vectors of the online projector.
+        projections: For each set (B, M, D) vectors of the online projector, those of this process:
+            with several processes, the correlations are over each one's boxes.
     """
     values = torch.cat([each.values.flatten(0, 1) for each in projections]).float()
     counted = (torch.cat([each.ids.flatten() for each in projections]) > 0).float()[:, None]

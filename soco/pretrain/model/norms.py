@@ -46,7 +46,10 @@ class GlobalNorm(BatchNorm):
         centred = values - mean.view(shape)
         variance = _SumOverProcesses.apply(centred.square().sum(over)) / count
         self._update_statistics(mean.detach(), variance.detach(), count.detach())
-        scale = self.weight.float() * torch.rsqrt(variance + self.eps)
+        scale = torch.rsqrt(variance + self.eps)
+        if not self.affine:
+            return (centred * scale.view(shape)).to(features.dtype)
+        scale = self.weight.float() * scale
         return (centred * scale.view(shape) + self.bias.float().view(shape)).to(features.dtype)
 
     @torch.no_grad()
@@ -83,7 +86,7 @@ class _SumOverProcesses(torch.autograd.Function):
 
 
 def _as_global(norm: BatchNorm) -> GlobalNorm:
-    made = GlobalNorm(norm.num_features, norm.eps, norm.momentum)
+    made = GlobalNorm(norm.num_features, norm.eps, norm.momentum, norm.affine)
     made.weight, made.bias = norm.weight, norm.bias
     made.running_mean, made.running_var = norm.running_mean, norm.running_var
     made.num_batches_tracked = norm.num_batches_tracked

@@ -122,7 +122,8 @@ def _train(
             _report_initialisation(trainer, job)
         if job.weights and job.settings.rescale_convolutions and not trainer.start_iter:
             factors = rescale_convolutions(trainer.model, drawn)
-            print(_rescaled_words(list(factors.values())), flush=True)
+            if comm.is_main_process():
+                print(_rescaled_words(list(factors.values())), flush=True)
         try:
             with contextlib.closing(evaluation):
                 trainer.train()
